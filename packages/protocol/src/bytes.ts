@@ -1,0 +1,103 @@
+/**
+ * Byte buffers that grow with what arrived: ByteWriter for what goes out, FrameBuffer for a frame that chunks have cut.
+ * Owns capacity and growth. Must not know frames, limits or messages.
+ *
+ * @module
+ */
+
+const EMPTY = new Uint8Array(0);
+const FIRST_BYTES = 256;
+
+/**
+ * An append-only buffer: encoders write messages and frame headers into it, a connection hands it to the operating system.
+ *
+ * `bytes[0..length)` is what was written. `bytes` is replaced when it grows, so read it anew after each call;
+ * a view of it is valid until the owner takes the bytes or truncates below the view.
+ */
+export class ByteWriter {
+  /** The storage; only `[0, length)` means something. */
+  bytes: Uint8Array;
+  /** How many bytes are written. */
+  length = 0;
+
+  constructor(storage: Uint8Array = EMPTY) {
+    this.bytes = storage;
+  }
+
+  /** Make room for `count` more bytes, without writing them. */
+  reserve(count: number): void {
+    const needed = this.length + count;
+    if (needed > this.bytes.length) this.#grow(needed);
+  }
+
+  /** Write one byte (0 to 255). */
+  byte(value: number): void {
+    if (this.length === this.bytes.length) this.#grow(this.length + 1);
+    this.bytes[this.length++] = value;
+  }
+
+  /** Write `source[start, end)`; the bytes are copied. */
+  append(source: Uint8Array, start = 0, end: number = source.length): void {
+    const count = end - start;
+    this.reserve(count);
+    const { bytes, length } = this;
+    if (count < 32) {
+      for (let i = 0; i < count; i++) bytes[length + i] = source[start + i] as number; // in range by the callers' bounds
+    } else {
+      bytes.set(start === 0 && end === source.length ? source : source.subarray(start, end), length);
+    }
+    this.length = length + count;
+  }
+
+  /** Write `count` bytes at `at`, moving what follows; returns nothing, the gap's content is undefined until it is set. */
+  insert(at: number, count: number): void {
+    this.reserve(count);
+    this.bytes.copyWithin(at + count, at, this.length);
+    this.length += count;
+  }
+
+  /** Forget what was written from `length` on. */
+  truncate(length: number): void {
+    this.length = length;
+  }
+
+  /** A copy of what was written. */
+  copy(start = 0): Uint8Array {
+    return new Uint8Array(this.bytes.subarray(start, this.length)); // not slice(): a Buffer's slice is a view
+  }
+
+  #grow(needed: number): void {
+    const next = new Uint8Array(Math.max(needed, this.bytes.length * 2, FIRST_BYTES));
+    next.set(this.length === this.bytes.length ? this.bytes : this.bytes.subarray(0, this.length));
+    this.bytes = next;
+  }
+}
+
+/**
+ * The bytes of one frame that has not arrived whole.
+ *
+ * Copies what it is given, so the chunk's owner may overwrite it. Capacity is at most twice what arrived, never what was
+ * promised, and nothing is kept after `clear()`.
+ */
+export class FrameBuffer {
+  bytes: Uint8Array = EMPTY;
+  length = 0;
+
+  /** Append `chunk[start, end)`. `expected` is the whole frame's length where it is known: capacity stops there. */
+  append(chunk: Uint8Array, start: number, end: number, expected: number = Infinity): void {
+    const needed = this.length + (end - start);
+    if (needed > this.bytes.length) {
+      const next = new Uint8Array(Math.max(needed, Math.min(expected, needed * 2)));
+      next.set(this.bytes.subarray(0, this.length));
+      this.bytes = next;
+    }
+    this.bytes.set(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end), this.length);
+    this.length = needed;
+  }
+
+  /** Forget the bytes and their storage. */
+  clear(): void {
+    this.bytes = EMPTY;
+    this.length = 0;
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * The errors of Hawser: one class and the one table that its codes come from.
+ * Owns what a code means: who is at fault, what it ends, whether trying again makes sense.
+ * Must not know where an error is raised or what the operating system called it.
+ *
+ * @module
+ */
+
+/** Who is at fault: this program, the peer's bytes, or what lies between. */
+export type ErrorOrigin = "local" | "remote" | "transport";
+
+/** What the error ends: one message or exchange, the protocol state of both peers, or the byte pipe. */
+export type ErrorScope = "conversation" | "session" | "connection";
+
+/** A row of the error table: what is true of each error with its code. */
+export interface ErrorKind {
+  readonly origin: ErrorOrigin;
+  readonly scope: ErrorScope;
+  /** Whether the same call may succeed later with nothing changed here. */
+  readonly retryable: boolean;
+  /** What happened, in one sentence for the documentation. */
+  readonly summary: string;
+}
+
+/** The stable codes of {@link HawserError}; match on these, never on the text. */
+export type ErrorCode =
+  | "ABORTED"
+  | "ADDRESS_IN_USE"
+  | "ADDRESS_UNAVAILABLE"
+  | "BYTES_AFTER_SENTINEL"
+  | "CONNECTION_CLOSED"
+  | "CONNECTION_RESET"
+  | "CONNECT_REFUSED"
+  | "CONNECT_TIMEOUT"
+  | "FRAME_MALFORMED"
+  | "FRAME_TIMEOUT"
+  | "FRAME_TOO_LARGE"
+  | "FRAME_TRUNCATED"
+  | "HANDLER_FAILED"
+  | "HOST_NOT_FOUND"
+  | "HOST_UNREACHABLE"
+  | "IDLE_TIMEOUT"
+  | "MESSAGE_INVALID"
+  | "PATH_NOT_FOUND"
+  | "PATH_TOO_LONG"
+  | "PAYLOAD_FORBIDDEN"
+  | "PAYLOAD_IS_SENTINEL"
+  | "PAYLOAD_TOO_LARGE"
+  | "PERMISSION_DENIED"
+  | "SLOW_CONSUMER"
+  | "SYSTEM_FAILED"
+  | "TLS_CERTIFICATE_REJECTED"
+  | "TLS_FAILED"
+  | "TLS_NOT_SPOKEN"
+  | "TOO_MANY_CONNECTIONS"
+  | "TOO_MANY_FILES"
+  | "WRITE_BUFFER_FULL";
+
+const local = "local";
+const remote = "remote";
+const transport = "transport";
+
+/** Every code with who is at fault, what it ends, and whether it can pass by itself. */
+export const errorTable: Readonly<Record<ErrorCode, ErrorKind>> = Object.freeze({
+  ABORTED: { origin: local, scope: "connection", retryable: false, summary: "This program gave the connection up with abort() or an AbortSignal." },
+  ADDRESS_IN_USE: { origin: local, scope: "connection", retryable: true, summary: "Another program listens on the address." },
+  ADDRESS_UNAVAILABLE: { origin: local, scope: "connection", retryable: false, summary: "The host's address is not one of this machine's, or no local port is free." },
+  BYTES_AFTER_SENTINEL: { origin: remote, scope: "connection", retryable: false, summary: "The peer went on sending after the sentinel that ends the conversation." },
+  CONNECTION_CLOSED: { origin: local, scope: "connection", retryable: false, summary: "The socket was used after it had ended." },
+  CONNECTION_RESET: { origin: transport, scope: "connection", retryable: true, summary: "The connection broke before both ends had closed it." },
+  CONNECT_REFUSED: { origin: transport, scope: "connection", retryable: true, summary: "Nothing listens on the address." },
+  CONNECT_TIMEOUT: { origin: transport, scope: "connection", retryable: true, summary: "The connection, or its TLS handshake, was not made within the time given." },
+  FRAME_MALFORMED: { origin: remote, scope: "connection", retryable: false, summary: "A byte of a frame's structure is not what its framing demands." },
+  FRAME_TIMEOUT: { origin: remote, scope: "connection", retryable: false, summary: "A frame that had begun was not complete within frameTimeoutMs." },
+  FRAME_TOO_LARGE: { origin: remote, scope: "connection", retryable: false, summary: "A frame is longer than maxFrameBytes." },
+  FRAME_TRUNCATED: { origin: remote, scope: "connection", retryable: false, summary: "The stream ended inside a frame." },
+  HANDLER_FAILED: { origin: local, scope: "connection", retryable: false, summary: "A handler threw or rejected; its error is the cause." },
+  HOST_NOT_FOUND: { origin: transport, scope: "connection", retryable: true, summary: "The host's name has no address." },
+  HOST_UNREACHABLE: { origin: transport, scope: "connection", retryable: true, summary: "No route leads to the host." },
+  IDLE_TIMEOUT: { origin: remote, scope: "connection", retryable: false, summary: "The peer was silent for idleTimeoutMs." },
+  MESSAGE_INVALID: { origin: remote, scope: "connection", retryable: false, summary: "A frame's payload is not what the codec reads." },
+  PATH_NOT_FOUND: { origin: transport, scope: "connection", retryable: true, summary: "The socket's path, or the directory for it, does not exist." },
+  PATH_TOO_LONG: { origin: local, scope: "connection", retryable: false, summary: "The socket's path is longer than the operating system takes." },
+  PAYLOAD_FORBIDDEN: { origin: local, scope: "conversation", retryable: false, summary: "The framing or the codec can't carry the message to be sent." },
+  PAYLOAD_IS_SENTINEL: { origin: local, scope: "conversation", retryable: false, summary: "The message to be sent would read as the sentinel." },
+  PAYLOAD_TOO_LARGE: { origin: local, scope: "conversation", retryable: false, summary: "The message to be sent is longer than maxFrameBytes." },
+  PERMISSION_DENIED: { origin: local, scope: "connection", retryable: false, summary: "The operating system does not let this program use the address." },
+  SLOW_CONSUMER: { origin: remote, scope: "connection", retryable: false, summary: "The peer read too slowly: its output passed writeBuffer.maxBytes, or stood still for stallMs." },
+  SYSTEM_FAILED: { origin: transport, scope: "connection", retryable: false, summary: "The operating system failed in a way that has no code here; its error is the cause." },
+  TLS_CERTIFICATE_REJECTED: { origin: transport, scope: "connection", retryable: false, summary: "One end does not trust the other's certificate, or misses it." },
+  TLS_FAILED: { origin: transport, scope: "connection", retryable: false, summary: "The TLS handshake failed." },
+  TLS_NOT_SPOKEN: { origin: transport, scope: "connection", retryable: false, summary: "The peer does not speak TLS on this port." },
+  TOO_MANY_CONNECTIONS: { origin: local, scope: "connection", retryable: true, summary: "The server holds maxConnections already." },
+  TOO_MANY_FILES: { origin: local, scope: "connection", retryable: true, summary: "This process, or the machine, has no file descriptor left." },
+  WRITE_BUFFER_FULL: { origin: local, scope: "conversation", retryable: true, summary: "More than writeBuffer.maxBytes wait to be sent; the message was not taken." },
+});
+
+/**
+ * The one class of everything that goes wrong at run time; misuse by the caller throws `TypeError` or `RangeError` instead.
+ *
+ * `code` is stable and closed; `origin`, `scope` and `retryable` follow from it. The message is at most 256 bytes of
+ * text unless a caller's own value is longer, and holds no payload.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { HawserError, isHawserError } from "@hawser/protocol";
+ *
+ * const error = new HawserError("CONNECT_REFUSED", "Cannot connect to tcp://localhost:9: nothing listens there");
+ * assert(isHawserError(error) && error.origin === "transport" && error.retryable);
+ * ```
+ */
+export class HawserError extends Error {
+  override readonly name = "HawserError";
+  readonly code: ErrorCode;
+  readonly origin: ErrorOrigin;
+  readonly scope: ErrorScope;
+  readonly retryable: boolean;
+  /** What tells this class apart, also across copies of this package. */
+  readonly brand = "hawser.error";
+
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    const kind = errorTable[code];
+    this.code = code;
+    this.origin = kind.origin;
+    this.scope = kind.scope;
+    this.retryable = kind.retryable;
+  }
+}
+
+/** Whether a value is a {@link HawserError}, also of another copy of this package. */
+export function isHawserError(value: unknown): value is HawserError {
+  return value instanceof Error && "brand" in value && value.brand === "hawser.error";
+}

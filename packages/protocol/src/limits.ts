@@ -1,0 +1,82 @@
+/**
+ * Limits: how a number with a default, a unit and a range is declared, and the one function that checks what callers give.
+ * Owns the limits of a frame. Must not know clocks or sockets: their limits are a table of the same form in transport.
+ *
+ * @module
+ */
+
+/** A row of a limits table. */
+export interface Limit {
+  readonly default: number;
+  readonly unit: "bytes" | "milliseconds" | "connections" | "messages";
+  readonly min: number;
+  /** Whether `Infinity` switches the limit off. */
+  readonly unlimited: boolean;
+  /** Why the default is what it is, or what the limit protects. */
+  readonly reason: string;
+}
+
+/** Numbers by option name, as a caller may give them: what is absent takes its default. */
+export type LimitOptions<Name extends string> = { readonly [name in Name]?: number | undefined };
+
+/** What a decoder does with a frame above `maxFrameBytes`: end the stream, or pass over the frame and go on. */
+export type OversizePolicy = "close" | "skip";
+
+/** The limits that a framing works under. */
+export interface FrameLimits {
+  /** Longest payload of one frame, in bytes. */
+  readonly maxFrameBytes: number;
+  /** Default `"close"`. `"skip"` needs a framing that can find the next frame. */
+  readonly onOversize?: OversizePolicy | undefined;
+}
+
+/** The frame limits, their defaults and reasons. */
+export const frameLimitTable: Readonly<Record<"maxFrameBytes", Limit>> = Object.freeze({
+  maxFrameBytes: {
+    default: 1_048_576,
+    unit: "bytes",
+    min: 1,
+    unlimited: false,
+    reason: "What one message may cost in memory on the receiving side; 1 MiB is the default of NATS and of most brokers.",
+  },
+});
+
+/**
+ * Complete a caller's limits from their table.
+ *
+ * @throws {TypeError} when a value is not a number
+ * @throws {RangeError} when a value is not a whole number of at least the row's minimum
+ */
+export function resolveLimits<Name extends string>(
+  table: Readonly<Record<Name, Limit>>,
+  given: LimitOptions<Name>,
+): Readonly<Record<Name, number>> {
+  const resolved = {} as Record<Name, number>; // filled for each name of the table below
+  for (const name of Object.keys(table) as Name[]) {
+    const row = table[name];
+    const value = given[name];
+    if (value !== undefined) checkLimit(name, row, value);
+    resolved[name] = value ?? row.default;
+  }
+  return Object.freeze(resolved);
+}
+
+/** Complete a caller's frame limits: see {@link resolveLimits}. */
+export function resolveFrameLimits(given: Partial<FrameLimits> = {}): FrameLimits {
+  const onOversize = given.onOversize ?? "close";
+  if (onOversize !== "close" && onOversize !== "skip") {
+    throw new TypeError(`Cannot use onOversize ${JSON.stringify(onOversize)}: it is "close" or "skip"`);
+  }
+  return { ...resolveLimits(frameLimitTable, given), onOversize };
+}
+
+function checkLimit(name: string, row: Limit, value: unknown): void {
+  if (typeof value !== "number") {
+    throw new TypeError(`Cannot use ${name} of type ${typeof value}: it is a number of ${row.unit}`);
+  }
+  if (row.unlimited && value === Infinity) return;
+  if (!Number.isSafeInteger(value) || value < row.min) {
+    const also = row.unlimited ? ", or Infinity" : "";
+    throw new RangeError(`Cannot use ${name} ${String(value)}: it is a whole number of ${row.unit}, at least ${String(row.min)}${also}`);
+  }
+}

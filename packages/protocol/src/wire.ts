@@ -1,0 +1,327 @@
+/**
+ * A wire: framing, codec and sentinel composed into a stream of messages, without I/O.
+ * Owns the order in which a stream is taken apart (frame, sentinel, codec) and put together, and the end of a conversation.
+ * Must not know sockets, time, or who listens.
+ *
+ * @module
+ */
+import type { ByteWriter } from "./bytes.ts";
+import type { Codec, PieceDecoder } from "./codec.ts";
+import { HawserError, isHawserError } from "./errors.ts";
+import { describeFault, encodeFrames, type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, type FramingFault, openFrame, sealFrame } from "./framing.ts";
+import { Inbox } from "./inbox.ts";
+import { type FrameLimits, resolveFrameLimits } from "./limits.ts";
+import { escapedBytes, guardPayload, isSentinel, prepareSentinel, type Sentinel, type SentinelOption, SuffixDecoder, SuffixGuard } from "./sentinel.ts";
+
+/** What `wire()` composes. */
+export interface WireOptions<In, Out = In> {
+  readonly framing: Framing;
+  readonly codec: Codec<In, Out>;
+  /** What ends the conversation. Absent: only the end of the stream does. */
+  readonly sentinel?: SentinelOption;
+  /** Put before a message that equals the sentinel, so that it can be sent as data; both ends must agree. Absent: it is refused. */
+  readonly escape?: string | Uint8Array;
+}
+
+/** Messages over a byte stream: `In` arrives, `Out` may be sent. A value without state, shared by every connection. */
+export interface Wire<In, Out = In> {
+  readonly framing: Framing;
+  readonly codec: Codec<In, Out>;
+  readonly sentinel: Sentinel | null;
+}
+
+/**
+ * Compose a wire.
+ *
+ * @throws {TypeError} when the parts do not fit: a frame sentinel on `raw()`, a codec that needs whole messages on `raw()`
+ * @throws {RangeError} when the sentinel or the escape is empty
+ * @throws {HawserError} PAYLOAD_FORBIDDEN when the framing can't carry the sentinel
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { lines, text, wire } from "@hawser/protocol";
+ *
+ * const echo = wire({ framing: lines(), codec: text(), sentinel: "exit" });
+ * assert.equal(echo.framing.name, "lines(lf)");
+ * ```
+ */
+export function wire<In, Out = In>(options: WireOptions<In, Out>): Wire<In, Out> {
+  const { framing, codec } = options;
+  const unframed = framing.unframed === true;
+  if (unframed && codec.pieces === undefined) {
+    throw new TypeError(`Cannot use ${codec.name}() with ${framing.name}(): it needs whole messages; choose a framing that cuts them`);
+  }
+  if (options.sentinel === undefined) {
+    if (options.escape !== undefined) throw new TypeError("Cannot use an escape without a sentinel");
+    return Object.freeze({ framing, codec, sentinel: null });
+  }
+  const sentinel = prepareSentinel(options.sentinel, options.escape, unframed);
+  if (sentinel.form === "frame") encodeFrames(framing, [sentinel.bytes]);
+  return Object.freeze({ framing, codec, sentinel });
+}
+
+/** How the peer's side of a conversation came to its end: by the sentinel, or by the end of the stream alone. */
+export type Finish = "ended" | "sentinel";
+
+/** Where a {@link WireDecoder} puts what arrived, in stream order. */
+export interface WireSink<In> {
+  message(message: In): void;
+  /** The peer will send nothing more. Called at most once. */
+  finished(how: Finish): void;
+  /** A frame or message is wrong. After an error of scope `"connection"` nothing more is delivered. */
+  fault(error: HawserError): void;
+}
+
+/**
+ * One connection's inbound half: chunks in, messages out.
+ *
+ * `hold()` stops the delivery at once, in the middle of a chunk if need be; what is decoded after it waits, copied,
+ * until `release()`. Who holds must also stop the chunks, or the waiting grows. Never throws for what the peer sent;
+ * what the sink throws comes out of `push`, `end` or `release`.
+ */
+export class WireDecoder<In> {
+  readonly #wire: Wire<In, never>;
+  readonly #sink: WireSink<In>;
+  readonly #frames: FrameDecoder;
+  readonly #frameSink: FrameSink;
+  readonly #suffix: SuffixDecoder | null;
+  readonly #pieces: PieceDecoder<In> | null;
+  readonly #inbox = new Inbox<HawserError>();
+  /** "open" decodes; "finished" saw the sentinel; "dead" ignores. */
+  #input: "dead" | "finished" | "open" = "open";
+  #held = false;
+  /** How many payloads have arrived. */
+  payloads = 0;
+  /** What is reported once the inbox is empty: the end, and what came after it. */
+  readonly #endings: (Finish | HawserError)[] = [];
+
+  constructor(wire: Wire<In, never>, limits: Partial<FrameLimits>, sink: WireSink<In>) {
+    this.#wire = wire;
+    this.#sink = sink;
+    this.#frames = wire.framing.decoder(resolveFrameLimits(limits));
+    const { sentinel } = wire;
+    this.#pieces = wire.framing.unframed === true ? (wire.codec.pieces?.() ?? null) : null;
+    const payloads: FrameSink = {
+      frame: (bytes, start, end) => {
+        this.#payload(bytes, start, end);
+      },
+      fault: (fault) => {
+        this.#framingFault(fault);
+      },
+    };
+    if (sentinel === null) {
+      this.#suffix = null;
+      this.#frameSink = payloads;
+    } else if (sentinel.form === "suffix") {
+      const suffix = (this.#suffix = new SuffixDecoder(sentinel.needle));
+      this.#frameSink = {
+        ...payloads,
+        frame: (bytes, start, end) => {
+          const after = this.#input === "open" ? suffix.push(bytes, start, end, payloads) : start;
+          if (after !== -1) this.#afterSentinel(end - after);
+        },
+      };
+    } else {
+      this.#suffix = null;
+      this.#frameSink = {
+        ...payloads,
+        frame: (bytes, start, end) => {
+          if (this.#input !== "open" || isSentinel(sentinel, bytes, start, end)) this.#afterSentinel(this.#input === "open" ? 0 : 1);
+          else this.#payload(bytes, start + escapedBytes(sentinel, bytes, start, end), end);
+        },
+      };
+    }
+  }
+
+  /** Whether a frame has begun and is not complete. */
+  get partial(): boolean {
+    return this.#input === "open" && this.#frames.partial === true;
+  }
+
+  /** How many messages, and faults between them, wait for `release()`. */
+  get waiting(): number {
+    return this.#inbox.length;
+  }
+
+  /** Whether the delivery is stopped. */
+  get held(): boolean {
+    return this.#held;
+  }
+
+  /** Take the next bytes; the chunk is not kept. */
+  push(chunk: Uint8Array): void {
+    if (this.#input === "finished" && chunk.length > 0) this.#afterSentinel(chunk.length);
+    if (this.#input !== "open") return;
+    this.#frames.push(chunk, this.#frameSink);
+    if (this.#hasFinished() && this.#frames.partial === true) this.#afterSentinel(1);
+  }
+
+  /** The stream is over. */
+  end(): void {
+    if (this.#input !== "open") return;
+    this.#frames.end(this.#frameSink);
+    this.#suffix?.end({
+      frame: (bytes, start, end) => {
+        this.#payload(bytes, start, end);
+      },
+      fault: () => undefined,
+    });
+    if (this.#input !== "open") return;
+    this.#input = "dead";
+    this.#finish("ended");
+  }
+
+  /** Stop the delivery. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** Deliver what waits, until someone holds again. */
+  release(): void {
+    this.#held = false;
+    while (!this.#held && this.#inbox.length > 0) this.#inbox.take(this.#deliver, this.#report);
+    this.#settle();
+  }
+
+  /** Forget what waits and ignore what comes. */
+  discard(): void {
+    this.#input = "dead";
+    this.#endings.length = 0;
+    this.#inbox.clear();
+  }
+
+  #payload(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#input !== "open") return;
+    this.payloads++;
+    if (this.#held || this.#inbox.length > 0) this.#inbox.put(bytes, start, end);
+    else this.#deliver(bytes, start, end);
+  }
+
+  readonly #deliver = (bytes: Uint8Array, start: number, end: number): void => {
+    let message: In | null;
+    try {
+      message = this.#pieces === null ? this.#wire.codec.decode(bytes, start, end) : this.#pieces.decode(bytes, start, end);
+    } catch (cause) {
+      this.discard();
+      this.#sink.fault(invalid(this.#wire.codec.name, cause));
+      return;
+    }
+    if (message !== null || this.#pieces === null) this.#sink.message(message as In); // null is a message of a framed codec
+  };
+
+  readonly #report = (error: HawserError): void => {
+    this.#sink.fault(error);
+  };
+
+  // A method, because the compiler takes a field to keep its value across the call that changes it.
+  #hasFinished(): boolean {
+    return this.#input === "finished";
+  }
+
+  /** The sentinel has come, with `excess` bytes (or frames) behind it so far. */
+  #afterSentinel(excess: number): void {
+    if (this.#input === "dead") return;
+    if (this.#input === "open") {
+      this.#input = "finished";
+      this.#finish("sentinel");
+    }
+    if (excess > 0 && this.#hasFinished()) {
+      this.#input = "dead";
+      this.#finish(
+        new HawserError("BYTES_AFTER_SENTINEL", "The peer sent more after the sentinel, which ends the conversation: what came after it was not read"),
+      );
+    }
+  }
+
+  #framingFault(fault: FramingFault): void {
+    if (this.#input === "finished") this.#afterSentinel(1);
+    if (this.#input !== "open") return;
+    const error = new HawserError(fault.code, describeFault(fault));
+    if (fault.fatal) {
+      this.#input = "dead";
+      this.#finish(error);
+    } else if (this.#held || this.#inbox.length > 0) {
+      this.#inbox.putNote(error);
+    } else {
+      this.#sink.fault(error);
+    }
+  }
+
+  #finish(how: Finish | HawserError): void {
+    this.#endings.push(how);
+    this.#settle();
+  }
+
+  #settle(): void {
+    while (this.#inbox.length === 0) {
+      const ending = this.#endings.shift();
+      if (ending === undefined) return;
+      if (typeof ending !== "string") this.#sink.fault(ending);
+      else if (this.#endsWhole()) this.#sink.finished(ending);
+    }
+  }
+
+  /** Whether the stream ended between two values; if not, that is its fault. Asked when all that waited is decoded. */
+  #endsWhole(): boolean {
+    try {
+      this.#pieces?.end();
+      return true;
+    } catch (cause) {
+      this.discard();
+      this.#sink.fault(invalid(this.#wire.codec.name, cause));
+      return false;
+    }
+  }
+}
+
+/** One connection's outbound half: messages in, bytes out. */
+export class WireEncoder<Out> {
+  readonly #codec: Codec<unknown, Out>;
+  readonly #frames: FrameEncoder;
+  readonly #sentinel: Sentinel | null;
+  readonly #guard: SuffixGuard | null;
+  readonly #maxFrameBytes: number;
+
+  constructor(wire: Wire<unknown, Out>, limits: Partial<FrameLimits>) {
+    const resolved = resolveFrameLimits(limits);
+    this.#codec = wire.codec;
+    this.#frames = wire.framing.encoder(resolved);
+    this.#sentinel = wire.sentinel;
+    this.#guard = wire.sentinel?.form === "suffix" ? new SuffixGuard(wire.sentinel.needle) : null;
+    this.#maxFrameBytes = resolved.maxFrameBytes;
+  }
+
+  /**
+   * Append a message's frame to `output`; when this throws, `output` is as it was.
+   *
+   * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL, PAYLOAD_TOO_LARGE
+   */
+  encode(message: Out, output: ByteWriter): void {
+    const start = openFrame(this.#frames, output);
+    try {
+      const payload = output.length;
+      this.#codec.encode(message, output);
+      if (this.#sentinel?.form === "frame") guardPayload(this.#sentinel, output, payload);
+      sealFrame(this.#frames, output, start, this.#maxFrameBytes);
+      this.#guard?.check(output, start); // last: it remembers what is sent
+    } catch (error) {
+      output.truncate(start);
+      throw error;
+    }
+  }
+
+  /** Append the sentinel to `output`, if the wire has one. */
+  encodeSentinel(output: ByteWriter): void {
+    const sentinel = this.#sentinel;
+    if (sentinel === null) return;
+    const start = openFrame(this.#frames, output);
+    output.append(sentinel.form === "frame" ? sentinel.bytes : sentinel.needle.bytes);
+    sealFrame(this.#frames, output, start, Infinity);
+  }
+}
+
+function invalid(codec: string, cause: unknown): HawserError {
+  if (isHawserError(cause)) return cause;
+  const form = codec === "text" ? "UTF-8" : codec === "json" ? "JSON in UTF-8" : `what ${codec}() reads`;
+  return new HawserError("MESSAGE_INVALID", `The peer sent a message that is not ${form}: see whether both ends use the same codec`, { cause });
+}

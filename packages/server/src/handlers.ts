@@ -1,0 +1,156 @@
+/**
+ * Handlers: what a user's functions are called with, when, and what becomes of their failures.
+ * Owns the order of the calls for one connection, and how many run at once. Must not know listeners or other connections.
+ *
+ * @module
+ */
+import { HawserError, isHawserError } from "@hawser/protocol";
+import type { Closed, WireSocket, WireSocketEvents } from "@hawser/transport";
+
+/** One client's socket, as the handlers see it. */
+export type ServerSocket<In, Out = In> = Omit<WireSocket<In, Out>, "fail" | "finish" | "hold" | "leave" | "open" | "release" | "sendEncoded">;
+
+/**
+ * What a server does with its connections. For one connection: `open`, then `message` for each in order, then `close`.
+ *
+ * A handler may return a promise: `open` holds the messages back until it settles; `maxInFlight` messages run at once
+ * (default one), and above that the connection is not read. A handler that throws or rejects ends its own connection:
+ * `error` is told, `closed` has the reason `"error"`.
+ */
+export interface WireHandlers<In, Out = In> {
+  open?(socket: ServerSocket<In, Out>): Promise<void> | void;
+  message?(message: In, socket: ServerSocket<In, Out>): Promise<void> | void;
+  /** The connection is gone and its messages are handled. */
+  close?(socket: ServerSocket<In, Out>, closed: Closed): Promise<void> | void;
+  /** What went wrong: on a connection (then its socket is given), or before there was one. What this throws is ignored: there is nobody left to tell. */
+  error?(error: HawserError, socket?: ServerSocket<In, Out>): void;
+}
+
+/** Calls the handlers for one connection. */
+export class Dispatcher<In, Out> implements WireSocketEvents<In> {
+  readonly #handlers: WireHandlers<In, Out>;
+  readonly #maxInFlight: number;
+  readonly #onClosed: (dispatcher: Dispatcher<In, Out>) => void;
+  #socket: WireSocket<In, Out> | null = null;
+  #inFlight = 0;
+  /** What is waited for: "open" its handler, "flow" nothing, "finish" the last messages. */
+  #phase: "finish" | "flow" | "open" = "open";
+  #closed: Closed | null = null;
+
+  constructor(handlers: WireHandlers<In, Out>, maxInFlight: number, onClosed: (dispatcher: Dispatcher<In, Out>) => void) {
+    this.#handlers = handlers;
+    this.#maxInFlight = maxInFlight;
+    this.#onClosed = onClosed;
+  }
+
+  /** Begin with `socket`. */
+  start(socket: WireSocket<In, Out>): void {
+    this.#socket = socket;
+    socket.hold();
+    socket.open();
+    this.#run("open", () => this.#handlers.open?.(socket), () => {
+      if (this.#phase === "open") this.#phase = "flow";
+      socket.release();
+    });
+  }
+
+  message(message: In): void {
+    const socket = this.#socket as WireSocket<In, Out>; // set before the first event
+    let result: Promise<void> | undefined;
+    try {
+      result = this.#handlers.message?.(message, socket) as Promise<void> | undefined; // void is undefined
+    } catch (cause) {
+      this.#handlerFailed("message", cause);
+      return;
+    }
+    if (result === undefined || typeof result.then !== "function") return;
+    if (++this.#inFlight >= this.#maxInFlight) socket.hold();
+    result.then(this.#settled, (cause: unknown) => {
+      this.#handlerFailed("message", cause);
+      this.#settled();
+    });
+  }
+
+  finished(): void {
+    this.#phase = "finish";
+    if (this.#inFlight === 0) this.#socket?.finish();
+  }
+
+  failed(error: HawserError): void {
+    this.report(error);
+  }
+
+  writable(): void {
+    // A handler waits with socket.writable().
+  }
+
+  closed(closed: Closed): void {
+    this.#closed = closed;
+    this.#onClosed(this);
+    if (closed.error !== null && closed.error.origin === "transport") this.report(closed.error);
+    this.#closeWhenHandled();
+  }
+
+  /** Tell the `error` handler, whose own failure nobody could be told. */
+  report(error: HawserError): void {
+    try {
+      this.#handlers.error?.(error, this.#socket ?? undefined);
+    } catch {
+      // Documented at WireHandlers.error.
+    }
+  }
+
+  readonly #settled = (): void => {
+    this.#inFlight--;
+    const socket = this.#socket as WireSocket<In, Out>; // set before the first event
+    if (this.#inFlight < this.#maxInFlight) socket.release();
+    if (this.#phase === "finish" && this.#inFlight === 0) socket.finish();
+    this.#closeWhenHandled();
+  };
+
+  #closeWhenHandled(): void {
+    const closed = this.#closed;
+    const socket = this.#socket;
+    if (closed === null || socket === null || this.#inFlight > 0 || socket.waiting > 0) return;
+    this.#closed = null;
+    this.#run("close", () => this.#handlers.close?.(socket, closed), () => undefined);
+  }
+
+  /** Call a handler that is not for messages; `then` runs when it has settled well. */
+  #run(name: "close" | "open", handler: () => Promise<void> | void, then: () => void): void {
+    let result: Promise<void> | undefined;
+    try {
+      result = handler() as Promise<void> | undefined; // void is undefined
+    } catch (cause) {
+      this.#handlerFailed(name, cause);
+      return;
+    }
+    if (result === undefined || typeof result.then !== "function") {
+      then();
+      return;
+    }
+    this.#inFlight++;
+    result.then(
+      () => {
+        this.#inFlight--;
+        then();
+        this.#closeWhenHandled();
+      },
+      (cause: unknown) => {
+        this.#inFlight--;
+        this.#handlerFailed(name, cause);
+        this.#closeWhenHandled();
+      },
+    );
+  }
+
+  #handlerFailed(name: string, cause: unknown): void {
+    const socket = this.#socket as WireSocket<In, Out>; // set before the first handler runs
+    // Sending to a peer that has gone meanwhile is not the handler's fault, and `closed` tells it.
+    if (socket.state === "closed" && isHawserError(cause) && cause.code === "CONNECTION_CLOSED") return;
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const error = new HawserError("HANDLER_FAILED", `Cannot go on with ${socket.remote}: its ${name} handler failed: ${text.slice(0, 160)}`, { cause });
+    socket.fail(error);
+    this.report(error);
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * A server's options: the limits that are its own, beside those of each connection.
+ *
+ * @module
+ */
+import { type Limit, resolveLimits } from "@hawser/protocol";
+import { type ConnectionLimitOptions, type ConnectionLimits, processTicker, resolveConnectionLimits, type Ticker, type TlsOptions } from "@hawser/transport";
+
+/** Options of a server; every limit has a finite default. */
+export interface ServerOptions extends ConnectionLimitOptions {
+  /** Connections at once; one more is closed as soon as it is made. */
+  readonly maxConnections?: number | undefined;
+  /** Messages of one connection that are being handled at once; above it, that connection is not read. */
+  readonly maxInFlight?: number | undefined;
+  /** Milliseconds for a TLS handshake. */
+  readonly handshakeTimeoutMs?: number | undefined;
+  /** Connections that the operating system keeps waiting to be accepted. */
+  readonly backlog?: number | undefined;
+  /** Certificate and key for `tls://`; with `ca`, clients must have a certificate that it signed. */
+  readonly tls?: TlsOptions | undefined;
+  /** Mode of a socket file. Default 0o600: this user alone. */
+  readonly mode?: number | undefined;
+  /** Time, injected by tests. Default the process's. */
+  readonly ticker?: Ticker | undefined;
+}
+
+type OwnLimit = "backlog" | "handshakeTimeoutMs" | "maxConnections" | "maxInFlight" | "mode";
+
+/** The limits of a server as a whole. */
+export const serverLimitTable: Readonly<Record<Exclude<OwnLimit, "mode">, Limit>> = Object.freeze({
+  backlog: { default: 1_024, unit: "connections", min: 1, unlimited: false, reason: "What a burst of clients needs while the loop is busy; the kernel clips it to its own maximum." },
+  handshakeTimeoutMs: { default: 5_000, unit: "milliseconds", min: 1, unlimited: false, reason: "A client that begins TLS and says nothing more costs a descriptor (CONNECT_TIMEOUT)." },
+  maxConnections: { default: 10_000, unit: "connections", min: 1, unlimited: true, reason: "Each costs a descriptor and some 10 KB; below the usual limit of descriptors (TOO_MANY_CONNECTIONS)." },
+  maxInFlight: { default: 1, unit: "messages", min: 1, unlimited: true, reason: "One: the messages of a connection are handled in the order in which they came, as a stream promises." },
+});
+
+/** A server's options, complete and checked. */
+export interface ResolvedServerOptions extends Readonly<Record<OwnLimit, number>> {
+  readonly connection: ConnectionLimits;
+  readonly tls: TlsOptions | undefined;
+  readonly ticker: Ticker;
+}
+
+/**
+ * Complete a server's options.
+ *
+ * @throws {TypeError} when a value has the wrong type
+ * @throws {RangeError} when a value is out of its range
+ */
+export function resolveServerOptions(given: ServerOptions): ResolvedServerOptions {
+  const { mode = 0o600 } = given;
+  if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) throw new RangeError(`Cannot use mode ${String(mode)}: it is from 0 to 0o777`);
+  return Object.freeze({
+    ...resolveLimits(serverLimitTable, given),
+    mode,
+    connection: resolveConnectionLimits(given, "server"),
+    tls: given.tls,
+    ticker: given.ticker ?? processTicker,
+  });
+}

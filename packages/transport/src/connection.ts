@@ -1,0 +1,50 @@
+/**
+ * The seam to the outside: one byte pipe, whatever it is made of. Interfaces only.
+ * TCP, TLS and IPC implement it in socket.ts, the in-memory pair in memory.ts; whoever has another pipe implements it too.
+ *
+ * @module
+ */
+import type { ByteWriter, HawserError } from "@hawser/protocol";
+import type { Address } from "./address.ts";
+
+/** What a connection tells its one reader. */
+export interface ConnectionSink {
+  /** Bytes as they came; valid until this returns. */
+  chunk(bytes: Uint8Array): void;
+  /** The peer will send nothing more; the other direction is still open. */
+  ended(): void;
+  /** Bytes have left for the operating system: `pendingBytes` is lower than it was. */
+  written(): void;
+  /** The pipe is gone in both directions; called once, last. Null when both ends had closed it. */
+  closed(error: HawserError | null): void;
+}
+
+/** One byte pipe, both ways, with back-pressure in both. */
+export interface Connection {
+  readonly transport: "ipc" | "memory" | "tcp" | "tls";
+  /** The peer, for people: `127.0.0.1:52122`, `unix:/run/desk.sock#3`. */
+  readonly remote: string;
+  /** This turn's output: append to it, then call `schedule()`. Read the property anew for each message. */
+  readonly output: ByteWriter;
+  /** Bytes that are not yet the operating system's, in bytes. */
+  readonly pendingBytes: number;
+  /** Begin to read; called once, in the turn in which the connection was made, so that no early byte is missed. */
+  open(sink: ConnectionSink): void;
+  /** Send `output` at the end of this turn: everything that a turn appends leaves in one write. */
+  schedule(): void;
+  /** Stop reading; a chunk that is under way may still come. */
+  pause(): void;
+  resume(): void;
+  /** Send what waits, then tell the peer that nothing more comes. */
+  end(): void;
+  /** Close both directions at once; what waits is lost. `closed` follows. */
+  abort(): void;
+}
+
+/** A place where connections arrive. */
+export interface Listener {
+  /** Where it listens really: with the port that the system chose for 0. */
+  readonly address: Address;
+  /** Stop accepting; connections that are open stay so. Removes the socket file if it is still this listener's own. */
+  close(): Promise<void>;
+}

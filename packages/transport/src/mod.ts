@@ -1,0 +1,21 @@
+/**
+ * Byte pipes and what runs on them: addresses, TCP, TLS and IPC sockets, a pair in memory, timeouts, and the loop that
+ * joins a wire and a connection.
+ *
+ * @module
+ */
+export { formatAddress, formatHost, parseAddress } from "./address.ts";
+export { processTicker, systemClock, Ticker } from "./clock.ts";
+export { fromSystem } from "./errno.ts";
+export { resolveConnectionLimits, timeLimitTable, writeBufferTable } from "./limits.ts";
+export { memoryPair } from "./memory.ts";
+export { dial, listen } from "./socket.ts";
+export { WireSocket } from "./wire-socket.ts";
+export type { Address, AddressInput } from "./address.ts";
+export type { Clock, Ticking } from "./clock.ts";
+export type { Connection, ConnectionSink, Listener } from "./connection.ts";
+export type { Phase } from "./errno.ts";
+export type { ConnectionLimitOptions, ConnectionLimits, WriteBufferOptions } from "./limits.ts";
+export type { MemoryPairOptions } from "./memory.ts";
+export type { DialOptions, ListenerSink, ListenOptions, Pem, TlsOptions } from "./socket.ts";
+export type { Closed, WireSocketEvents, WireSocketOptions } from "./wire-socket.ts";

@@ -1,0 +1,366 @@
+/**
+ * Sockets: TCP, TLS and IPC over node:net and node:tls, which Node, Deno and Bun all have. The only file that imports them.
+ * Owns the life of one socket and of one listener. Must not know frames or messages.
+ *
+ * Where the runtimes differ: a TLS peer that breaks off in the handshake is an error on Node and Bun and a mere end on Deno,
+ * so the end of a handshake is an error here; only Node listens on a file descriptor that it was given.
+ *
+ * @module
+ */
+import net from "node:net";
+import tls from "node:tls";
+import { type ByteWriter, HawserError } from "@hawser/protocol";
+import { type Address, formatAddress, formatHost } from "./address.ts";
+import type { Clock } from "./clock.ts";
+import type { Connection, ConnectionSink, Listener } from "./connection.ts";
+import { fromSystem, systemCode } from "./errno.ts";
+import { checkPath, checkPrivateDirectory, claimPath, isFileless, type OwnedPath } from "./ipc-path.ts";
+import { Output } from "./output.ts";
+
+/** Text in PEM form, or its bytes; several where a list is given. */
+export type Pem = string | Uint8Array | readonly (string | Uint8Array)[];
+
+/** What TLS needs of either end. */
+export interface TlsOptions {
+  /** One's own certificate chain; a server needs it, a client has it where the server asks. */
+  readonly cert?: Pem | undefined;
+  /** The private key of `cert`. */
+  readonly key?: Pem | undefined;
+  readonly passphrase?: string | undefined;
+  /** Who is trusted to sign the peer's certificate. Given to a server, it makes a client certificate required. */
+  readonly ca?: Pem | undefined;
+  /** Application protocols (ALPN) in the order of preference. */
+  readonly alpn?: readonly string[] | undefined;
+  /** Client: the name that the server's certificate must bear. Default the host. */
+  readonly serverName?: string | undefined;
+}
+
+/** How to connect. */
+export interface DialOptions {
+  readonly clock: Clock;
+  readonly connectTimeoutMs: number;
+  readonly tls?: TlsOptions | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How to listen. */
+export interface ListenOptions {
+  readonly handshakeTimeoutMs: number;
+  readonly tls?: TlsOptions | undefined;
+  /** Mode of a socket file. */
+  readonly mode: number;
+  readonly backlog: number;
+}
+
+/** Where a listener puts what arrives. */
+export interface ListenerSink {
+  /** A connection is made (for TLS: after the handshake). Open it in this turn. */
+  accepted(connection: Connection): void;
+  /** A handshake or an accept failed; the listener goes on. */
+  failed(error: HawserError, remote: string): void;
+}
+
+/**
+ * Connect to an address.
+ *
+ * @throws {TypeError} when TLS options lack what they need
+ * @throws {HawserError} CONNECT_REFUSED, CONNECT_TIMEOUT, HOST_NOT_FOUND, PATH_NOT_FOUND, TLS_…: see the error table
+ * @throws the signal's reason, when it is aborted
+ */
+export async function dial(address: Address, options: DialOptions): Promise<Connection> {
+  const action = `connect to ${formatAddress(address)}`;
+  options.signal?.throwIfAborted();
+  if (address.transport === "fd") throw new TypeError(`Cannot ${action}: a client connects to a host or a path`);
+  if (address.transport === "ipc") {
+    checkPath(address.path, action);
+    if (address.pipe !== undefined) checkPrivateDirectory(address.path, action, false);
+  }
+  const socket = address.transport === "tls" ? dialTls(address, options.tls ?? {}) : dialPlain(address);
+  const remote = address.transport === "ipc" ? formatAddress(address) : formatHost(address.host, address.port);
+  await established(socket, address.transport === "tls" ? "secureConnect" : "connect", action, options);
+  return new SocketConnection(socket, address.transport, remote);
+}
+
+/**
+ * Listen on an address.
+ *
+ * @throws {TypeError} when TLS lacks a certificate or its key
+ * @throws {HawserError} ADDRESS_IN_USE, PERMISSION_DENIED, PATH_TOO_LONG, …: see the error table
+ */
+export async function listen(address: Address, options: ListenOptions, sink: ListenerSink): Promise<Listener> {
+  const action = `listen on ${formatAddress(address)}`;
+  const accept = acceptInto(sink, address);
+  const server = address.transport === "tls" ? tlsServer(address, options, sink, accept) : net.createServer(SOCKET_OPTIONS, accept);
+  // A failure to accept (no file descriptor left, say) must not end the program: the listener goes on.
+  const keepOn = (error: unknown): void => {
+    sink.failed(fromSystem(error, "listen", `accept on ${formatAddress(address)}`), "");
+  };
+  if (address.transport === "ipc" && !isFileless(address.path)) {
+    checkPath(address.path, action);
+    if (address.pipe !== undefined) checkPrivateDirectory(address.path, action, true);
+    const owned = await claimPath(
+      address.path,
+      options.mode,
+      action,
+      (path) => bound(server, { path, backlog: options.backlog }, action),
+      answers,
+    ).catch((error: unknown) => {
+      server.close();
+      throw fromSystem(error, "listen", action);
+    });
+    server.on("error", keepOn);
+    return listener(server, address, owned);
+  }
+  await bound(server, bindOptions(address, options.backlog), action);
+  server.on("error", keepOn);
+  return listener(server, boundAddress(server, address), null);
+}
+
+// Half-open, so that a peer that has said everything still gets its answers; no delay, since each turn is one write already.
+const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true };
+
+class SocketConnection implements Connection {
+  readonly transport: "ipc" | "tcp" | "tls";
+  readonly remote: string;
+  readonly #socket: net.Socket;
+  readonly #output: Output;
+  #sink: ConnectionSink | null = null;
+  #error: HawserError | null = null;
+
+  constructor(socket: net.Socket, transport: "ipc" | "tcp" | "tls", remote: string) {
+    this.#socket = socket;
+    this.transport = transport;
+    this.remote = remote;
+    this.#output = new Output((bytes) => socket.write(bytes, this.#written));
+    socket.on("error", (error) => {
+      this.#error ??= fromSystem(error, "open", `go on with ${remote}`);
+    });
+  }
+
+  get output(): ByteWriter {
+    return this.#output.writer;
+  }
+
+  get pendingBytes(): number {
+    return this.#output.pendingBytes;
+  }
+
+  open(sink: ConnectionSink): void {
+    this.#sink = sink;
+    const socket = this.#socket;
+    socket.on("data", (chunk: Uint8Array) => {
+      sink.chunk(chunk);
+    });
+    socket.on("end", () => {
+      sink.ended();
+    });
+    socket.on("close", () => {
+      this.#output.drop();
+      sink.closed(this.#error);
+    });
+    socket.resume();
+  }
+
+  schedule(): void {
+    this.#output.schedule();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#output.flush();
+    this.#socket.end();
+  }
+
+  abort(): void {
+    this.#output.drop();
+    this.#socket.destroy();
+  }
+
+  readonly #written = (error?: Error | null): void => {
+    if (error !== undefined && error !== null) return; // 'error' and 'close' follow
+    this.#output.written();
+    this.#sink?.written();
+  };
+}
+
+function dialPlain(address: Exclude<Address, { transport: "fd" }>): net.Socket {
+  return address.transport === "ipc"
+    ? net.connect({ ...SOCKET_OPTIONS, path: address.path })
+    : net.connect({ ...SOCKET_OPTIONS, host: address.host, port: address.port, autoSelectFamily: true });
+}
+
+function dialTls(address: Extract<Address, { host: string }>, options: TlsOptions): tls.TLSSocket {
+  const serverName = options.serverName ?? (net.isIP(address.host) === 0 ? address.host : undefined);
+  return tls.connect({
+    ...SOCKET_OPTIONS,
+    ...credentials(options),
+    host: address.host,
+    port: address.port,
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  });
+}
+
+/** Resolves at `event`; rejects with what came instead, and then the socket is destroyed. */
+function established(socket: net.Socket, event: "connect" | "secureConnect", action: string, options: DialOptions): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+  const fail = (error: unknown): void => {
+    settle();
+    reject(error); // a HawserError, or the reason that the signal's owner chose
+    socket.destroy();
+  };
+  const onError = (error: unknown): void => {
+    fail(fromSystem(error, "connect", action));
+  };
+  const onEnd = (): void => {
+    fail(new HawserError("TLS_FAILED", `Cannot ${action}: the peer closed during the TLS handshake; see whether it speaks TLS on this port`));
+  };
+  const onAbort = (): void => {
+    fail(options.signal?.reason);
+  };
+  const onConnect = (): void => {
+    settle();
+    resolve(undefined);
+  };
+  const cancel =
+    options.connectTimeoutMs === Infinity
+      ? (): void => undefined
+      : options.clock.after(options.connectTimeoutMs, () => {
+          fail(new HawserError("CONNECT_TIMEOUT", `Cannot ${action}: no connection within connectTimeoutMs ${String(options.connectTimeoutMs)}; check the address, and a firewall between`));
+        });
+  const settle = (): void => {
+    cancel();
+    options.signal?.removeEventListener("abort", onAbort);
+    socket.off(event, onConnect).off("end", onEnd).off("close", onEnd).off("error", onError);
+    socket.on("error", () => undefined); // what comes after the outcome is nobody's
+  };
+  options.signal?.addEventListener("abort", onAbort, { once: true });
+  socket.on(event, onConnect).on("end", onEnd).on("close", onEnd).on("error", onError);
+  return promise;
+}
+
+function credentials(options: TlsOptions): tls.SecureContextOptions & { ALPNProtocols?: string[] } {
+  const { cert, key, ca, passphrase, alpn } = options;
+  return {
+    ...(cert === undefined ? {} : { cert: pem(cert) }),
+    ...(key === undefined ? {} : { key: pem(key) }),
+    ...(ca === undefined ? {} : { ca: pem(ca) }),
+    ...(passphrase === undefined ? {} : { passphrase }),
+    ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
+  };
+}
+
+function pem(value: Pem): (string | Buffer)[] {
+  const list = typeof value === "string" || value instanceof Uint8Array ? [value] : value;
+  return list.map((each) => (typeof each === "string" ? each : Buffer.from(each)));
+}
+
+function tlsServer(address: Address, options: ListenOptions, sink: ListenerSink, accept: (socket: net.Socket) => void): tls.Server {
+  const own = options.tls ?? {};
+  if (own.cert === undefined || own.key === undefined) {
+    throw new TypeError(`Cannot listen on ${formatAddress(address)}: tls.${own.cert === undefined ? "cert" : "key"} is missing; give the server's certificate and its private key as PEM`);
+  }
+  const requireClient = own.ca !== undefined;
+  const server = tls.createServer(
+    { ...SOCKET_OPTIONS, ...credentials(own), handshakeTimeout: options.handshakeTimeoutMs, requestCert: requireClient, rejectUnauthorized: requireClient },
+    accept,
+  );
+  server.on("tlsClientError", (error, socket) => {
+    const remote = remoteOf(socket);
+    sink.failed(fromSystem(handshakeError(error), "connect", `finish the TLS handshake with ${remote}`), remote);
+  });
+  return server;
+}
+
+/** A server's report of a client that has no certificate, or that speaks no TLS, has other codes than a client's. */
+function handshakeError(error: Error): Error {
+  const code = systemCode(error);
+  if (code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE") return Object.assign(new Error(error.message, { cause: error }), { code: "CERT_MISSING" });
+  return error;
+}
+
+function acceptInto(sink: ListenerSink, address: Address): (socket: net.Socket) => void {
+  let accepted = 0;
+  const transport = address.transport === "fd" ? "tcp" : address.transport;
+  return (socket) => {
+    accepted++;
+    const remote = transport === "ipc" ? `${formatAddress(address)}#${String(accepted)}` : remoteOf(socket);
+    sink.accepted(new SocketConnection(socket, transport, remote));
+  };
+}
+
+function remoteOf(socket: net.Socket): string {
+  const { remoteAddress = "", remotePort = 0 } = socket;
+  return formatHost(remoteAddress.replace(/^::ffff:(?=\d+\.)/, ""), remotePort);
+}
+
+function bindOptions(address: Address, backlog: number): net.ListenOptions & { fd?: number } {
+  switch (address.transport) {
+    case "fd":
+      return { fd: address.fd };
+    case "ipc":
+      return { path: address.path, backlog };
+    default:
+      // A name that means this machine is bound by its IPv4 address, so that what is printed is what a peer can use.
+      return { host: address.host === "localhost" ? "127.0.0.1" : address.host, port: address.port, backlog };
+  }
+}
+
+function bound(server: net.Server, options: net.ListenOptions & { fd?: number }, action: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+  const onError = (error: unknown): void => {
+    reject(fromSystem(error, "listen", action));
+  };
+  server.once("error", onError);
+  try {
+    server.listen(options, () => {
+      server.off("error", onError);
+      resolve(undefined);
+    });
+  } catch (error) {
+    onError(error); // some runtimes throw where others emit
+  }
+  return promise;
+}
+
+function boundAddress(server: net.Server, asked: Address): Address {
+  const real = server.address();
+  if (asked.transport === "ipc" || real === null || typeof real === "string") return asked;
+  return { transport: asked.transport === "tls" ? "tls" : "tcp", host: real.address, port: real.port };
+}
+
+function listener(server: net.Server, address: Address, owned: OwnedPath | null): Listener {
+  let closing: Promise<void> | null = null;
+  return {
+    address,
+    // Not the event 'close', which waits for the connections: those belong to whoever accepted them.
+    close: () =>
+      (closing ??= new Promise((resolve) => {
+        owned?.release();
+        server.close();
+        resolve();
+      })),
+  };
+}
+
+/** Whether somebody accepts connections on a socket file. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ path });
+    const settle = (answer: boolean) => (): void => {
+      resolve(answer);
+      socket.destroy();
+    };
+    socket.on("connect", settle(true));
+    socket.on("error", (error) => {
+      // Refused or vanished: nobody listens. Anything else (a full backlog, no permission) may well be somebody.
+      settle(!["ECONNREFUSED", "ENOENT"].includes(systemCode(error)))();
+    });
+  });
+}

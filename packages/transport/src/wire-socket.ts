@@ -1,0 +1,381 @@
+/**
+ * WireSocket: a wire on a connection. What both a server's and a client's sockets are made of.
+ * Owns the loop between the two: decode what comes, write what is sent, end, linger, time out.
+ * Must not know who its events are for, nor what the pipe is made of.
+ *
+ *     state      input                          output
+ *     open       delivered                      messages
+ *     ending     delivered                      ended
+ *     lingering  read and dropped: over         ended; the peer's end, or lingerTimeoutMs, closes
+ *     closed     -                              -
+ *
+ * @module
+ */
+import { type Finish, HawserError, type Wire, WireDecoder, WireEncoder, type WireSink } from "@hawser/protocol";
+import type { Ticker, Ticking } from "./clock.ts";
+import type { Connection, ConnectionSink } from "./connection.ts";
+import { type ConnectionLimits, writeBufferTable } from "./limits.ts";
+
+/**
+ * How a conversation ended: by the sentinel of either end, by the end of the stream without one, by this end's `abort()`,
+ * or by an error.
+ */
+export interface Closed {
+  readonly reason: "aborted" | "ended" | "error" | "sentinel";
+  /** The error of reason `"error"`, and what `abort()` was given for `"aborted"`; otherwise null. */
+  readonly error: HawserError | null;
+}
+
+/** What a socket tells its one owner, in this order: messages, finished, closed. */
+export interface WireSocketEvents<In> {
+  message(message: In): void;
+  /** Everything that the peer sent is delivered, and it will send no more. */
+  finished(how: Finish): void;
+  /** The peer's bytes are wrong, or it broke a limit. Of scope `"connection"`: the socket is closing. */
+  failed(error: HawserError): void;
+  /** Output fell to `lowBytes` after `send()` had said false. */
+  writable(): void;
+  closed(closed: Closed): void;
+}
+
+/** What a socket works with. */
+export interface WireSocketOptions {
+  readonly limits: ConnectionLimits;
+  readonly ticker: Ticker;
+  /** What happens to a message above `writeBuffer.maxBytes`: the sender is told, or the connection closed. */
+  readonly onFull: "close" | "throw";
+}
+
+/** A conversation over one connection. */
+export class WireSocket<In, Out> {
+  /** Resolves when the connection is gone, always, with how it ended. Messages that nobody takes keep it open. */
+  readonly closed: Promise<Closed>;
+  readonly #connection: Connection;
+  readonly #events: WireSocketEvents<In>;
+  readonly #decoder: WireDecoder<In>;
+  readonly #encoder: WireEncoder<Out>;
+  readonly #hasSentinel: boolean;
+  readonly #answersSentinel: boolean;
+  readonly #limits: ConnectionLimits;
+  readonly #ticker: Ticker;
+  readonly #onFull: "close" | "throw";
+  readonly #resolveClosed: (closed: Closed) => void;
+  #state: "closed" | "ending" | "lingering" | "open" = "open";
+  /** How it ended, once that is known. */
+  #outcome: Closed | null = null;
+  #paused = false;
+  #waiters: Waiter[] = [];
+  /** Whether `send()` has said false since the output was last low. */
+  #isHigh = false;
+  // Times of the ticker, for tick().
+  #heardMs: number;
+  #progressMs: number;
+  #partialMs = Infinity;
+  #lingerMs = Infinity;
+
+  constructor(wire: Wire<In, Out>, connection: Connection, options: WireSocketOptions, events: WireSocketEvents<In>) {
+    const { promise, resolve } = Promise.withResolvers<Closed>();
+    this.closed = promise;
+    this.#resolveClosed = resolve;
+    this.#connection = connection;
+    this.#events = events;
+    this.#limits = options.limits;
+    this.#ticker = options.ticker;
+    this.#onFull = options.onFull;
+    this.#hasSentinel = wire.sentinel !== null;
+    this.#answersSentinel = wire.sentinel?.form === "frame";
+    this.#decoder = new WireDecoder<In>(wire, options.limits.frame, this.#inbound); // decodes only
+    this.#encoder = new WireEncoder<Out>(wire, options.limits.frame);
+    options.ticker.add(this.#ticking);
+    this.#heardMs = this.#progressMs = options.ticker.now;
+  }
+
+  /** Begin to read. Called once, by the owner, when it is ready for events. */
+  open(): void {
+    this.#connection.open(this.#pipe);
+  }
+
+  /** The peer, for people: `127.0.0.1:52122`, `unix:/run/desk.sock#3`. */
+  get remote(): string {
+    return this.#connection.remote;
+  }
+
+  get transport(): Connection["transport"] {
+    return this.#connection.transport;
+  }
+
+  /** `"open"`: both ways; `"ending"`: this end has ended; `"lingering"`: the conversation is over, the peer has not closed yet. */
+  get state(): "closed" | "ending" | "lingering" | "open" {
+    return this.#state;
+  }
+
+  /** Bytes that are not yet the operating system's. */
+  get pendingBytes(): number {
+    return this.#connection.pendingBytes;
+  }
+
+  /** How many messages have arrived and wait to be taken. */
+  get waiting(): number {
+    return this.#decoder.waiting;
+  }
+
+  /**
+   * Send a message: it leaves with everything else that this turn sends, in one write.
+   *
+   * Returns whether there is room for more: false above `writeBuffer.highBytes`; the message is taken all the same,
+   * `await writable()` before the next. The message's bytes are copied: it may be changed at once.
+   *
+   * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL or PAYLOAD_TOO_LARGE: the message is not sent, the connection goes on
+   * @throws {HawserError} WRITE_BUFFER_FULL on a client, when `writeBuffer.maxBytes` wait already (a server closes with SLOW_CONSUMER)
+   * @throws {HawserError} CONNECTION_CLOSED after `end()`, or when the connection is gone
+   */
+  send(message: Out): boolean {
+    if (this.#state !== "open") throw this.#notOpen("send");
+    if (this.#connection.pendingBytes >= this.#limits.writeBuffer.maxBytes) return this.#full();
+    this.#encoder.encode(message, this.#connection.output);
+    return this.#sent();
+  }
+
+  /** Send what another socket of the same wire has encoded already: how a broadcast encodes once. Returns as `send` does; false when it is not open. */
+  sendEncoded(bytes: Uint8Array): boolean {
+    if (this.#state !== "open") return false;
+    if (this.#connection.pendingBytes >= this.#limits.writeBuffer.maxBytes) return this.#full();
+    this.#connection.output.append(bytes);
+    return this.#sent();
+  }
+
+  /** Say that nothing more is sent: the sentinel, if the wire has one, and then the end of this direction. Reading goes on. */
+  end(): void {
+    this.#end(this.#hasSentinel);
+  }
+
+  /**
+   * End this direction after the peer has finished: as `end()`, but a suffix is not answered with a suffix, since to the
+   * peer it would be data.
+   */
+  finish(): void {
+    this.#end(this.#answersSentinel);
+  }
+
+  /** Give up at once, in both directions; what has not left is lost. `error` is what `closed` tells. */
+  abort(error: HawserError | null = null): void {
+    if (this.#state === "closed") return;
+    this.#outcome ??= { reason: "aborted", error };
+    this.#decoder.discard();
+    this.#connection.abort();
+  }
+
+  /** End because of an error: what was sent before still leaves, what comes is dropped, `closed` tells the error. */
+  fail(error: HawserError): void {
+    if (this.#state === "closed" || this.#outcome?.reason === "error") return;
+    this.#outcome = { reason: "error", error };
+    this.#decoder.discard();
+    this.#linger();
+  }
+
+  /** Nobody takes messages any more: drop what comes, and wait for the peer's end, but not for ever. */
+  leave(): void {
+    if (this.#state === "closed") return;
+    this.#decoder.discard();
+    this.#outcome ??= { reason: "aborted", error: null };
+    this.#linger();
+  }
+
+  /**
+   * Resolves when `send()` would say true.
+   *
+   * @throws {HawserError} CONNECTION_CLOSED, or why the connection ended
+   */
+  writable(): Promise<void> {
+    return this.#wait(this.#isHigh ? this.#limits.writeBuffer.lowBytes : Infinity);
+  }
+
+  /**
+   * Resolves when everything sent so far is the operating system's.
+   *
+   * @throws {HawserError} CONNECTION_CLOSED, or why the connection ended
+   */
+  flushed(): Promise<void> {
+    return this.#wait(0);
+  }
+
+  /** Deliver no message until `release()`; what has arrived waits, and reading stops. */
+  hold(): void {
+    this.#decoder.hold();
+  }
+
+  /** Deliver what waits, and go on reading. */
+  release(): void {
+    this.#decoder.release();
+    if (this.#decoder.waiting === 0) this.#resume();
+  }
+
+  readonly #pipe: ConnectionSink = {
+    chunk: (bytes) => {
+      this.#heardMs = this.#ticker.now;
+      const { payloads } = this.#decoder;
+      this.#decoder.push(bytes);
+      if (!this.#decoder.partial) this.#partialMs = Infinity;
+      else if (this.#partialMs === Infinity || this.#decoder.payloads !== payloads) this.#partialMs = this.#ticker.now;
+      if (this.#decoder.waiting > 0 && !this.#paused) {
+        this.#paused = true;
+        this.#connection.pause();
+      }
+    },
+    ended: () => {
+      this.#partialMs = Infinity;
+      this.#decoder.end();
+    },
+    written: () => {
+      this.#progressMs = this.#ticker.now;
+      const { pendingBytes } = this.#connection;
+      if (this.#waiters.length > 0) this.#wake(pendingBytes);
+      if (this.#isHigh && pendingBytes <= this.#limits.writeBuffer.lowBytes) {
+        this.#isHigh = false;
+        this.#events.writable();
+      }
+    },
+    closed: (error) => {
+      this.#close(error);
+    },
+  };
+
+  readonly #inbound: WireSink<In> = {
+    message: (message) => {
+      this.#events.message(message);
+    },
+    finished: (how) => {
+      // This end may have sent its sentinel first: then the peer's end is its answer.
+      const byUs = this.#state === "ending" && this.#hasSentinel;
+      this.#outcome ??= { reason: byUs ? "sentinel" : how, error: null };
+      if (this.#state === "ending") this.#linger();
+      this.#events.finished(how);
+    },
+    fault: (error) => {
+      if (error.scope === "connection") this.fail(error);
+      this.#events.failed(error);
+    },
+  };
+
+  readonly #ticking: Ticking = {
+    tick: (nowMs) => {
+      this.#tickOutput(nowMs);
+      if (this.#state === "open" || this.#state === "ending") this.#tickInput(nowMs);
+      else if (this.#connection.pendingBytes > 0) this.#lingerMs = nowMs + this.#limits.lingerTimeoutMs;
+      else if (nowMs >= this.#lingerMs) this.#connection.abort();
+    },
+  };
+
+  #tickOutput(nowMs: number): void {
+    // Patience for a peer that reads slowly ends with the conversation.
+    const stallMs = Math.min(this.#limits.writeBuffer.stallMs, this.#state === "lingering" ? writeBufferTable.stallMs.default : Infinity);
+    if (this.#connection.pendingBytes === 0) this.#progressMs = nowMs;
+    else if (nowMs - this.#progressMs >= stallMs) this.#slow(`has read nothing for stallMs ${String(stallMs)}`);
+  }
+
+  #tickInput(nowMs: number): void {
+    const { frameTimeoutMs, idleTimeoutMs } = this.#limits;
+    // While we do not read, the peer's silence is ours.
+    if (this.#paused || this.#decoder.held) {
+      this.#heardMs = nowMs;
+      if (this.#partialMs !== Infinity) this.#partialMs = nowMs;
+    } else if (nowMs - this.#partialMs >= frameTimeoutMs) {
+      this.#fault(new HawserError("FRAME_TIMEOUT", `A frame from ${this.remote} was not complete within frameTimeoutMs ${String(frameTimeoutMs)}`));
+    } else if (nowMs - this.#heardMs >= idleTimeoutMs) {
+      this.#fault(new HawserError("IDLE_TIMEOUT", `${this.remote} was silent for idleTimeoutMs ${String(idleTimeoutMs)}`));
+    }
+  }
+
+  #fault(error: HawserError): void {
+    this.fail(error);
+    this.#events.failed(error);
+  }
+
+  #sent(): boolean {
+    this.#connection.schedule();
+    if (this.#connection.pendingBytes <= this.#limits.writeBuffer.highBytes) return true;
+    this.#isHigh = true;
+    return false;
+  }
+
+  #full(): false {
+    const { maxBytes } = this.#limits.writeBuffer;
+    if (this.#onFull === "throw") {
+      throw new HawserError("WRITE_BUFFER_FULL", `Cannot send: writeBuffer.maxBytes ${String(maxBytes)} wait to be sent already; await writable() when send() says false`);
+    }
+    this.#slow(`let more than writeBuffer.maxBytes ${String(maxBytes)} pile up`);
+    return false;
+  }
+
+  /** The peer does not read: nothing that is sent to it would arrive, so nothing is waited for. */
+  #slow(what: string): void {
+    const error = new HawserError("SLOW_CONSUMER", `${this.remote} ${what}: it reads too slowly, the connection is closed`);
+    this.#outcome = { reason: "error", error };
+    this.#decoder.discard();
+    this.#connection.abort();
+    this.#events.failed(error);
+  }
+
+  #end(withSentinel: boolean): void {
+    if (this.#state !== "open") return;
+    if (withSentinel) this.#encoder.encodeSentinel(this.#connection.output);
+    this.#state = "ending";
+    this.#connection.end();
+    if (this.#outcome !== null) this.#linger();
+  }
+
+  /** The conversation is over: close this direction, and give the peer some time to read the last of it and to close. */
+  #linger(): void {
+    if (this.#state === "lingering" || this.#state === "closed") return;
+    if (this.#state === "open") this.#connection.end();
+    this.#state = "lingering";
+    this.#lingerMs = this.#ticker.now + this.#limits.lingerTimeoutMs;
+    this.#resume();
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#connection.resume();
+  }
+
+  #close(error: HawserError | null): void {
+    if (this.#state === "closed") return;
+    const closed = (this.#outcome ??= error === null ? { reason: "ended", error: null } : { reason: "error", error });
+    this.#state = "closed";
+    this.#ticker.delete(this.#ticking);
+    this.#wake(Infinity);
+    this.#resolveClosed(closed);
+    this.#events.closed(closed);
+  }
+
+  #wait(bytes: number): Promise<void> {
+    if (this.#state === "closed") return Promise.reject(this.#notOpen("wait"));
+    if (this.#connection.pendingBytes <= bytes) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    this.#waiters.push({ bytes, resolve, reject });
+    return promise;
+  }
+
+  /** Settle who waits for the output to be as low as `pendingBytes`; reject them all when the connection is gone. */
+  #wake(pendingBytes: number): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) {
+      if (this.#state === "closed") waiter.reject(this.#notOpen("wait"));
+      else if (pendingBytes <= waiter.bytes) waiter.resolve(undefined);
+      else this.#waiters.push(waiter);
+    }
+  }
+
+  #notOpen(verb: string): HawserError {
+    const why = this.#state === "closed" ? `the connection is closed (${this.#outcome?.reason ?? "ended"})` : "this end has ended";
+    return new HawserError("CONNECTION_CLOSED", `Cannot ${verb} on the socket to ${this.remote}: ${why}`, { cause: this.#outcome?.error ?? undefined });
+  }
+}
+
+interface Waiter {
+  readonly bytes: number;
+  readonly resolve: (value: undefined) => void;
+  readonly reject: (error: HawserError) => void;
+}
