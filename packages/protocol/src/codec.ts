@@ -103,13 +103,14 @@ function copyBytes(source: Uint8Array, start: number, end: number): Uint8Array {
 
 /** JSON.parse, with an error that says where but does not quote: the runtimes' own texts hold pieces of the payload. */
 function parse(encoded: string): unknown {
+  let where: string;
   try {
     return JSON.parse(encoded) as unknown;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    const where = / at position \d+(?: \(line \d+ column \d+\))?$/.exec(error.message)?.[0] ?? "";
-    throw new SyntaxError(`The text is not JSON${where}`);
+    where = / at position \d+(?: \(line \d+ column \d+\))?$/.exec(error.message)?.[0] ?? "";
   }
+  throw new SyntaxError(`The text is not JSON${where}`);
 }
 
 function stringify(message: unknown): [encoded: string | undefined, cause: unknown] {

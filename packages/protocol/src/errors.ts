@@ -119,12 +119,13 @@ export class HawserError extends Error {
   /** What tells this class apart, also across copies of this package. */
   readonly brand = "hawser.error";
 
-  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+  /** `scope` narrows the table's for this one error: a frame that is passed over ends less than one that is not. */
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown; readonly scope?: ErrorScope }) {
     super(message, options);
     const kind = errorTable[code];
     this.code = code;
     this.origin = kind.origin;
-    this.scope = kind.scope;
+    this.scope = options?.scope ?? kind.scope;
     this.retryable = kind.retryable;
   }
 }

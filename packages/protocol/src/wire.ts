@@ -153,7 +153,7 @@ export class WireDecoder<In> {
     if (this.#input === "finished" && chunk.length > 0) this.#afterSentinel(chunk.length);
     if (this.#input !== "open") return;
     this.#frames.push(chunk, this.#frameSink);
-    if (this.#hasFinished() && this.#frames.partial === true) this.#afterSentinel(1);
+    if (this.#inputIs("finished") && this.#frames.partial === true) this.#afterSentinel(1);
   }
 
   /** The stream is over. */
@@ -166,7 +166,7 @@ export class WireDecoder<In> {
       },
       fault: () => undefined,
     });
-    if (this.#input !== "open") return;
+    if (!this.#inputIs("open")) return;
     this.#input = "dead";
     this.#finish("ended");
   }
@@ -179,7 +179,7 @@ export class WireDecoder<In> {
   /** Deliver what waits, until someone holds again. */
   release(): void {
     this.#held = false;
-    while (!this.#held && this.#inbox.length > 0) this.#inbox.take(this.#deliver, this.#report);
+    while (!this.held && this.#inbox.length > 0) this.#inbox.take(this.#deliver, this.#report);
     this.#settle();
   }
 
@@ -214,8 +214,8 @@ export class WireDecoder<In> {
   };
 
   // A method, because the compiler takes a field to keep its value across the call that changes it.
-  #hasFinished(): boolean {
-    return this.#input === "finished";
+  #inputIs(state: "dead" | "finished" | "open"): boolean {
+    return this.#input === state;
   }
 
   /** The sentinel has come, with `excess` bytes (or frames) behind it so far. */
@@ -225,7 +225,7 @@ export class WireDecoder<In> {
       this.#input = "finished";
       this.#finish("sentinel");
     }
-    if (excess > 0 && this.#hasFinished()) {
+    if (excess > 0 && this.#inputIs("finished")) {
       this.#input = "dead";
       this.#finish(
         new HawserError("BYTES_AFTER_SENTINEL", "The peer sent more after the sentinel, which ends the conversation: what came after it was not read"),
@@ -236,7 +236,7 @@ export class WireDecoder<In> {
   #framingFault(fault: FramingFault): void {
     if (this.#input === "finished") this.#afterSentinel(1);
     if (this.#input !== "open") return;
-    const error = new HawserError(fault.code, describeFault(fault));
+    const error = new HawserError(fault.code, describeFault(fault), { cause: fault, ...(fault.fatal ? {} : { scope: "conversation" }) });
     if (fault.fatal) {
       this.#input = "dead";
       this.#finish(error);

@@ -51,6 +51,7 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
     this.#run("open", () => this.#handlers.open?.(socket), () => {
       if (this.#phase === "open") this.#phase = "flow";
       socket.release();
+      this.#finishWhenHandled();
     });
   }
 
@@ -73,7 +74,7 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
 
   finished(): void {
     this.#phase = "finish";
-    if (this.#inFlight === 0) this.#socket?.finish();
+    this.#finishWhenHandled();
   }
 
   failed(error: HawserError): void {
@@ -104,9 +105,13 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
     this.#inFlight--;
     const socket = this.#socket as WireSocket<In, Out>; // set before the first event
     if (this.#inFlight < this.#maxInFlight) socket.release();
-    if (this.#phase === "finish" && this.#inFlight === 0) socket.finish();
+    this.#finishWhenHandled();
     this.#closeWhenHandled();
   };
+
+  #finishWhenHandled(): void {
+    if (this.#phase === "finish" && this.#inFlight === 0) this.#socket?.finish();
+  }
 
   #closeWhenHandled(): void {
     const closed = this.#closed;
