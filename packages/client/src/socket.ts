@@ -33,8 +33,6 @@ interface Puller<In> {
  * which they flow. Nobody taking means that reading stops, and the peer's writing with it.
  */
 export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, AsyncDisposable {
-  /** Resolves when the connection is gone, always, with how it ended. Messages that nobody takes keep it open. */
-  readonly closed: Promise<Closed>;
   readonly #socket: WireSocket<In, Out>;
   readonly #listeners: { [Name in keyof SocketEvents<In>]: Set<Listener<In, Name>> } = {
     message: new Set(),
@@ -65,15 +63,21 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
         this.#emit("writable");
       },
       closed: (closed) => {
+        options.ticker.delete(this.#socket);
         this.#closed = closed;
         if (closed.error?.origin === "transport") this.#emit("error", closed.error);
         this.#finishIfGone();
         this.#emit("close", closed);
       },
     });
-    this.closed = this.#socket.closed;
+    options.ticker.add(this.#socket);
     this.#socket.hold();
     this.#socket.open();
+  }
+
+  /** Resolves when the connection is gone, always, with how it ended. Messages that nobody takes keep it open. */
+  get closed(): Promise<Closed> {
+    return this.#socket.closed;
   }
 
   /** The peer, for people: `127.0.0.1:1234`, `unix:/run/desk.sock`. */

@@ -17,7 +17,7 @@ async function dial(options: ConnectOptions = {}) {
       peer.ended = true;
     },
     written: () => undefined,
-    closed: (error) => {
+    gone: (error) => {
       peer.reset = error !== null;
     },
   });

@@ -8,7 +8,10 @@ import { HawserError, isHawserError } from "@hawser/protocol";
 import type { Closed, WireSocket, WireSocketEvents } from "@hawser/transport";
 
 /** One client's socket, as the handlers see it. */
-export type ServerSocket<In, Out = In> = Omit<WireSocket<In, Out>, "fail" | "finish" | "hold" | "leave" | "open" | "release" | "sendEncoded">;
+export type ServerSocket<In, Out = In> = Pick<
+  WireSocket<In, Out>,
+  "abort" | "closed" | "end" | "flushed" | "pendingBytes" | "remote" | "send" | "state" | "transport" | "waiting" | "writable"
+>;
 
 /**
  * What a server does with its connections. For one connection: `open`, then `message` for each in order, then `close`.
@@ -30,14 +33,14 @@ export interface WireHandlers<In, Out = In> {
 export class Dispatcher<In, Out> implements WireSocketEvents<In> {
   readonly #handlers: WireHandlers<In, Out>;
   readonly #maxInFlight: number;
-  readonly #onClosed: (dispatcher: Dispatcher<In, Out>) => void;
+  readonly #onClosed: (socket: WireSocket<In, Out>) => void;
   #socket: WireSocket<In, Out> | null = null;
   #inFlight = 0;
   /** What is waited for: "open" its handler, "flow" nothing, "finish" the last messages. */
   #phase: "finish" | "flow" | "open" = "open";
   #closed: Closed | null = null;
 
-  constructor(handlers: WireHandlers<In, Out>, maxInFlight: number, onClosed: (dispatcher: Dispatcher<In, Out>) => void) {
+  constructor(handlers: WireHandlers<In, Out>, maxInFlight: number, onClosed: (socket: WireSocket<In, Out>) => void) {
     this.#handlers = handlers;
     this.#maxInFlight = maxInFlight;
     this.#onClosed = onClosed;
@@ -87,7 +90,7 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
 
   closed(closed: Closed): void {
     this.#closed = closed;
-    this.#onClosed(this);
+    if (this.#socket !== null) this.#onClosed(this.#socket);
     if (closed.error !== null && closed.error.origin === "transport") this.report(closed.error);
     this.#closeWhenHandled();
   }

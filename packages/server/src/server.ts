@@ -5,7 +5,7 @@
  * @module
  */
 import { ByteWriter, HawserError, type Wire, WireEncoder } from "@hawser/protocol";
-import { type Address, type AddressInput, type Connection, formatAddress, listen, type Listener, parseAddress, type TlsOptions, WireSocket } from "@hawser/transport";
+import { type Address, type AddressInput, type Connection, formatAddress, listen, type Listener, parseAddress, type Ticking, type TlsOptions, WireSocket } from "@hawser/transport";
 import { Dispatcher, type ServerSocket, type WireHandlers } from "./handlers.ts";
 import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from "./options.ts";
 
@@ -81,13 +81,12 @@ export function createServer<In, Out = In>(wire: Wire<In, Out>, handlers: WireHa
   return new WireServer(wire, handlers, resolveServerOptions(options));
 }
 
-class WireServer<In, Out> implements Server<In, Out> {
+class WireServer<In, Out> implements Server<In, Out>, Ticking {
   readonly #wire: Wire<In, Out>;
   readonly #handlers: WireHandlers<In, Out>;
   readonly #options: ResolvedServerOptions;
   readonly #listeners: Listener[] = [];
-  readonly #sockets = new Map<Dispatcher<In, Out>, WireSocket<In, Out>>();
-  readonly #open = new Set<ServerSocket<In, Out>>();
+  readonly #sockets = new Set<WireSocket<In, Out>>();
   /** Called when the last socket is gone. */
   #emptied: (() => void) | null = null;
   #closing: Promise<CloseResult> | null = null;
@@ -99,7 +98,7 @@ class WireServer<In, Out> implements Server<In, Out> {
   }
 
   get sockets(): ReadonlySet<ServerSocket<In, Out>> {
-    return this.#open;
+    return this.#sockets;
   }
 
   async listen(input: AddressInput, options: ListenCallOptions = {}): Promise<Address> {
@@ -134,8 +133,8 @@ class WireServer<In, Out> implements Server<In, Out> {
     }
     const dispatcher = new Dispatcher(this.#handlers, maxInFlight, this.#forget);
     const socket = new WireSocket(this.#wire, connection, { limits, ticker, onFull: "close" }, dispatcher);
-    this.#sockets.set(dispatcher, socket);
-    this.#open.add(socket);
+    if (this.#sockets.size === 0) ticker.add(this);
+    this.#sockets.add(socket);
     dispatcher.start(socket);
   }
 
@@ -152,7 +151,7 @@ class WireServer<In, Out> implements Server<In, Out> {
     new WireEncoder(this.#wire, this.#options.connection.frame).encode(message, output);
     const frame = output.copy();
     let taken = 0;
-    for (const socket of this.#sockets.values()) {
+    for (const socket of this.#sockets) {
       if (socket.state !== "open") continue;
       socket.sendEncoded(frame);
       taken++;
@@ -168,6 +167,11 @@ class WireServer<In, Out> implements Server<In, Out> {
     return this.close().then(() => undefined);
   }
 
+  /** @see Ticking */
+  tick(nowMs: number): void {
+    for (const socket of this.#sockets) socket.tick(nowMs);
+  }
+
   async #close(graceMs: number, deadlineMs: number): Promise<CloseResult> {
     const total = this.#sockets.size;
     await Promise.all(this.#listeners.map((listener) => listener.close()));
@@ -177,12 +181,12 @@ class WireServer<In, Out> implements Server<In, Out> {
       if (this.#sockets.size === 0) resolve();
     });
     const cancelGrace = clock.after(graceMs, () => {
-      for (const socket of this.#sockets.values()) socket.end();
+      for (const socket of this.#sockets) socket.end();
     });
     let forced = 0;
     const cancelDeadline = clock.after(Math.max(graceMs, deadlineMs), () => {
       forced = this.#sockets.size;
-      for (const socket of this.#sockets.values()) socket.abort();
+      for (const socket of this.#sockets) socket.abort();
     });
     await emptied;
     cancelGrace();
@@ -190,11 +194,11 @@ class WireServer<In, Out> implements Server<In, Out> {
     return { drained: total - forced, forced };
   }
 
-  readonly #forget = (dispatcher: Dispatcher<In, Out>): void => {
-    const socket = this.#sockets.get(dispatcher);
-    this.#sockets.delete(dispatcher);
-    if (socket !== undefined) this.#open.delete(socket);
-    if (this.#sockets.size === 0) this.#emptied?.();
+  readonly #forget = (socket: WireSocket<In, Out>): void => {
+    this.#sockets.delete(socket);
+    if (this.#sockets.size > 0) return;
+    this.#options.ticker.delete(this);
+    this.#emptied?.();
   };
 
   // A method, because the compiler takes the field to keep its value across an await.
@@ -213,6 +217,6 @@ class WireServer<In, Out> implements Server<In, Out> {
 
 /** Close a connection that nobody will read. */
 function refuse(connection: Connection): void {
-  connection.open({ chunk: () => undefined, ended: () => undefined, written: () => undefined, closed: () => undefined });
+  connection.open({ chunk: () => undefined, ended: () => undefined, written: () => undefined, gone: () => undefined });
   connection.abort();
 }

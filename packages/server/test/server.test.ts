@@ -252,7 +252,7 @@ describe("createServer(): the server", () => {
     const [polite, patient] = await Promise.all([dial(), dial()]);
     const [mine, theirs] = memoryPair(); // a client that never closes
     server.accept(theirs);
-    mine.open({ chunk: () => undefined, ended: () => undefined, written: () => undefined, closed: () => undefined });
+    mine.open({ chunk: () => undefined, ended: () => undefined, written: () => undefined, gone: () => undefined });
     const closing = server.close({ graceMs: 1_000, deadlineMs: 3_000 });
     polite.end();
     await collect(polite);

@@ -16,7 +16,7 @@ export interface ConnectionSink {
   /** Bytes have left for the operating system: `pendingBytes` is lower than it was. */
   written(): void;
   /** The pipe is gone in both directions; called once, last. Null when both ends had closed it. */
-  closed(error: HawserError | null): void;
+  gone(error: HawserError | null): void;
 }
 
 /** One byte pipe, both ways, with back-pressure in both. */
@@ -37,7 +37,7 @@ export interface Connection {
   resume(): void;
   /** Send what waits, then tell the peer that nothing more comes. */
   end(): void;
-  /** Close both directions at once; what waits is lost. `closed` follows. */
+  /** Close both directions at once; what waits is lost. the sink's `gone` follows. */
   abort(): void;
 }
 

@@ -40,10 +40,7 @@ class MemoryConnection implements Connection {
   readonly remote: string;
   readonly #windowBytes: number;
   readonly #schedule: (task: () => void) => void;
-  readonly #output: Output = new Output((bytes) => {
-    this.#unsent.push(bytes);
-    this.#wake();
-  });
+  readonly #output: Output = new Output(this);
   /** Writes that the window had no room for, oldest first; `#unsentFrom` bytes of the first are in the window already. */
   readonly #unsent: Uint8Array[] = [];
   #unsentFrom = 0;
@@ -108,6 +105,12 @@ class MemoryConnection implements Connection {
     peer?.later(() => {
       peer.#close(new HawserError("CONNECTION_RESET", "The peer aborted the connection in memory"));
     });
+  }
+
+  /** For the output: hand bytes to the pipe. */
+  write(bytes: Uint8Array): void {
+    this.#unsent.push(bytes);
+    this.#wake();
   }
 
   later(task: () => void): void {
@@ -187,7 +190,7 @@ class MemoryConnection implements Connection {
     this.#window.length = 0;
     const sink = this.#sink;
     this.#schedule(() => {
-      sink?.closed(error);
+      sink?.gone(error);
     });
   }
 }

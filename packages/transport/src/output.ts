@@ -34,21 +34,31 @@ const pool = new SlabPool();
 
 const NOTHING = new Uint8Array(0);
 
+/** What an output writes to; it calls `written()` once for each `write`, when it has the bytes. */
+export interface OutputTarget {
+  write(bytes: Uint8Array): void;
+}
+
+interface SentSlab {
+  readonly storage: Uint8Array;
+  readonly length: number;
+}
+
 /**
- * One connection's output. `write` hands bytes to the pipe, which calls `written()` once for each call when it has them.
+ * One connection's output.
  *
  * Invariant: an idle output holds no storage.
  */
 export class Output {
-  readonly #write: (bytes: Uint8Array) => void;
+  readonly #target: OutputTarget;
   readonly #writer = new ByteWriter(NOTHING);
-  /** Storage that the pipe still reads from, oldest first, and the bytes used of each. */
-  readonly #sent: { storage: Uint8Array; length: number }[] = [];
+  /** Storage that the target still reads from, oldest first, and the bytes used of each. Null until the first write. */
+  #sent: SentSlab[] | null = null;
   #sentBytes = 0;
   #scheduled = false;
 
-  constructor(write: (bytes: Uint8Array) => void) {
-    this.#write = write;
+  constructor(target: OutputTarget) {
+    this.#target = target;
   }
 
   /** Where to append; storage is taken at the first use of a turn. */
@@ -68,17 +78,13 @@ export class Output {
       this.flush();
     } else if (!this.#scheduled) {
       this.#scheduled = true;
-      process.nextTick(this.#flushScheduled);
+      process.nextTick(flushScheduled, this);
     }
   }
 
-  readonly #flushScheduled = (): void => {
-    this.#scheduled = false;
-    this.flush();
-  };
-
   /** Hand over what is appended. */
   flush(): void {
+    this.#scheduled = false;
     const { bytes: storage, length } = this.#writer;
     if (storage === NOTHING) return;
     this.#writer.bytes = NOTHING;
@@ -87,24 +93,28 @@ export class Output {
       pool.give(storage);
       return;
     }
-    this.#sent.push({ storage, length });
+    (this.#sent ??= []).push({ storage, length });
     this.#sentBytes += length;
-    this.#write(storage.subarray(0, length));
+    this.#target.write(storage.subarray(0, length));
   }
 
-  /** The pipe has the bytes of its oldest write. */
+  /** The target has the bytes of its oldest write. */
   written(): void {
-    const oldest = this.#sent.shift();
+    const oldest = this.#sent?.shift();
     if (oldest === undefined) return;
     this.#sentBytes -= oldest.length;
     pool.give(oldest.storage);
   }
 
-  /** The pipe is gone: forget everything. What it still reads from is not reused. */
+  /** The pipe is gone: forget everything. What the target still reads from is not reused. */
   drop(): void {
-    this.#sent.length = 0;
+    this.#sent = null;
     this.#sentBytes = 0;
     this.#writer.bytes = NOTHING;
     this.#writer.length = 0;
   }
+}
+
+function flushScheduled(output: Output): void {
+  output.flush();
 }

@@ -119,6 +119,11 @@ export async function listen(address: Address, options: ListenOptions, sink: Lis
 // Half-open, so that a peer that has said everything still gets its answers; no delay, since each turn is one write already.
 const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true };
 
+/** What connects a socket's events to its connection, with functions that all sockets share: an idle connection is small. */
+const owner: unique symbol = Symbol("connection");
+
+type OwnedSocket = net.Socket & { [owner]?: SocketConnection };
+
 class SocketConnection implements Connection {
   readonly transport: "ipc" | "tcp" | "tls";
   readonly remote: string;
@@ -126,15 +131,16 @@ class SocketConnection implements Connection {
   readonly #output: Output;
   #sink: ConnectionSink | null = null;
   #error: HawserError | null = null;
+  /** The callback of each write; made with the first. */
+  #onWritten: ((error?: Error | null) => void) | null = null;
 
   constructor(socket: net.Socket, transport: "ipc" | "tcp" | "tls", remote: string) {
     this.#socket = socket;
     this.transport = transport;
     this.remote = remote;
-    this.#output = new Output((bytes) => socket.write(bytes, this.#written));
-    socket.on("error", (error) => {
-      this.#error ??= fromSystem(error, "open", `go on with ${remote}`);
-    });
+    this.#output = new Output(this);
+    (socket as OwnedSocket)[owner] = this;
+    socket.on("error", onError);
   }
 
   get output(): ByteWriter {
@@ -147,18 +153,8 @@ class SocketConnection implements Connection {
 
   open(sink: ConnectionSink): void {
     this.#sink = sink;
-    const socket = this.#socket;
-    socket.on("data", (chunk: Uint8Array) => {
-      sink.chunk(chunk);
-    });
-    socket.on("end", () => {
-      sink.ended();
-    });
-    socket.on("close", () => {
-      this.#output.drop();
-      sink.closed(this.#error);
-    });
-    socket.resume();
+    this.#socket.on("data", onData).on("end", onEnd).on("close", onClose);
+    this.#socket.resume();
   }
 
   schedule(): void {
@@ -183,11 +179,49 @@ class SocketConnection implements Connection {
     this.#socket.destroy();
   }
 
-  readonly #written = (error?: Error | null): void => {
-    if (error !== undefined && error !== null) return; // 'error' and 'close' follow
-    this.#output.written();
-    this.#sink?.written();
-  };
+  /** For the output: hand bytes to the socket. */
+  write(bytes: Uint8Array): void {
+    this.#onWritten ??= (error): void => {
+      if (error !== undefined && error !== null) return; // 'error' and 'close' follow
+      this.#output.written();
+      this.#sink?.written();
+    };
+    this.#socket.write(bytes, this.#onWritten);
+  }
+
+  /** For the socket's events, as the next three. */
+  received(chunk: Uint8Array): void {
+    this.#sink?.chunk(chunk);
+  }
+
+  ended(): void {
+    this.#sink?.ended();
+  }
+
+  failed(error: unknown): void {
+    this.#error ??= fromSystem(error, "open", `go on with ${this.remote}`);
+  }
+
+  closed(): void {
+    this.#output.drop();
+    this.#sink?.gone(this.#error);
+  }
+}
+
+function onData(this: OwnedSocket, chunk: Uint8Array): void {
+  this[owner]?.received(chunk);
+}
+
+function onEnd(this: OwnedSocket): void {
+  this[owner]?.ended();
+}
+
+function onError(this: OwnedSocket, error: unknown): void {
+  this[owner]?.failed(error);
+}
+
+function onClose(this: OwnedSocket): void {
+  this[owner]?.closed();
 }
 
 function dialPlain(address: Exclude<Address, { transport: "fd" }>): net.Socket {

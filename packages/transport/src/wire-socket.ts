@@ -46,10 +46,14 @@ export interface WireSocketOptions {
   readonly onFull: "close" | "throw";
 }
 
-/** A conversation over one connection. */
-export class WireSocket<In, Out> {
-  /** Resolves when the connection is gone, always, with how it ended. Messages that nobody takes keep it open. */
-  readonly closed: Promise<Closed>;
+/**
+ * A conversation over one connection.
+ *
+ * Its owner opens it, calls `tick` with the time, and is told what happens by its events. The methods of the three
+ * interfaces that it implements are for the connection, the decoder and the ticker alone; it has them itself, rather than
+ * objects for each, so that ten thousand idle connections are small.
+ */
+export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Ticking {
   readonly #connection: Connection;
   readonly #events: WireSocketEvents<In>;
   readonly #decoder: WireDecoder<In>;
@@ -59,12 +63,15 @@ export class WireSocket<In, Out> {
   readonly #limits: ConnectionLimits;
   readonly #ticker: Ticker;
   readonly #onFull: "close" | "throw";
-  readonly #resolveClosed: (closed: Closed) => void;
   #state: "closed" | "ending" | "lingering" | "open" = "open";
   /** How it ended, once that is known. */
   #outcome: Closed | null = null;
   #paused = false;
-  #waiters: Waiter[] = [];
+  /** Whether the peer has ended its direction. */
+  #peerEnded = false;
+  /** Made when somebody asks for `closed`. */
+  #closed: PromiseWithResolvers<Closed> | null = null;
+  #waiters: Waiter[] | null = null;
   /** Whether `send()` has said false since the output was last low. */
   #isHigh = false;
   // Times of the ticker, for tick().
@@ -74,9 +81,6 @@ export class WireSocket<In, Out> {
   #lingerMs = Infinity;
 
   constructor(wire: Wire<In, Out>, connection: Connection, options: WireSocketOptions, events: WireSocketEvents<In>) {
-    const { promise, resolve } = Promise.withResolvers<Closed>();
-    this.closed = promise;
-    this.#resolveClosed = resolve;
     this.#connection = connection;
     this.#events = events;
     this.#limits = options.limits;
@@ -84,15 +88,23 @@ export class WireSocket<In, Out> {
     this.#onFull = options.onFull;
     this.#hasSentinel = wire.sentinel !== null;
     this.#answersSentinel = wire.sentinel?.form === "frame";
-    this.#decoder = new WireDecoder<In>(wire, options.limits.frame, this.#inbound); // decodes only
+    this.#decoder = new WireDecoder<In>(wire, options.limits.frame, this); // decodes only
     this.#encoder = new WireEncoder<Out>(wire, options.limits.frame);
-    options.ticker.add(this.#ticking);
     this.#heardMs = this.#progressMs = options.ticker.now;
   }
 
   /** Begin to read. Called once, by the owner, when it is ready for events. */
   open(): void {
-    this.#connection.open(this.#pipe);
+    this.#connection.open(this);
+  }
+
+  /** Resolves when the connection is gone, always, with how it ended. Messages that nobody takes keep it open. */
+  get closed(): Promise<Closed> {
+    if (this.#closed === null) {
+      this.#closed = Promise.withResolvers<Closed>();
+      if (this.#state === "closed" && this.#outcome !== null) this.#closed.resolve(this.#outcome);
+    }
+    return this.#closed.promise;
   }
 
   /** The peer, for people: `127.0.0.1:52122`, `unix:/run/desk.sock#3`. */
@@ -210,61 +222,76 @@ export class WireSocket<In, Out> {
     if (this.#decoder.waiting === 0) this.#resume();
   }
 
-  readonly #pipe: ConnectionSink = {
-    chunk: (bytes) => {
-      this.#heardMs = this.#ticker.now;
-      const { payloads } = this.#decoder;
-      this.#decoder.push(bytes);
-      if (!this.#decoder.partial) this.#partialMs = Infinity;
-      else if (this.#partialMs === Infinity || this.#decoder.payloads !== payloads) this.#partialMs = this.#ticker.now;
-      if (this.#decoder.waiting > 0 && !this.#paused) {
-        this.#paused = true;
-        this.#connection.pause();
-      }
-    },
-    ended: () => {
-      this.#partialMs = Infinity;
-      this.#decoder.end();
-    },
-    written: () => {
-      this.#progressMs = this.#ticker.now;
-      const { pendingBytes } = this.#connection;
-      if (this.#waiters.length > 0) this.#wake(pendingBytes);
-      if (this.#isHigh && pendingBytes <= this.#limits.writeBuffer.lowBytes) {
-        this.#isHigh = false;
-        this.#events.writable();
-      }
-    },
-    closed: (error) => {
-      this.#close(error);
-    },
-  };
+  /** @see ConnectionSink */
+  chunk(bytes: Uint8Array): void {
+    this.#heardMs = this.#ticker.now;
+    const decoder = this.#decoder;
+    const { payloads } = decoder;
+    decoder.push(bytes);
+    if (!decoder.partial) this.#partialMs = Infinity;
+    else if (this.#partialMs === Infinity || decoder.payloads !== payloads) this.#partialMs = this.#ticker.now;
+    if (decoder.waiting > 0 && !this.#paused) {
+      this.#paused = true;
+      this.#connection.pause();
+    }
+  }
 
-  readonly #inbound: WireSink<In> = {
-    message: (message) => {
-      this.#events.message(message);
-    },
-    finished: (how) => {
-      // This end may have sent its sentinel first: then the peer's end is its answer.
-      const byUs = this.#state === "ending" && this.#hasSentinel;
-      this.#outcome ??= { reason: byUs ? "sentinel" : how, error: null };
-      if (this.#state === "ending") this.#linger();
-      this.#events.finished(how);
-    },
-    fault: (error) => {
-      if (error.scope === "connection") this.fail(error);
-      this.#events.failed(error);
-    },
-  };
+  /** @see ConnectionSink */
+  ended(): void {
+    this.#peerEnded = true;
+    this.#partialMs = Infinity;
+    this.#decoder.end();
+  }
 
-  readonly #ticking: Ticking = {
-    tick: (nowMs) => {
-      this.#tickOutput(nowMs);
-      if (this.#state === "open" || this.#state === "ending") this.#tickInput(nowMs);
-      else if (this.#connection.pendingBytes > 0) this.#lingerMs = nowMs + this.#limits.lingerTimeoutMs;
-      else if (nowMs >= this.#lingerMs) this.#connection.abort();
-    },
-  };
+  /** @see ConnectionSink */
+  written(): void {
+    this.#progressMs = this.#ticker.now;
+    if (this.#waiters === null && !this.#isHigh) return;
+    const { pendingBytes } = this.#connection;
+    this.#wake(pendingBytes);
+    if (this.#isHigh && pendingBytes <= this.#limits.writeBuffer.lowBytes) {
+      this.#isHigh = false;
+      this.#events.writable();
+    }
+  }
+
+  /** @see ConnectionSink */
+  gone(error: HawserError | null): void {
+    if (this.#state === "closed") return;
+    const closed = (this.#outcome ??= this.#outcomeOf(error));
+    this.#state = "closed";
+    this.#wake(Infinity);
+    this.#closed?.resolve(closed);
+    this.#events.closed(closed);
+  }
+
+  /** @see WireSink */
+  message(message: In): void {
+    this.#events.message(message);
+  }
+
+  /** @see WireSink */
+  finished(how: Finish): void {
+    // This end may have sent its sentinel first: then the peer's end is its answer.
+    const byUs = this.#state === "ending" && this.#hasSentinel;
+    this.#outcome ??= { reason: byUs ? "sentinel" : how, error: null };
+    if (this.#state === "ending") this.#linger();
+    this.#events.finished(how);
+  }
+
+  /** @see WireSink */
+  fault(error: HawserError): void {
+    if (error.scope === "connection") this.fail(error);
+    this.#events.failed(error);
+  }
+
+  /** @see Ticking */
+  tick(nowMs: number): void {
+    this.#tickOutput(nowMs);
+    if (this.#state === "open" || this.#state === "ending") this.#tickInput(nowMs);
+    else if (this.#connection.pendingBytes > 0) this.#lingerMs = nowMs + this.#limits.lingerTimeoutMs;
+    else if (nowMs >= this.#lingerMs) this.#connection.abort();
+  }
 
   #tickOutput(nowMs: number): void {
     // Patience for a peer that reads slowly ends with the conversation.
@@ -280,15 +307,10 @@ export class WireSocket<In, Out> {
       this.#heardMs = nowMs;
       if (this.#partialMs !== Infinity) this.#partialMs = nowMs;
     } else if (nowMs - this.#partialMs >= frameTimeoutMs) {
-      this.#fault(new HawserError("FRAME_TIMEOUT", `A frame from ${this.remote} was not complete within frameTimeoutMs ${String(frameTimeoutMs)}`));
+      this.fault(new HawserError("FRAME_TIMEOUT", `A frame from ${this.remote} was not complete within frameTimeoutMs ${String(frameTimeoutMs)}`));
     } else if (nowMs - this.#heardMs >= idleTimeoutMs) {
-      this.#fault(new HawserError("IDLE_TIMEOUT", `${this.remote} was silent for idleTimeoutMs ${String(idleTimeoutMs)}`));
+      this.fault(new HawserError("IDLE_TIMEOUT", `${this.remote} was silent for idleTimeoutMs ${String(idleTimeoutMs)}`));
     }
-  }
-
-  #fault(error: HawserError): void {
-    this.fail(error);
-    this.#events.failed(error);
   }
 
   #sent(): boolean {
@@ -339,32 +361,30 @@ export class WireSocket<In, Out> {
     this.#connection.resume();
   }
 
-  #close(error: HawserError | null): void {
-    if (this.#state === "closed") return;
-    const closed = (this.#outcome ??= error === null ? { reason: "ended", error: null } : { reason: "error", error });
-    this.#state = "closed";
-    this.#ticker.delete(this.#ticking);
-    this.#wake(Infinity);
-    this.#resolveClosed(closed);
-    this.#events.closed(closed);
+  /** How it ended, when nothing but the loss of the connection says so. */
+  #outcomeOf(error: HawserError | null): Closed {
+    if (error !== null) return { reason: "error", error };
+    if (this.#peerEnded) return { reason: "ended", error: null };
+    return { reason: "error", error: new HawserError("CONNECTION_RESET", `Cannot go on with ${this.remote}: the connection broke before the peer had ended it`) };
   }
 
   #wait(bytes: number): Promise<void> {
     if (this.#state === "closed") return Promise.reject(this.#notOpen("wait"));
     if (this.#connection.pendingBytes <= bytes) return Promise.resolve();
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-    this.#waiters.push({ bytes, resolve, reject });
+    (this.#waiters ??= []).push({ bytes, resolve, reject });
     return promise;
   }
 
   /** Settle who waits for the output to be as low as `pendingBytes`; reject them all when the connection is gone. */
   #wake(pendingBytes: number): void {
     const waiters = this.#waiters;
-    this.#waiters = [];
+    if (waiters === null) return;
+    this.#waiters = null;
     for (const waiter of waiters) {
       if (this.#state === "closed") waiter.reject(this.#notOpen("wait"));
       else if (pendingBytes <= waiter.bytes) waiter.resolve(undefined);
-      else this.#waiters.push(waiter);
+      else (this.#waiters ??= []).push(waiter);
     }
   }
 

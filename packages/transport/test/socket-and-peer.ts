@@ -14,7 +14,7 @@ export class Turns {
   async settle(): Promise<void> {
     do {
       this.#tasks.shift()?.();
-      await new Promise<void>((resolve) => process.nextTick(resolve));
+      await new Promise<void>((resolve) => { process.nextTick(resolve); });
     } while (this.#tasks.length > 0);
   }
 }
@@ -36,7 +36,7 @@ export class RawPeer {
       },
       ended: () => void this.events.push("ended"),
       written: () => undefined,
-      closed: (error) => void this.events.push(error === null ? "closed" : `closed ${error.code}`),
+      gone: (error) => void this.events.push(error === null ? "closed" : `closed ${error.code}`),
     });
   }
 
@@ -59,7 +59,7 @@ export interface SocketAndPeer<In, Out> {
   /** The socket's events, as text. */
   readonly log: string[];
   readonly messages: In[];
-  closed(): Closed | null;
+  readonly closed: () => Closed | null;
 }
 
 /** Make a {@link SocketAndPeer} with a server's limits. */
@@ -84,12 +84,14 @@ export function socketAndPeer<In, Out>(
       failed: (error) => void log.push(`failed ${error.code}`),
       writable: () => void log.push("writable"),
       closed: (how) => {
+        ticker.delete(socket);
         closed = how;
         log.push(`closed ${how.reason}`);
       },
     },
   );
   const peer = new RawPeer(theirs);
+  ticker.add(socket);
   socket.open();
   return { socket, peer, turns, clock, log, messages, closed: (): Closed | null => closed };
 }

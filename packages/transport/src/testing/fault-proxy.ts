@@ -225,7 +225,7 @@ class Link {
       written: () => {
         back.written();
       },
-      closed: (error) => {
+      gone: (error) => {
         if (error !== null || (this.#up.done && this.#down.done)) this.abort();
       },
     });
