@@ -84,10 +84,10 @@ export class FrameBuffer {
   length = 0;
 
   /** Append `chunk[start, end)`. `expected` is the whole frame's length where it is known: capacity stops there. */
-  append(chunk: Uint8Array, start: number, end: number, expected: number = Infinity): void {
+  append(chunk: Uint8Array, start: number, end: number, expected?: number): void {
     const needed = this.length + (end - start);
     if (needed > this.bytes.length) {
-      const next = new Uint8Array(Math.max(needed, Math.min(expected, needed * 2)));
+      const next = new Uint8Array(Math.max(needed, Math.min(expected ?? Infinity, needed * 2)));
       next.set(this.bytes.subarray(0, this.length));
       this.bytes = next;
     }

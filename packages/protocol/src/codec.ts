@@ -6,9 +6,9 @@
  */
 import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
-import { utf8Decode, utf8Pieces, utf8Write } from "./utf8.ts";
+import { ChunkText, utf8Pieces, utf8Write } from "./utf8.ts";
 
-/** A value <-> bytes pair; without state, shared by every connection. `In` is what arrives, `Out` what may be sent. */
+/** A value <-> bytes pair, shared by every connection of a wire; what it remembers is only the chunk at hand. `In` is what arrives, `Out` what may be sent. */
 export interface Codec<In, Out = In> {
   readonly name: string;
   /**
@@ -23,6 +23,11 @@ export interface Codec<In, Out = In> {
    * @throws {TypeError} when the message is not of the codec's type
    */
   encode(message: Out, output: ByteWriter): void;
+  /**
+   * A chunk is about to be cut into messages, or null: its bytes do not change until the next call, so what is worked out
+   * for one message may serve the next. Absent where there is nothing to share. Other bytes may be decoded in between.
+   */
+  chunk?(bytes: Uint8Array | null): void;
   /** A decoder for an unframed stream, whose pieces may cut a value anywhere. Absent where the codec needs whole messages. */
   pieces?(): PieceDecoder<In>;
 }
@@ -35,14 +40,23 @@ export interface PieceDecoder<In> {
   end(): void;
 }
 
-/** Strings as UTF-8, strict: bytes that are not UTF-8 are MESSAGE_INVALID, a lone surrogate is PAYLOAD_FORBIDDEN. A BOM is text. */
+/**
+ * Strings as UTF-8, strict: bytes that are not UTF-8 are MESSAGE_INVALID, a lone surrogate is PAYLOAD_FORBIDDEN. A BOM is text.
+ *
+ * A string that is kept may keep up to 4 KiB of its neighbours' text alive with it.
+ */
 export function text(): Codec<string> {
-  return textCodec;
+  return new TextCodec();
 }
 
-/** Bytes as they are. A message that arrives is the receiver's own copy; one that is sent is copied, and may be overwritten at once. */
+/**
+ * Bytes as they are. A message that is sent is copied, and may be overwritten at once; one that arrives is the receiver's own.
+ *
+ * Small messages of one chunk share a block of at most 8 KiB, as Node's small Buffers do: each has its own bytes, but its
+ * `buffer` holds its neighbours too, and a message that is kept keeps the block alive.
+ */
 export function bytes(): Codec<Uint8Array> {
-  return bytesCodec;
+  return new BytesCodec();
 }
 
 /**
@@ -52,18 +66,28 @@ export function bytes(): Codec<Uint8Array> {
  * function, a cycle, a bigint) is refused with PAYLOAD_FORBIDDEN.
  */
 export function json<T = unknown>(): Codec<T> {
-  return jsonCodec as Codec<T>; // the type is the caller's claim, as documented
+  return new JsonCodec<T>();
 }
 
-const textCodec: Codec<string> = Object.freeze({
-  name: "text",
-  decode: utf8Decode,
+class TextCodec implements Codec<string> {
+  readonly name = "text";
+  readonly #decoder = new ChunkText();
+
+  chunk(source: Uint8Array | null): void {
+    this.#decoder.chunk(source);
+  }
+
+  decode(source: Uint8Array, start: number, end: number): string {
+    return this.#decoder.decode(source, start, end);
+  }
+
   encode(message: string, output: ByteWriter): void {
     if (typeof message !== "string") throw new TypeError(`Cannot send ${describeType(message)} as text: it takes a string`);
     if (!utf8Write(message, output)) {
       throw new HawserError("PAYLOAD_FORBIDDEN", "Cannot send a string with a lone surrogate: it has no UTF-8; repair it with toWellFormed()");
     }
-  },
+  }
+
   pieces(): PieceDecoder<string> {
     const decoder = utf8Pieces();
     return {
@@ -72,29 +96,77 @@ const textCodec: Codec<string> = Object.freeze({
         decoder.end();
       },
     };
-  },
-});
+  }
+}
 
-const bytesCodec: Codec<Uint8Array> = Object.freeze({
-  name: "bytes",
-  decode: copyBytes,
+/** Bytes that small messages of a chunk share. */
+const BLOCK_BYTES = 8_192;
+
+class BytesCodec implements Codec<Uint8Array> {
+  readonly name = "bytes";
+  #chunk: Uint8Array | null = null;
+  /** A copy of `#chunk[#from, #to)`, in storage of its own. */
+  #block: ArrayBufferLike = NOTHING.buffer;
+  #from = 0;
+  #to = 0;
+
+  chunk(source: Uint8Array | null): void {
+    this.#chunk = source;
+    this.#to = 0;
+  }
+
+  decode(source: Uint8Array, start: number, end: number): Uint8Array {
+    if (source !== this.#chunk || (end > this.#to && !this.#fill(source, start, end)) || start < this.#from) return copyBytes(source, start, end);
+    return new Uint8Array(this.#block, start - this.#from, end - start);
+  }
+
   encode(message: Uint8Array, output: ByteWriter): void {
     if (!(message instanceof Uint8Array)) throw new TypeError(`Cannot send ${describeType(message)} as bytes: it takes a Uint8Array`);
     output.append(message);
-  },
-  pieces: (): PieceDecoder<Uint8Array> => ({ decode: copyBytes, end: () => undefined }),
-});
+  }
 
-const jsonCodec: Codec<unknown> = Object.freeze({
-  name: "json",
-  decode: (source: Uint8Array, start: number, end: number): unknown => parse(utf8Decode(source, start, end)),
-  encode(message: unknown, output: ByteWriter): void {
-    const [encoded, cause] = stringify(message);
+  pieces(): PieceDecoder<Uint8Array> {
+    return { decode: copyBytes, end: () => undefined };
+  }
+
+  /** Copy the block that begins with this message; false where the message is better copied alone. */
+  #fill(source: Uint8Array, start: number, end: number): boolean {
+    const to = Math.min(start + BLOCK_BYTES, source.length);
+    if (end - start > BLOCK_BYTES / 4 || to - end < end - start) return false;
+    this.#block = copyBytes(source, start, to).buffer;
+    this.#from = start;
+    this.#to = to;
+    return true;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+class JsonCodec<T> implements Codec<T> {
+  readonly name = "json";
+  readonly #decoder = new ChunkText();
+
+  chunk(source: Uint8Array | null): void {
+    this.#decoder.chunk(source);
+  }
+
+  decode(source: Uint8Array, start: number, end: number): T {
+    return parse(this.#decoder.decode(source, start, end)) as T; // the type is the caller's claim, as json() says
+  }
+
+  encode(message: T, output: ByteWriter): void {
+    let encoded: string | undefined;
+    let cause: unknown;
+    try {
+      encoded = JSON.stringify(message); // undefined for what JSON leaves out, whatever its type says
+    } catch (error) {
+      cause = error;
+    }
     if (encoded === undefined || !utf8Write(encoded, output)) {
       throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send ${describeType(message)} as JSON: JSON has no text for it`, { cause });
     }
-  },
-});
+  }
+}
 
 /** A copy in storage of its own. Not `slice()`: a Buffer's slice is a view. */
 function copyBytes(source: Uint8Array, start: number, end: number): Uint8Array {
@@ -105,20 +177,12 @@ function copyBytes(source: Uint8Array, start: number, end: number): Uint8Array {
 function parse(encoded: string): unknown {
   let where: string;
   try {
-    return JSON.parse(encoded) as unknown;
+    return JSON.parse(encoded);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     where = / at position \d+(?: \(line \d+ column \d+\))?$/.exec(error.message)?.[0] ?? "";
   }
   throw new SyntaxError(`The text is not JSON${where}`);
-}
-
-function stringify(message: unknown): [encoded: string | undefined, cause: unknown] {
-  try {
-    return [JSON.stringify(message) as string | undefined, undefined]; // undefined for what JSON leaves out, whatever its type says
-  } catch (cause) {
-    return [undefined, cause];
-  }
 }
 
 function describeType(value: unknown): string {

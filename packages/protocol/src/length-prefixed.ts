@@ -54,10 +54,11 @@ export interface LengthPrefixedOptions {
  */
 export function lengthPrefixed(options: LengthPrefixedOptions = {}): Framing {
   const layout = resolveLayout(options);
+  const encoder = new LengthEncoder(layout);
   return Object.freeze({
     name: `lengthPrefixed(${String(layout.bytes * 8)} ${layout.endian})`,
     decoder: (limits: FrameLimits) => new LengthDecoder(layout, limits),
-    encoder: () => new LengthEncoder(layout),
+    encoder: () => encoder,
   });
 }
 
@@ -70,11 +71,13 @@ interface Layout {
   /** The wire frame's length minus the field's value. */
   readonly extra: number;
   readonly skip: number;
+  /** A header of four bytes big-endian that counts the body and is skipped: the common one, which has a path of its own. */
+  readonly plain: boolean;
 }
 
 function resolveLayout(options: LengthPrefixedOptions): Layout {
   const { bytes = 4, endian = "big", offset = 0, adjustment = 0, includesHeader = false } = options;
-  if (endian !== "big" && endian !== "little") throw new TypeError(`Cannot use endian ${JSON.stringify(endian)}: it is "big" or "little"`);
+  if (!["big", "little"].includes(endian)) throw new TypeError(`Cannot use endian ${JSON.stringify(endian)}: it is "big" or "little"`);
   if (typeof includesHeader !== "boolean") throw new TypeError("Cannot use includesHeader: it is true or false");
   checkRange("bytes", bytes, 1, 8);
   checkRange("offset", offset, 0, 64);
@@ -82,7 +85,9 @@ function resolveLayout(options: LengthPrefixedOptions): Layout {
   checkRange("adjustment", adjustment, -0x7fff_ffff, 0x7fff_ffff);
   const skip = options.skip ?? header;
   checkRange("skip", skip, 0, header);
-  return { bytes, endian, offset, header, extra: adjustment + (includesHeader ? 0 : header), skip };
+  const extra = adjustment + (includesHeader ? 0 : header);
+  const plain = bytes === 4 && endian === "big" && offset === 0 && extra === 4 && skip === 4;
+  return { bytes, endian, offset, header, extra, skip, plain };
 }
 
 function checkRange(name: string, value: number, min: number, max: number): void {
@@ -133,8 +138,9 @@ class LengthDecoder implements FrameDecoder {
   }
 
   push(chunk: Uint8Array, sink: FrameSink): void {
-    const { header, skip } = this.#layout;
+    const { header, skip, plain } = this.#layout;
     let at = this.#resume(chunk, sink);
+    if (plain) at = this.#walk(chunk, at, sink);
     while (at < chunk.length && this.#state === "open") {
       const have = chunk.length - at;
       const frameBytes = have < header ? 0 : this.#measure(chunk, at, this.#offset + at, sink);
@@ -160,7 +166,24 @@ class LengthDecoder implements FrameDecoder {
       sink.fault(truncated(this.#offset, this.#frame.length, wanted));
     }
     this.#frame.clear();
+    this.#discard = 0;
     this.#state = "dead";
+  }
+
+  /** Deliver the frames that lie whole in the chunk and within the limit; returns where the first other begins. */
+  #walk(chunk: Uint8Array, from: number, sink: FrameSink): number {
+    const { length } = chunk;
+    const { maxFrameBytes } = this.#limits;
+    let at = from;
+    while (at + 4 <= length && this.#state === "open") {
+      // In range by the loop's condition, all four.
+      const size = ((chunk[at] as number) * 0x100_0000) + (((chunk[at + 1] as number) << 16) | ((chunk[at + 2] as number) << 8) | (chunk[at + 3] as number));
+      const next = at + 4 + size;
+      if (size > maxFrameBytes || next > length) break;
+      sink.frame(chunk, at + 4, next);
+      at = next;
+    }
+    return at;
   }
 
   /** Go on with what an earlier chunk began; returns where the next frame starts in this chunk. */
@@ -237,8 +260,17 @@ class LengthEncoder implements FrameEncoder {
   }
 
   seal(output: ByteWriter, start: number): void {
-    const { bytes, offset, header, extra, skip } = this.#layout;
+    const { bytes, offset, header, extra, skip, plain } = this.#layout;
     const length = output.length - start;
+    if (plain && length - 4 <= 0xffff_ffff) {
+      const into = output.bytes;
+      const size = length - 4;
+      into[start] = size >>> 24;
+      into[start + 1] = size >>> 16;
+      into[start + 2] = size >>> 8;
+      into[start + 3] = size;
+      return;
+    }
     const value = length - extra;
     if (length < header) throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send a message of ${String(length - skip)} bytes: with this skip it begins with ${String(header - skip)} bytes of header`);
     if (value < 0 || value >= 256 ** bytes) {

@@ -17,7 +17,7 @@ export interface Limit {
 }
 
 /** Numbers by option name, as a caller may give them: what is absent takes its default. */
-export type LimitOptions<Name extends string> = { readonly [name in Name]?: number | undefined };
+export type LimitOptions<Name extends string> = Readonly<Partial<Record<Name, number | undefined>>>;
 
 /** What a decoder does with a frame above `maxFrameBytes`: end the stream, or pass over the frame and go on. */
 export type OversizePolicy = "close" | "skip";
@@ -64,7 +64,7 @@ export function resolveLimits<Name extends string>(
 /** Complete a caller's frame limits: see {@link resolveLimits}. */
 export function resolveFrameLimits(given: Partial<FrameLimits> = {}): FrameLimits {
   const onOversize = given.onOversize ?? "close";
-  if (onOversize !== "close" && onOversize !== "skip") {
+  if (!["close", "skip"].includes(onOversize)) {
     throw new TypeError(`Cannot use onOversize ${JSON.stringify(onOversize)}: it is "close" or "skip"`);
   }
   return { ...resolveLimits(frameLimitTable, given), onOversize };

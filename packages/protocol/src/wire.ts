@@ -11,7 +11,7 @@ import { HawserError, isHawserError } from "./errors.ts";
 import { describeFault, encodeFrames, type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, type FramingFault, openFrame, sealFrame } from "./framing.ts";
 import { Inbox } from "./inbox.ts";
 import { type FrameLimits, resolveFrameLimits } from "./limits.ts";
-import { escapedBytes, guardPayload, isSentinel, prepareSentinel, type Sentinel, type SentinelOption, SuffixDecoder, SuffixGuard } from "./sentinel.ts";
+import { escapedBytes, type FrameSentinel, guardPayload, isSentinel, prepareSentinel, type Sentinel, type SentinelOption, SuffixDecoder, SuffixGuard } from "./sentinel.ts";
 
 /** What `wire()` composes. */
 export interface WireOptions<In, Out = In> {
@@ -79,58 +79,36 @@ export interface WireSink<In> {
  * until `release()`. Who holds must also stop the chunks, or the waiting grows. Never throws for what the peer sent;
  * what the sink throws comes out of `push`, `end` or `release`.
  */
-export class WireDecoder<In> {
-  readonly #wire: Wire<In, never>;
+export class WireDecoder<In> implements FrameSink {
   readonly #sink: WireSink<In>;
+  readonly #codec: Codec<In, never>;
   readonly #frames: FrameDecoder;
-  readonly #frameSink: FrameSink;
+  readonly #sentinel: FrameSentinel | null;
   readonly #suffix: SuffixDecoder | null;
+  /** Where the suffix's decoder puts what is not the suffix. */
+  readonly #payloads: FrameSink | null;
   readonly #pieces: PieceDecoder<In> | null;
-  readonly #inbox = new Inbox<HawserError>();
+  /** What came while the delivery was stopped, and what is done with it; null until that happens. */
+  #inbox: Inbox<HawserError> | null = null;
+  #deliver: ((bytes: Uint8Array, start: number, end: number) => void) | null = null;
+  #report: ((error: HawserError) => void) | null = null;
   /** "open" decodes; "finished" saw the sentinel; "dead" ignores. */
   #input: "dead" | "finished" | "open" = "open";
   #held = false;
+  /** What is reported once the inbox is empty: the end, and what came after it. */
+  #endings: (Finish | HawserError)[] | null = null;
   /** How many payloads have arrived. */
   payloads = 0;
-  /** What is reported once the inbox is empty: the end, and what came after it. */
-  readonly #endings: (Finish | HawserError)[] = [];
 
   constructor(wire: Wire<In, never>, limits: Partial<FrameLimits>, sink: WireSink<In>) {
-    this.#wire = wire;
+    const { codec, framing, sentinel } = wire;
     this.#sink = sink;
-    this.#frames = wire.framing.decoder(resolveFrameLimits(limits));
-    const { sentinel } = wire;
-    this.#pieces = wire.framing.unframed === true ? (wire.codec.pieces?.() ?? null) : null;
-    const payloads: FrameSink = {
-      frame: (bytes, start, end) => {
-        this.#payload(bytes, start, end);
-      },
-      fault: (fault) => {
-        this.#framingFault(fault);
-      },
-    };
-    if (sentinel === null) {
-      this.#suffix = null;
-      this.#frameSink = payloads;
-    } else if (sentinel.form === "suffix") {
-      const suffix = (this.#suffix = new SuffixDecoder(sentinel.needle));
-      this.#frameSink = {
-        ...payloads,
-        frame: (bytes, start, end) => {
-          const after = this.#input === "open" ? suffix.push(bytes, start, end, payloads) : start;
-          if (after !== -1) this.#afterSentinel(end - after);
-        },
-      };
-    } else {
-      this.#suffix = null;
-      this.#frameSink = {
-        ...payloads,
-        frame: (bytes, start, end) => {
-          if (this.#input !== "open" || isSentinel(sentinel, bytes, start, end)) this.#afterSentinel(this.#input === "open" ? 0 : 1);
-          else this.#payload(bytes, start + escapedBytes(sentinel, bytes, start, end), end);
-        },
-      };
-    }
+    this.#codec = codec;
+    this.#frames = framing.decoder(resolveFrameLimits(limits));
+    this.#pieces = framing.unframed === true ? (codec.pieces?.() ?? null) : null;
+    this.#sentinel = sentinel?.form === "frame" ? sentinel : null;
+    this.#suffix = sentinel?.form === "suffix" ? new SuffixDecoder(sentinel.needle) : null;
+    this.#payloads = this.#suffix === null ? null : this.#payloadSink();
   }
 
   /** Whether a frame has begun and is not complete. */
@@ -140,7 +118,7 @@ export class WireDecoder<In> {
 
   /** How many messages, and faults between them, wait for `release()`. */
   get waiting(): number {
-    return this.#inbox.length;
+    return this.#inbox === null ? 0 : this.#inbox.length;
   }
 
   /** Whether the delivery is stopped. */
@@ -148,24 +126,26 @@ export class WireDecoder<In> {
     return this.#held;
   }
 
+  /** How the peer's side came to its end, also while messages from before it wait; null while it may go on. */
+  get ending(): Finish | HawserError | null {
+    return this.#endings?.at(-1) ?? null;
+  }
+
   /** Take the next bytes; the chunk is not kept. */
   push(chunk: Uint8Array): void {
     if (this.#input === "finished" && chunk.length > 0) this.#afterSentinel(chunk.length);
     if (this.#input !== "open") return;
-    this.#frames.push(chunk, this.#frameSink);
+    this.#codec.chunk?.(chunk);
+    this.#frames.push(chunk, this);
+    this.#codec.chunk?.(null);
     if (this.#inputIs("finished") && this.#frames.partial === true) this.#afterSentinel(1);
   }
 
   /** The stream is over. */
   end(): void {
     if (this.#input !== "open") return;
-    this.#frames.end(this.#frameSink);
-    this.#suffix?.end({
-      frame: (bytes, start, end) => {
-        this.#payload(bytes, start, end);
-      },
-      fault: () => undefined,
-    });
+    this.#frames.end(this);
+    if (this.#suffix !== null && this.#payloads !== null) this.#suffix.end(this.#payloads);
     if (!this.#inputIs("open")) return;
     this.#input = "dead";
     this.#finish("ended");
@@ -179,39 +159,86 @@ export class WireDecoder<In> {
   /** Deliver what waits, until someone holds again. */
   release(): void {
     this.#held = false;
-    while (!this.held && this.#inbox.length > 0) this.#inbox.take(this.#deliver, this.#report);
+    const inbox = this.#inbox;
+    if (inbox !== null) {
+      const deliver = (this.#deliver ??= (bytes, start, end): void => {
+        this.#decode(bytes, start, end);
+      });
+      const report = (this.#report ??= (error): void => {
+        this.#sink.fault(error);
+      });
+      while (!this.held && inbox.length > 0) inbox.take(deliver, report);
+    }
     this.#settle();
   }
 
   /** Forget what waits and ignore what comes. */
   discard(): void {
     this.#input = "dead";
-    this.#endings.length = 0;
-    this.#inbox.clear();
+    this.#endings = null;
+    this.#inbox?.clear();
+  }
+
+  /** For the framing's decoder: a frame has come. */
+  frame(bytes: Uint8Array, start: number, end: number): void {
+    const sentinel = this.#sentinel;
+    if (sentinel !== null) {
+      if (this.#input !== "open" || isSentinel(sentinel, bytes, start, end)) {
+        this.#afterSentinel(this.#input === "open" ? 0 : 1);
+        return;
+      }
+      this.#payload(bytes, start + escapedBytes(sentinel, bytes, start, end), end);
+    } else if (this.#suffix === null || this.#payloads === null) {
+      this.#payload(bytes, start, end);
+    } else {
+      const after = this.#input === "open" ? this.#suffix.push(bytes, start, end, this.#payloads) : start;
+      if (after !== -1) this.#afterSentinel(end - after);
+    }
+  }
+
+  /** For the framing's decoder: the stream is wrong. */
+  fault(fault: FramingFault): void {
+    if (this.#input === "finished") this.#afterSentinel(1);
+    if (this.#input !== "open") return;
+    const error = new HawserError(fault.code, describeFault(fault), { cause: fault, ...(fault.fatal ? {} : { scope: "conversation" }) });
+    if (fault.fatal) {
+      this.#input = "dead";
+      this.#finish(error);
+    } else if (this.#held || this.waiting > 0) {
+      (this.#inbox ??= new Inbox()).putNote(error);
+    } else {
+      this.#sink.fault(error);
+    }
+  }
+
+  #payloadSink(): FrameSink {
+    return {
+      frame: (bytes, start, end) => {
+        this.#payload(bytes, start, end);
+      },
+      fault: () => undefined,
+    };
   }
 
   #payload(bytes: Uint8Array, start: number, end: number): void {
     if (this.#input !== "open") return;
     this.payloads++;
-    if (this.#held || this.#inbox.length > 0) this.#inbox.put(bytes, start, end);
-    else this.#deliver(bytes, start, end);
+    if (this.#held || (this.#inbox !== null && this.#inbox.length > 0)) (this.#inbox ??= new Inbox()).put(bytes, start, end);
+    else this.#decode(bytes, start, end);
   }
 
-  readonly #deliver = (bytes: Uint8Array, start: number, end: number): void => {
+  #decode(bytes: Uint8Array, start: number, end: number): void {
+    const pieces = this.#pieces;
     let message: In | null;
     try {
-      message = this.#pieces === null ? this.#wire.codec.decode(bytes, start, end) : this.#pieces.decode(bytes, start, end);
+      message = pieces === null ? this.#codec.decode(bytes, start, end) : pieces.decode(bytes, start, end);
     } catch (cause) {
       this.discard();
-      this.#sink.fault(invalid(this.#wire.codec.name, cause));
+      this.#sink.fault(invalid(this.#codec.name, cause));
       return;
     }
-    if (message !== null || this.#pieces === null) this.#sink.message(message as In); // null is a message of a framed codec
-  };
-
-  readonly #report = (error: HawserError): void => {
-    this.#sink.fault(error);
-  };
+    if (message !== null || pieces === null) this.#sink.message(message as In); // null is a message of a framed codec
+  }
 
   // A method, because the compiler takes a field to keep its value across the call that changes it.
   #inputIs(state: "dead" | "finished" | "open"): boolean {
@@ -233,27 +260,13 @@ export class WireDecoder<In> {
     }
   }
 
-  #framingFault(fault: FramingFault): void {
-    if (this.#input === "finished") this.#afterSentinel(1);
-    if (this.#input !== "open") return;
-    const error = new HawserError(fault.code, describeFault(fault), { cause: fault, ...(fault.fatal ? {} : { scope: "conversation" }) });
-    if (fault.fatal) {
-      this.#input = "dead";
-      this.#finish(error);
-    } else if (this.#held || this.#inbox.length > 0) {
-      this.#inbox.putNote(error);
-    } else {
-      this.#sink.fault(error);
-    }
-  }
-
   #finish(how: Finish | HawserError): void {
-    this.#endings.push(how);
+    (this.#endings ??= []).push(how);
     this.#settle();
   }
 
   #settle(): void {
-    while (this.#inbox.length === 0) {
+    while (this.#endings !== null && this.waiting === 0) {
       const ending = this.#endings.shift();
       if (ending === undefined) return;
       if (typeof ending !== "string") this.#sink.fault(ending);
@@ -268,7 +281,7 @@ export class WireDecoder<In> {
       return true;
     } catch (cause) {
       this.discard();
-      this.#sink.fault(invalid(this.#wire.codec.name, cause));
+      this.#sink.fault(invalid(this.#codec.name, cause));
       return false;
     }
   }
@@ -297,13 +310,14 @@ export class WireEncoder<Out> {
    * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL, PAYLOAD_TOO_LARGE
    */
   encode(message: Out, output: ByteWriter): void {
-    const start = openFrame(this.#frames, output);
+    const frames = this.#frames;
+    const start = openFrame(frames, output);
     try {
       const payload = output.length;
       this.#codec.encode(message, output);
-      if (this.#sentinel?.form === "frame") guardPayload(this.#sentinel, output, payload);
-      sealFrame(this.#frames, output, start, this.#maxFrameBytes);
-      this.#guard?.check(output, start); // last: it remembers what is sent
+      if (this.#sentinel !== null && this.#sentinel.form === "frame") guardPayload(this.#sentinel, output, payload);
+      sealFrame(frames, output, start, this.#maxFrameBytes);
+      if (this.#guard !== null) this.#guard.check(output, start); // last: it remembers what is sent
     } catch (error) {
       output.truncate(start);
       throw error;

@@ -21,10 +21,13 @@ export interface Transcript {
 }
 
 /** Bytes before and after each chunk: those that most framings take for structure. */
-const GUARD = Uint8Array.of(0x0a, 0x00, 0xc0, 0x31, 0x0d, 0x0a, 0x0b, 0x1e, 0xff, 0x1c, 0x0d, 0x0a);
+const GUARD = Uint8Array.of(0x0a, 0xc0, 0x00, 0x0d, 0x0a);
 const POISON = 0x0a;
 
-/** Decode `stream`, cut so, and then its end. Throws what the decoder throws, and when the decoder writes into a chunk. */
+/**
+ * Decode `stream`, cut so, and then its end; `during` is called inside the sink, and between two chunks.
+ * Throws what the decoder throws, and when the decoder touches what is not its own.
+ */
 export function transcribe(framing: Framing, stream: Uint8Array, cut: Cut, limits: FrameLimits, during?: (decoder: FrameDecoder) => void): Transcript {
   const entries: Entry[] = [];
   const decoder = framing.decoder(limits);
@@ -45,6 +48,7 @@ export function transcribe(framing: Framing, stream: Uint8Array, cut: Cut, limit
   for (let index = 0; index <= cut.length; index++) {
     const begin = cut[index - 1] ?? 0;
     push(decoder, sink, arena, stream, begin, cut[index] ?? stream.length);
+    during?.(decoder);
   }
   const beforeEnd = entries.length;
   const { partial } = decoder;
@@ -57,21 +61,20 @@ export function transcribe(framing: Framing, stream: Uint8Array, cut: Cut, limit
   return { entries, beforeEnd, partial };
 }
 
-/** One chunk, between guard bytes, overwritten when the decoder has returned. */
+/** One chunk, between guard bytes, overwritten when the decoder has returned. Byte by byte: most chunks are tiny. */
 function push(decoder: FrameDecoder, sink: FrameSink, arena: Uint8Array, stream: Uint8Array, begin: number, end: number): void {
   const length = end - begin;
   const after = GUARD.length + length;
-  arena.set(GUARD, 0);
+  for (let at = 0; at < GUARD.length; at++) arena[at] = arena[after + at] = GUARD[at] as number; // in range by the arena's length
   for (let at = 0; at < length; at++) arena[GUARD.length + at] = stream[begin + at] as number; // in range by the cut
-  arena.set(GUARD, after);
   decoder.push(arena.subarray(GUARD.length, after), sink);
   for (let at = 0; at < length; at++) {
     if (arena[GUARD.length + at] !== stream[begin + at]) throw new Error("the decoder writes into the chunk, which is not its own");
+    arena[GUARD.length + at] = POISON;
   }
   for (let at = 0; at < GUARD.length; at++) {
     if (arena[at] !== GUARD[at] || arena[after + at] !== GUARD[at]) throw new Error("the decoder writes outside the chunk");
   }
-  arena.fill(POISON, 0, after + GUARD.length);
 }
 
 /** Whether two transcripts say the same. */

@@ -1,0 +1,118 @@
+import { expect, test } from "vitest";
+import { ByteWriter, FrameBuffer } from "../src/bytes.ts";
+import { hex, toHex } from "./notation.ts";
+
+const counted = (length: number): Uint8Array => Uint8Array.from({ length }, (_, at) => at % 251);
+
+test("ByteWriter begins empty, without storage", () => {
+  const writer = new ByteWriter();
+  expect([writer.length, writer.bytes.length, writer.copy().length]).toEqual([0, 0, 0]);
+});
+
+test("ByteWriter.byte() and append() write in order", () => {
+  const writer = new ByteWriter();
+  writer.byte(1);
+  writer.append(hex("02 03"));
+  writer.append(hex("ff 04 05 ff"), 1, 3);
+  writer.append(hex("aa bb 06"), 2);
+  writer.append(hex(""));
+  writer.byte(255);
+  expect(toHex(writer.copy())).toBe("01 02 03 04 05 06 ff");
+});
+
+test.each([0, 1, 31, 32, 33, 255, 256, 257, 1000])("ByteWriter.append() copies %d bytes, by loop or by set()", (length) => {
+  const source = counted(length + 2);
+  const writer = new ByteWriter();
+  writer.byte(9);
+  writer.append(source, 1, length + 1);
+  writer.append(source.subarray(1, length + 1));
+  const expected = [9, ...source.subarray(1, length + 1), ...source.subarray(1, length + 1)];
+  source.fill(0);
+  expect([...writer.copy()]).toEqual(expected);
+});
+
+test("ByteWriter.append() takes its own bytes, also when they are moved", () => {
+  const writer = new ByteWriter(new Uint8Array(4));
+  writer.append(hex("01 02 03"));
+  writer.append(writer.bytes, 0, 3);
+  expect(toHex(writer.copy())).toBe("01 02 03 01 02 03");
+});
+
+test("ByteWriter.reserve() makes room without writing, and does nothing where there is room", () => {
+  const writer = new ByteWriter();
+  writer.reserve(1000);
+  const { bytes } = writer;
+  expect([writer.length, bytes.length >= 1000]).toEqual([0, true]);
+  writer.reserve(1000);
+  expect(writer.bytes).toBe(bytes);
+});
+
+test("ByteWriter grows by doubling: n bytes one by one are moved fewer than 2n times", () => {
+  const writer = new ByteWriter();
+  let moved = 0;
+  for (let at = 0; at < 100_000; at++) {
+    const before = writer.bytes;
+    writer.byte(1);
+    if (writer.bytes !== before) moved += at;
+  }
+  expect(moved).toBeLessThan(200_000);
+});
+
+test("ByteWriter.insert() moves what follows, at the start, inside and at the end", () => {
+  for (const at of [0, 1, 3]) {
+    const writer = new ByteWriter();
+    writer.append(hex("01 02 03"));
+    writer.insert(at, 2);
+    writer.bytes.set(hex("aa bb"), at);
+    const expected = [1, 2, 3];
+    expected.splice(at, 0, 0xaa, 0xbb);
+    expect([...writer.copy()]).toEqual(expected);
+  }
+});
+
+test("ByteWriter.truncate() forgets, and copy() is not a view, also of a Buffer's storage", () => {
+  for (const storage of [new Uint8Array(8), Buffer.alloc(8)]) {
+    const writer = new ByteWriter(storage);
+    writer.append(hex("01 02 03"));
+    writer.truncate(2);
+    const copy = writer.copy(1);
+    writer.bytes.fill(9);
+    expect(toHex(copy)).toBe("02");
+    expect(copy.buffer).not.toBe(storage.buffer);
+  }
+});
+
+test("FrameBuffer puts pieces together, as copies", () => {
+  const buffer = new FrameBuffer();
+  const chunk = hex("01 02 03");
+  buffer.append(chunk, 0, 3);
+  buffer.append(chunk, 1, 2);
+  buffer.append(chunk, 2, 2);
+  chunk.fill(9);
+  expect(toHex(buffer.bytes.subarray(0, buffer.length))).toBe("01 02 03 02");
+});
+
+test("FrameBuffer has at most twice what arrived, whatever is expected", () => {
+  const buffer = new FrameBuffer();
+  for (let at = 1; at <= 5000; at++) {
+    buffer.append(hex("07"), 0, 1, 2 ** 40);
+    expect(buffer.bytes.length).toBeLessThanOrEqual(2 * at);
+  }
+});
+
+test("FrameBuffer stops at what is expected", () => {
+  const buffer = new FrameBuffer();
+  for (let at = 0; at < 1000; at++) buffer.append(hex("07"), 0, 1, 1000);
+  expect([buffer.length, buffer.bytes.length]).toEqual([1000, 1000]);
+});
+
+test("FrameBuffer.clear() lets its storage go", () => {
+  const buffer = new FrameBuffer();
+  buffer.append(counted(100), 0, 100);
+  const { bytes } = buffer;
+  buffer.clear();
+  expect([buffer.length, buffer.bytes.length]).toEqual([0, 0]);
+  buffer.append(hex("01"), 0, 1);
+  expect(bytes[0]).toBe(0);
+  expect(buffer.bytes[0]).toBe(1);
+});

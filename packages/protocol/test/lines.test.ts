@@ -1,0 +1,159 @@
+import { expect, test } from "vitest";
+import { encodeFrames } from "../src/framing.ts";
+import { type LineEnding, lines } from "../src/lines.ts";
+import { verifyFraming } from "../src/testing/mod.ts";
+import { allCuts, chunksOf } from "../src/testing/cuts.ts";
+import { decodeChunks } from "../src/framing.ts";
+import { latin, read, toHex, transcript } from "./notation.ts";
+
+const endings: LineEnding[] = ["lf", "crlf", "any"];
+const samples = ["", "a", "bc", "de f", "hello world", "x".repeat(70), "\xff\x00", "a\x0bb"].map(latin);
+
+test.each(endings)("lines(%s) keeps the contract of framings", (ending) => {
+  const streams = ["a\r\nb\nc\rd\r\n", "\r\r\n\n\r", "abcdefghijkl\rm\r\nn\r\n", "0123456789\r", "0123456789ab\n\r\nx"].map(latin);
+  verifyFraming(lines({ ending }), samples, { streams });
+});
+
+test.each([
+  ["lf", "61 0a 0a 62 63 0a"],
+  ["crlf", "61 0d 0a 0d 0a 62 63 0d 0a"],
+  ["any", "61 0a 0a 62 63 0a"],
+] as const)("lines(%s) writes its golden bytes", (ending, bytes) => {
+  expect(toHex(encodeFrames(lines({ ending }), ["a", "", "bc"].map(latin)))).toBe(bytes);
+});
+
+test.each([
+  ["lf", "a\n\nb\r\n\r\n", ["a", "", "b\r", "\r"]],
+  ["lf", "\n\n", ["", ""]],
+  ["lf", "a\rb\n", ["a\rb"]],
+  ["crlf", "a\r\n\r\nb\r\n", ["a", "", "b"]],
+  ["any", "a\nb\r\n\r\n\n", ["a", "b", "", ""]],
+  ["any", "a\r\r\nb\rc\n", ["a\r", "b\rc"]],
+  ["any", "\r\r\r\n", ["\r\r"]],
+] as const)("lines(%s) reads %j as %j", (ending, stream, frames) => {
+  expect(read(lines({ ending }), stream)).toEqual(frames);
+});
+
+test.each([
+  ["a lone LF", "ab\ncd\r\n", ["FRAME_MALFORMED@2"]],
+  ["an LF at the start", "\n", ["FRAME_MALFORMED@0"]],
+  ["a lone CR", "ab\rcd\r\n", ["FRAME_MALFORMED@2"]],
+  ["a lone CR at the start", "\ra\r\n", ["FRAME_MALFORMED@0"]],
+  ["CR CR LF", "ab\r\r\n", ["FRAME_MALFORMED@2"]],
+  ["LF CR", "ok\r\na\n\rb\r\n", ["ok", "FRAME_MALFORMED@5"]],
+  ["a lone CR, and then a lone LF", "a\rb\n", ["FRAME_MALFORMED@1"]],
+])("lines(crlf) refuses %s at its byte, and nothing comes after", (_, stream, expected) => {
+  expect(read(lines({ ending: "crlf" }), stream)).toEqual(expected);
+});
+
+test("lines(crlf) lets nothing but CR LF end a line, of all strings of CR, LF and a dot up to seven bytes", () => {
+  for (let length = 1; length <= 7; length++) {
+    for (let code = 0; code < 3 ** length; code++) {
+      const stream = Array.from({ length }, (_, place) => "\r\n."[Math.floor(code / 3 ** place) % 3]).join("");
+      const { frames, fault } = decodeChunks(lines({ ending: "crlf" }), [latin(stream)]);
+      // By the grammar: the leading run of (dots CR LF), and then a fault unless nothing is left.
+      const valid = /^(?:\.*\r\n)*/.exec(stream)?.[0] ?? "";
+      expect(frames.map((frame) => frame.length), JSON.stringify(stream)).toEqual(valid.split("\r\n").slice(0, -1).map((line) => line.length));
+      expect(fault === null, JSON.stringify(stream)).toBe(valid === stream);
+    }
+  }
+});
+
+test.each([
+  ["lf", "abc\nabcd\n", ["abc", "FRAME_TOO_LARGE@7"]],
+  ["lf", "abc\r\n", ["FRAME_TOO_LARGE@3"]],
+  ["crlf", "abc\r\nabcd\r\n", ["abc", "FRAME_TOO_LARGE@8"]],
+  ["any", "abc\r\nabc\nabcd\n", ["abc", "abc", "FRAME_TOO_LARGE@12"]],
+  ["any", "abc\r", ["FRAME_TRUNCATED@4"]],
+  ["crlf", "abc\r", ["FRAME_TRUNCATED@4"]],
+  ["any", "abc\rd\n", ["FRAME_TOO_LARGE@3"]],
+  ["any", "abc\r\r\n", ["FRAME_TOO_LARGE@3"]],
+  ["crlf", "abcd\n", ["FRAME_TOO_LARGE@3"]],
+  ["crlf", "a\rbcd\r\n", ["FRAME_TOO_LARGE@3"]],
+] as const)("lines(%s) with maxFrameBytes 3 reads %j as %j", (ending, stream, expected) => {
+  expect(read(lines({ ending }), stream, { maxFrameBytes: 3 })).toEqual(expected);
+});
+
+test("lines() rejects a frame above maxFrameBytes at its first excess byte, when it comes and not before", () => {
+  const faults: number[] = [];
+  const decoder = lines().decoder({ maxFrameBytes: 3 });
+  const sink = { frame: () => undefined, fault: ({ offset }: { offset: number }) => void faults.push(offset) };
+  decoder.push(latin("abc"), sink);
+  expect(faults).toEqual([]);
+  decoder.push(latin("d"), sink);
+  expect(faults).toEqual([3]);
+});
+
+test.each([
+  ["lf", "abcdefgh\nok\nabcd\n\nx\n", ["~FRAME_TOO_LARGE@3", "ok", "~FRAME_TOO_LARGE@15", "", "x"]],
+  ["crlf", "abcdefgh\r\nok\r\nabcd\r\n", ["~FRAME_TOO_LARGE@3", "ok", "~FRAME_TOO_LARGE@17"]],
+  ["crlf", "abcdef\nok\rok\r\nok\r\n", ["~FRAME_TOO_LARGE@3", "ok"]],
+  ["any", "abcdefgh\r\nok\nabcd\r\nx\n", ["~FRAME_TOO_LARGE@3", "ok", "~FRAME_TOO_LARGE@16", "x"]],
+  ["lf", "abcdefgh", ["~FRAME_TOO_LARGE@3"]],
+] as const)("lines(%s) skips an oversized line with one fault and goes on behind it: %j", (ending, stream, expected) => {
+  expect(read(lines({ ending }), stream, { maxFrameBytes: 3, onOversize: "skip" })).toEqual(expected);
+});
+
+test("lines() delivers the frames behind a skipped one from the same chunk at once", () => {
+  const frames: number[] = [];
+  const decoder = lines().decoder({ maxFrameBytes: 3, onOversize: "skip" });
+  decoder.push(latin("abcdef\nok\nzz\n"), { frame: (_, start, end) => void frames.push(end - start), fault: () => undefined });
+  expect(frames).toEqual([2, 2]);
+});
+
+test.each([
+  ["lf", "a\nbc", 4, 2],
+  ["crlf", "a\r\nbc\r", 6, 3],
+  ["any", "\r", 1, 1],
+] as const)("lines(%s) reports a last line without its ending: %j", (ending, stream, offset, size) => {
+  expect(transcript(lines({ ending }), stream).entries.at(-1)).toMatchObject({ code: "FRAME_TRUNCATED", offset, size, fatal: true });
+});
+
+test("lines() reads the same at all cuts of a long line around the place where indexOf takes over", () => {
+  for (const length of [62, 63, 64, 65, 66, 128]) {
+    expect(read(lines(), `${"y".repeat(length)}\n${"z".repeat(length)}\n`)).toEqual(["y".repeat(length), "z".repeat(length)]);
+  }
+});
+
+test.each([
+  ["lf", "a\nb", "PAYLOAD_FORBIDDEN"],
+  ["lf", "\n", "PAYLOAD_FORBIDDEN"],
+  ["lf", "a\r", null],
+  ["crlf", "a\nb", "PAYLOAD_FORBIDDEN"],
+  ["crlf", "a\rb", "PAYLOAD_FORBIDDEN"],
+  ["crlf", "\r", "PAYLOAD_FORBIDDEN"],
+  ["any", "a\nb", "PAYLOAD_FORBIDDEN"],
+  ["any", "a\r", "PAYLOAD_FORBIDDEN"],
+  ["any", "\r", "PAYLOAD_FORBIDDEN"],
+  ["any", "a\rb", null],
+] as const)("lines(%s) encodes %j or throws: %s", (ending, payload, code) => {
+  const encode = (): Uint8Array => encodeFrames(lines({ ending }), [latin(payload)]);
+  if (code === null) expect(read(lines({ ending }), encode())).toEqual([payload]);
+  else expect(encode).toThrow(expect.objectContaining({ code }));
+});
+
+test("lines() looks at the payload alone when it encodes, not at the frames before it", () => {
+  expect(read(lines({ ending: "any" }), encodeFrames(lines({ ending: "any" }), ["a", "", "b"].map(latin)))).toEqual(["a", "", "b"]);
+});
+
+test("lines() says `partial` from a line's first byte to its ending", () => {
+  const decoder = lines().decoder({ maxFrameBytes: 3, onOversize: "skip" });
+  const sink = { frame: () => undefined, fault: () => undefined };
+  const partials = ["", "a", "b\n", "", "abcd", "e", "\nx", "\n"].map((chunk) => {
+    decoder.push(latin(chunk), sink);
+    return decoder.partial;
+  });
+  expect(partials).toEqual([false, true, false, false, true, true, true, false]);
+});
+
+test("lines() ignores what comes after a fatal fault, whatever the cut", () => {
+  for (const cut of allCuts(9)) {
+    const { frames, fault } = decodeChunks(lines(), chunksOf(latin("abcd\nok\n\n"), cut), { maxFrameBytes: 3 });
+    expect([frames.length, fault?.offset]).toEqual([0, 3]);
+  }
+});
+
+test("lines() refuses another ending", () => {
+  expect(() => lines({ ending: "cr" as "lf" })).toThrow(new TypeError('Cannot use line ending "cr": it is "lf", "crlf" or "any"'));
+  expect(lines().name).toBe("lines(lf)");
+});
