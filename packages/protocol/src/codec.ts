@@ -52,8 +52,8 @@ export function text(): Codec<string> {
 /**
  * Bytes as they are. A message that is sent is copied, and may be overwritten at once; one that arrives is the receiver's own.
  *
- * Small messages of one chunk share a block of at most 8 KiB, as Node's small Buffers do: each has its own bytes, but its
- * `buffer` holds its neighbours too, and a message that is kept keeps the block alive.
+ * Small messages share slabs of 8 KiB, as Node's small Buffers do: each has its own bytes, but its `buffer` holds others too,
+ * and one that is kept keeps its slab alive. Copy a message before you transfer its `buffer` to another thread.
  */
 export function bytes(): Codec<Uint8Array> {
   return new BytesCodec();
@@ -99,16 +99,21 @@ class TextCodec implements Codec<string> {
   }
 }
 
-/** Bytes that small messages of a chunk share. */
-const BLOCK_BYTES = 8_192;
+const NOTHING = new Uint8Array(0);
+
+/** Bytes of a slab, which small messages share. */
+const SLAB_BYTES = 8_192;
 
 class BytesCodec implements Codec<Uint8Array> {
   readonly name = "bytes";
   #chunk: Uint8Array | null = null;
-  /** A copy of `#chunk[#from, #to)`, in storage of its own. */
-  #block: ArrayBufferLike = NOTHING.buffer;
+  /** Storage that messages are cut from; a new one when it is full. Its owners are the messages: it is never written twice. */
+  #slab = NOTHING;
+  #used = 0;
+  /** The slab holds a copy of `#chunk[#from, #to)`, which begins `#shift` bytes later there than in the chunk. */
   #from = 0;
   #to = 0;
+  #shift = 0;
 
   chunk(source: Uint8Array | null): void {
     this.#chunk = source;
@@ -116,8 +121,9 @@ class BytesCodec implements Codec<Uint8Array> {
   }
 
   decode(source: Uint8Array, start: number, end: number): Uint8Array {
-    if (source !== this.#chunk || (end > this.#to && !this.#fill(source, start, end)) || start < this.#from) return copyBytes(source, start, end);
-    return new Uint8Array(this.#block, start - this.#from, end - start);
+    if (end - start > SLAB_BYTES / 4) return copyBytes(source, start, end);
+    if (source !== this.#chunk || end > this.#to || start < this.#from || this.#slab.length === 0) this.#copy(source, start, end);
+    return new Uint8Array(this.#slab.buffer, start + this.#shift, end - start);
   }
 
   encode(message: Uint8Array, output: ByteWriter): void {
@@ -129,18 +135,21 @@ class BytesCodec implements Codec<Uint8Array> {
     return { decode: copyBytes, end: () => undefined };
   }
 
-  /** Copy the block that begins with this message; false where the message is better copied alone. */
-  #fill(source: Uint8Array, start: number, end: number): boolean {
-    const to = Math.min(start + BLOCK_BYTES, source.length);
-    if (end - start > BLOCK_BYTES / 4 || to - end < end - start) return false;
-    this.#block = copyBytes(source, start, to).buffer;
+  /** Copy this message into the slab and, where they come from the chunk, the bytes behind it, for the next messages. */
+  #copy(source: Uint8Array, start: number, end: number): void {
+    if (this.#slab.length - this.#used < end - start) {
+      this.#slab = new Uint8Array(SLAB_BYTES);
+      this.#used = 0;
+    }
+    const room = this.#slab.length - this.#used;
+    const to = source === this.#chunk ? Math.min(start + room, source.length) : end;
+    this.#slab.set(source.subarray(start, to), this.#used);
     this.#from = start;
-    this.#to = to;
-    return true;
+    this.#to = source === this.#chunk ? to : 0;
+    this.#shift = this.#used - start;
+    this.#used += to - start;
   }
 }
-
-const NOTHING = new Uint8Array(0);
 
 class JsonCodec<T> implements Codec<T> {
   readonly name = "json";

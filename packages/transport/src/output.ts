@@ -77,9 +77,14 @@ export class Output {
     if (this.#writer.length >= SLAB_BYTES) {
       this.flush();
     } else if (!this.#scheduled) {
-      this.#scheduled = true;
+      this.#scheduled = true; // until the flush
       process.nextTick(flushScheduled, this);
     }
+  }
+
+  /** Schedule nothing: whoever says so flushes at the end of its work. */
+  gather(): void {
+    this.#scheduled = true;
   }
 
   /** Hand over what is appended. */

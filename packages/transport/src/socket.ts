@@ -16,6 +16,7 @@ import type { Connection, ConnectionSink, Listener } from "./connection.ts";
 import { fromSystem, systemCode } from "./errno.ts";
 import { checkPath, checkPrivateDirectory, claimPath, isFileless, type OwnedPath } from "./ipc-path.ts";
 import { Output } from "./output.ts";
+import { readStatically } from "./static-read.ts";
 
 /** Text in PEM form, or its bytes; several where a list is given. */
 export type Pem = string | Uint8Array | readonly (string | Uint8Array)[];
@@ -153,8 +154,10 @@ class SocketConnection implements Connection {
 
   open(sink: ConnectionSink): void {
     this.#sink = sink;
-    this.#socket.on("data", onData).on("end", onEnd).on("close", onClose);
-    this.#socket.resume();
+    const socket = this.#socket;
+    if (this.transport === "tls" || !readStatically(socket, onRead)) socket.on("data", onData);
+    socket.on("end", onEnd).on("close", onClose);
+    socket.resume();
   }
 
   schedule(): void {
@@ -191,7 +194,9 @@ class SocketConnection implements Connection {
 
   /** For the socket's events, as the next three. */
   received(chunk: Uint8Array): void {
+    this.#output.gather();
     this.#sink?.chunk(chunk);
+    this.#output.flush();
   }
 
   ended(): void {
@@ -206,6 +211,11 @@ class SocketConnection implements Connection {
     this.#output.drop();
     this.#sink?.gone(this.#error);
   }
+}
+
+function onRead(this: OwnedSocket, count: number, buffer: Uint8Array): boolean {
+  this[owner]?.received(buffer.subarray(0, count));
+  return true;
 }
 
 function onData(this: OwnedSocket, chunk: Uint8Array): void {

@@ -67,8 +67,6 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   /** How it ended, once that is known. */
   #outcome: Closed | null = null;
   #paused = false;
-  /** Whether the peer has ended its direction. */
-  #peerEnded = false;
   /** Made when somebody asks for `closed`. */
   #closed: PromiseWithResolvers<Closed> | null = null;
   #waiters: Waiter[] | null = null;
@@ -238,7 +236,6 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   /** @see ConnectionSink */
   ended(): void {
-    this.#peerEnded = true;
     this.#partialMs = Infinity;
     this.#decoder.end();
   }
@@ -363,9 +360,10 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   /** How it ended, when nothing but the loss of the connection says so. */
   #outcomeOf(error: HawserError | null): Closed {
-    if (error !== null) return { reason: "error", error };
-    if (this.#peerEnded) return { reason: "ended", error: null };
-    return { reason: "error", error: new HawserError("CONNECTION_RESET", `Cannot go on with ${this.remote}: the connection broke before the peer had ended it`) };
+    // The peer's end may have come already, and wait behind messages that nobody has taken yet.
+    const how = error ?? this.#decoder.ending;
+    if (typeof how === "string") return { reason: how, error: null };
+    return { reason: "error", error: how ?? new HawserError("CONNECTION_RESET", `Cannot go on with ${this.remote}: the connection broke before the peer had ended it`) };
   }
 
   #wait(bytes: number): Promise<void> {

@@ -6,7 +6,7 @@
  * in between, because all of it is synchronous.
  *
  * Limits: work in strings, arrays, other typed arrays, DataView and Node's Buffer is not seen. Nor is what is kept told from
- * what is garbage: of memory, the meter knows the largest allocation alone.
+ * what is garbage: of memory, the meter knows the largest allocation, and their number.
  *
  * @module
  */
@@ -17,6 +17,8 @@ export interface Work {
   readonly steps: number;
   /** The largest array that was made. */
   readonly largestBytes: number;
+  /** How many arrays were made that hold bytes of their own. */
+  readonly arrays: number;
 }
 
 /** Run `use` and count what it does with the arrays it makes, and with those that it gets from `counted`. */
@@ -25,11 +27,13 @@ export function meter(use: (counted: (bytes: Uint8Array) => Uint8Array) => void)
   const originals = new WeakMap<object, Uint8Array>();
   let steps = 0;
   let largestBytes = 0;
+  let arrays = 0;
 
   const bare = (value: unknown): unknown => (typeof value === "object" && value !== null ? (originals.get(value) ?? value) : value);
   const made = (bytes: Uint8Array): Uint8Array => {
     steps += bytes.length;
     largestBytes = Math.max(largestBytes, bytes.length);
+    if (bytes.length > 0) arrays++;
     return counted(bytes);
   };
   const counted = (bytes: Uint8Array): Uint8Array => {
@@ -73,7 +77,7 @@ export function meter(use: (counted: (bytes: Uint8Array) => Uint8Array) => void)
   } finally {
     globalThis.Uint8Array = original;
   }
-  return { steps, largestBytes };
+  return { steps, largestBytes, arrays };
 }
 
 /** The bytes that a method of an array goes over. */

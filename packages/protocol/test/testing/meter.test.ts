@@ -28,8 +28,8 @@ test.each<[string, number, (array: Uint8Array) => unknown]>([
   expect(meter((counted) => use(counted(bytes.slice()))).steps).toBe(steps);
 });
 
-test("meter() tells the largest array that was made", () => {
-  expect(meter(() => [new Uint8Array(7), new Uint8Array(3)]).largestBytes).toBe(7);
+test("meter() tells the largest array that was made, and how many", () => {
+  expect(meter(() => [new Uint8Array(7), new Uint8Array(3), new Uint8Array(0)])).toMatchObject({ largestBytes: 7, arrays: 2 });
 });
 
 test("meter() gives arrays that are arrays: instanceof, constants, methods that return the array", () => {
