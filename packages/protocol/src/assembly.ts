@@ -47,9 +47,10 @@ export class Assembly {
         sink.frame(bytes, from, to);
       } else {
         kept.append(bytes, from, to, kept.length + to - from);
-        const { bytes: whole, length } = kept;
-        kept.clear();
+        const { length } = kept;
+        const whole = kept.lend();
         sink.frame(whole, 0, length);
+        kept.takeBack(whole);
       }
     } else {
       this.resume();
@@ -70,6 +71,7 @@ export class Assembly {
 
   /** A chunk of `count` bytes is done. */
   advance(count: number): void {
+    if (this.#kept.length === 0) this.#kept.clear();
     this.#offset += count;
   }
 

@@ -77,7 +77,7 @@ export class ByteWriter {
  * The bytes of one frame that has not arrived whole.
  *
  * Copies what it is given, so the chunk's owner may overwrite it. Capacity is at most twice what arrived, never what was
- * promised, and nothing is kept after `clear()`.
+ * promised. Storage is used again while one chunk after another ends inside a frame; `clear()` keeps nothing.
  */
 export class FrameBuffer {
   bytes: Uint8Array = EMPTY;
@@ -93,6 +93,18 @@ export class FrameBuffer {
     }
     this.bytes.set(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end), this.length);
     this.length = needed;
+  }
+
+  /** Give the frame out and be empty; the storage is the caller's until `takeBack`. */
+  lend(): Uint8Array {
+    const { bytes } = this;
+    this.clear();
+    return bytes;
+  }
+
+  /** Use lent storage for the next frame, unless that has begun in the meantime. */
+  takeBack(storage: Uint8Array): void {
+    if (this.bytes === EMPTY) this.bytes = storage;
   }
 
   /** Forget the bytes and their storage. */

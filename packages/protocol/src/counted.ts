@@ -58,6 +58,7 @@ export class CountedDecoder implements FrameDecoder {
       else if (this.#state === "body") at = this.#collect(chunk, at, sink);
       else at = this.#pass(chunk, at, sink);
     }
+    if (this.#body.length === 0) this.#body.clear();
     this.#offset += chunk.length;
   }
 
@@ -98,11 +99,11 @@ export class CountedDecoder implements FrameDecoder {
     if (end - from < wanted) {
       body.append(chunk, from, end, wanted);
       if (body.length < wanted) return end;
-      ({ bytes } = body);
+      bytes = body.lend();
       start = 0;
-      body.clear();
     }
     if (this.#close(chunk, end, sink)) sink.frame(bytes, start, start + length);
+    if (bytes !== chunk) body.takeBack(bytes);
     return end;
   }
 

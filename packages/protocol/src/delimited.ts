@@ -71,6 +71,7 @@ class DelimitedDecoder implements FrameDecoder {
       else this.#complete(chunk, start, after, sink);
       start = after;
     }
+    if (this.#frame.length === 0) this.#frame.clear();
     this.#offset += chunk.length;
   }
 
@@ -101,9 +102,9 @@ class DelimitedDecoder implements FrameDecoder {
       sink.frame(chunk, start, start + size);
     } else {
       if (size > kept) this.#frame.append(chunk, start, start + size - kept, size);
-      const { bytes } = this.#frame;
-      this.#frame.clear();
+      const bytes = this.#frame.lend();
       sink.frame(bytes, 0, size);
+      this.#frame.takeBack(bytes);
     }
   }
 

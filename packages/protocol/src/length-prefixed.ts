@@ -157,6 +157,7 @@ class LengthDecoder implements FrameDecoder {
         at = next;
       }
     }
+    if (this.#frame.length === 0) this.#frame.clear();
     this.#offset += chunk.length;
   }
 
@@ -173,11 +174,12 @@ class LengthDecoder implements FrameDecoder {
   /** Deliver the frames that lie whole in the chunk and within the limit; returns where the first other begins. */
   #walk(chunk: Uint8Array, from: number, sink: FrameSink): number {
     const { length } = chunk;
+    if (length - from < 4) return from;
     const { maxFrameBytes } = this.#limits;
+    const view = new DataView(chunk.buffer, chunk.byteOffset, length);
     let at = from;
     while (at + 4 <= length && this.#state === "open") {
-      // In range by the loop's condition, all four.
-      const size = ((chunk[at] as number) * 0x100_0000) + (((chunk[at + 1] as number) << 16) | ((chunk[at + 2] as number) << 8) | (chunk[at + 3] as number));
+      const size = view.getUint32(at);
       const next = at + 4 + size;
       if (size > maxFrameBytes || next > length) break;
       sink.frame(chunk, at + 4, next);
@@ -209,10 +211,11 @@ class LengthDecoder implements FrameDecoder {
     const end = Math.min(at + this.#frameBytes - frame.length, chunk.length);
     frame.append(chunk, at, end, this.#frameBytes);
     if (frame.length === this.#frameBytes) {
-      const { bytes, length } = frame;
-      frame.clear();
+      const { length } = frame;
+      const bytes = frame.lend();
       this.#frameBytes = 0;
       sink.frame(bytes, this.#layout.skip, length);
+      frame.takeBack(bytes);
     }
     return end;
   }

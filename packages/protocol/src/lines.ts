@@ -79,6 +79,7 @@ class LineDecoder implements FrameDecoder {
       near = lf - start > NEAR_BYTES ? 0 : 2 * NEAR_BYTES; // the next line is likely as long as this
       start = lf + 1;
     }
+    if (this.#line.length === 0) this.#line.clear();
     this.#offset += chunk.length;
     this.#last = chunk.length > 0 ? (chunk[chunk.length - 1] as number) : this.#last; // in range
   }
@@ -113,9 +114,10 @@ class LineDecoder implements FrameDecoder {
       return;
     }
     this.#line.append(chunk, start, lf, size);
-    const { bytes, length } = this.#line;
-    this.#line.clear();
+    const { length } = this.#line;
+    const bytes = this.#line.lend();
     this.#complete(bytes, 0, length, began, sink);
+    this.#line.takeBack(bytes);
   }
 
   /** A whole line without its LF is `bytes[start, end)`; `began` is its stream offset. */

@@ -33,9 +33,8 @@ export interface Wire<In, Out = In> {
 /**
  * Compose a wire.
  *
- * @throws {TypeError} when the parts do not fit: a frame sentinel on `raw()`, a codec that needs whole messages on `raw()`
+ * @throws {TypeError} when the parts do not fit: a frame sentinel on `raw()`, a sentinel that the framing can't carry, a codec that needs whole messages on `raw()`
  * @throws {RangeError} when the sentinel or the escape is empty
- * @throws {HawserError} PAYLOAD_FORBIDDEN when the framing can't carry the sentinel
  * @example
  * ```ts
  * import assert from "node:assert/strict";
@@ -56,8 +55,16 @@ export function wire<In, Out = In>(options: WireOptions<In, Out>): Wire<In, Out>
     return Object.freeze({ framing, codec, sentinel: null });
   }
   const sentinel = prepareSentinel(options.sentinel, options.escape, unframed);
-  if (sentinel.form === "frame") encodeFrames(framing, [sentinel.bytes]);
+  if (sentinel.form === "frame") checkCarried(framing, sentinel.bytes);
   return Object.freeze({ framing, codec, sentinel });
+}
+
+function checkCarried(framing: Framing, sentinel: Uint8Array): void {
+  try {
+    encodeFrames(framing, [sentinel]);
+  } catch (cause) {
+    throw new TypeError(`Cannot use this sentinel with ${framing.name}: the framing can't carry it as a frame; choose another`, { cause });
+  }
 }
 
 /** How the peer's side of a conversation came to its end: by the sentinel, or by the end of the stream alone. */

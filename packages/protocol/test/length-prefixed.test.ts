@@ -17,7 +17,6 @@ function field(value: bigint, width: number, endian: "big" | "little"): number[]
 
 test.each<LengthPrefixedOptions>([
   {},
-  { bytes: 1 },
   { bytes: 8, endian: "little" },
   { bytes: 3, offset: 2, adjustment: -1 },
   { bytes: 2, includesHeader: true },

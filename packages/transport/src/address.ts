@@ -106,7 +106,9 @@ function parseHost(url: string, rest: string): { host: string; port: number } {
   const host = parts?.[1] ?? parts?.[2];
   if (host === undefined) throw unreadable(url, `it is ${url.slice(0, 3)}://host:port`);
   if (parts?.[3] === undefined) throw unreadable(url, `the port is missing, as in ${url.slice(0, 3)}://${host}:1234`);
-  return { host, port: checkNumber("port", Number(parts[3]), 65_535) };
+  const port = Number(parts[3]);
+  if (port > 65_535) throw unreadable(url, `the port is a whole number from 0 to 65535`);
+  return { host, port };
 }
 
 function checkNumber(name: string, value: number, max: number): number {

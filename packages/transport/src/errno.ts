@@ -20,7 +20,7 @@ const permission: Row = {
   code: "PERMISSION_DENIED",
   advice: {
     connect: "this user may not use it; check the owner and the mode of the socket and its directory",
-    listen: "this user may not use it; choose a port from 1024 on, or a directory that is this user's",
+    listen: "this user may not use it; choose a port from 1024 on, or a path in a directory that this user may write",
     open: "the system does not permit it",
   },
 };
@@ -59,6 +59,7 @@ const rows: Readonly<Record<string, Row>> = {
   EPIPE: reset,
   EMFILE: noFiles,
   ENFILE: noFiles,
+  ERR_TLS_HANDSHAKE_TIMEOUT: { code: "CONNECT_TIMEOUT", advice: "the TLS handshake took longer than handshakeTimeoutMs; see whether the peer speaks TLS" },
   ENAMETOOLONG: { code: "PATH_TOO_LONG", advice: "the path is longer than the system takes; choose a shorter one" },
   ERR_SSL_WRONG_VERSION_NUMBER: noTls,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: noTls,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { chmodSync, linkSync, lstatSync, mkdirSync, renameSync, rmSync, type Stats, unlinkSync } from "node:fs";
+import { chmodSync, existsSync, linkSync, lstatSync, mkdirSync, renameSync, rmSync, type Stats, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
@@ -69,6 +69,7 @@ export interface OwnedPath {
  * something is there. A socket file that nobody answers on is stale, from a crash, and is replaced; anything else stays.
  *
  * @throws {HawserError} ADDRESS_IN_USE when another program listens there, or the path is not a socket
+ * @throws {HawserError} PATH_NOT_FOUND when the directory does not exist
  */
 export async function claimPath(
   path: string,
@@ -77,6 +78,9 @@ export async function claimPath(
   bind: (path: string) => Promise<void>,
   answers: (path: string) => Promise<boolean>,
 ): Promise<OwnedPath> {
+  if (!existsSync(dirname(path))) {
+    throw new HawserError("PATH_NOT_FOUND", `Cannot ${action}: the directory ${dirname(path)} does not exist; create it, or choose another path`);
+  }
   const existing = lstatSync(path, { throwIfNoEntry: false });
   if (existing !== undefined) await checkStale(path, existing, action, answers);
   const temporary = join(dirname(path), temporaryName(basename(path)));

@@ -77,9 +77,8 @@ export async function dial(address: Address, options: DialOptions): Promise<Conn
     if (address.pipe !== undefined) checkPrivateDirectory(address.path, action, false);
   }
   const socket = address.transport === "tls" ? dialTls(address, options.tls ?? {}) : dialPlain(address);
-  const remote = address.transport === "ipc" ? formatAddress(address) : formatHost(address.host, address.port);
   await established(socket, address.transport === "tls" ? "secureConnect" : "connect", action, options);
-  return new SocketConnection(socket, address.transport, remote);
+  return new SocketConnection(socket, address.transport, address.transport === "ipc" ? formatAddress(address) : remoteOf(socket));
 }
 
 /**
@@ -185,7 +184,8 @@ class SocketConnection implements Connection {
   /** For the output: hand bytes to the socket. */
   write(bytes: Uint8Array): void {
     this.#onWritten ??= (error): void => {
-      if (error !== undefined && error !== null) return; // 'error' and 'close' follow
+      // With an error, 'close' follows; after abort(), what the callback is for has been dropped.
+      if ((error !== undefined && error !== null) || this.#socket.destroyed) return;
       this.#output.written();
       this.#sink?.written();
     };
@@ -200,11 +200,12 @@ class SocketConnection implements Connection {
   }
 
   ended(): void {
-    this.#sink?.ended();
+    if (this.#error === null) this.#sink?.ended(); // Bun says so after an error too
   }
 
   failed(error: unknown): void {
     this.#error ??= fromSystem(error, "open", `go on with ${this.remote}`);
+    this.#socket.destroy(); // a TLS alert alone does not: the end would follow, and be taken for an orderly one
   }
 
   closed(): void {
@@ -242,13 +243,15 @@ function dialPlain(address: Exclude<Address, { transport: "fd" }>): net.Socket {
 
 function dialTls(address: Extract<Address, { host: string }>, options: TlsOptions): tls.TLSSocket {
   const serverName = options.serverName ?? (net.isIP(address.host) === 0 ? address.host : undefined);
-  return tls.connect({
-    ...SOCKET_OPTIONS,
-    ...credentials(options),
-    host: address.host,
-    port: address.port,
-    ...(serverName === undefined ? {} : { servername: serverName }),
-  });
+  return withCredentials(`connect to ${formatAddress(address)}`, () =>
+    tls.connect({
+      ...SOCKET_OPTIONS,
+      ...credentials(options),
+      host: address.host,
+      port: address.port,
+      ...(serverName === undefined ? {} : { servername: serverName }),
+    }),
+  );
 }
 
 /** Resolves at `event`; rejects with what came instead, and then the socket is destroyed. */
@@ -300,6 +303,16 @@ function credentials(options: TlsOptions): tls.SecureContextOptions & { ALPNProt
   };
 }
 
+/** What is not PEM is thrown in OpenSSL's words, by Node and Bun at once, by Deno at the first handshake. */
+function withCredentials<T>(action: string, use: () => T): T {
+  try {
+    return use();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new TypeError(`Cannot ${action}: tls.cert, tls.key or tls.ca is not a PEM text that fits (${why.slice(0, 120)})`, { cause });
+  }
+}
+
 function pem(value: Pem): (string | Buffer)[] {
   const list = typeof value === "string" || value instanceof Uint8Array ? [value] : value;
   return list.map((each) => (typeof each === "string" ? each : Buffer.from(each)));
@@ -311,19 +324,24 @@ function tlsServer(address: Address, options: ListenOptions, sink: ListenerSink,
     throw new TypeError(`Cannot listen on ${formatAddress(address)}: tls.${own.cert === undefined ? "cert" : "key"} is missing; give the server's certificate and its private key as PEM`);
   }
   const requireClient = own.ca !== undefined;
-  const server = tls.createServer(
-    { ...SOCKET_OPTIONS, ...credentials(own), handshakeTimeout: options.handshakeTimeoutMs, requestCert: requireClient, rejectUnauthorized: requireClient },
-    accept,
+  const server = withCredentials(`listen on ${formatAddress(address)}`, () =>
+    tls.createServer(
+      { ...SOCKET_OPTIONS, ...credentials(own), handshakeTimeout: options.handshakeTimeoutMs, requestCert: requireClient, rejectUnauthorized: requireClient },
+      accept,
+    ),
   );
   server.on("tlsClientError", (error, socket) => {
     const remote = remoteOf(socket);
-    sink.failed(fromSystem(handshakeError(error), "connect", `finish the TLS handshake with ${remote}`), remote);
+    sink.failed(fromSystem(handshakeError(error, socket), "connect", `finish the TLS handshake with ${remote}`), remote);
+    socket.destroy(); // after a handshake timeout it would stay open
   });
   return server;
 }
 
-/** A server's report of a client that has no certificate, or that speaks no TLS, has other codes than a client's. */
-function handshakeError(error: Error): Error {
+/** A server's report of a client whose certificate is missing has another code than a client's; of one that is not trusted, only the socket tells. */
+function handshakeError(error: Error, socket: tls.TLSSocket): Error {
+  const refusal: unknown = socket.authorizationError; // null, an Error or its code, by runtime and version
+  if (typeof refusal === "string" && refusal !== "") return Object.assign(new Error(`the client's certificate is not trusted: ${refusal}`, { cause: error }), { code: refusal });
   const code = systemCode(error);
   if (code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE") return Object.assign(new Error(error.message, { cause: error }), { code: "CERT_MISSING" });
   return error;

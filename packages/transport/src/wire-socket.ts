@@ -171,8 +171,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   abort(error: HawserError | null = null): void {
     if (this.#state === "closed") return;
     this.#outcome ??= { reason: "aborted", error };
-    this.#decoder.discard();
-    this.#connection.abort();
+    this.#breakOff();
   }
 
   /** End because of an error: what was sent before still leaves, what comes is dropped, `closed` tells the error. */
@@ -269,8 +268,8 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   /** @see WireSink */
   finished(how: Finish): void {
-    // This end may have sent its sentinel first: then the peer's end is its answer.
-    const byUs = this.#state === "ending" && this.#hasSentinel;
+    // A suffix is not answered with a suffix: when this end has sent it, the peer's end is the answer.
+    const byUs = this.#state === "ending" && this.#hasSentinel && !this.#answersSentinel;
     this.#outcome ??= { reason: byUs ? "sentinel" : how, error: null };
     if (this.#state === "ending") this.#linger();
     this.#events.finished(how);
@@ -330,9 +329,14 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   #slow(what: string): void {
     const error = new HawserError("SLOW_CONSUMER", `${this.remote} ${what}: it reads too slowly, the connection is closed`);
     this.#outcome = { reason: "error", error };
+    this.#breakOff();
+    this.#events.failed(error);
+  }
+
+  #breakOff(): void {
+    this.#state = "lingering"; // until the connection says that it is gone
     this.#decoder.discard();
     this.#connection.abort();
-    this.#events.failed(error);
   }
 
   #end(withSentinel: boolean): void {

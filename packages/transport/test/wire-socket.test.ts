@@ -64,16 +64,21 @@ describe("WireSocket: the end of a conversation", () => {
     expect(peer.events).toEqual(["ended", "closed"]);
   });
 
-  it("end() sends the sentinel; the peer's end without one is its answer", async () => {
+  it("end() sends the sentinel; only the peer's own is its answer", async () => {
     const { socket, peer, turns, closed } = socketAndPeer(textLines);
     socket.send("last");
     socket.end();
     expect(() => socket.send("more")).toThrow(/this end has ended/);
-    peer.write("still read\n");
+    peer.write("still read\nexit\n");
     peer.connection.end();
     await turns.settle();
     expect(peer.received).toBe("last\nexit\n");
     expect(closed()).toEqual({ reason: "sentinel", error: null });
+    const unanswered = socketAndPeer(textLines);
+    unanswered.socket.end();
+    unanswered.peer.connection.end();
+    await unanswered.turns.settle();
+    expect(unanswered.closed()).toEqual({ reason: "ended", error: null });
   });
 
   it("the peer's end without the sentinel is told apart", async () => {

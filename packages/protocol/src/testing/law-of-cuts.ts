@@ -22,9 +22,14 @@ export function checkCuts(trial: Trial): void {
     for (const stream of trial.streams) {
       const whole = decode(trial, check, stream, [], limits);
       checkFaults(trial, check, stream, whole, limits);
-      sameForCuts(trial, check, stream, whole, limits, affordableCuts(stream.length, trial.cuts, trial.random));
+      sameForCuts(trial, check, stream, whole, limits, affordableCuts(stream.length, trial.cuts, trial.random, mostCut(trial, limits)));
     }
   }
+}
+
+/** Of the two tight limits, the one that closes shows nothing in a long stream: it ends at the first frame that is too large. */
+function mostCut(trial: Trial, limits: FrameLimits): number {
+  return limits === trial.limits[0] || limits.onOversize === "skip" ? EXHAUSTIVE_BYTES : PREFIX_BYTES;
 }
 
 /** Each stream, ended at every offset: nothing that was reported is taken back, `partial` says what the end will show. */
