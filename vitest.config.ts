@@ -6,7 +6,8 @@ export default defineConfig({
     testTimeout: 120_000,
     coverage: {
       provider: "v8",
-      include: ["packages/*/src/**/*.ts"],
+      // Relative to each project's own root.
+      include: ["**/src/**/*.ts"],
       reporter: ["text"],
     },
     projects: [

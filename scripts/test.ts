@@ -62,7 +62,7 @@ function planRuns(): Run[] {
   const conformance = testFiles("conformance");
   const interop = testFiles("conformance/interop");
   const runs = [
-    { suite: "unit", runtime: "node26", files: testFiles("packages/*/test/**"), command: vitest },
+    { suite: "unit", runtime: "node26", files: testFiles("{packages/*/test/**,scripts}"), command: vitest },
     ...runtimes.map((runtime) => ({ suite: "conformance", runtime, files: conformance, command: runner(runtime, conformance) })),
     { suite: "interop", runtime: "node26", files: interop, command: runner("node26", interop) },
   ];

@@ -52,7 +52,8 @@ export function text(): Codec<string> {
 /**
  * Bytes as they are. A message that is sent is copied, and may be overwritten at once; one that arrives is the receiver's own.
  *
- * Small messages share slabs of 8 KiB, as Node's small Buffers do: each has its own bytes, but its `buffer` holds others too,
+ * Small messages share slabs of 8 KiB, as Node's small Buffers do: each has its own bytes, but its `buffer` holds
+ * those of others too, also of other connections,
  * and one that is kept keeps its slab alive. Copy a message before you transfer its `buffer` to another thread.
  */
 export function bytes(): Codec<Uint8Array> {

@@ -358,7 +358,8 @@ function acceptInto(sink: ListenerSink, address: Address): (socket: net.Socket) 
 }
 
 function remoteOf(socket: net.Socket): string {
-  const { remoteAddress = "", remotePort = 0 } = socket;
+  const { remoteAddress, remotePort = 0 } = socket;
+  if (remoteAddress === undefined) return "a client that is gone"; // a destroyed socket does not tell any more
   return formatHost(remoteAddress.replace(/^::ffff:(?=\d+\.)/, ""), remotePort);
 }
 

@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+/**
+ * The smallest complete Hawser server: it answers each message with the message, until the client says the sentinel.
+ * Owns what is answered and what is printed; options.ts reads the command line, the library does the rest.
+ */
+import process from "node:process";
+import { fail, printable } from "@hawser/command-line";
+import { lengthPrefixed, lines, raw, text, wire } from "@hawser/protocol";
+import { createServer } from "@hawser/server";
+import { formatAddress } from "@hawser/transport";
+import { readOptions } from "./options.ts";
+
+try {
+  const { address, framing, sentinel, tls } = readOptions();
+
+  const wires = {
+    lines: () => wire({ framing: lines(), codec: text(), sentinel }),
+    length32: () => wire({ framing: lengthPrefixed(), codec: text(), sentinel }),
+    classic: () => wire({ framing: raw(), codec: text() }), // a message is what the network delivers at once
+  };
+
+  const server = createServer(
+    wires[framing](),
+    {
+      open(socket) {
+        console.log(`new client connected: ${socket.remote}`);
+      },
+      message(message, socket) {
+        console.log(`${socket.remote} says: ${printable(message)}`);
+        const hasRoom = socket.send(framing === "classic" ? `${message} ${sentinel}` : message);
+        return hasRoom ? undefined : socket.writable(); // who does not read its answers is not read either
+      },
+      close(socket) {
+        console.log(`connection from ${socket.remote} closed`);
+      },
+      error(error, socket) {
+        console.error(printable(socket === undefined ? error.message : `${socket.remote}: ${error.message}`));
+      },
+    },
+    { tls, idleTimeoutMs: 600_000 }, // people type slowly
+  );
+  console.log(`server listening on ${formatAddress(await server.listen(address))}`);
+
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined); // who read it has gone
+  const stop = async (): Promise<void> => {
+    await server.close({ deadlineMs: 2_000 }); // each client gets the sentinel
+    process.exit();
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void stop());
+} catch (error) {
+  fail(error);
+}
