@@ -1,67 +1,49 @@
 import { defineFraming, FrameBuffer, HawserError, malformed, tooLarge, truncated } from "@hawser/protocol";
 import type { FrameDecoder, FrameLimits, FrameSink, Framing, FramingFault } from "@hawser/protocol";
 
-const START = 0xa5;
 const sum = (bytes: Uint8Array): number => bytes.reduce((total, byte) => (total + byte) % 256, 0);
 
-class ProbeDecoder implements FrameDecoder {
-  readonly #frame = new FrameBuffer(); // the begun frame, from START on
-  #skip = 0; // bytes to pass over: all of them after a fatal fault
-  #offset = 0;
-  readonly #limits: FrameLimits;
-
-  constructor(limits: FrameLimits) {
-    this.#limits = limits;
-  }
-
-  get partial(): boolean {
-    return this.#frame.length > 0 || (this.#skip > 0 && this.#skip < Infinity);
-  }
-
-  push(chunk: Uint8Array, sink: FrameSink): void {
-    for (let at = 0; at < chunk.length; at++, this.#offset++) {
-      if (this.#skip > 0) this.#skip--;
-      else this.#take(chunk, at, sink);
-    }
-  }
-
-  end(sink: FrameSink): void {
-    const { length } = this.#frame;
-    if (length > 0) this.#refuse(truncated(this.#offset, length, "the rest"), Infinity, sink);
-    this.#skip = Infinity;
-  }
-
-  #take(chunk: Uint8Array, at: number, sink: FrameSink): void {
-    this.#frame.append(chunk, at, at + 1);
-    const { bytes, length } = this.#frame;
-    const [start, size = 0] = bytes;
-    if (start !== START) this.#refuse(malformed(this.#offset, "A frame begins with a5"), Infinity, sink);
-    else if (length === 2 && size > this.#limits.maxFrameBytes) this.#refuse(tooLarge(this.#offset, size, this.#limits, true), size + 1, sink);
-    else if (length < 3 + size) return;
-    else if (bytes[2 + size] !== sum(bytes.subarray(2, 2 + size))) this.#refuse(malformed(this.#offset, "The sum is wrong"), Infinity, sink);
-    else {
-      this.#frame.clear();
-      sink.frame(bytes, 2, 2 + size);
-    }
-  }
-
-  #refuse(fault: FramingFault, skip: number, sink: FrameSink): void {
-    this.#frame.clear();
-    this.#skip = fault.fatal ? Infinity : skip;
-    sink.fault(fault);
-  }
+function probeDecoder(limits: FrameLimits): FrameDecoder {
+  const frame = new FrameBuffer(); // the begun frame, from its length on
+  let offset = 0;
+  let state: "open" | "dead" = "open";
+  const fail = (fault: FramingFault, sink: FrameSink): void => {
+    frame.clear();
+    state = "dead";
+    sink.fault({ ...fault, fatal: true });
+  };
+  const take = (chunk: Uint8Array, at: number, sink: FrameSink): void => {
+    frame.append(chunk, at, at + 1);
+    const { bytes, length } = frame;
+    const [size = 0] = bytes;
+    if (size > limits.maxFrameBytes) fail(tooLarge(offset, size, limits, true), sink);
+    if (length < size + 2 || state === "dead") return;
+    frame.clear();
+    if (bytes[size + 1] === sum(bytes.subarray(1, size + 1))) sink.frame(bytes, 1, size + 1);
+    else fail(malformed(offset, "The sum is wrong"), sink);
+  };
+  return {
+    get partial() { return frame.length > 0; },
+    push(chunk, sink) {
+      for (let at = 0; at < chunk.length && state === "open"; at++, offset++) take(chunk, at, sink);
+    },
+    end(sink) {
+      if (frame.length > 0) fail(truncated(offset, frame.length, "the rest"), sink);
+      state = "dead";
+    },
+  };
 }
 
 export const probe: Framing = defineFraming({
   name: "probe",
-  decoder: (limits) => new ProbeDecoder(limits),
+  decoder: probeDecoder,
   encoder: () => ({
-    headerBytes: 2,
+    headerBytes: 1,
     seal(output, start) {
-      const size = output.length - start - 2;
+      const size = output.length - start - 1;
       if (size > 255) throw new HawserError("PAYLOAD_FORBIDDEN", "Cannot send more than 255 bytes to a probe");
-      output.bytes.set([START, size], start);
-      output.byte(sum(output.bytes.subarray(start + 2, output.length)));
+      output.bytes[start] = size;
+      output.byte(sum(output.bytes.subarray(start + 1, output.length)));
     },
   }),
 });

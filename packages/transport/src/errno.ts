@@ -44,6 +44,7 @@ const rows: Readonly<Record<string, Row>> = {
       open: "the path does not exist",
     },
   },
+  ENOTDIR: { code: "PATH_NOT_FOUND", advice: "a part of the path is a file where a directory should be; choose another path" },
   EACCES: permission,
   EPERM: permission,
   EADDRINUSE: { code: "ADDRESS_IN_USE", advice: "another program listens there; stop it, or choose another port (0 takes a free one)" },
