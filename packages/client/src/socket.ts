@@ -75,7 +75,7 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
     this.#socket.open();
   }
 
-  /** Resolves when the connection is gone, always, with how it ended. Messages that nobody takes keep it open. */
+  /** Resolves when the connection is gone, always, with how it ended. While messages wait that nobody takes, the peer's end is not seen. */
   get closed(): Promise<Closed> {
     return this.#socket.closed;
   }

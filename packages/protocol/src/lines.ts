@@ -65,6 +65,8 @@ class LineDecoder implements FrameDecoder {
   }
 
   push(chunk: Uint8Array, sink: FrameSink): void {
+    const { maxFrameBytes } = this.#limits;
+    const plain = this.#ending === "lf";
     let start = 0;
     let near = 2 * NEAR_BYTES;
     while (start < chunk.length && this.#state !== "dead") {
@@ -73,7 +75,8 @@ class LineDecoder implements FrameDecoder {
         this.#keep(chunk, start, sink);
         break;
       }
-      if (this.#state === "skip") this.#resume(lf > 0 ? chunk[lf - 1] : this.#last);
+      if (plain && this.#state === "line" && this.#line.length === 0 && lf - start <= maxFrameBytes) sink.frame(chunk, start, lf);
+      else if (this.#state === "skip") this.#resume(lf > 0 ? chunk[lf - 1] : this.#last);
       else if (this.#line.length === 0) this.#complete(chunk, start, lf, this.#offset + start, sink);
       else this.#join(chunk, start, lf, sink);
       near = lf - start > NEAR_BYTES ? 0 : 2 * NEAR_BYTES; // the next line is likely as long as this

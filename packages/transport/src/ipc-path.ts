@@ -107,7 +107,7 @@ async function place(temporary: string, path: string, action: string, answers: (
       return;
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code; // node:fs throws nothing else
-      if (code !== "EEXIST") {
+      if (code !== "EEXIST" && !existsSync(path)) {
         renameSync(temporary, path); // a file system without hard links
         return;
       }
@@ -134,10 +134,11 @@ function isSameFile(one: Stats, other: Stats): boolean {
   return one.ino === other.ino && one.dev === other.dev;
 }
 
-/** A name as long as the path's own, so that a path that fits still fits; hidden, and told apart by process and time. */
+/** A name no longer than the path's own, so that a path that fits still fits; hidden, and told apart by process and time. */
 function temporaryName(name: string): string {
   const unique = `${process.pid.toString(36)}${process.hrtime.bigint().toString(36)}`;
-  return `.${unique}`.slice(-Math.max(2, Math.min(Buffer.byteLength(name), 12)));
+  const length = Math.min(Buffer.byteLength(name), 12);
+  return length === 1 ? unique.slice(-1) : `.${unique.slice(1 - length)}`;
 }
 
 function privateDirectory(): string {

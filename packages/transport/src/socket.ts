@@ -195,8 +195,11 @@ class SocketConnection implements Connection {
   /** For the socket's events, as the next three. */
   received(chunk: Uint8Array): void {
     this.#output.gather();
-    this.#sink?.chunk(chunk);
-    this.#output.flush();
+    try {
+      this.#sink?.chunk(chunk);
+    } finally {
+      this.#output.flush();
+    }
   }
 
   ended(): void {

@@ -96,7 +96,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     this.#connection.open(this);
   }
 
-  /** Resolves when the connection is gone, always, with how it ended. Messages that nobody takes keep it open. */
+  /** Resolves when the connection is gone, always, with how it ended. While messages wait that nobody takes, the peer's end is not seen. */
   get closed(): Promise<Closed> {
     if (this.#closed === null) {
       this.#closed = Promise.withResolvers<Closed>();

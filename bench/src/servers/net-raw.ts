@@ -1,0 +1,14 @@
+/** Raw `node:net`: writes each chunk back. It frames nothing: the floor under every framing. */
+import net from "node:net";
+import { announce, BACKLOG, portOf } from "./serving.ts";
+
+const server = net.createServer({ noDelay: true }, (socket) => {
+  socket.on("data", (chunk) => {
+    if (!socket.write(chunk)) socket.pause();
+  });
+  socket.on("drain", () => socket.resume());
+  socket.on("error", () => socket.destroy());
+});
+server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, () => {
+  announce(portOf(server));
+});

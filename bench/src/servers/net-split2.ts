@@ -1,0 +1,16 @@
+/** `node:net` with `split2`, as its README shows: one write per line. */
+import net from "node:net";
+import split2 from "split2";
+import { announce, BACKLOG, portOf } from "./serving.ts";
+
+const server = net.createServer({ noDelay: true }, (socket) => {
+  const split = socket.pipe(split2());
+  split.on("data", (line: string) => {
+    if (!socket.write(`${line}\n`)) split.pause();
+  });
+  socket.on("drain", () => split.resume());
+  socket.on("error", () => socket.destroy());
+});
+server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, () => {
+  announce(portOf(server));
+});

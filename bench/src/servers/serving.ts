@@ -1,0 +1,47 @@
+/**
+ * What the server programs share: their options on the command line, and how they talk to the bench.
+ * `key=value` arguments in; "listening PORT" out; "gc" on stdin is answered when the garbage is collected; they end when stdin does.
+ */
+import process from "node:process";
+
+/** What a server is to do with each message: answer it, or send it to everybody `burst` times. */
+export interface ServingOptions {
+  readonly mode: "broadcast" | "echo";
+  readonly burst: number;
+  /** Any further argument, or its default. */
+  readonly value: (key: string, otherwise: string) => string;
+}
+
+export function servingOptions(): ServingOptions {
+  const value = (key: string, otherwise: string): string => {
+    const given = process.argv.find((argument) => argument.startsWith(`${key}=`));
+    return given === undefined ? otherwise : given.slice(key.length + 1);
+  };
+  return { mode: value("mode", "echo") === "broadcast" ? "broadcast" : "echo", burst: Number(value("burst", "1")), value };
+}
+
+/** Connections that a burst of clients may have waiting, the same for every server. */
+export const BACKLOG = 4_096;
+
+/** Say where the server listens, and do what stdin says from now on. */
+export function announce(port: number): void {
+  process.stdin.on("data", () => {
+    collectGarbage();
+    process.stdout.write("gc\n");
+  });
+  process.stdin.on("end", () => process.exit(0));
+  process.stdout.write(`listening ${port}\n`);
+}
+
+/** The port of a bound `node:net` or `node:http` server. */
+export function portOf(server: { address(): string | { port: number } | null }): number {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("The server has no port");
+  return address.port;
+}
+
+function collectGarbage(): void {
+  const runtime = globalThis as { gc?: () => void; Bun?: { gc(sync: boolean): void } }; // what the runtimes offer beyond the standard
+  runtime.gc?.();
+  runtime.Bun?.gc(true);
+}

@@ -1,0 +1,83 @@
+// Child processes: started, listened to, and killed at the end of the test.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
+import { runtime } from "./capabilities.ts";
+
+/** A running program and what it has said so far. */
+export class Program {
+  stdout = "";
+  stderr = "";
+  /** Resolves with the exit code, or the signal's name, when everything it said is here. */
+  readonly exited: Promise<number | string>;
+  readonly #child: ChildProcess;
+  readonly #listeners = new Set<() => void>();
+  #hasExited = false;
+
+  constructor(command: string, args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
+    const env = { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...options.env };
+    this.#child = spawn(command, args, { stdio: "pipe", cwd: options.cwd, env });
+    this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.stdout += text;
+      this.#tell();
+    });
+    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.stderr += text;
+      this.#tell();
+    });
+    this.#child.stdin?.on("error", () => undefined); // the program may be gone before it has read everything
+    this.exited = new Promise((resolve, reject) => {
+      this.#child.once("error", reject);
+      this.#child.once("close", (code, signal) => {
+        this.#hasExited = true;
+        resolve(code ?? signal ?? "unknown");
+        this.#tell();
+      });
+    });
+  }
+
+  /** Write to its standard input. */
+  say(text: string | Uint8Array): void {
+    this.#child.stdin?.write(text);
+  }
+
+  /** End its standard input. */
+  endInput(): void {
+    this.#child.stdin?.end();
+  }
+
+  /** Resolves with the match when what it printed matches; rejects when it exits without having done so. */
+  said(pattern: RegExp, stream: "stderr" | "stdout" = "stdout"): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const match = pattern.exec(this[stream]);
+        if (match === null && !this.#hasExited) return;
+        this.#listeners.delete(look);
+        if (match === null) reject(new Error(`The program exited before it said ${String(pattern)}; it said ${JSON.stringify(this.stdout)} and ${JSON.stringify(this.stderr)}`));
+        else resolve(match);
+      };
+      this.#listeners.add(look);
+      look();
+    });
+  }
+
+  kill(signal: NodeJS.Signals = "SIGKILL"): void {
+    this.#child.kill(signal);
+  }
+
+  /** For the fixture: kill it, and wait until it is gone. */
+  async close(): Promise<void> {
+    this.kill();
+    await this.exited.catch(() => undefined);
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Run a file of TypeScript on the runtime that runs this. */
+export function runFile(path: string, args: readonly string[] = [], options: { cwd?: string; env?: Record<string, string> } = {}): Program {
+  const before = runtime === "deno" ? ["run", "-A", "--no-check"] : [];
+  return new Program(process.execPath, [...before, path, ...args], options);
+}
