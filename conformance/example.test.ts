@@ -1,8 +1,8 @@
 // DESIGN's first example, word for word, as a program of its own.
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { capabilities } from "./capabilities.ts";
 import { runFile } from "./programs.ts";
 import { Fixture } from "./transports.ts";
@@ -12,7 +12,7 @@ describe("the first example", () => {
 
   it("says Hello World! and nothing else, on each runtime that parses it", async () => {
     // It takes port 1234, so the suites of several runtimes run one after another; its server listens until it is killed.
-    const example = fixture.own(runFile(join(import.meta.dirname, "example.ts")));
+    const example = fixture.own(runFile(fileURLToPath(new URL("example.ts", import.meta.url))));
     if (!capabilities.parsesAwaitUsing) {
       assert.equal(await example.exited, 1);
       assert.match(example.stderr, /SyntaxError/);

@@ -6,6 +6,7 @@ import net from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { connect } from "@hawser/client";
 import type { HawserError } from "@hawser/protocol";
 import { type AddressInput, formatAddress } from "@hawser/transport";
@@ -55,7 +56,7 @@ describe("a socket file", () => {
 
   it("that a killed program left is replaced", async () => {
     const path = join(fixture.directory(), "crash.sock");
-    const program = fixture.own(runFile(join(import.meta.dirname, "listening.ts"), [`unix:${path}`]));
+    const program = fixture.own(runFile(fileURLToPath(new URL("listening.ts", import.meta.url)), [`unix:${path}`]));
     await program.said(/listening on unix:/);
     await assertServes({ path });
     program.kill();

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "node:test";
+import { fileURLToPath } from "node:url";
 import { connect, type ConnectOptions, type Socket } from "@hawser/client";
 import type { Wire } from "@hawser/protocol";
 import { createServer, type Server, type ServerOptions, type WireHandlers } from "@hawser/server";
@@ -125,7 +126,7 @@ export class Fixture {
 
 /** The text of a file under certificates/. */
 export function certificate(name: string): string {
-  return readFileSync(join(import.meta.dirname, "certificates", name), "utf8");
+  return readFileSync(fileURLToPath(new URL(`certificates/${name}`, import.meta.url)), "utf8");
 }
 
 export const serverTls = { cert: certificate("server.crt"), key: certificate("server.key") };

@@ -4,12 +4,13 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { Program } from "../programs.ts";
 import type { Fixture } from "../transports.ts";
 
-const apps = join(import.meta.dirname, "../../apps");
+const apps = fileURLToPath(new URL("../../apps", import.meta.url));
 
-export const certificates = join(import.meta.dirname, "../certificates");
+export const certificates = fileURLToPath(new URL("../certificates", import.meta.url));
 
 /** Run one of the echo programs. */
 export function echo(fixture: Fixture, which: "client" | "server", args: readonly string[], env: Record<string, string> = {}): Program {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { runFile } from "../programs.ts";
 import { Fixture } from "../transports.ts";
 
@@ -12,9 +13,9 @@ describe("a client that pipelines", () => {
   for (const where of ["tcp", "unix"] as const) {
     it(`200 000 one-line echoes over ${where} loses nothing and stays under 150 MB of resident memory`, async (t) => {
       const address = where === "tcp" ? "tcp://localhost:0" : `unix:${join(fixture.directory(), "echo.sock")}`;
-      const server = fixture.own(runFile(join(import.meta.dirname, "../listening.ts"), [address]));
+      const server = fixture.own(runFile(fileURLToPath(new URL("../listening.ts", import.meta.url)), [address]));
       const [, real = ""] = await server.said(/listening on (.*)/);
-      const client = fixture.own(runFile(join(import.meta.dirname, "pipelined.ts"), [real]));
+      const client = fixture.own(runFile(fileURLToPath(new URL("pipelined.ts", import.meta.url)), [real]));
       assert.equal(await client.exited, 0, client.stderr);
       const figures = JSON.parse(client.stdout) as Record<string, number | string>; // as pipelined.ts prints it
       t.diagnostic(`200 000 echoes over ${where}: ${Number(figures["residentMB"]).toFixed(0)} MB resident at most, ${Number(figures["seconds"]).toFixed(1)} s`);

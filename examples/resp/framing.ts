@@ -1,0 +1,135 @@
+/**
+ * How RESP cuts a stream into commands: one frame per command, whole, as it stands on the wire.
+ *
+ *     *2 CR LF  $4 CR LF ECHO CR LF  $2 CR LF hi CR LF      a count, and each argument after its length
+ *     PING CR LF                                            inline: a line; its CR may be missing
+ *
+ * Limits: a command <= maxFrameBytes, refused as soon as its count or a length says more; such a fault is always fatal.
+ */
+import { defineFraming, FrameBuffer, type FrameDecoder, type FrameLimits, type FrameSink, type FramingFault, malformed, tooLarge, truncated } from "@hawser/protocol";
+
+const [LF, CR, DOLLAR, STAR, ZERO, NINE] = [0x0a, 0x0d, 0x24, 0x2a, 0x30, 0x39] as const;
+const EMPTY_BYTES = 6; // an empty argument: $0 CR LF CR LF
+
+/** Replies need no framing: the codec writes each of them whole. */
+export const resp = defineFraming({ name: "resp", decoder: (limits) => new CommandDecoder(limits), encoder: () => ({ headerBytes: 0, seal: () => undefined }) });
+
+/** Reads in the chunk itself. Only a command that the chunk cuts is kept; its reading goes on at the part that was cut. */
+class CommandDecoder implements FrameDecoder {
+  readonly #limits: FrameLimits;
+  readonly #kept = new FrameBuffer();
+  #read = 0; // bytes of the kept command that need not be read again
+  #need = 0; // bytes of it that must be there before reading can go on
+  #left = -1; // arguments of it still to come; -1 before the count
+  #length = -1; // of the next argument; -1 before its length
+  #offset = 0; // of the command in the stream
+  #fault: FramingFault | null = null;
+
+  constructor(limits: FrameLimits) {
+    this.#limits = limits;
+  }
+
+  get partial(): boolean {
+    return this.#kept.length > 0;
+  }
+
+  push(chunk: Uint8Array, sink: FrameSink): void {
+    const kept = this.#kept;
+    for (let at = 0; at < chunk.length && this.#fault === null; ) {
+      const fresh = kept.length === 0;
+      if (!fresh) kept.append(chunk, at, (at = Math.min(chunk.length, at + this.#need - kept.length)));
+      const bytes = fresh ? chunk : kept.bytes;
+      const start = fresh ? at : 0;
+      const end = this.#scan(bytes, start, fresh ? chunk.length : kept.length);
+      if (fresh) at = end === -1 ? chunk.length : end;
+      if (end !== -1) {
+        kept.clear();
+        this.#offset += end - start;
+        this.#read = 0;
+        this.#left = -1;
+        sink.frame(bytes, start, end);
+      } else if (!this.#failed(sink) && fresh) {
+        kept.append(chunk, start, chunk.length);
+      }
+    }
+  }
+
+  end(sink: FrameSink): void {
+    const cut = truncated(this.#offset + this.#kept.length, this.#kept.length, "the rest of a command");
+    if (this.partial) sink.fault(cut);
+    this.#fault ??= cut; // from here on it ignores what it is given
+    this.#kept.clear();
+  }
+
+  /** Read on in the command that begins at `start`; returns where it ends, or -1 when `end` cuts it or it is wrong. */
+  #scan(bytes: Uint8Array, start: number, end: number): number {
+    if (bytes[start] !== STAR) return this.#scanLine(bytes, start, end);
+    let at = start + this.#read;
+    while (this.#left !== 0) {
+      if (this.#length === -1) {
+        if (this.#left !== -1 && at < end && bytes[at] !== DOLLAR) return this.#refuse(start, at, "An argument begins with $");
+        let number = 0;
+        let digit = at + 1;
+        for (; digit < end && digit <= at + 9; digit++) {
+          const byte = bytes[digit] as number; // digit < end
+          if (byte < ZERO || byte > NINE || (number === 0 && digit > at + 1)) break;
+          number = number * 10 + byte - ZERO;
+        }
+        if (digit === at + 1 && digit < end) return this.#refuse(start, digit, "A count or a length is a decimal");
+        if (!this.#lineEnds(bytes, start, at, digit, end)) return -1;
+        const size = digit + 2 - start + (this.#left === -1 ? number * EMPTY_BYTES : number + 2 + (this.#left - 1) * EMPTY_BYTES);
+        if (size > this.#limits.maxFrameBytes) return this.#tooLarge(start, at + 1, size);
+        at = digit + 2;
+        if (this.#left === -1) {
+          this.#left = number;
+          continue;
+        }
+        this.#length = number;
+      }
+      if (!this.#lineEnds(bytes, start, at, at + this.#length, end)) return -1;
+      at += this.#length + 2;
+      this.#length = -1;
+      this.#left--;
+    }
+    return at;
+  }
+
+  #scanLine(bytes: Uint8Array, start: number, end: number): number {
+    let at = start + this.#read;
+    while (at < end && bytes[at] !== LF) at++;
+    const { maxFrameBytes } = this.#limits;
+    if (Math.min(at + 1, end) - start > maxFrameBytes) return this.#tooLarge(start, start + maxFrameBytes, maxFrameBytes + 1);
+    return at < end ? at + 1 : this.#wait(at - start, at + 1 - start);
+  }
+
+  /** Whether CR LF stands at `cr`. If it has not come yet, reading goes on at `from` when it has. */
+  #lineEnds(bytes: Uint8Array, start: number, from: number, cr: number, end: number): boolean {
+    if (cr < end && bytes[cr] !== CR) this.#refuse(start, cr, "CR LF is missing: a length is wrong, or no decimal without leading zeros");
+    else if (cr + 1 < end && bytes[cr + 1] !== LF) this.#refuse(start, cr + 1, "LF does not follow CR");
+    else if (cr + 1 >= end) this.#wait(from - start, Math.max(cr, end) + 1 - start);
+    return cr + 1 < end && this.#fault === null;
+  }
+
+  #failed(sink: FrameSink): boolean {
+    if (this.#fault === null) return false;
+    this.#kept.clear();
+    sink.fault(this.#fault);
+    return true;
+  }
+
+  #wait(read: number, need: number): -1 {
+    this.#read = read;
+    this.#need = need;
+    return -1;
+  }
+
+  #tooLarge(start: number, at: number, size: number): -1 {
+    this.#fault = { ...tooLarge(this.#offset + at - start, size, this.#limits, size > this.#limits.maxFrameBytes + 1), fatal: true };
+    return -1;
+  }
+
+  #refuse(start: number, at: number, detail: string): -1 {
+    this.#fault = malformed(this.#offset + at - start, detail);
+    return -1;
+  }
+}
