@@ -76,7 +76,7 @@ function framing(framed: Framing): (chunks: readonly Buffer[]) => number {
   const sink = {
     frame(_: Uint8Array, start: number, end: number): void {
       frames++;
-      total += end - start;
+      total = (total + end - start) & 0x3fff_ffff; // a small integer for ever: the sum is not what is measured
     },
     fault(fault: { detail: string }): void {
       throw new Error(fault.detail);

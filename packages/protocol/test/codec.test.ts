@@ -77,7 +77,7 @@ test("bytes() gives each message of a chunk its own bytes, in blocks that are sm
   const { decoded, chunk } = decodeInChunk(bytes(), messages, Buffer.from("\n"));
   chunk.fill(0);
   expect(decoded).toEqual(messages);
-  for (const message of decoded) expect(message.buffer.byteLength).toBeLessThanOrEqual(Math.max(8_192, message.length));
+  for (const message of decoded) expect(message.buffer.byteLength).toBeLessThanOrEqual(Math.max(16_384, message.length));
   decoded[5]?.fill(0xee);
   expect(decoded[4]).toEqual(messages[4]);
   expect(decoded[6]).toEqual(messages[6]);
