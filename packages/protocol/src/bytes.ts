@@ -10,6 +10,15 @@ const FIRST_BYTES = 256;
 /** Bytes below which copying one by one is quicker than a view and `set`. */
 const FEW = 32;
 
+/** Where a writer gets storage, and where the storage goes that it has outgrown. */
+export interface StorageSource {
+  /** Storage of at least so many bytes; what it holds does not matter. */
+  take(bytes: number): Uint8Array;
+  give(storage: Uint8Array): void;
+}
+
+const heap: StorageSource = Object.freeze({ take: (bytes: number) => new Uint8Array(bytes), give: () => undefined });
+
 /**
  * An append-only buffer: encoders write messages and frame headers into it, a connection hands it to the operating system.
  *
@@ -21,9 +30,11 @@ export class ByteWriter {
   bytes: Uint8Array;
   /** How many bytes are written. */
   length = 0;
+  readonly #source: StorageSource;
 
-  constructor(storage: Uint8Array = EMPTY) {
+  constructor(storage: Uint8Array = EMPTY, source: StorageSource = heap) {
     this.bytes = storage;
+    this.#source = source;
   }
 
   /** Make room for `count` more bytes, without writing them. */
@@ -69,9 +80,11 @@ export class ByteWriter {
   }
 
   #grow(needed: number): void {
-    const next = new Uint8Array(Math.max(needed, this.bytes.length * 2, FIRST_BYTES));
-    next.set(this.length === this.bytes.length ? this.bytes : this.bytes.subarray(0, this.length));
+    const full = this.bytes;
+    const next = this.#source.take(Math.max(needed, full.length * 2, FIRST_BYTES));
+    next.set(this.length === full.length ? full : full.subarray(0, this.length));
     this.bytes = next;
+    this.#source.give(full);
   }
 }
 

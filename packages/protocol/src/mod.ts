@@ -24,6 +24,7 @@ export { raw } from "./raw.ts";
 export { slip } from "./slip.ts";
 export { varintPrefixed } from "./varint-prefixed.ts";
 export { wire, WireDecoder, WireEncoder } from "./wire.ts";
+export type { StorageSource } from "./bytes.ts";
 export type { Codec, PieceDecoder } from "./codec.ts";
 export type { FramingDefinition } from "./define-framing.ts";
 export type { ErrorCode, ErrorKind, ErrorOrigin, ErrorScope } from "./errors.ts";

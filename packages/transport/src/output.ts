@@ -1,36 +1,56 @@
 /**
- * Output: what a connection appends in one turn, in a slab of a pool that goes back when the operating system has the bytes.
+ * Output: what a connection appends in one turn, in storage of a pool that goes back when the operating system has the bytes.
  * Owns the buffers and the counting of what is not yet written. Must not know what a socket is.
  *
  * @module
  */
 import process from "node:process";
-import { ByteWriter } from "@hawser/protocol";
+import { ByteWriter, type StorageSource } from "@hawser/protocol";
 
-/** Bytes of a slab, and of the largest write that a turn makes of small messages. Measured: bench/HISTORY.md. */
-export const SLAB_BYTES = 65_536;
-/** Free slabs that are kept; above it they are left to the garbage collector. */
-const KEPT_SLABS = 16;
+/** Bytes of the storage that a turn's output begins in: most turns of most connections send no more. */
+const SMALL_BYTES = 4_096;
+/** Bytes of a slab, which is also the largest write that a turn makes of small messages. */
+const SLAB_BYTES = 65_536;
+/** Bytes from which a slab is full: sent before the next message makes it grow. */
+const FULL_BYTES = SLAB_BYTES - SMALL_BYTES;
+/** Larger storage, of large messages, is kept up to this size. */
+const LARGE_BYTES = 4_194_304;
+/** How much storage is kept of each kind, in pieces: some megabytes. What is above it is left to the garbage collector. */
+const KEPT = Object.freeze({ small: 1_024, slabs: 64, large: 4 });
 
-/** Slabs that no connection is using. */
-export class SlabPool {
-  readonly #free: Uint8Array[] = [];
+/**
+ * Storage that no connection is using: a page fault for each page of fresh storage costs more than filling it.
+ * Measured: bench/HISTORY.md.
+ */
+class StoragePool implements StorageSource {
+  readonly #small: Uint8Array[] = [];
+  readonly #slabs: Uint8Array[] = [];
+  readonly #large: Uint8Array[] = [];
 
-  take(): Uint8Array {
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
+  take(bytes: number): Uint8Array {
+    if (bytes <= SMALL_BYTES) return this.#small.pop() ?? Buffer.allocUnsafeSlow(SMALL_BYTES);
+    if (bytes <= SLAB_BYTES) return this.#slabs.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
+    const kept = this.#large.findIndex((storage) => storage.length >= bytes);
+    return this.#large.splice(kept, kept === -1 ? 0 : 1)[0] ?? Buffer.allocUnsafeSlow(bytes);
   }
 
-  /** Take a slab back; storage that is not of a slab's size is dropped. */
   give(storage: Uint8Array): void {
-    if (storage.length === SLAB_BYTES && this.#free.length < KEPT_SLABS) this.#free.push(storage);
+    const { length } = storage;
+    if (length === SMALL_BYTES) keep(this.#small, storage, KEPT.small);
+    else if (length === SLAB_BYTES) keep(this.#slabs, storage, KEPT.slabs);
+    else if (length > SLAB_BYTES && length <= LARGE_BYTES) keep(this.#large, storage, KEPT.large);
   }
+}
+
+function keep(pool: Uint8Array[], storage: Uint8Array, most: number): void {
+  if (pool.length < most) pool.push(storage);
 }
 
 /**
  * The pool of this process.
- * Module-level on purpose: blank slabs have no state that two users could see, and one pool is what keeps memory low.
+ * Module-level on purpose: blank storage has no state that two users could see, and one pool is what keeps memory low.
  */
-const pool = new SlabPool();
+const pool: StorageSource = new StoragePool();
 
 const NOTHING = new Uint8Array(0);
 
@@ -51,7 +71,7 @@ interface SentSlab {
  */
 export class Output {
   readonly #target: OutputTarget;
-  readonly #writer = new ByteWriter(NOTHING);
+  readonly #writer = new ByteWriter(NOTHING, pool);
   /** Storage that the target still reads from, oldest first, and the bytes used of each. Null until the first write. */
   #sent: SentSlab[] | null = null;
   #sentBytes = 0;
@@ -64,7 +84,7 @@ export class Output {
   /** Where to append; storage is taken at the first use of a turn. */
   get writer(): ByteWriter {
     const writer = this.#writer;
-    if (writer.bytes === NOTHING) writer.bytes = pool.take();
+    if (writer.bytes === NOTHING) writer.bytes = pool.take(SMALL_BYTES);
     return writer;
   }
 
@@ -74,7 +94,7 @@ export class Output {
 
   /** Flush when this turn's callbacks, ticks and promises have run; at once when a slab is full. */
   schedule(): void {
-    if (this.#writer.length >= SLAB_BYTES) {
+    if (this.#writer.length >= FULL_BYTES) {
       this.flush();
     } else if (!this.#scheduled) {
       this.#scheduled = true; // until the flush
