@@ -113,6 +113,9 @@ function writeLength({ bytes, endian }: Layout, into: Uint8Array, at: number, le
   }
 }
 
+/** Bytes for which a DataView costs more than it saves. */
+const FEW_BYTES = 256;
+
 /** What #measure returns for a header that ended the decoding. */
 const REFUSED = -Infinity;
 
@@ -174,7 +177,7 @@ class LengthDecoder implements FrameDecoder {
   /** Deliver the frames that lie whole in the chunk and within the limit; returns where the first other begins. */
   #walk(chunk: Uint8Array, from: number, sink: FrameSink): number {
     const { length } = chunk;
-    if (length - from < 4) return from;
+    if (length - from < FEW_BYTES) return from;
     const { maxFrameBytes } = this.#limits;
     const view = new DataView(chunk.buffer, chunk.byteOffset, length);
     let at = from;
