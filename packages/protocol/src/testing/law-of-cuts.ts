@@ -70,7 +70,8 @@ function endsOf(trial: Trial, length: number): number[] {
   return Array.from({ length: ENDS }, () => trial.random.below(length));
 }
 
-function sameForCuts(trial: Trial, check: string, stream: Uint8Array, whole: Transcript, limits: FrameLimits, cuts: Iterable<Cut>): void {
+/** Throw unless each of `cuts` gives what `whole`, the uncut stream, gave. */
+export function sameForCuts(trial: Trial, check: string, stream: Uint8Array, whole: Transcript, limits: FrameLimits, cuts: Iterable<Cut>): void {
   for (const cut of cuts) {
     const got = decode(trial, check, stream, cut, limits);
     if (sameTranscript(whole, got)) continue;

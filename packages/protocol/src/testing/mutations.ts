@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { breach } from "./breach.ts";
 import { singleBytes } from "./cuts.ts";
-import { formatTranscript, sameTranscript } from "./transcript.ts";
-import { decode, formatLimits, join, type Trial } from "./trial.ts";
+import { sameForCuts } from "./law-of-cuts.ts";
+import { decode, join, type Trial } from "./trial.ts";
 
 /** Longest stream of which every byte is replaced by every value. */
 const MUTATED_BYTES = 24;
@@ -53,16 +52,5 @@ function cutsOf(trial: Trial, stream: Uint8Array, at: number): void {
   const check = "broken streams";
   const limits = trial.random.pick(trial.limits);
   const whole = decode(trial, check, stream, [], limits);
-  for (const cut of [singleBytes(stream.length), [at], [Math.min(at + 1, stream.length)]]) {
-    const got = decode(trial, check, stream, cut, limits);
-    if (sameTranscript(whole, got)) continue;
-    throw breach(trial.framing, {
-      check,
-      what: `the same bytes, cut differently, give something else (${formatLimits(limits)})`,
-      stream,
-      cut,
-      expected: formatTranscript(whole),
-      got: formatTranscript(got),
-    });
-  }
+  sameForCuts(trial, check, stream, whole, limits, [singleBytes(stream.length), [at], [Math.min(at + 1, stream.length)]]);
 }
