@@ -5,10 +5,14 @@
  * @module
  */
 
+import { writeWellFormed } from "./utf8.ts";
+
 const EMPTY = new Uint8Array(0);
 const FIRST_BYTES = 256;
 /** Bytes below which copying one by one is quicker than a view and `set`. */
 const FEW = 32;
+/** Characters that are joined at most: their UTF-8 takes up to three times as many bytes. */
+const JOINED = 4_096;
 
 /** Where a writer gets storage, and where the storage goes that it has outgrown. */
 export interface StorageSource {
@@ -30,6 +34,8 @@ export class ByteWriter {
   bytes: Uint8Array;
   /** How many bytes are written. */
   length = 0;
+  /** Text that follows the bytes and is encoded by `settle()`: many messages in one call of the encoder. */
+  text = "";
   readonly #source: StorageSource;
 
   constructor(storage: Uint8Array = EMPTY, source: StorageSource = heap) {
@@ -49,8 +55,27 @@ export class ByteWriter {
     this.bytes[this.length++] = value;
   }
 
+  /**
+   * Write well-formed text behind everything that is written so far; it becomes bytes later, with what joins it.
+   * Until then `bytes` and `length` are without it: whoever uses these calls `settle()` first, as `append` and `openFrame` do.
+   */
+  join(text: string): void {
+    const joined = this.text + text;
+    this.text = joined;
+    if (joined.length >= JOINED) this.settle();
+  }
+
+  /** Encode the text that has been joined. */
+  settle(): void {
+    const { text } = this;
+    if (text === "") return;
+    this.text = "";
+    writeWellFormed(text, this);
+  }
+
   /** Write `source[start, end)`; the bytes are copied. */
   append(source: Uint8Array, start = 0, end: number = source.length): void {
+    this.settle();
     const count = end - start;
     this.reserve(count);
     const { bytes, length } = this;
@@ -76,6 +101,7 @@ export class ByteWriter {
 
   /** A copy of what was written. */
   copy(start = 0): Uint8Array {
+    this.settle();
     return new Uint8Array(this.bytes.subarray(start, this.length)); // not slice(): a Buffer's slice is a view
   }
 

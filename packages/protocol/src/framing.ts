@@ -57,6 +57,11 @@ export interface FrameEncoder {
    * @throws {HawserError} PAYLOAD_FORBIDDEN when the framing can't carry these bytes
    */
   seal(output: ByteWriter, start: number): void;
+  /**
+   * The whole frame of a text payload, as text; null when only `seal` can tell, which then judges its bytes.
+   * Absent where a frame of text is not text. What it saves: the texts of a turn are encoded at once.
+   */
+  frameText?(text: string): string | null;
 }
 
 /** What is wrong with a stream of frames, as plain data: the same for every cut of the same bytes. */
@@ -129,6 +134,7 @@ export function encodeFrames(framing: Framing, payloads: Iterable<Uint8Array>, l
 
 /** Leave room for a frame's header; returns where the frame starts. Pairs with {@link sealFrame}. */
 export function openFrame(encoder: FrameEncoder, output: ByteWriter): number {
+  output.settle();
   const start = output.length;
   output.reserve(encoder.headerBytes);
   output.length = start + encoder.headerBytes;

@@ -173,16 +173,20 @@ function findByte(bytes: Uint8Array, byte: number, from: number, near: number): 
 }
 
 const encoders: Readonly<Record<LineEnding, FrameEncoder>> = Object.freeze({
-  lf: { headerBytes: 0, seal: (output, start) => {
-      sealLine(output, start, "lf");
-    } },
-  crlf: { headerBytes: 0, seal: (output, start) => {
-      sealLine(output, start, "crlf");
-    } },
-  any: { headerBytes: 0, seal: (output, start) => {
-      sealLine(output, start, "any");
-    } },
+  lf: lineEncoder("lf", (text) => (text.includes("\n") ? null : `${text}\n`)),
+  crlf: lineEncoder("crlf", (text) => (text.includes("\n") || text.includes("\r") ? null : `${text}\r\n`)),
+  any: lineEncoder("any", (text) => (text.includes("\n") || text.endsWith("\r") ? null : `${text}\n`)),
 });
+
+function lineEncoder(ending: LineEnding, frameText: (text: string) => string | null): FrameEncoder {
+  return {
+    headerBytes: 0,
+    seal: (output, start) => {
+      sealLine(output, start, ending);
+    },
+    frameText,
+  };
+}
 
 function sealLine(output: ByteWriter, start: number, ending: LineEnding): void {
   const end = output.length;

@@ -45,8 +45,15 @@ export function utf8Write(text: string, output: ByteWriter): boolean {
     }
   }
   if (!text.isWellFormed()) return false;
-  output.length = at + ("utf8Write" in bytes ? (bytes as Utf8Buffer).utf8Write(text, at) : encoder.encodeInto(text, bytes.subarray(at)).written);
+  writeWellFormed(text, output);
   return true;
+}
+
+/** Append a text that is known to have no lone surrogate. */
+export function writeWellFormed(text: string, output: ByteWriter): void {
+  output.reserve(text.length * 3);
+  const { bytes, length: at } = output;
+  output.length = at + ("utf8Write" in bytes ? (bytes as Utf8Buffer).utf8Write(text, at) : encoder.encodeInto(text, bytes.subarray(at)).written);
 }
 
 /** Node's Buffer writes UTF-8 at an offset, without a view for each text; the other runtimes' Buffers do so too. */

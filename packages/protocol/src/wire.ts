@@ -12,6 +12,7 @@ import { describeFault, encodeFrames, type FrameDecoder, type FrameEncoder, type
 import { Inbox } from "./inbox.ts";
 import { type FrameLimits, resolveFrameLimits } from "./limits.ts";
 import { escapedBytes, type FrameSentinel, guardPayload, isSentinel, prepareSentinel, type Sentinel, type SentinelOption, SuffixDecoder, SuffixGuard } from "./sentinel.ts";
+import { utf8Decode } from "./utf8.ts";
 
 /** What `wire()` composes. */
 export interface WireOptions<In, Out = In> {
@@ -301,6 +302,9 @@ export class WireEncoder<Out> {
   readonly #sentinel: Sentinel | null;
   readonly #guard: SuffixGuard | null;
   readonly #maxFrameBytes: number;
+  /** Whether texts may be joined; a message that ends as this does is not. */
+  readonly #joins: boolean;
+  readonly #joinsNot: string;
 
   constructor(wire: Wire<unknown, Out>, limits: Partial<FrameLimits>) {
     const resolved = resolveFrameLimits(limits);
@@ -309,6 +313,9 @@ export class WireEncoder<Out> {
     this.#sentinel = wire.sentinel;
     this.#guard = wire.sentinel?.form === "suffix" ? new SuffixGuard(wire.sentinel.needle) : null;
     this.#maxFrameBytes = resolved.maxFrameBytes;
+    const sentinel = wire.sentinel === null ? "" : wire.sentinel.form === "frame" ? textOf(wire.sentinel.bytes) : null;
+    this.#joins = wire.codec.text !== undefined && this.#frames.frameText !== undefined && sentinel !== null;
+    this.#joinsNot = sentinel ?? "";
   }
 
   /**
@@ -317,6 +324,7 @@ export class WireEncoder<Out> {
    * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL, PAYLOAD_TOO_LARGE
    */
   encode(message: Out, output: ByteWriter): void {
+    if (this.#joins && this.#join(message, output)) return;
     const frames = this.#frames;
     const start = openFrame(frames, output);
     try {
@@ -331,6 +339,17 @@ export class WireEncoder<Out> {
     }
   }
 
+  /** Join a message's frame to the text of this turn; false when its bytes must be looked at. */
+  #join(message: Out, output: ByteWriter): boolean {
+    const text = this.#codec.text?.(message);
+    if (text === undefined || text.length * 3 > this.#maxFrameBytes) return false;
+    if (this.#joinsNot !== "" && text.endsWith(this.#joinsNot)) return false;
+    const frame = this.#frames.frameText?.(text);
+    if (frame === undefined || frame === null) return false;
+    output.join(frame);
+    return true;
+  }
+
   /** Append the sentinel to `output`, if the wire has one. */
   encodeSentinel(output: ByteWriter): void {
     const sentinel = this.#sentinel;
@@ -338,6 +357,15 @@ export class WireEncoder<Out> {
     const start = openFrame(this.#frames, output);
     output.append(sentinel.form === "frame" ? sentinel.bytes : sentinel.needle.bytes);
     sealFrame(this.#frames, output, start, Infinity);
+  }
+}
+
+/** The text of a sentinel's bytes; null when they are not UTF-8. */
+function textOf(bytes: Uint8Array): string | null {
+  try {
+    return utf8Decode(bytes, 0, bytes.length);
+  } catch {
+    return null;
   }
 }
 

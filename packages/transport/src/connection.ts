@@ -4,8 +4,9 @@
  *
  * @module
  */
-import type { ByteWriter, HawserError } from "@hawser/protocol";
+import type { HawserError } from "@hawser/protocol";
 import type { Address } from "./address.ts";
+import type { Output } from "./output.ts";
 
 /** What a connection tells its one reader. */
 export interface ConnectionSink {
@@ -24,8 +25,8 @@ export interface Connection {
   readonly transport: "ipc" | "memory" | "tcp" | "tls";
   /** The peer, for people: `127.0.0.1:52122`, `unix:/run/desk.sock#3`. */
   readonly remote: string;
-  /** This turn's output: append to it, then call `schedule()`. Read the property anew for each message. */
-  readonly output: ByteWriter;
+  /** This turn's output: append to it, then call its `schedule()`. The same object for the connection's whole life. */
+  readonly output: Output;
   /** Bytes that are not yet the operating system's, in bytes. */
   readonly pendingBytes: number;
   /** Begin to read; called once, in the turn in which the connection was made, so that no early byte is missed. */

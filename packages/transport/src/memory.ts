@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { ByteWriter } from "@hawser/protocol";
 import { HawserError } from "@hawser/protocol";
 import { laterTurn } from "./clock.ts";
 import type { Connection, ConnectionSink } from "./connection.ts";
@@ -40,7 +39,7 @@ class MemoryConnection implements Connection {
   readonly remote: string;
   readonly #windowBytes: number;
   readonly #schedule: (task: () => void) => void;
-  readonly #output: Output = new Output(this);
+  readonly output: Output = new Output(this);
   /** Writes that the window had no room for, oldest first; `#unsentFrom` bytes of the first are in the window already. */
   readonly #unsent: Uint8Array[] = [];
   #unsentFrom = 0;
@@ -65,12 +64,8 @@ class MemoryConnection implements Connection {
     this.#peer = peer;
   }
 
-  get output(): ByteWriter {
-    return this.#output.writer;
-  }
-
   get pendingBytes(): number {
-    return this.#output.pendingBytes;
+    return this.output.pendingBytes;
   }
 
   open(sink: ConnectionSink): void {
@@ -79,7 +74,7 @@ class MemoryConnection implements Connection {
   }
 
   schedule(): void {
-    if (this.#writing === "open") this.#output.schedule();
+    if (this.#writing === "open") this.output.schedule();
   }
 
   pause(): void {
@@ -94,7 +89,7 @@ class MemoryConnection implements Connection {
 
   end(): void {
     if (this.#writing !== "open" || this.#state === "closed") return;
-    this.#output.flush();
+    this.output.flush();
     this.#writing = "ending";
     this.#wake();
   }
@@ -111,6 +106,13 @@ class MemoryConnection implements Connection {
   write(bytes: Uint8Array): void {
     this.#unsent.push(bytes);
     this.#wake();
+  }
+
+  /** For the output, as `write`. */
+  flushLater(output: Output): void {
+    this.#schedule(() => {
+      output.flushDue();
+    });
   }
 
   later(task: () => void): void {
@@ -150,7 +152,7 @@ class MemoryConnection implements Connection {
       if (this.#unsentFrom < first.length) break;
       this.#unsent.shift();
       this.#unsentFrom = 0;
-      this.#output.written();
+      this.output.written();
       this.#sink?.written();
     }
     if (this.#writing === "ending" && this.#unsent.length === 0) {
@@ -185,7 +187,7 @@ class MemoryConnection implements Connection {
   #close(error: HawserError | null): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    this.#output.drop();
+    this.output.drop();
     this.#unsent.length = 0;
     this.#window.length = 0;
     const sink = this.#sink;

@@ -4,19 +4,21 @@
  *
  * @module
  */
-import process from "node:process";
 import { ByteWriter, type StorageSource } from "@hawser/protocol";
+import { laterTurn } from "./clock.ts";
 
 /** Bytes of the storage that a turn's output begins in: most turns of most connections send no more. */
 const SMALL_BYTES = 4_096;
 /** Bytes of a slab, which is also the largest write that a turn makes of small messages. */
 const SLAB_BYTES = 65_536;
 /** Bytes from which a slab is full: sent before the next message makes it grow. */
-const FULL_BYTES = SLAB_BYTES - SMALL_BYTES;
+const FULL_BYTES = SLAB_BYTES - 4 * SMALL_BYTES;
 /** Larger storage, of large messages, is kept up to this size. */
 const LARGE_BYTES = 4_194_304;
 /** How much storage is kept of each kind, in pieces: some megabytes. What is above it is left to the garbage collector. */
-const KEPT = Object.freeze({ small: 1_024, slabs: 64, large: 4 });
+const KEPT = Object.freeze({ small: 1_024, slabs: 64 });
+/** And of large storage, in bytes. */
+const KEPT_LARGE_BYTES = 8_388_608;
 
 /**
  * Storage that no connection is using: a page fault for each page of fresh storage costs more than filling it.
@@ -26,19 +28,25 @@ class StoragePool implements StorageSource {
   readonly #small: Uint8Array[] = [];
   readonly #slabs: Uint8Array[] = [];
   readonly #large: Uint8Array[] = [];
+  #largeBytes = 0;
 
   take(bytes: number): Uint8Array {
     if (bytes <= SMALL_BYTES) return this.#small.pop() ?? Buffer.allocUnsafeSlow(SMALL_BYTES);
     if (bytes <= SLAB_BYTES) return this.#slabs.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
-    const kept = this.#large.findIndex((storage) => storage.length >= bytes);
-    return this.#large.splice(kept, kept === -1 ? 0 : 1)[0] ?? Buffer.allocUnsafeSlow(bytes);
+    const kept = this.#large.findLastIndex((storage) => storage.length >= bytes);
+    const [storage = Buffer.allocUnsafeSlow(bytes)] = this.#large.splice(kept, kept === -1 ? 0 : 1);
+    if (kept !== -1) this.#largeBytes -= storage.length;
+    return storage;
   }
 
   give(storage: Uint8Array): void {
     const { length } = storage;
     if (length === SMALL_BYTES) keep(this.#small, storage, KEPT.small);
     else if (length === SLAB_BYTES) keep(this.#slabs, storage, KEPT.slabs);
-    else if (length > SLAB_BYTES && length <= LARGE_BYTES) keep(this.#large, storage, KEPT.large);
+    else if (length > SLAB_BYTES && length <= LARGE_BYTES && this.#largeBytes + length <= KEPT_LARGE_BYTES) {
+      this.#large.push(storage);
+      this.#largeBytes += length;
+    }
   }
 }
 
@@ -54,9 +62,12 @@ const pool: StorageSource = new StoragePool();
 
 const NOTHING = new Uint8Array(0);
 
-/** What an output writes to; it calls `written()` once for each `write`, when it has the bytes. */
+/** What an output writes to. */
 export interface OutputTarget {
+  /** Take the bytes; `written()` is called once for each `write`, when the operating system has them. */
   write(bytes: Uint8Array): void;
+  /** Call `flushDue()` when this turn has read what there was to read: {@link flushAtEndOfTurn}, unless time is injected. */
+  flushLater(output: Output): void;
 }
 
 interface SentSlab {
@@ -65,55 +76,54 @@ interface SentSlab {
 }
 
 /**
- * One connection's output.
+ * One connection's output: what it appends leaves in one write, when this turn of the event loop has read what there was to read.
  *
+ * Waiting for the others' reads costs nothing and spares the peers' wake-ups: measured, bench/HISTORY.md.
  * Invariant: an idle output holds no storage.
  */
-export class Output {
+export class Output extends ByteWriter {
   readonly #target: OutputTarget;
-  readonly #writer = new ByteWriter(NOTHING, pool);
   /** Storage that the target still reads from, oldest first, and the bytes used of each. Null until the first write. */
   #sent: SentSlab[] | null = null;
   #sentBytes = 0;
   #scheduled = false;
 
   constructor(target: OutputTarget) {
+    super(NOTHING, pool);
     this.#target = target;
   }
 
-  /** Where to append; storage is taken at the first use of a turn. */
-  get writer(): ByteWriter {
-    const writer = this.#writer;
-    if (writer.bytes === NOTHING) writer.bytes = pool.take(SMALL_BYTES);
-    return writer;
-  }
-
+  /** Bytes that the target has not taken yet. */
   get pendingBytes(): number {
-    return this.#sentBytes + this.#writer.length;
+    this.settle();
+    return this.#sentBytes + this.length;
   }
 
-  /** Flush when this turn's callbacks, ticks and promises have run; at once when a slab is full. */
+  /** Whether `pendingBytes` is above `limit`; does not encode what is joined where the answer is plain without. */
+  exceeds(limit: number): boolean {
+    const characters = this.text.length;
+    const atLeast = this.#sentBytes + this.length + characters;
+    if (atLeast > limit) return true;
+    return atLeast + 2 * characters > limit && this.pendingBytes > limit;
+  }
+
+  /** Flush at the end of this turn; at once when a slab is full. */
   schedule(): void {
-    if (this.#writer.length >= FULL_BYTES) {
+    if (this.length >= FULL_BYTES) {
       this.flush();
     } else if (!this.#scheduled) {
-      this.#scheduled = true; // until the flush
-      process.nextTick(flushScheduled, this);
+      this.#scheduled = true;
+      this.#target.flushLater(this);
     }
-  }
-
-  /** Schedule nothing: whoever says so flushes at the end of its work. */
-  gather(): void {
-    this.#scheduled = true;
   }
 
   /** Hand over what is appended. */
   flush(): void {
-    this.#scheduled = false;
-    const { bytes: storage, length } = this.#writer;
+    this.settle();
+    const { bytes: storage, length } = this;
     if (storage === NOTHING) return;
-    this.#writer.bytes = NOTHING;
-    this.#writer.length = 0;
+    this.bytes = NOTHING;
+    this.length = 0;
     if (length === 0) {
       pool.give(storage);
       return;
@@ -121,6 +131,12 @@ export class Output {
     (this.#sent ??= []).push({ storage, length });
     this.#sentBytes += length;
     this.#target.write(storage.subarray(0, length));
+  }
+
+  /** Flush at the end of a turn: a schedule has come due. */
+  flushDue(): void {
+    this.#scheduled = false;
+    this.flush();
   }
 
   /** The target has the bytes of its oldest write. */
@@ -135,11 +151,22 @@ export class Output {
   drop(): void {
     this.#sent = null;
     this.#sentBytes = 0;
-    this.#writer.bytes = NOTHING;
-    this.#writer.length = 0;
+    this.text = "";
+    this.bytes = NOTHING;
+    this.length = 0;
   }
 }
 
-function flushScheduled(output: Output): void {
-  output.flush();
+/** The outputs that have something to send in this turn. Module-level on purpose: a turn is the process's. */
+let due: Output[] = [];
+
+/** Flush an output with all others of this turn, after what the turn reads. */
+export function flushAtEndOfTurn(output: Output): void {
+  if (due.push(output) === 1) laterTurn(flushAll);
+}
+
+function flushAll(): void {
+  const outputs = due;
+  due = [];
+  for (const output of outputs) output.flushDue();
 }

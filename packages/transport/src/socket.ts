@@ -9,13 +9,13 @@
  */
 import net from "node:net";
 import tls from "node:tls";
-import { type ByteWriter, HawserError } from "@hawser/protocol";
+import { HawserError } from "@hawser/protocol";
 import { type Address, formatAddress, formatHost } from "./address.ts";
 import type { Clock } from "./clock.ts";
 import type { Connection, ConnectionSink, Listener } from "./connection.ts";
 import { fromSystem, systemCode } from "./errno.ts";
 import { checkPath, checkPrivateDirectory, claimPath, isFileless, type OwnedPath } from "./ipc-path.ts";
-import { Output } from "./output.ts";
+import { flushAtEndOfTurn, Output } from "./output.ts";
 import { readStatically } from "./static-read.ts";
 
 /** Text in PEM form, or its bytes; several where a list is given. */
@@ -127,8 +127,8 @@ type OwnedSocket = net.Socket & { [owner]?: SocketConnection };
 class SocketConnection implements Connection {
   readonly transport: "ipc" | "tcp" | "tls";
   readonly remote: string;
+  readonly output: Output;
   readonly #socket: net.Socket;
-  readonly #output: Output;
   #sink: ConnectionSink | null = null;
   #error: HawserError | null = null;
   /** The callback of each write; made with the first. */
@@ -138,17 +138,13 @@ class SocketConnection implements Connection {
     this.#socket = socket;
     this.transport = transport;
     this.remote = remote;
-    this.#output = new Output(this);
+    this.output = new Output(this);
     (socket as OwnedSocket)[owner] = this;
     socket.on("error", onError);
   }
 
-  get output(): ByteWriter {
-    return this.#output.writer;
-  }
-
   get pendingBytes(): number {
-    return this.#output.pendingBytes;
+    return this.output.pendingBytes;
   }
 
   open(sink: ConnectionSink): void {
@@ -160,7 +156,7 @@ class SocketConnection implements Connection {
   }
 
   schedule(): void {
-    this.#output.schedule();
+    this.output.schedule();
   }
 
   pause(): void {
@@ -172,12 +168,12 @@ class SocketConnection implements Connection {
   }
 
   end(): void {
-    this.#output.flush();
+    this.output.flush();
     this.#socket.end();
   }
 
   abort(): void {
-    this.#output.drop();
+    this.output.drop();
     this.#socket.destroy();
   }
 
@@ -186,20 +182,20 @@ class SocketConnection implements Connection {
     this.#onWritten ??= (error): void => {
       // With an error, 'close' follows; after abort(), what the callback is for has been dropped.
       if ((error !== undefined && error !== null) || this.#socket.destroyed) return;
-      this.#output.written();
+      this.output.written();
       this.#sink?.written();
     };
     this.#socket.write(bytes, this.#onWritten);
   }
 
+  /** For the output, as `write`. */
+  flushLater(output: Output): void {
+    flushAtEndOfTurn(output);
+  }
+
   /** For the socket's events, as the next three. */
   received(chunk: Uint8Array): void {
-    this.#output.gather();
-    try {
-      this.#sink?.chunk(chunk);
-    } finally {
-      this.#output.flush();
-    }
+    this.#sink?.chunk(chunk);
   }
 
   ended(): void {
@@ -212,7 +208,7 @@ class SocketConnection implements Connection {
   }
 
   closed(): void {
-    this.#output.drop();
+    this.output.drop();
     this.#sink?.gone(this.#error);
   }
 }

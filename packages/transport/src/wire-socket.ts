@@ -15,6 +15,7 @@ import { type Finish, HawserError, type Wire, WireDecoder, WireEncoder, type Wir
 import type { Ticker, Ticking } from "./clock.ts";
 import type { Connection, ConnectionSink } from "./connection.ts";
 import { type ConnectionLimits, writeBufferTable } from "./limits.ts";
+import type { Output } from "./output.ts";
 
 /**
  * How a conversation ended: by the sentinel of either end, by the end of the stream without one, by this end's `abort()`,
@@ -55,6 +56,7 @@ export interface WireSocketOptions {
  */
 export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Ticking {
   readonly #connection: Connection;
+  readonly #output: Output;
   readonly #events: WireSocketEvents<In>;
   readonly #decoder: WireDecoder<In>;
   readonly #encoder: WireEncoder<Out>;
@@ -80,6 +82,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   constructor(wire: Wire<In, Out>, connection: Connection, options: WireSocketOptions, events: WireSocketEvents<In>) {
     this.#connection = connection;
+    this.#output = connection.output;
     this.#events = events;
     this.#limits = options.limits;
     this.#ticker = options.ticker;
@@ -141,17 +144,19 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
    */
   send(message: Out): boolean {
     if (this.#state !== "open") throw this.#notOpen("send");
-    if (this.#connection.pendingBytes >= this.#limits.writeBuffer.maxBytes) return this.#full();
-    this.#encoder.encode(message, this.#connection.output);
-    return this.#sent();
+    const output = this.#output;
+    if (output.exceeds(this.#limits.writeBuffer.maxBytes - 1)) return this.#full();
+    this.#encoder.encode(message, output);
+    return this.#sent(output);
   }
 
   /** Send what another socket of the same wire has encoded already: how a broadcast encodes once. Returns as `send` does; false when it is not open. */
   sendEncoded(bytes: Uint8Array): boolean {
     if (this.#state !== "open") return false;
-    if (this.#connection.pendingBytes >= this.#limits.writeBuffer.maxBytes) return this.#full();
-    this.#connection.output.append(bytes);
-    return this.#sent();
+    const output = this.#output;
+    if (output.exceeds(this.#limits.writeBuffer.maxBytes - 1)) return this.#full();
+    output.append(bytes);
+    return this.#sent(output);
   }
 
   /** Say that nothing more is sent: the sentinel, if the wire has one, and then the end of this direction. Reading goes on. */
@@ -309,9 +314,9 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     }
   }
 
-  #sent(): boolean {
-    this.#connection.schedule();
-    if (this.#connection.pendingBytes <= this.#limits.writeBuffer.highBytes) return true;
+  #sent(output: Output): boolean {
+    output.schedule();
+    if (!output.exceeds(this.#limits.writeBuffer.highBytes)) return true;
     this.#isHigh = true;
     return false;
   }
@@ -341,7 +346,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   #end(withSentinel: boolean): void {
     if (this.#state !== "open") return;
-    if (withSentinel) this.#encoder.encodeSentinel(this.#connection.output);
+    if (withSentinel) this.#encoder.encodeSentinel(this.#output);
     this.#state = "ending";
     this.#connection.end();
     if (this.#outcome !== null) this.#linger();
