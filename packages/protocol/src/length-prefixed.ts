@@ -54,7 +54,7 @@ export interface LengthPrefixedOptions {
  */
 export function lengthPrefixed(options: LengthPrefixedOptions = {}): Framing {
   const layout = resolveLayout(options);
-  const encoder = new LengthEncoder(layout);
+  const encoder = layout.plain ? new PlainEncoder(layout) : new LengthEncoder(layout);
   return Object.freeze({
     name: `lengthPrefixed(${String(layout.bytes * 8)} ${layout.endian})`,
     decoder: (limits: FrameLimits) => new LengthDecoder(layout, limits),
@@ -255,6 +255,26 @@ class LengthDecoder implements FrameDecoder {
 
 const NOTHING = new Uint8Array(0);
 
+/** The encoder of a big-endian u32 that counts the payload, and of nothing else: the form that most use. */
+class PlainEncoder implements FrameEncoder {
+  readonly headerBytes = 4;
+  readonly #layout: Layout;
+
+  constructor(layout: Layout) {
+    this.#layout = layout;
+  }
+
+  seal(output: ByteWriter, start: number): void {
+    const { bytes } = output;
+    const size = output.length - start - 4;
+    if (size > 0xffff_ffff) new LengthEncoder(this.#layout).seal(output, start); // throws
+    bytes[start] = size >>> 24;
+    bytes[start + 1] = size >>> 16;
+    bytes[start + 2] = size >>> 8;
+    bytes[start + 3] = size;
+  }
+}
+
 class LengthEncoder implements FrameEncoder {
   /** Free bytes before the payload: the part of the header that is skipped, and so not in the payload. */
   readonly headerBytes: number;
@@ -266,17 +286,8 @@ class LengthEncoder implements FrameEncoder {
   }
 
   seal(output: ByteWriter, start: number): void {
-    const { bytes, offset, header, extra, skip, plain } = this.#layout;
+    const { bytes, offset, header, extra, skip } = this.#layout;
     const length = output.length - start;
-    if (plain && length - 4 <= 0xffff_ffff) {
-      const into = output.bytes;
-      const size = length - 4;
-      into[start] = size >>> 24;
-      into[start + 1] = size >>> 16;
-      into[start + 2] = size >>> 8;
-      into[start + 3] = size;
-      return;
-    }
     const value = length - extra;
     if (length < header) throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send a message of ${String(length - skip)} bytes: with this skip it begins with ${String(header - skip)} bytes of header`);
     if (value < 0 || value >= 256 ** bytes) {
