@@ -103,9 +103,10 @@ class MemoryConnection implements Connection {
   }
 
   /** For the output: hand bytes to the pipe. */
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array): boolean {
     this.#unsent.push(bytes);
     this.#wake();
+    return false;
   }
 
   /** For the output, as `write`. */

@@ -64,8 +64,8 @@ const NOTHING = new Uint8Array(0);
 
 /** What an output writes to. */
 export interface OutputTarget {
-  /** Take the bytes; `written()` is called once for each `write`, when the operating system has them. */
-  write(bytes: Uint8Array): void;
+  /** Take the bytes. True when the operating system has them already; otherwise `written()` is called later, in the order of the writes. */
+  write(bytes: Uint8Array): boolean;
   /** Call `flushDue()` when this turn has read what there was to read: {@link flushAtEndOfTurn}, unless time is injected. */
   flushLater(output: Output): void;
 }
@@ -128,9 +128,12 @@ export class Output extends ByteWriter {
       pool.give(storage);
       return;
     }
+    if (this.#target.write(storage.subarray(0, length))) {
+      pool.give(storage);
+      return;
+    }
     (this.#sent ??= []).push({ storage, length });
     this.#sentBytes += length;
-    this.#target.write(storage.subarray(0, length));
   }
 
   /** Flush at the end of a turn: a schedule has come due. */
@@ -139,7 +142,7 @@ export class Output extends ByteWriter {
     this.flush();
   }
 
-  /** The target has the bytes of its oldest write. */
+  /** The operating system has the bytes of the oldest write that it did not take at once. */
   written(): void {
     const oldest = this.#sent?.shift();
     if (oldest === undefined) return;

@@ -133,6 +133,8 @@ class SocketConnection implements Connection {
   #error: HawserError | null = null;
   /** The callback of each write; made with the first. */
   #onWritten: ((error?: Error | null) => void) | null = null;
+  /** Writes that the system took at once, and whose callbacks are still to come: earlier ones than those of other writes. */
+  #taken = 0;
 
   constructor(socket: net.Socket, transport: "ipc" | "tcp" | "tls", remote: string) {
     this.#socket = socket;
@@ -178,14 +180,18 @@ class SocketConnection implements Connection {
   }
 
   /** For the output: hand bytes to the socket. */
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array): boolean {
     this.#onWritten ??= (error): void => {
       // With an error, 'close' follows; after abort(), what the callback is for has been dropped.
       if ((error !== undefined && error !== null) || this.#socket.destroyed) return;
-      this.output.written();
+      if (this.#taken > 0) this.#taken--;
+      else this.output.written();
       this.#sink?.written();
     };
     this.#socket.write(bytes, this.#onWritten);
+    if (this.#socket.writableLength > 0) return false;
+    this.#taken++;
+    return true;
   }
 
   /** For the output, as `write`. */

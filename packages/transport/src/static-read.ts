@@ -7,7 +7,7 @@
  */
 
 /** Bytes of one read at most. */
-const READ_BYTES = 524_288;
+const READ_BYTES = 262_144;
 
 /**
  * The buffer. Module-level on purpose: a read is delivered before the next begins, and its bytes are nobody's after that.
