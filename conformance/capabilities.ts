@@ -22,8 +22,6 @@ export const capabilities = {
   namesConnectFailures: runtime !== "bun",
   /** Deno says EINVAL where an address to listen on is not this machine's, and the others EADDRNOTAVAIL. */
   namesUnavailableAddresses: runtime !== "deno",
-  /** Node 22 and 24 drop what a TLS peer sends when their side ends in the very turn of the handshake, nothing written. */
-  tlsHearsAfterEndingAtOnce: runtime !== "node22" && runtime !== "node24",
 };
 
 function findRuntime(): Runtime {

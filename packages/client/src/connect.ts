@@ -3,25 +3,14 @@
  *
  * @module
  */
-import { HawserError, type Limit, resolveLimits, type Wire } from "@hawser/protocol";
-import { type AddressInput, type Connection, type ConnectionLimitOptions, dial, parseAddress, processTicker, resolveConnectionLimits, type Ticker, type TlsOptions } from "@hawser/transport";
+import { HawserError, nativeSessions, type Protocol, resolveLimits, type SessionKind, type Wire } from "@hawser/protocol";
+import { type AddressInput, type Connection, dial, parseAddress, processTicker, resolveConnectionLimits } from "@hawser/transport";
+import { connectLimitTable, type ConnectOptions } from "./connect-options.ts";
+import type { SessionClient } from "./session-handlers.ts";
+import type { SessionConnectOptions } from "./session-options.ts";
+import { ClientSession } from "./session-socket.ts";
+import { isConnection, type Target } from "./session-targets.ts";
 import { Socket } from "./socket.ts";
-
-/** Options of a client's connection. Idle and stall timeouts are off by default: a client waits for its server. */
-export interface ConnectOptions extends ConnectionLimitOptions {
-  /** Milliseconds to connect, TLS handshake included. */
-  readonly connectTimeoutMs?: number | undefined;
-  /** Aborts the connecting, and then the connection. */
-  readonly signal?: AbortSignal | undefined;
-  readonly tls?: TlsOptions | undefined;
-  /** Time, injected by tests. Default the process's. */
-  readonly ticker?: Ticker | undefined;
-}
-
-/** The limits of connecting. */
-export const connectLimitTable: Readonly<Record<"connectTimeoutMs", Limit>> = Object.freeze({
-  connectTimeoutMs: { default: 10_000, unit: "milliseconds", min: 1, unlimited: true, reason: "A host that drops packets answers nothing; the kernel gives up after some two minutes (CONNECT_TIMEOUT)." },
-});
 
 /**
  * Connect to an address, or take a connection that was made elsewhere (one end of a `memoryPair()`).
@@ -46,11 +35,47 @@ export const connectLimitTable: Readonly<Record<"connectTimeoutMs", Limit>> = Ob
  * await server.close();
  * ```
  */
-export async function connect<In, Out = In>(
-  wire: Wire<In, Out>,
-  address: AddressInput | Connection,
-  options: ConnectOptions = {},
-): Promise<Socket<In, Out>> {
+export function connect<In, Out = In>(wire: Wire<In, Out>, address: AddressInput | Connection, options?: ConnectOptions): Promise<Socket<In, Out>>;
+/**
+ * Connect to a server of a contract, spoken natively or as a session kind such as `jsonRpc(contract)`. Resolves when calls can be made.
+ *
+ * `target` may be several addresses: each is tried in turn, now and whenever the connection is lost; or a connection that was
+ * made elsewhere, or a function that makes one.
+ *
+ * @throws {TypeError} when an address can't be read, an option has the wrong type, or a handler is missing
+ * @throws {RangeError} when a limit is out of its range
+ * @throws {HawserError} why the last address does not serve: CONNECT_REFUSED, AUTH_REFUSED, PROTOCOL_MISMATCH, VERSION_UNSUPPORTED, CONTRACT_DIFFERS, NOT_HAWSER, …
+ * @throws the signal's reason, when it is aborted while connecting
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { connect } from "@hawser/client";
+ * import { defineProtocol, type } from "@hawser/protocol";
+ * import { createServer } from "@hawser/server";
+ *
+ * const math = defineProtocol({ name: "math", version: 1, requests: { add: { input: type<[number, number]>(), output: type<number>() } } });
+ * const server = createServer(math, { add: ([one, other]) => one + other });
+ * const socket = await connect(math, await server.listen("tcp://localhost:0"));
+ * assert.equal(await socket.request("add", [1, 2]), 3);
+ * await socket.close();
+ * await server.close();
+ * ```
+ */
+export function connect<P extends Protocol>(
+  contract: P | (SessionKind & { readonly contract: P }),
+  target: Target,
+  options?: SessionConnectOptions<P>,
+): Promise<SessionClient<P>>;
+export function connect(
+  what: Protocol | SessionKind | Wire<unknown>,
+  target: Target,
+  options: ConnectOptions | SessionConnectOptions<Protocol> = {},
+): Promise<SessionClient<Protocol> | Socket<unknown>> {
+  if ("framing" in what) return connectWire(what, target as AddressInput | Connection, options);
+  return connectSession("contract" in what ? what : nativeSessions(what), target, options);
+}
+
+async function connectWire<In, Out>(wire: Wire<In, Out>, address: AddressInput | Connection, options: ConnectOptions): Promise<Socket<In, Out>> {
   const limits = resolveConnectionLimits(options, "client");
   const { connectTimeoutMs } = resolveLimits(connectLimitTable, options);
   const { signal, ticker = processTicker } = options;
@@ -61,11 +86,21 @@ export async function connect<In, Out = In>(
   return socket;
 }
 
-function isConnection(value: AddressInput | Connection): value is Connection {
-  return typeof value === "object" && "schedule" in value;
+async function connectSession<P extends Protocol>(kind: SessionKind, target: Target, options: SessionConnectOptions<P>): Promise<SessionClient<P>> {
+  const { signal } = options;
+  const client = new ClientSession(kind, target, options);
+  signal?.throwIfAborted();
+  if (signal !== undefined) abortWith(client, signal);
+  try {
+    await client.start();
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+  return client;
 }
 
-function abortWith<In, Out>(socket: Socket<In, Out>, signal: AbortSignal): void {
+function abortWith(socket: Pick<Socket<unknown>, "abort" | "closed" | "remote">, signal: AbortSignal): void {
   const onAbort = (): void => {
     socket.abort(new HawserError("ABORTED", `The connection to ${socket.remote} was aborted by its signal`, { cause: signal.reason }));
   };

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { writeWellFormed } from "./utf8.ts";
+import { writeWellFormed } from "./utf8-write.ts";
 
 const EMPTY = new Uint8Array(0);
 const FIRST_BYTES = 256;
@@ -70,7 +70,8 @@ export class ByteWriter {
     const { text } = this;
     if (text === "") return;
     this.text = "";
-    writeWellFormed(text, this);
+    this.reserve(text.length * 3);
+    this.length += writeWellFormed(text, this.bytes, this.length);
   }
 
   /** Write `source[start, end)`; the bytes are copied. */

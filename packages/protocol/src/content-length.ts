@@ -24,7 +24,7 @@ import { FrameBuffer } from "./bytes.ts";
 import { CountedDecoder, type HeaderReader } from "./counted.ts";
 import { Decimal, decimalEncoder, LENGTH_DIGITS } from "./decimal.ts";
 import type { Framing } from "./framing.ts";
-import { utf8Encode } from "./utf8.ts";
+import { utf8Encode } from "./utf8-write.ts";
 
 const MAX_BLOCK_BYTES = 4096;
 const MAX_HEADERS = 32;

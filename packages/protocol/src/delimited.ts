@@ -15,7 +15,7 @@ import { HawserError } from "./errors.ts";
 import { type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, tooLarge, truncated } from "./framing.ts";
 import type { FrameLimits } from "./limits.ts";
 import { Needle, NeedleSearch } from "./search.ts";
-import { utf8Encode } from "./utf8.ts";
+import { utf8Encode } from "./utf8-write.ts";
 
 /**
  * Frames that end with `delimiter`: text (its UTF-8) or bytes, one or more of them.

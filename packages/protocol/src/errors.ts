@@ -27,26 +27,53 @@ export type ErrorCode =
   | "ABORTED"
   | "ADDRESS_IN_USE"
   | "ADDRESS_UNAVAILABLE"
+  | "AUTH_REFUSED"
   | "BYTES_AFTER_SENTINEL"
+  | "CALL_CANCELLED"
   | "CONNECTION_CLOSED"
   | "CONNECTION_RESET"
   | "CONNECT_REFUSED"
   | "CONNECT_TIMEOUT"
+  | "CONTRACT_DIFFERS"
+  | "DEADLINE_EXCEEDED"
+  | "DRAINING"
+  | "EVENT_INVALID"
+  | "FLOW_VIOLATION"
   | "FRAME_MALFORMED"
   | "FRAME_TIMEOUT"
   | "FRAME_TOO_LARGE"
   | "FRAME_TRUNCATED"
   | "HANDLER_FAILED"
+  | "HANDSHAKE_TIMEOUT"
+  | "HEARTBEAT_LOST"
+  | "HELLO_INVALID"
   | "HOST_NOT_FOUND"
   | "HOST_UNREACHABLE"
   | "IDLE_TIMEOUT"
+  | "INPUT_INVALID"
+  | "ITEM_INVALID"
   | "MESSAGE_INVALID"
+  | "MESSAGE_TOO_LARGE"
+  | "MESSAGE_UNKNOWN"
+  | "NAMED_ERROR"
+  | "NOT_HAWSER"
+  | "NOT_READY"
+  | "NOT_SENT"
+  | "OUTPUT_INVALID"
+  | "OVERLOADED"
   | "PATH_NOT_FOUND"
   | "PATH_TOO_LONG"
   | "PAYLOAD_FORBIDDEN"
   | "PAYLOAD_IS_SENTINEL"
   | "PAYLOAD_TOO_LARGE"
   | "PERMISSION_DENIED"
+  | "PROTOCOL_MISMATCH"
+  | "PROTOCOL_VIOLATION"
+  | "REMOTE_HANDLER_FAILED"
+  | "RETENTION_FULL"
+  | "SESSION_CLOSED"
+  | "SESSION_LOST"
+  | "SESSION_REPLACED"
   | "SLOW_CONSUMER"
   | "SYSTEM_FAILED"
   | "TLS_CERTIFICATE_REJECTED"
@@ -54,6 +81,7 @@ export type ErrorCode =
   | "TLS_NOT_SPOKEN"
   | "TOO_MANY_CONNECTIONS"
   | "TOO_MANY_FILES"
+  | "VERSION_UNSUPPORTED"
   | "WRITE_BUFFER_FULL";
 
 const local = "local";
@@ -65,26 +93,53 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorKind>> = Object.freeze(
   ABORTED: { origin: local, scope: "connection", retryable: false, summary: "This program gave the connection up with abort() or an AbortSignal." },
   ADDRESS_IN_USE: { origin: local, scope: "connection", retryable: true, summary: "Another program listens on the address." },
   ADDRESS_UNAVAILABLE: { origin: local, scope: "connection", retryable: false, summary: "The host's address is not one of this machine's, or no local port is free." },
+  AUTH_REFUSED: { origin: remote, scope: "session", retryable: false, summary: "The server does not let this client in." },
   BYTES_AFTER_SENTINEL: { origin: remote, scope: "connection", retryable: false, summary: "The peer went on sending after the sentinel that ends the conversation." },
+  CALL_CANCELLED: { origin: local, scope: "conversation", retryable: false, summary: "The call was given up with cancel() or an AbortSignal, or its opener did so." },
   CONNECTION_CLOSED: { origin: local, scope: "connection", retryable: false, summary: "The socket was used after it had ended." },
   CONNECTION_RESET: { origin: transport, scope: "connection", retryable: true, summary: "The connection broke before both ends had closed it." },
   CONNECT_REFUSED: { origin: transport, scope: "connection", retryable: true, summary: "Nothing listens on the address." },
   CONNECT_TIMEOUT: { origin: transport, scope: "connection", retryable: true, summary: "The connection, or its TLS handshake, was not made within the time given." },
+  CONTRACT_DIFFERS: { origin: remote, scope: "session", retryable: false, summary: "Both ends have the same version of the contract, but a message that is not the same on both." },
+  DEADLINE_EXCEEDED: { origin: remote, scope: "conversation", retryable: false, summary: "The answer did not come within the time given; the call was cancelled." },
+  DRAINING: { origin: remote, scope: "conversation", retryable: true, summary: "The peer opens nothing new because it is about to close: the call was not handled; try another connection." },
+  EVENT_INVALID: { origin: local, scope: "conversation", retryable: false, summary: "An event's payload is not what the contract's schema wants." },
+  FLOW_VIOLATION: { origin: remote, scope: "session", retryable: false, summary: "The peer sent more than it had credit for, or gave more credit than there is." },
   FRAME_MALFORMED: { origin: remote, scope: "connection", retryable: false, summary: "A byte of a frame's structure is not what its framing demands." },
   FRAME_TIMEOUT: { origin: remote, scope: "connection", retryable: false, summary: "A frame that had begun was not complete within frameTimeoutMs." },
   FRAME_TOO_LARGE: { origin: remote, scope: "connection", retryable: false, summary: "A frame is longer than maxFrameBytes." },
   FRAME_TRUNCATED: { origin: remote, scope: "connection", retryable: false, summary: "The stream ended inside a frame." },
   HANDLER_FAILED: { origin: local, scope: "connection", retryable: false, summary: "A handler threw or rejected; its error is the cause." },
+  HANDSHAKE_TIMEOUT: { origin: remote, scope: "connection", retryable: true, summary: "The handshake was not complete within handshakeTimeoutMs." },
+  HEARTBEAT_LOST: { origin: transport, scope: "connection", retryable: true, summary: "Nothing came for heartbeatMs, nor within heartbeatTimeoutMs of a question: the connection is taken for lost." },
+  HELLO_INVALID: { origin: remote, scope: "session", retryable: false, summary: "The peer's greeting can't be read." },
   HOST_NOT_FOUND: { origin: transport, scope: "connection", retryable: true, summary: "The host's name has no address." },
   HOST_UNREACHABLE: { origin: transport, scope: "connection", retryable: true, summary: "No route leads to the host." },
   IDLE_TIMEOUT: { origin: remote, scope: "connection", retryable: false, summary: "The peer was silent for idleTimeoutMs." },
+  INPUT_INVALID: { origin: local, scope: "conversation", retryable: false, summary: "The input of a call is not what the contract's schema wants." },
+  ITEM_INVALID: { origin: local, scope: "conversation", retryable: false, summary: "A stream's item is not what the contract's schema wants." },
   MESSAGE_INVALID: { origin: remote, scope: "connection", retryable: false, summary: "A frame's payload is not what the codec reads." },
+  MESSAGE_TOO_LARGE: { origin: remote, scope: "session", retryable: false, summary: "The peer sent a message whose body is longer than maxMessageBytes." },
+  MESSAGE_UNKNOWN: { origin: remote, scope: "conversation", retryable: false, summary: "The peer's contract has no such message, or not from this side." },
+  NAMED_ERROR: { origin: remote, scope: "conversation", retryable: false, summary: "The handler failed with an error of the contract: see `failure`." },
+  NOT_HAWSER: { origin: remote, scope: "connection", retryable: false, summary: "The peer does not speak Hawser's session protocol; the message says what it seems to speak." },
+  NOT_READY: { origin: local, scope: "conversation", retryable: true, summary: "The session has no connection, or its handshake is not complete." },
+  NOT_SENT: { origin: transport, scope: "conversation", retryable: true, summary: "The connection was lost before the message had been sent: the peer has not handled it." },
+  OUTPUT_INVALID: { origin: remote, scope: "conversation", retryable: false, summary: "The answer to a call is not what the contract's schema wants." },
+  OVERLOADED: { origin: remote, scope: "conversation", retryable: true, summary: "The peer takes no more at the moment: the call was not handled." },
   PATH_NOT_FOUND: { origin: transport, scope: "connection", retryable: true, summary: "The socket's path, or the directory for it, does not exist." },
   PATH_TOO_LONG: { origin: local, scope: "connection", retryable: false, summary: "The socket's path is longer than the operating system takes." },
   PAYLOAD_FORBIDDEN: { origin: local, scope: "conversation", retryable: false, summary: "The framing or the codec can't carry the message to be sent." },
   PAYLOAD_IS_SENTINEL: { origin: local, scope: "conversation", retryable: false, summary: "The message to be sent would read as the sentinel." },
   PAYLOAD_TOO_LARGE: { origin: local, scope: "conversation", retryable: false, summary: "The message to be sent is longer than maxFrameBytes." },
   PERMISSION_DENIED: { origin: local, scope: "connection", retryable: false, summary: "The operating system does not let this program use the address." },
+  PROTOCOL_MISMATCH: { origin: remote, scope: "session", retryable: false, summary: "The two ends have different contracts, or versions that do not accept each other." },
+  PROTOCOL_VIOLATION: { origin: remote, scope: "session", retryable: false, summary: "The peer broke a rule of PROTOCOL.md; the message says which." },
+  REMOTE_HANDLER_FAILED: { origin: remote, scope: "conversation", retryable: false, summary: "The peer's handler threw or rejected; the cause stays there." },
+  RETENTION_FULL: { origin: local, scope: "conversation", retryable: true, summary: "More events than maxRetainedEvents, or bytes than maxRetainedBytes, are unacknowledged; the event was not taken." },
+  SESSION_CLOSED: { origin: local, scope: "session", retryable: false, summary: "The session is over." },
+  SESSION_LOST: { origin: transport, scope: "conversation", retryable: false, summary: "The connection was lost while the call was open: whether the peer has handled it is not known." },
+  SESSION_REPLACED: { origin: remote, scope: "session", retryable: false, summary: "The same session was resumed on another connection." },
   SLOW_CONSUMER: { origin: remote, scope: "connection", retryable: false, summary: "The peer read too slowly: its output passed writeBuffer.maxBytes, or stood still for stallMs." },
   SYSTEM_FAILED: { origin: transport, scope: "connection", retryable: false, summary: "The operating system failed in a way that has no code here; its error is the cause." },
   TLS_CERTIFICATE_REJECTED: { origin: transport, scope: "connection", retryable: false, summary: "One end does not trust the other's certificate, or misses it." },
@@ -92,8 +147,26 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorKind>> = Object.freeze(
   TLS_NOT_SPOKEN: { origin: transport, scope: "connection", retryable: false, summary: "The peer does not speak TLS on this port." },
   TOO_MANY_CONNECTIONS: { origin: local, scope: "connection", retryable: true, summary: "The server holds maxConnections already." },
   TOO_MANY_FILES: { origin: local, scope: "connection", retryable: true, summary: "This process, or the machine, has no file descriptor left." },
+  VERSION_UNSUPPORTED: { origin: remote, scope: "session", retryable: false, summary: "The two ends have no version of the session protocol in common." },
   WRITE_BUFFER_FULL: { origin: local, scope: "conversation", retryable: true, summary: "More than writeBuffer.maxBytes wait to be sent; the message was not taken." },
 });
+
+/** An error that a contract names: what a handler fails with, and what the opener of the call gets. */
+export interface NamedFailure {
+  readonly name: string;
+  readonly payload: unknown;
+}
+
+/** What is known of one {@link HawserError} besides its code and text. */
+export interface HawserErrorOptions {
+  readonly cause?: unknown;
+  /** In place of the table's: the same thing may be either side's fault, and the peer may be who says so. */
+  readonly origin?: ErrorOrigin;
+  /** Narrows the table's: a frame that is passed over ends less than one that is not. */
+  readonly scope?: ErrorScope;
+  readonly failure?: NamedFailure;
+  readonly path?: readonly (number | string)[];
+}
 
 /**
  * The one class of everything that goes wrong at run time; misuse by the caller throws `TypeError` or `RangeError` instead.
@@ -116,17 +189,22 @@ export class HawserError extends Error {
   readonly origin: ErrorOrigin;
   readonly scope: ErrorScope;
   readonly retryable: boolean;
+  /** The contract's error, of a NAMED_ERROR; else null. */
+  readonly failure: NamedFailure | null;
+  /** Where in the value the schema found fault: member names and indexes; null where no schema did. */
+  readonly path: readonly (number | string)[] | null;
   /** What tells this class apart, also across copies of this package. */
   readonly brand = "hawser.error";
 
-  /** `scope` narrows the table's for this one error: a frame that is passed over ends less than one that is not. */
-  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown; readonly scope?: ErrorScope }) {
+  constructor(code: ErrorCode, message: string, options?: HawserErrorOptions) {
     super(message, options);
     const kind = errorTable[code];
     this.code = code;
-    this.origin = kind.origin;
+    this.origin = options?.origin ?? kind.origin;
     this.scope = options?.scope ?? kind.scope;
     this.retryable = kind.retryable;
+    this.failure = options?.failure ?? null;
+    this.path = options?.path ?? null;
   }
 }
 

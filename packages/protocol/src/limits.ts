@@ -8,7 +8,7 @@
 /** A row of a limits table. */
 export interface Limit {
   readonly default: number;
-  readonly unit: "bytes" | "milliseconds" | "connections" | "messages";
+  readonly unit: "bytes" | "connections" | "conversations" | "events" | "messages" | "milliseconds";
   readonly min: number;
   /** Whether `Infinity` switches the limit off. */
   readonly unlimited: boolean;
@@ -61,13 +61,15 @@ export function resolveLimits<Name extends string>(
   return Object.freeze(resolved);
 }
 
-/** Complete a caller's frame limits: see {@link resolveLimits}. */
+/** Complete a caller's frame limits: see {@link resolveLimits}. What is complete and frozen comes back as it is: many connections share it. */
 export function resolveFrameLimits(given: Partial<FrameLimits> = {}): FrameLimits {
   const onOversize = given.onOversize ?? "close";
   if (!["close", "skip"].includes(onOversize)) {
     throw new TypeError(`Cannot use onOversize ${JSON.stringify(onOversize)}: it is "close" or "skip"`);
   }
-  return { ...resolveLimits(frameLimitTable, given), onOversize };
+  const resolved = resolveLimits(frameLimitTable, given);
+  const isComplete = given.maxFrameBytes !== undefined && given.onOversize !== undefined && Object.isFrozen(given);
+  return isComplete ? (given as FrameLimits) : Object.freeze({ ...resolved, onOversize });
 }
 
 function checkLimit(name: string, row: Limit, value: unknown): void {

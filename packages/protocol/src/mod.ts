@@ -4,35 +4,74 @@
  * @module
  */
 export { ByteWriter, FrameBuffer } from "./bytes.ts";
+export { describeIssue } from "./check.ts";
 export { cobs } from "./cobs.ts";
 export { bytes, json, text } from "./codec.ts";
 export { contentLength } from "./content-length.ts";
+export { defineProtocol } from "./contract.ts";
 export { defineFraming } from "./define-framing.ts";
 export { delimited } from "./delimited.ts";
+export { describeProtocol } from "./describe.ts";
 export { dotStuffed } from "./dot-stuffed.ts";
 export { errorTable, HawserError, isHawserError } from "./errors.ts";
 export { fixedLength } from "./fixed-length.ts";
 export { decodeChunks, describeFault, encodeFrames, malformed, tooLarge, truncated } from "./framing.ts";
+export { jsonRpc } from "./json-rpc/json-rpc.ts";
 export { jsonSequence } from "./json-sequence.ts";
 export { lengthPrefixed } from "./length-prefixed.ts";
 export { frameLimitTable, resolveFrameLimits, resolveLimits } from "./limits.ts";
+export { libraryCodec } from "./library-codec.ts";
 export { lines } from "./lines.ts";
 export { mllp } from "./mllp.ts";
 export { netstring } from "./netstring.ts";
 export { octetCounted } from "./octet-counted.ts";
 export { raw } from "./raw.ts";
+export { type } from "./schema.ts";
+export { resolveSessionLimits, sessionLimitTable } from "./session/limits.ts";
+export { nativeSessions } from "./session/native.ts";
 export { slip } from "./slip.ts";
 export { varintPrefixed } from "./varint-prefixed.ts";
 export { wire, WireDecoder, WireEncoder } from "./wire.ts";
 export type { StorageSource } from "./bytes.ts";
+export type { Check, Issue } from "./check.ts";
 export type { Codec, PieceDecoder } from "./codec.ts";
+export type { OnlyMembers, Protocol, ProtocolDefinition } from "./contract.ts";
 export type { FramingDefinition } from "./define-framing.ts";
-export type { ErrorCode, ErrorKind, ErrorOrigin, ErrorScope } from "./errors.ts";
+export type { ErrorCode, ErrorKind, ErrorOrigin, ErrorScope, HawserErrorOptions, NamedFailure } from "./errors.ts";
 export type { DecodedChunks, FrameDecoder, FrameEncoder, FrameSink, Framing, FramingFault } from "./framing.ts";
+export type { JsonRpcOptions } from "./json-rpc/dialect.ts";
+export type { JsonRpcSessions } from "./json-rpc/json-rpc.ts";
 export type { LengthPrefixedOptions } from "./length-prefixed.ts";
 export type { FrameLimits, Limit, LimitOptions, OversizePolicy } from "./limits.ts";
+export type { CodecLibrary } from "./library-codec.ts";
 export type { LineEnding } from "./lines.ts";
+export type { Delivery, ErrorSchemas, EventDefinition, MessageEntry, MessageType, Opener, RequestDefinition, Side, StreamDefinition } from "./message.ts";
 export type { MllpOptions } from "./mllp.ts";
+export type { Schema, SchemaFailure, SchemaIssue, SchemaResult, SchemaShapes, SchemaStandard, SchemaSuccess, SchemaTypes } from "./schema.ts";
 export type { FrameSentinel, Sentinel, SentinelOption, SuffixSentinel } from "./sentinel.ts";
+export type { SessionLimit, SessionLimits } from "./session/limits.ts";
+export type {
+  CallOptions,
+  CallSink,
+  CloseCode,
+  EmitOptions,
+  Greeter,
+  Greeting,
+  Handled,
+  Hello,
+  InboundCall,
+  InboundSink,
+  OutboundCall,
+  Outcome,
+  PreparedEvent,
+  ReadyInfo,
+  Session,
+  SessionKind,
+  SessionOptions,
+  SessionSink,
+  SessionState,
+  Settled,
+} from "./session/types.ts";
 export type { SlipOptions } from "./slip.ts";
+export type { Argument, ErrorNames, ErrorPayload, EventNames, EventPayload, Fail, Failure, OtherSide, RequestInput, RequestNames, RequestOutput, StreamInput, StreamItem, StreamNames, StreamSend, View } from "./views.ts";
 export type { Finish, Wire, WireOptions, WireSink } from "./wire.ts";

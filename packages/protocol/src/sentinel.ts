@@ -8,7 +8,7 @@ import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
 import type { FrameSink } from "./framing.ts";
 import { Needle, NeedleSearch } from "./search.ts";
-import { utf8Encode } from "./utf8.ts";
+import { utf8Encode } from "./utf8-write.ts";
 
 /** What ends the conversation: a whole frame's payload, or the end of an unframed stream. */
 export type SentinelOption = string | Uint8Array | { readonly suffix: string | Uint8Array };

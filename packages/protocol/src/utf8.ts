@@ -1,27 +1,18 @@
 /**
- * UTF-8, strict in both directions: the only file here that uses the runtime's text encoder.
+ * UTF-8, strict in both directions.
  *
  * @module
  */
 import type { ByteWriter } from "./bytes.ts";
+import { writeWellFormed } from "./utf8-write.ts";
 
-// The package compiles without the types of Node or a browser; these two are on every runtime that has typed arrays.
-declare class TextEncoder {
-  encode(text: string): Uint8Array<ArrayBuffer>;
-  encodeInto(text: string, target: Uint8Array): { read: number; written: number };
-}
+// The package compiles without the types of Node or a browser; this is on every runtime that has typed arrays.
 declare class TextDecoder {
   constructor(label: "utf-8", options: { fatal: boolean; ignoreBOM: boolean });
   decode(bytes?: Uint8Array, options?: { stream: boolean }): string;
 }
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** The UTF-8 bytes of a text, as the encoder makes them: a lone surrogate becomes U+FFFD. */
-export function utf8Encode(text: string): Uint8Array<ArrayBuffer> {
-  return encoder.encode(text);
-}
 
 /** Characters that are written one by one, while they are ASCII: less than what a call of the encoder costs. */
 const SHORT = 24;
@@ -45,20 +36,8 @@ export function utf8Write(text: string, output: ByteWriter): boolean {
     }
   }
   if (!text.isWellFormed()) return false;
-  writeWellFormed(text, output);
+  output.length = at + writeWellFormed(text, bytes, at);
   return true;
-}
-
-/** Append a text that is known to have no lone surrogate. */
-export function writeWellFormed(text: string, output: ByteWriter): void {
-  output.reserve(text.length * 3);
-  const { bytes, length: at } = output;
-  output.length = at + ("utf8Write" in bytes ? (bytes as Utf8Buffer).utf8Write(text, at) : encoder.encodeInto(text, bytes.subarray(at)).written);
-}
-
-/** Node's Buffer writes UTF-8 at an offset, without a view for each text; the other runtimes' Buffers do so too. */
-interface Utf8Buffer extends Uint8Array {
-  utf8Write(text: string, offset: number): number;
 }
 
 /**

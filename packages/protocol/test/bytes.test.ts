@@ -116,3 +116,34 @@ test("FrameBuffer.clear() lets its storage go", () => {
   expect(bytes[0]).toBe(0);
   expect(buffer.bytes[0]).toBe(1);
 });
+
+test("ByteWriter.join() writes text behind the bytes, when it is settled", () => {
+  const writer = new ByteWriter();
+  writer.byte(0x61);
+  writer.join("b");
+  writer.join("cé");
+  expect([writer.length, writer.text]).toEqual([1, "bcé"]);
+  writer.settle();
+  expect([writer.text, toHex(writer.copy())]).toEqual(["", "61 62 63 c3 a9"]);
+  writer.settle();
+  expect(writer.length).toBe(5);
+});
+
+test("ByteWriter.append() and copy() come after the text that was joined before them", () => {
+  const writer = new ByteWriter();
+  writer.join("a");
+  writer.append(hex("ff"));
+  writer.join("b");
+  expect(toHex(writer.copy())).toBe("61 ff 62");
+});
+
+test("ByteWriter joins a bounded amount of text, whatever its characters take", () => {
+  const writer = new ByteWriter();
+  let sent = "";
+  for (let i = 0; i < 5_000; i++) {
+    writer.join("a€");
+    sent += "a€";
+    expect(writer.text.length).toBeLessThan(4_096);
+  }
+  expect(new TextDecoder().decode(writer.copy())).toBe(sent);
+});

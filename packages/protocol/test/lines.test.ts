@@ -157,3 +157,14 @@ test("lines() refuses another ending", () => {
   expect(() => lines({ ending: "cr" as "lf" })).toThrow(new TypeError('Cannot use line ending "cr": it is "lf", "crlf" or "any"'));
   expect(lines().name).toBe("lines(lf)");
 });
+
+test("lines() finds an ending at every place, whatever bytes stand around it", () => {
+  for (const filler of [0x00, 0x09, 0x0b, 0x8a, 0xff]) {
+    for (let at = 0; at < 200; at++) {
+      const stream = new Uint8Array(260).fill(filler);
+      stream[at] = 0x0a;
+      stream[259] = 0x0a;
+      expect(decodeChunks(lines(), [stream]).frames.map((frame) => frame.length), `${String(filler)} ${String(at)}`).toEqual([at, 258 - at]);
+    }
+  }
+});

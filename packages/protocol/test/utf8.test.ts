@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { ByteWriter } from "../src/bytes.ts";
 import { allCuts, chunksOf } from "../src/testing/cuts.ts";
-import { utf8Decode, utf8Encode, utf8Pieces, utf8Write } from "../src/utf8.ts";
+import { utf8Decode, utf8Pieces, utf8Write } from "../src/utf8.ts";
+import { utf8Encode } from "../src/utf8-write.ts";
 import { hex, toHex } from "./notation.ts";
 
 /** UTF-8 by RFC 3629's table, for one code point. */

@@ -3,6 +3,7 @@ import { ByteWriter } from "../src/bytes.ts";
 import { bytes, type Codec, json, text } from "../src/codec.ts";
 import { delimited } from "../src/delimited.ts";
 import { HawserError } from "../src/errors.ts";
+import { encodeFrames } from "../src/framing.ts";
 import { lengthPrefixed } from "../src/length-prefixed.ts";
 import type { FrameLimits } from "../src/limits.ts";
 import { lines } from "../src/lines.ts";
@@ -447,6 +448,44 @@ describe("WireEncoder", () => {
     expect(String.fromCharCode(...output.copy())).toMatch(/^beforeok/);
   });
 
+  const escaping = wire({ framing: lines(), codec: text(), sentinel: "exit", escape: "\\" });
+
+  test.each([
+    ["text over lines", plain, ["a", "", "é€", "x".repeat(500), "y".repeat(3_000)], true],
+    ["text over lines(crlf)", wire({ framing: lines({ ending: "crlf" }), codec: text() }), ["a", "", "é€"], true],
+    ["text over lines(any)", wire({ framing: lines({ ending: "any" }), codec: text() }), ["a", "b\rc", ""], true],
+    ["json over lines", wire({ framing: lines(), codec: json() }), [{ a: "\n\ud800" }, null, [1]], true],
+    ["text over lines with a sentinel", exiting, ["a", "exit?"], true],
+    ["text over lengthPrefixed", wire({ framing: lengthPrefixed(), codec: text() }), ["a", "b"], false],
+    ["bytes over lines", wire({ framing: lines(), codec: bytes() }), [latin("a")], false],
+  ] as [string, Wire<unknown, unknown>, unknown[], boolean][])("%s: joined or not, a message's bytes are the same", (_, on, messages, joins) => {
+    const encoder = new WireEncoder<unknown>(on, { maxFrameBytes: 10_000 });
+    const joined = new ByteWriter();
+    const framed = new ByteWriter();
+    for (const message of messages) {
+      encoder.encode(message, joined);
+      expect(joined.text !== "").toBe(joins);
+      framed.append(encodeFrames(on.framing, [payloadOf(on.codec, message)]));
+    }
+    expect(joined.copy()).toEqual(framed.copy());
+  });
+
+  test("judges by its bytes what may be the sentinel, what is near the limit, and what holds an ending", () => {
+    const encoder = new WireEncoder(escaping, { maxFrameBytes: 20 });
+    const output = new ByteWriter();
+    for (const message of ["a", "exit", "no exit", "123456789 1234567890", "\\exit", "b"]) encoder.encode(message, output);
+    expect(() => { encoder.encode("a\nb", output); }).toThrow(expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }));
+    expect(() => { encoder.encode("€".repeat(7), output); }).toThrow(expect.objectContaining({ code: "PAYLOAD_TOO_LARGE" }));
+    encoder.encodeSentinel(output);
+    expect(new TextDecoder().decode(output.copy())).toBe("a\n\\exit\nno exit\n123456789 1234567890\n\\\\exit\nb\nexit\n");
+  });
+
+  test("joins nothing where the sentinel's bytes are no text", () => {
+    const output = new ByteWriter();
+    new WireEncoder(wire({ framing: lines(), codec: text(), sentinel: hex("a9"), escape: hex("c3") }), {}).encode("a", output);
+    expect([output.text, output.length]).toEqual(["", 2]);
+  });
+
   test("leaves the output as it was when the codec throws after it has written", () => {
     const codec: Codec<string> = { name: "own", decode: () => "", encode: (_, output) => { output.byte(1); throw new TypeError("half way"); } };
     const output = new ByteWriter();
@@ -473,3 +512,9 @@ describe("WireEncoder", () => {
     expect(send(exiting, [], { maxFrameBytes: 1 })).toEqual(latin("exit\n"));
   });
 });
+
+function payloadOf(codec: Codec<unknown>, message: unknown): Uint8Array {
+  const output = new ByteWriter();
+  codec.encode(message, output);
+  return output.copy();
+}

@@ -69,10 +69,15 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
     }
     if (result === undefined || typeof result.then !== "function") return;
     if (++this.#inFlight >= this.#maxInFlight) socket.hold();
-    result.then(this.#settled, (cause: unknown) => {
-      this.#handlerFailed("message", cause);
-      this.#settled();
-    });
+    result.then(
+      () => {
+        this.#settled();
+      },
+      (cause: unknown) => {
+        this.#handlerFailed("message", cause);
+        this.#settled();
+      },
+    );
   }
 
   finished(): void {
@@ -104,13 +109,13 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
     }
   }
 
-  readonly #settled = (): void => {
+  #settled(): void {
     this.#inFlight--;
     const socket = this.#socket as WireSocket<In, Out>; // set before the first event
     if (this.#inFlight < this.#maxInFlight) socket.release();
     this.#finishWhenHandled();
     this.#closeWhenHandled();
-  };
+  }
 
   #finishWhenHandled(): void {
     if (this.#phase === "finish" && this.#inFlight === 0) this.#socket?.finish();

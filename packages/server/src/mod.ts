@@ -5,6 +5,22 @@
  */
 export { createServer } from "./server.ts";
 export { serverLimitTable } from "./options.ts";
-export type { CloseOptions, CloseResult, ListenCallOptions, Server } from "./server.ts";
-export type { ServerOptions } from "./options.ts";
+export type { ListenCallOptions } from "./listeners.ts";
+export type { CloseOptions, CloseResult, ServerOptions } from "./options.ts";
+export type { Server } from "./server.ts";
 export type { ServerSocket, WireHandlers } from "./handlers.ts";
+export type {
+  Audience,
+  Authenticate,
+  HandlerContext,
+  Middleware,
+  MiddlewareCall,
+  Room,
+  SessionHandlers,
+  SessionPeer,
+  SessionServer,
+  SessionSocket,
+  SharedContext,
+  StreamContext,
+} from "./session-handlers.ts";
+export type { SessionServerOptions } from "./session-options.ts";

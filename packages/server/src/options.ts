@@ -24,6 +24,22 @@ export interface ServerOptions extends ConnectionLimitOptions {
   readonly ticker?: Ticker | undefined;
 }
 
+/** How long a server takes to close. */
+export interface CloseOptions {
+  /** Milliseconds that the connections get to end by themselves before the server ends them. Default 0. */
+  readonly graceMs?: number | undefined;
+  /** Milliseconds after which what is still open is aborted, counted from the call. Default 10 000. */
+  readonly deadlineMs?: number | undefined;
+}
+
+/** How a server's connections ended when it closed. */
+export interface CloseResult {
+  /** Connections that closed in order. */
+  readonly drained: number;
+  /** Connections that were aborted at the deadline. */
+  readonly forced: number;
+}
+
 type OwnLimit = "backlog" | "handshakeTimeoutMs" | "maxConnections" | "maxInFlight" | "mode";
 
 /** The limits of a server as a whole. */
@@ -48,13 +64,21 @@ export interface ResolvedServerOptions extends Readonly<Record<OwnLimit, number>
  * @throws {RangeError} when a value is out of its range
  */
 export function resolveServerOptions(given: ServerOptions): ResolvedServerOptions {
-  const { mode = 0o600 } = given;
-  if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) throw new RangeError(`Cannot use mode ${String(mode)}: it is from 0 to 0o777`);
   return Object.freeze({
     ...resolveLimits(serverLimitTable, given),
-    mode,
+    mode: resolveMode(given.mode),
     connection: resolveConnectionLimits(given, "server"),
     tls: given.tls,
     ticker: given.ticker ?? processTicker,
   });
+}
+
+/**
+ * Complete the mode of socket files.
+ *
+ * @throws {RangeError} when it is not one
+ */
+export function resolveMode(mode = 0o600): number {
+  if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) throw new RangeError(`Cannot use mode ${String(mode)}: it is from 0 to 0o777`);
+  return mode;
 }

@@ -4,32 +4,14 @@
  *
  * @module
  */
-import { ByteWriter, HawserError, type Wire, WireEncoder } from "@hawser/protocol";
-import { type Address, type AddressInput, type Connection, formatAddress, listen, type Listener, parseAddress, type Ticking, type TlsOptions, WireSocket } from "@hawser/transport";
+import { HawserError, nativeSessions, type Protocol, type SessionKind, type Wire, WireEncoder } from "@hawser/protocol";
+import { type Address, type AddressInput, type Connection, SharedOutput, type Ticking, WireSocket } from "@hawser/transport";
 import { Dispatcher, type ServerSocket, type WireHandlers } from "./handlers.ts";
-import { type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from "./options.ts";
-
-/** What one `listen()` has of its own. */
-export interface ListenCallOptions {
-  readonly tls?: TlsOptions | undefined;
-  readonly mode?: number | undefined;
-}
-
-/** How long a server takes to close. */
-export interface CloseOptions {
-  /** Milliseconds that the connections get to end by themselves before the server ends them. Default 0. */
-  readonly graceMs?: number | undefined;
-  /** Milliseconds after which what is still open is aborted, counted from the call. Default 10 000. */
-  readonly deadlineMs?: number | undefined;
-}
-
-/** How a server's connections ended when it closed. */
-export interface CloseResult {
-  /** Connections that closed in order. */
-  readonly drained: number;
-  /** Connections that were aborted at the deadline. */
-  readonly forced: number;
-}
+import { type ListenCallOptions, Listeners, refuse } from "./listeners.ts";
+import { type CloseOptions, type CloseResult, type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from "./options.ts";
+import type { SessionHandlers, SessionServer } from "./session-handlers.ts";
+import type { SessionServerOptions } from "./session-options.ts";
+import { ContractServer } from "./session-server.ts";
 
 /** A server of one wire, on any number of addresses. */
 export interface Server<In, Out = In> extends AsyncDisposable {
@@ -77,16 +59,57 @@ export interface Server<In, Out = In> extends AsyncDisposable {
  * await server.close();
  * ```
  */
-export function createServer<In, Out = In>(wire: Wire<In, Out>, handlers: WireHandlers<In, Out>, options: ServerOptions = {}): Server<In, Out> {
-  return new WireServer(wire, handlers, resolveServerOptions(options));
+export function createServer<In, Out = In>(wire: Wire<In, Out>, handlers: WireHandlers<In, Out>, options?: ServerOptions): Server<In, Out>;
+/**
+ * Make a server for a contract, spoken natively or as a session kind such as `jsonRpc(contract)`; it listens when `listen()` is called.
+ *
+ * @throws {TypeError} when a request or stream that clients may open has no handler, or an option has the wrong type
+ * @throws {RangeError} when a limit is out of its range
+ * @example
+ * ```ts
+ * import { defineProtocol, type } from "@hawser/protocol";
+ * import { createServer } from "@hawser/server";
+ *
+ * const desk = defineProtocol({
+ *   name: "desk",
+ *   version: 1,
+ *   requests: { "ticket.get": { input: type<{ id: number }>(), output: type<{ title: string }>(), errors: { notFound: type<{ id: number }>() } } },
+ *   streams: { count: { input: type<number>(), item: type<number>() } },
+ *   events: { typing: { payload: type<{ who: string }>() } },
+ * });
+ * const server = createServer(desk, {
+ *   "ticket.get": ({ id }, { fail }) => (id === 7 ? { title: "The printer is on fire" } : fail("notFound", { id })),
+ *   count: (to) => Array.from({ length: to }, (_, i) => i + 1),
+ *   typing: (payload, { server }) => server.to("agents").emit("typing", payload),
+ * });
+ * await server.listen("tcp://localhost:0");
+ * await server.close();
+ * ```
+ */
+export function createServer<P extends Protocol, C = undefined>(
+  contract: P | (SessionKind & { readonly contract: P }),
+  handlers: SessionHandlers<P, C>,
+  options?: SessionServerOptions<P, C>,
+): SessionServer<P, C>;
+export function createServer(
+  what: Protocol | SessionKind | Wire<unknown>,
+  handlers: object,
+  options: ServerOptions | SessionServerOptions<Protocol> = {},
+): Server<unknown> | SessionServer<Protocol> {
+  if ("framing" in what) return new WireServer(what, handlers, resolveServerOptions(options));
+  return new ContractServer("contract" in what ? what : nativeSessions(what), handlers, options);
 }
 
 class WireServer<In, Out> implements Server<In, Out>, Ticking {
   readonly #wire: Wire<In, Out>;
   readonly #handlers: WireHandlers<In, Out>;
   readonly #options: ResolvedServerOptions;
-  readonly #listeners: Listener[] = [];
+  readonly #listeners: Listeners;
   readonly #sockets = new Set<WireSocket<In, Out>>();
+  /** All sockets' encoder, where an encoder remembers nothing. */
+  readonly #encoder: WireEncoder<Out> | undefined;
+  /** For broadcasts: what all sockets are sent in this turn. */
+  #shared = new SharedOutput();
   /** Called when the last socket is gone. */
   #emptied: (() => void) | null = null;
   #closing: Promise<CloseResult> | null = null;
@@ -95,31 +118,23 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
     this.#wire = wire;
     this.#handlers = handlers;
     this.#options = options;
+    this.#encoder = wire.sentinel?.form === "suffix" ? undefined : new WireEncoder<Out>(wire, options.connection.frame);
+    this.#listeners = new Listeners(options, {
+      accepted: (connection) => {
+        this.accept(connection);
+      },
+      failed: (error) => {
+        this.#report(error);
+      },
+    });
   }
 
   get sockets(): ReadonlySet<ServerSocket<In, Out>> {
     return this.#sockets;
   }
 
-  async listen(input: AddressInput, options: ListenCallOptions = {}): Promise<Address> {
-    const address = parseAddress(input);
-    if (this.#closing !== null) throw new HawserError("CONNECTION_CLOSED", `Cannot listen on ${formatAddress(address)}: the server is closed`);
-    const { handshakeTimeoutMs, backlog, mode, tls } = this.#options;
-    const listener = await listen(
-      address,
-      { handshakeTimeoutMs, backlog, mode: options.mode ?? mode, tls: options.tls ?? tls },
-      {
-        accepted: (connection) => {
-          this.accept(connection);
-        },
-        failed: (error) => {
-          this.#report(error);
-        },
-      },
-    );
-    this.#listeners.push(listener);
-    if (this.#isClosing()) await listener.close();
-    return listener.address;
+  listen(address: AddressInput, options: ListenCallOptions = {}): Promise<Address> {
+    return this.#listeners.listen(address, options);
   }
 
   accept(connection: Connection): void {
@@ -132,30 +147,33 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
       return;
     }
     const dispatcher = new Dispatcher(this.#handlers, maxInFlight, this.#forget);
-    const socket = new WireSocket(this.#wire, connection, { limits, ticker, onFull: "close" }, dispatcher);
+    const socket = new WireSocket(this.#wire, connection, { limits, ticker, onFull: "close", encoder: this.#encoder }, dispatcher);
     if (this.#sockets.size === 0) ticker.add(this);
     this.#sockets.add(socket);
     dispatcher.start(socket);
   }
 
   address(): Address | null {
-    return this.#listeners[0]?.address ?? null;
+    return this.#listeners.addresses()[0] ?? null;
   }
 
   addresses(): readonly Address[] {
-    return this.#listeners.map((listener) => listener.address);
+    return this.#listeners.addresses();
   }
 
   broadcast(message: Out): number {
-    const output = new ByteWriter();
-    new WireEncoder(this.#wire, this.#options.connection.frame).encode(message, output);
-    const frame = output.copy();
+    if (this.#shared.sealed) this.#shared = new SharedOutput();
+    const shared = this.#shared;
+    const from = shared.length;
+    (this.#encoder ?? new WireEncoder<Out>(this.#wire, this.#options.connection.frame)).encode(message, shared);
+    shared.settle();
     let taken = 0;
     for (const socket of this.#sockets) {
       if (socket.state !== "open") continue;
-      socket.sendEncoded(frame);
+      socket.sendShared(shared, from, shared.length);
       taken++;
     }
+    if (taken === 0) shared.truncate(from); // nobody sends it, so nobody seals it
     return taken;
   }
 
@@ -174,7 +192,7 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
 
   async #close(graceMs: number, deadlineMs: number): Promise<CloseResult> {
     const total = this.#sockets.size;
-    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    await this.#listeners.close();
     const { clock } = this.#options.ticker;
     const emptied = new Promise<void>((resolve) => {
       this.#emptied = resolve;
@@ -201,11 +219,6 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
     this.#emptied?.();
   };
 
-  // A method, because the compiler takes the field to keep its value across an await.
-  #isClosing(): boolean {
-    return this.#closing !== null;
-  }
-
   #report(error: HawserError): void {
     try {
       this.#handlers.error?.(error);
@@ -213,10 +226,4 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
       // Documented at WireHandlers.error.
     }
   }
-}
-
-/** Close a connection that nobody will read. */
-function refuse(connection: Connection): void {
-  connection.open({ chunk: () => undefined, ended: () => undefined, written: () => undefined, gone: () => undefined });
-  connection.abort();
 }

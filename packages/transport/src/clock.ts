@@ -45,7 +45,7 @@ export interface Ticking {
 }
 
 /** Timeouts are late by at most this, in milliseconds: what seconds-long timeouts can bear. */
-const TICK_MS = 250;
+export const TICK_MS = 250;
 
 /**
  * One coarse tick for many timeouts.

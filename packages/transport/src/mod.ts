@@ -5,10 +5,14 @@
  * @module
  */
 export { formatAddress, formatHost, parseAddress } from "./address.ts";
-export { processTicker, systemClock, Ticker } from "./clock.ts";
+export { laterTurn, processTicker, systemClock, Ticker } from "./clock.ts";
 export { fromSystem } from "./errno.ts";
 export { resolveConnectionLimits, timeLimitTable, writeBufferTable } from "./limits.ts";
 export { memoryPair } from "./memory.ts";
+export { SharedOutput } from "./output.ts";
+export { callOptions, emitEvent, messageToOpen, openRequest, openStream, rejected, RequestCall, SessionStream } from "./session-caller.ts";
+export { SessionLink } from "./session-link.ts";
+export { CallContext, handlerFailed, isThenable, Responder } from "./session-responder.ts";
 export { dial, listen } from "./socket.ts";
 export { WireSocket } from "./wire-socket.ts";
 export type { Address, AddressInput } from "./address.ts";
@@ -17,5 +21,8 @@ export type { Connection, ConnectionSink, Listener } from "./connection.ts";
 export type { Phase } from "./errno.ts";
 export type { ConnectionLimitOptions, ConnectionLimits, WriteBufferOptions } from "./limits.ts";
 export type { MemoryPairOptions } from "./memory.ts";
+export type { Arguments, OpenOptions } from "./session-caller.ts";
+export type { SessionLinkEvents, SessionLinkOptions, Speaker } from "./session-link.ts";
+export type { AnyHandler, AnyMiddleware, Awaitable, StreamResult } from "./session-responder.ts";
 export type { DialOptions, ListenerSink, ListenOptions, Pem, TlsOptions } from "./socket.ts";
 export type { Closed, WireSocketEvents, WireSocketOptions } from "./wire-socket.ts";

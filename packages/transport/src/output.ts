@@ -70,6 +70,31 @@ export interface OutputTarget {
   flushLater(output: Output): void;
 }
 
+/**
+ * What many outputs send in a turn, written once: each holds a range of it, and no copy.
+ * Whoever fills it appends while it is not `sealed`, and begins another then.
+ */
+export class SharedOutput extends ByteWriter {
+  /** Set when an output has sent from it. */
+  sealed = false;
+  #view: Uint8Array = NOTHING;
+  #from = -1;
+
+  constructor() {
+    super(NOTHING, pool);
+  }
+
+  /** `bytes[from, to)` as it will stay; the same view for all that send the same range. */
+  seal(from: number, to: number): Uint8Array {
+    this.sealed = true;
+    if (this.#from !== from || this.#view.length !== to - from) {
+      this.#view = this.bytes.subarray(from, to);
+      this.#from = from;
+    }
+    return this.#view;
+  }
+}
+
 interface SentSlab {
   readonly storage: Uint8Array;
   readonly length: number;
@@ -87,6 +112,10 @@ export class Output extends ByteWriter {
   #sent: SentSlab[] | null = null;
   #sentBytes = 0;
   #scheduled = false;
+  /** Before `bytes` and `text`, which are empty when it is set: a range of what others send, too. */
+  #shared: SharedOutput | null = null;
+  #from = 0;
+  #to = 0;
 
   constructor(target: OutputTarget) {
     super(NOTHING, pool);
@@ -95,21 +124,41 @@ export class Output extends ByteWriter {
 
   /** Bytes that the target has not taken yet. */
   get pendingBytes(): number {
-    this.settle();
-    return this.#sentBytes + this.length;
+    if (this.text !== "") this.settle();
+    return this.#sentBytes + this.#to - this.#from + this.length;
   }
 
   /** Whether `pendingBytes` is above `limit`; does not encode what is joined where the answer is plain without. */
   exceeds(limit: number): boolean {
     const characters = this.text.length;
-    const atLeast = this.#sentBytes + this.length + characters;
+    const atLeast = this.#sentBytes + this.#to - this.#from + this.length + characters;
     if (atLeast > limit) return true;
     return atLeast + 2 * characters > limit && this.pendingBytes > limit;
   }
 
+  /** Append `shared.bytes[from, to)`, without a copy where nothing else is appended in this turn. */
+  share(shared: SharedOutput, from: number, to: number): void {
+    if (this.length > 0 || this.text !== "") {
+      this.append(shared.bytes, from, to);
+    } else if (this.#shared === null) {
+      this.#shared = shared;
+      this.#from = from;
+      this.#to = to;
+    } else if (this.#shared === shared && this.#to === from) {
+      this.#to = to;
+    } else {
+      this.append(shared.bytes, from, to);
+    }
+  }
+
+  override settle(): void {
+    if (this.#shared !== null) this.#unshare(this.#shared);
+    super.settle();
+  }
+
   /** Flush at the end of this turn; at once when a slab is full. */
   schedule(): void {
-    if (this.length >= FULL_BYTES) {
+    if (this.length + this.#to - this.#from >= FULL_BYTES) {
       this.flush();
     } else if (!this.#scheduled) {
       this.#scheduled = true;
@@ -119,6 +168,10 @@ export class Output extends ByteWriter {
 
   /** Hand over what is appended. */
   flush(): void {
+    if (this.#shared !== null && this.length === 0 && this.text === "") {
+      this.#flushShared(this.#shared);
+      return;
+    }
     this.settle();
     const { bytes: storage, length } = this;
     if (storage === NOTHING) return;
@@ -150,10 +203,33 @@ export class Output extends ByteWriter {
     pool.give(oldest.storage);
   }
 
+  /** Copy the shared range, since something follows it. */
+  #unshare(shared: SharedOutput): void {
+    const { text } = this;
+    const [from, to] = [this.#from, this.#to];
+    this.#shared = null;
+    this.#from = this.#to = 0;
+    this.text = "";
+    this.append(shared.bytes, from, to);
+    this.text = text;
+  }
+
+  #flushShared(shared: SharedOutput): void {
+    const length = this.#to - this.#from;
+    const view = shared.seal(this.#from, this.#to);
+    this.#shared = null;
+    this.#from = this.#to = 0;
+    if (this.#target.write(view)) return;
+    (this.#sent ??= []).push({ storage: NOTHING, length });
+    this.#sentBytes += length;
+  }
+
   /** The pipe is gone: forget everything. What the target still reads from is not reused. */
   drop(): void {
     this.#sent = null;
     this.#sentBytes = 0;
+    this.#shared = null;
+    this.#from = this.#to = 0;
     this.text = "";
     this.bytes = NOTHING;
     this.length = 0;

@@ -11,12 +11,12 @@ import net from "node:net";
 import tls from "node:tls";
 import { HawserError } from "@hawser/protocol";
 import { type Address, formatAddress, formatHost } from "./address.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, laterTurn } from "./clock.ts";
 import type { Connection, ConnectionSink, Listener } from "./connection.ts";
 import { fromSystem, systemCode } from "./errno.ts";
 import { checkPath, checkPrivateDirectory, claimPath, isFileless, type OwnedPath } from "./ipc-path.ts";
 import { flushAtEndOfTurn, Output } from "./output.ts";
-import { readStatically } from "./static-read.ts";
+import { type DirectWrite, directWrite, readStatically } from "./static-read.ts";
 
 /** Text in PEM form, or its bytes; several where a list is given. */
 export type Pem = string | Uint8Array | readonly (string | Uint8Array)[];
@@ -131,10 +131,12 @@ class SocketConnection implements Connection {
   readonly #socket: net.Socket;
   #sink: ConnectionSink | null = null;
   #error: HawserError | null = null;
-  /** The callback of each write; made with the first. */
-  #onWritten: ((error?: Error | null) => void) | null = null;
   /** Writes that the system took at once, and whose callbacks are still to come: earlier ones than those of other writes. */
   #taken = 0;
+  /** The socket's write below its stream, where the runtime is known: it calls back before it returns when the system took all. */
+  #write: DirectWrite | null = null;
+  /** The call of `#write` that is under way. */
+  #call: "begun" | "done" | null = null;
 
   constructor(socket: net.Socket, transport: "ipc" | "tcp" | "tls", remote: string) {
     this.#socket = socket;
@@ -153,6 +155,7 @@ class SocketConnection implements Connection {
     this.#sink = sink;
     const socket = this.#socket;
     if (this.transport === "tls" || !readStatically(socket, onRead)) socket.on("data", onData);
+    else this.#write = directWrite(socket);
     socket.on("end", onEnd).on("close", onClose);
     socket.resume();
   }
@@ -171,7 +174,9 @@ class SocketConnection implements Connection {
 
   end(): void {
     this.output.flush();
-    this.#socket.end();
+    // Node 22 and 24 drop what a TLS peer sends when this side ends in the very turn of the handshake.
+    if (this.transport === "tls") laterTurn(() => void this.#socket.end());
+    else this.#socket.end();
   }
 
   abort(): void {
@@ -181,17 +186,39 @@ class SocketConnection implements Connection {
 
   /** For the output: hand bytes to the socket. */
   write(bytes: Uint8Array): boolean {
-    this.#onWritten ??= (error): void => {
-      // With an error, 'close' follows; after abort(), what the callback is for has been dropped.
-      if ((error !== undefined && error !== null) || this.#socket.destroyed) return;
-      if (this.#taken > 0) this.#taken--;
-      else this.output.written();
-      this.#sink?.written();
+    // Made for each write, and not kept: an idle connection is small.
+    const onWritten = (error?: Error | null): void => {
+      this.#written(error);
     };
-    this.#socket.write(bytes, this.#onWritten);
-    if (this.#socket.writableLength > 0) return false;
-    this.#taken++;
-    return true;
+    const write = this.#write;
+    if (write === null) {
+      this.#socket.write(bytes, onWritten);
+      if (this.#socket.writableLength > 0) return false;
+      this.#taken++;
+      return true;
+    }
+    this.#call = "begun";
+    write.call(this.#socket, bytes, "buffer", onWritten);
+    return this.#endCall();
+  }
+
+  /** Whether the write that was begun is done: it called back before it returned. */
+  #endCall(): boolean {
+    const done = this.#call === "done";
+    this.#call = null;
+    return done;
+  }
+
+  #written(error: Error | null | undefined): void {
+    if (error !== undefined && error !== null) {
+      if (this.#write !== null) this.#socket.destroy(error); // the stream does that itself
+      return; // 'close' follows
+    }
+    if (this.#socket.destroyed) return; // after abort(), what the callback is for has been dropped
+    if (this.#call === "begun") this.#call = "done";
+    else if (this.#taken > 0) this.#taken--;
+    else this.output.written();
+    this.#sink?.written();
   }
 
   /** For the output, as `write`. */

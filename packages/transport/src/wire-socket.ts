@@ -15,7 +15,7 @@ import { type Finish, HawserError, type Wire, WireDecoder, WireEncoder, type Wir
 import type { Ticker, Ticking } from "./clock.ts";
 import type { Connection, ConnectionSink } from "./connection.ts";
 import { type ConnectionLimits, writeBufferTable } from "./limits.ts";
-import type { Output } from "./output.ts";
+import type { Output, SharedOutput } from "./output.ts";
 
 /**
  * How a conversation ended: by the sentinel of either end, by the end of the stream without one, by this end's `abort()`,
@@ -40,11 +40,13 @@ export interface WireSocketEvents<In> {
 }
 
 /** What a socket works with. */
-export interface WireSocketOptions {
+export interface WireSocketOptions<Out = never> {
   readonly limits: ConnectionLimits;
   readonly ticker: Ticker;
   /** What happens to a message above `writeBuffer.maxBytes`: the sender is told, or the connection closed. */
   readonly onFull: "close" | "throw";
+  /** An encoder that sockets share: for a wire without a suffix, whose encoder would remember what each has sent. */
+  readonly encoder?: WireEncoder<Out> | undefined;
 }
 
 /**
@@ -80,7 +82,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   #partialMs = Infinity;
   #lingerMs = Infinity;
 
-  constructor(wire: Wire<In, Out>, connection: Connection, options: WireSocketOptions, events: WireSocketEvents<In>) {
+  constructor(wire: Wire<In, Out>, connection: Connection, options: WireSocketOptions<Out>, events: WireSocketEvents<In>) {
     this.#connection = connection;
     this.#output = connection.output;
     this.#events = events;
@@ -90,7 +92,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     this.#hasSentinel = wire.sentinel !== null;
     this.#answersSentinel = wire.sentinel?.form === "frame";
     this.#decoder = new WireDecoder<In>(wire, options.limits.frame, this); // decodes only
-    this.#encoder = new WireEncoder<Out>(wire, options.limits.frame);
+    this.#encoder = options.encoder ?? new WireEncoder<Out>(wire, options.limits.frame);
     this.#heardMs = this.#progressMs = options.ticker.now;
   }
 
@@ -150,12 +152,12 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     return this.#sent(output);
   }
 
-  /** Send what another socket of the same wire has encoded already: how a broadcast encodes once. Returns as `send` does; false when it is not open. */
-  sendEncoded(bytes: Uint8Array): boolean {
+  /** Send frames that are encoded already, `shared.bytes[from, to)`: how a broadcast encodes once. Returns as `send` does; false when it is not open. */
+  sendShared(shared: SharedOutput, from: number, to: number): boolean {
     if (this.#state !== "open") return false;
     const output = this.#output;
     if (output.exceeds(this.#limits.writeBuffer.maxBytes - 1)) return this.#full();
-    output.append(bytes);
+    output.share(shared, from, to);
     return this.#sent(output);
   }
 

@@ -1,0 +1,100 @@
+// The contracts of the session tests, and a schema library of twenty lines: Standard Schema v1, so that nothing here depends on one.
+
+import { bytes, defineProtocol, type Schema, type } from "@hawser/protocol";
+
+type Types = Readonly<Record<string, "boolean" | "number" | "string">>;
+type Typed<T extends Types> = { [N in keyof T]: T[N] extends "number" ? number : T[N] extends "string" ? string : boolean };
+
+/** Objects with these members, each of its type; others are dropped, as most libraries do. */
+export function object<const T extends Types>(members: T): Schema<Typed<T>> {
+  return {
+    "~standard": {
+      version: 1,
+      vendor: "conformance",
+      validate(value) {
+        if (typeof value !== "object" || value === null) return { issues: [{ message: "expected an object" }] };
+        const wrong = Object.keys(members).find((name) => typeof Reflect.get(value, name) !== members[name]);
+        if (wrong !== undefined) return { issues: [{ message: `expected ${String(members[wrong])}`, path: [wrong] }] };
+        return { value: Object.fromEntries(Object.keys(members).map((name) => [name, Reflect.get(value, name)])) as Typed<T> };
+      },
+      jsonSchema: {
+        input: () => ({ type: "object", properties: Object.fromEntries(Object.entries(members).map(([name, of]) => [name, { type: of }])), required: Object.keys(members) }),
+      },
+    },
+  };
+}
+
+/** Numbers. */
+export function number(): Schema<number> {
+  return {
+    "~standard": {
+      version: 1,
+      vendor: "conformance",
+      validate: (value) => (typeof value === "number" ? { value } : { issues: [{ message: "expected number" }] }),
+      jsonSchema: { input: () => ({ type: "number" }) },
+    },
+  };
+}
+
+export interface Ticket {
+  readonly id: number;
+  readonly title: string;
+}
+
+/** A help desk: most of what a contract can hold. */
+export const desk = defineProtocol({
+  name: "desk",
+  version: 1,
+  requests: {
+    "ticket.get": { input: object({ id: "number" }), output: type<Ticket>(), errors: { notFound: object({ id: "number" }), closed: type<undefined>() } },
+    "ticket.wait": { input: object({ id: "number" }), output: type<string>() },
+    echo: { input: type<unknown>(), output: type<unknown>() },
+    broken: { output: object({ id: "number" }) },
+    ping: {},
+    blob: { input: type<Uint8Array>(), output: type<Uint8Array>(), codec: bytes() },
+    whoami: { output: type<string>() },
+    ask: { input: type<string>(), output: type<string>() },
+    question: { input: type<string>(), output: type<string>(), from: "server" },
+  },
+  streams: {
+    count: { input: object({ to: "number" }), item: type<number>(), errors: { tooFar: object({ most: "number" }) } },
+    forever: { item: type<number>() },
+    sum: { send: type<number>(), item: type<number>() },
+    drop: { send: object({ id: "number" }) },
+    watch: { input: type<number>(), item: type<number>(), from: "server" },
+  },
+  events: {
+    "note.created": { payload: object({ id: "number", text: "string" }), delivery: "at-least-once" },
+    typing: { payload: object({ who: "string" }) },
+    join: { payload: type<string>(), from: "client" },
+    greeted: { payload: type<string>(), delivery: "at-least-once", from: "server" },
+  },
+});
+
+/** What `reference-client/script.py` expects of a server. */
+export const conformance = defineProtocol({
+  name: "conformance",
+  version: 1,
+  requests: {
+    echo: { input: type<unknown>(), output: type<unknown>() },
+    add: { input: object({ a: "number", b: "number" }), output: type<number>() },
+    refuse: { input: object({ why: "string" }), errors: { nope: object({ why: "string" }) } },
+    crash: { input: type<unknown>() },
+    slow: { input: object({ ms: "number" }) },
+    upload: { input: type<Uint8Array>(), output: type<Uint8Array>(), codec: bytes() },
+    ask: { input: object({ question: "string" }), output: type<unknown>() },
+    question: { input: object({ question: "string" }), output: type<unknown>(), from: "server" },
+  },
+  streams: {
+    count: { input: object({ to: "number" }), item: type<number>() },
+    sum: { input: type<unknown>(), send: number(), item: number() },
+    mirror: { input: type<unknown>(), send: type<unknown>(), item: type<unknown>() },
+    flood: { input: object({ items: "number", bytes: "number" }), item: type<string>() },
+  },
+  events: {
+    note: { payload: object({ text: "string" }), delivery: "at-least-once", from: "client" },
+    bad: { payload: type<unknown>(), delivery: "at-least-once", from: "client" },
+    typing: { payload: object({ who: "string" }) },
+    said: { payload: object({ text: "string" }), delivery: "at-least-once", from: "server" },
+  },
+});

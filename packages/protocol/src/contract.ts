@@ -1,0 +1,133 @@
+/**
+ * Contracts: the named conversations that two programs share, as both ends and the handshake see them.
+ * Owns the list of messages and its order (PROTOCOL.md §2 `name`, §3 `messages`). Must not know sessions, sockets or handlers; what a side
+ * sees of a contract's types is in views.ts.
+ *
+ * @module
+ */
+import { json } from "./codec.ts";
+import { fnv1a64 } from "./fnv.ts";
+import { checkMembers, checkName, type EventDefinition, makeEntry, type MessageEntry, type MessageType, quote, type RequestDefinition, type StreamDefinition, wrong } from "./message.ts";
+
+export type { MessageEntry, Side } from "./message.ts";
+
+/** What {@link defineProtocol} takes. A name stands for one message, whichever section it is in. */
+export interface ProtocolDefinition {
+  readonly name: string;
+  /** A whole number from 1; raise it with each change of the messages. */
+  readonly version: number;
+  /** The versions of the other end that this one can talk with. Default: its own alone. */
+  readonly accepts?: readonly [lowest: number, highest: number];
+  readonly requests?: Readonly<Record<string, RequestDefinition>>;
+  readonly streams?: Readonly<Record<string, StreamDefinition>>;
+  readonly events?: Readonly<Record<string, EventDefinition>>;
+}
+
+/** A contract: a frozen value without state, shared by every session. */
+export interface Protocol<D extends ProtocolDefinition = ProtocolDefinition> {
+  /** What it was made of; the compiler finds names and types here. */
+  readonly definition: D;
+  readonly name: string;
+  readonly version: number;
+  readonly accepts: readonly [lowest: number, highest: number];
+  /** Sorted by type, then name. */
+  readonly messages: readonly MessageEntry[];
+  /** 16 hexadecimal digits over name, version and messages: equal on both ends where their contracts are, as far as the schemas can tell. */
+  readonly fingerprint: string;
+  /** The message of a name, or undefined; safe for names that a peer chose. */
+  find(name: string): MessageEntry | undefined;
+}
+
+/**
+ * Agree on a contract: the value that `createServer()` and `connect()` take, and that both ends' types come from.
+ *
+ * The definition must not change afterwards.
+ *
+ * Limits: 65 535 messages; names of 1 to 128 bytes
+ * Source: PROTOCOL.md §3
+ *
+ * @throws {TypeError} when the definition is not one: a member that is not known, a name that is used twice or can't be used, no schema where one belongs
+ * @throws {RangeError} when a version is not a whole number from 1, `accepts` is without `version`, a name is empty or too long, there are too many messages
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { defineProtocol, type } from "@hawser/protocol";
+ *
+ * const desk = defineProtocol({
+ *   name: "desk",
+ *   version: 1,
+ *   requests: { "ticket.get": { input: type<{ id: number }>(), output: type<{ id: number; title: string }>() } },
+ *   events: { typing: { payload: type<{ who: string }>() } },
+ * });
+ * assert.deepEqual(desk.messages.map(({ type, name }) => `${type} ${name}`), ["event typing", "request ticket.get"]);
+ * assert.equal(desk.find("toString"), undefined);
+ * ```
+ */
+export function defineProtocol<const D extends ProtocolDefinition>(definition: D & OnlyMembers<D>): Protocol<D> {
+  checkMembers("the protocol", definition, ["name", "version", "accepts", "requests", "streams", "events"]);
+  const { name, version } = definition;
+  const what = `protocol ${quote(name)}`;
+  checkName(what, name);
+  checkVersion(what, "version", version);
+  const accepts = checkAccepts(what, version, definition.accepts);
+  const messages = makeEntries(what, definition);
+  const byName = new Map(messages.map((entry) => [entry.name, entry]));
+  const listing = messages.map((entry) => [entry.name, entry.type, entry.codec.name, entry.digest]);
+  const fingerprint = fnv1a64(JSON.stringify([name, version, listing]));
+  return Object.freeze({ definition, name, version, accepts, messages, fingerprint, find: (sought: string) => byName.get(sought) });
+}
+
+/** Makes a misspelled member of a definition an error where it stands: nothing fits the text that is its type. */
+export type OnlyMembers<D extends ProtocolDefinition> = NoOthers<D, keyof ProtocolDefinition> & {
+  readonly requests?: { readonly [N in keyof D["requests"]]: NoOthers<D["requests"][N], keyof RequestDefinition> };
+  readonly streams?: { readonly [N in keyof D["streams"]]: NoOthers<D["streams"][N], keyof StreamDefinition> };
+  readonly events?: { readonly [N in keyof D["events"]]: NoOthers<D["events"][N], keyof EventDefinition> };
+};
+
+type NoOthers<T, Known> = { readonly [K in keyof T as K extends Known ? never : K]: `${K & string} is no member` };
+
+const MAX_MESSAGES = 65_535;
+
+function makeEntries(what: string, definition: ProtocolDefinition): readonly MessageEntry[] {
+  const { events, requests, streams } = definition;
+  const found = [...list(what, "event", events), ...list(what, "request", requests), ...list(what, "stream", streams)];
+  if (found.length > MAX_MESSAGES) throw new RangeError(`Cannot define ${what}: it has ${found.length} messages; use at most ${MAX_MESSAGES}`);
+  const types = new Map<string, MessageType>();
+  for (const [type, name] of found) {
+    const other = types.get(name);
+    if (other !== undefined) throw wrong(what, `${quote(name)} is both ${article(other)} and ${article(type)}; a name stands for one message`);
+    types.set(name, type);
+  }
+  const common = json();
+  return Object.freeze(found.map(([type, name, message], index) => makeEntry(index, type, name, message, common)));
+}
+
+/** A section's messages, sorted by the UTF-16 of their names. */
+function list<M>(what: string, type: MessageType, section: Readonly<Record<string, M>> | undefined): [MessageType, string, M][] {
+  if (section === undefined) return [];
+  checkMembers(`the ${type}s of ${what}`, section, null);
+  return Object.entries(section)
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([name, message]) => [type, name, message]);
+}
+
+function checkVersion(what: string, member: string, value: unknown): void {
+  if (typeof value !== "number") throw wrong(what, `its ${member} is ${quote(value)}; use a whole number from 1`);
+  if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`Cannot define ${what}: its ${member} is ${value}; use a whole number from 1`);
+}
+
+function checkAccepts(what: string, version: number, accepts: unknown): readonly [number, number] {
+  if (accepts === undefined) return Object.freeze([version, version] as const);
+  if (!Array.isArray(accepts) || accepts.length !== 2) throw wrong(what, "its accepts is not a pair; use [lowest, highest] version");
+  const [lowest, highest] = accepts as [number, number]; // checked below
+  checkVersion(what, "lowest accepted version", lowest);
+  checkVersion(what, "highest accepted version", highest);
+  if (version < lowest || version > highest) {
+    throw new RangeError(`Cannot define ${what}: it accepts versions ${lowest} to ${highest}, but its own is ${version}, which must lie within`);
+  }
+  return Object.freeze([lowest, highest] as const);
+}
+
+function article(type: MessageType): string {
+  return type === "event" ? "an event" : `a ${type}`;
+}

@@ -1,0 +1,95 @@
+/**
+ * What one `jsonRpc()` speaks: its contract, framing and codes, checked once and shared by its sessions.
+ * Owns which contracts and options fit JSON-RPC. Must not know sessions or bytes.
+ *
+ * @module
+ */
+import { contentLength } from "../content-length.ts";
+import type { Protocol } from "../contract.ts";
+import type { Framing } from "../framing.ts";
+import { type Limit, resolveLimits } from "../limits.ts";
+import type { MessageEntry } from "../message.ts";
+import type { ErrorNames, RequestNames } from "../views.ts";
+import { type NamedCodes, ownCodes } from "./codes.ts";
+
+/** How a contract is spoken as JSON-RPC 2.0. */
+export interface JsonRpcOptions<P extends Protocol = Protocol> {
+  /** What cuts the stream into JSON texts: `contentLength()` (default) as LSP does, `lines()`, or any other framing but `raw()`. */
+  readonly framing?: Framing | undefined;
+  /** Whether events of `delivery: "at-least-once"` may be sent at most once, which is all that JSON-RPC has. Default: false. */
+  readonly downgrade?: boolean | undefined;
+  /**
+   * Codes for errors of the contract, by the error's name: for peers that know them by code. Such an error's payload is the
+   * `data` of the error object. Without a code it is 1, with `data: { name, payload }`.
+   */
+  readonly errorCodes?: Readonly<Partial<Record<ErrorOf<P>, number>>> | undefined;
+  /** Most members of a batch. Default: 1000. */
+  readonly maxBatchMessages?: number | undefined;
+}
+
+/** The errors that the requests of a contract name. */
+type ErrorOf<P extends Protocol> = { [N in RequestNames<P>]: ErrorNames<P, N> }[RequestNames<P>];
+
+/** The checked options of one `jsonRpc()`. */
+export interface Dialect {
+  readonly contract: Protocol;
+  readonly framing: Framing;
+  readonly maxBatchMessages: number;
+  /** The names as JSON texts. */
+  readonly methods: ReadonlyMap<MessageEntry, string>;
+  readonly codes: NamedCodes;
+}
+
+const limitTable: Readonly<Record<"maxBatchMessages", Limit>> = Object.freeze({
+  maxBatchMessages: {
+    default: 1_000,
+    unit: "messages",
+    min: 1,
+    unlimited: false,
+    reason: "Each member of a batch may cost an answer many times its size; 1000 is the default of Ethereum's servers, who are asked most.",
+  },
+});
+
+/**
+ * Check what is given to `jsonRpc()`.
+ *
+ * @throws {TypeError} when JSON-RPC can't carry the contract, or an option is not what it must be
+ * @throws {RangeError} when maxBatchMessages or a code is out of its range
+ */
+export function resolveDialect(contract: Protocol, options: JsonRpcOptions): Dialect {
+  const { downgrade = false, framing = contentLength() } = options;
+  if (framing.unframed === true) throw new TypeError(`Cannot speak JSON-RPC over ${framing.name}: it does not tell where a message ends; use lines() or contentLength()`);
+  for (const entry of contract.messages) checkEntry(entry, downgrade);
+  const codeOf = resolveCodes(contract, options.errorCodes ?? {});
+  return Object.freeze({
+    contract,
+    framing,
+    maxBatchMessages: resolveLimits(limitTable, { maxBatchMessages: options.maxBatchMessages }).maxBatchMessages,
+    methods: new Map(contract.messages.map((entry) => [entry, JSON.stringify(entry.name)])),
+    codes: { codeOf, nameOf: new Map(Array.from(codeOf, ([name, code]) => [code, name])) },
+  });
+}
+
+function checkEntry({ codec, delivery, name, type }: MessageEntry, downgrade: boolean): void {
+  const cannot = `Cannot speak ${JSON.stringify(name)} as JSON-RPC: `;
+  if (type === "stream") throw new TypeError(`${cannot}it is a stream, and JSON-RPC has none; leave it out of this contract, or speak Hawser's own protocol`);
+  if (codec.name !== "json") throw new TypeError(`${cannot}its codec is ${codec.name}(), and JSON-RPC carries only JSON`);
+  if (name.startsWith("rpc.")) throw new TypeError(`${cannot}names that begin with "rpc." belong to JSON-RPC itself`);
+  if (delivery === "at-least-once" && !downgrade) {
+    throw new TypeError(`${cannot}it is delivered at least once, and nobody acknowledges a notification; say { downgrade: true } if at most once will do`);
+  }
+}
+
+function resolveCodes(contract: Protocol, given: Readonly<Record<string, number>>): Map<string, number> {
+  const known = new Set(contract.messages.flatMap(({ errors }) => [...errors.keys()]));
+  const codes = new Map<string, number>();
+  const taken = new Set<number>(ownCodes);
+  for (const [name, code] of Object.entries(given)) {
+    if (!known.has(name)) throw new TypeError(`Cannot give a code to the error ${JSON.stringify(name)}: the contract has none of that name`);
+    if (!Number.isSafeInteger(code)) throw new RangeError(`Cannot use the code ${String(code)} for the error ${JSON.stringify(name)}: it is a whole number`);
+    if (taken.has(code)) throw new RangeError(`Cannot use the code ${String(code)} for the error ${JSON.stringify(name)}: it means something else already`);
+    taken.add(code);
+    codes.set(name, code);
+  }
+  return codes;
+}

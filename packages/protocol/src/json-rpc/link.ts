@@ -1,0 +1,204 @@
+/**
+ * One connection, from its first byte to its last: bytes become messages, and each goes to whom it is for.
+ * Owns what is a request, a notification, a response, a batch or none of them. Must not know the state of the session.
+ *
+ * Source: JSON-RPC 2.0 §4 to §6; names with `$/`: Language Server Protocol 3.17, "Base Protocol".
+ *
+ * @module
+ */
+import type { ByteWriter } from "../bytes.ts";
+import { Issue } from "../check.ts";
+import { HawserError } from "../errors.ts";
+import { describeFault, type FrameDecoder, type FrameSink, type FramingFault } from "../framing.ts";
+import type { MessageEntry } from "../message.ts";
+import { invalid } from "../session/failure.ts";
+import { plain } from "../session/quote.ts";
+import { ChunkText } from "../utf8.ts";
+import { Caller, type Response } from "./caller.ts";
+import { errorObject, INVALID_REQUEST, PARSE_ERROR } from "./codes.ts";
+import type { Context } from "./context.ts";
+import type { EventQueue } from "./events.ts";
+import { Batch } from "./inbound.ts";
+import { Outbox } from "./outbox.ts";
+import { readParams } from "./params.ts";
+import { Responder } from "./responder.ts";
+import { CANCEL, errorText, isId } from "./text.ts";
+
+/** The members of a JSON object as they may be; what a text does not have is undefined. */
+interface Message extends Response {
+  readonly method?: unknown;
+  readonly params?: unknown;
+}
+
+/** The parts of a session that live and die with a connection. */
+export class Link implements FrameSink {
+  readonly outbox: Outbox;
+  readonly caller: Caller;
+  readonly responder: Responder;
+  readonly #context: Context;
+  readonly #events: EventQueue;
+  readonly #decoder: FrameDecoder;
+  readonly #text = new ChunkText();
+  #state: "lost" | "open" = "open";
+  /** Chunks that came from within a callback; null while none is being read. */
+  #pending: Uint8Array[] | null = null;
+
+  constructor(context: Context, events: EventQueue, output: ByteWriter) {
+    const { dialect, limits } = context;
+    this.#context = context;
+    this.#events = events;
+    this.#decoder = dialect.framing.decoder({ maxFrameBytes: limits.maxMessageBytes, onOversize: "close" });
+    this.outbox = new Outbox(output, context);
+    this.responder = new Responder(context, this.outbox);
+    this.caller = new Caller(context, this.outbox, this.responder);
+  }
+
+  /** Take the next bytes; the chunk is not kept. */
+  receive(chunk: Uint8Array): void {
+    if (this.#pending !== null) {
+      this.#pending.push(new Uint8Array(chunk));
+      return;
+    }
+    const pending: Uint8Array[] = [];
+    this.#pending = pending;
+    for (let next: Uint8Array | undefined = chunk; next !== undefined; next = pending.shift()) {
+      this.#text.chunk(next);
+      this.#decoder.push(next, this);
+    }
+    this.#text.chunk(null);
+    this.#pending = null;
+  }
+
+  /** The connection is gone: nothing that is open goes on, and nothing more is read. */
+  lose(reason: HawserError): void {
+    this.#state = "lost";
+    const { turn } = this.#context;
+    const unsent = new HawserError("NOT_SENT", "The connection was lost before the event had been sent");
+    for (const { settled } of this.outbox.clear()) turn.run(() => settled?.("not-sent", unsent));
+    this.caller.lose(reason);
+    this.responder.lose(reason);
+  }
+
+  /** For the framing's decoder: the stream is wrong. */
+  fault(fault: FramingFault): void {
+    if (this.#state === "lost") return;
+    const { responder } = this;
+    const { dialect, limits } = this.#context;
+    if (fault.code === "FRAME_TOO_LARGE") {
+      const limit = `maxMessageBytes (${String(limits.maxMessageBytes)})`;
+      responder.answer(errorText(null, errorObject(INVALID_REQUEST, `Invalid Request: it has more than ${limit}`)), null);
+      this.#context.broken(new HawserError("MESSAGE_TOO_LARGE", `The peer's message has more than ${limit}: raise the limit, or see whether the peer uses ${dialect.framing.name}`, { cause: fault }), "flush");
+    } else {
+      responder.answer(errorText(null, errorObject(PARSE_ERROR, "Parse error")), null);
+      this.#context.broken(new HawserError(fault.code, describeFault(fault), { cause: fault }), "flush");
+    }
+  }
+
+  /** For the framing's decoder: a JSON text has come. */
+  frame(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#state === "lost") return;
+    let value: unknown;
+    try {
+      value = JSON.parse(this.#text.decode(bytes, start, end));
+    } catch {
+      this.#drop(`${String(end - start)} bytes that are not JSON in UTF-8`);
+      this.responder.answer(errorText(null, errorObject(PARSE_ERROR, "Parse error")), null);
+      return;
+    }
+    if (Array.isArray(value)) this.#batch(value, end - start);
+    else this.#message(value, null, end - start);
+  }
+
+  #batch(messages: readonly unknown[], cost: number): void {
+    const most = this.#context.dialect.maxBatchMessages;
+    if (messages.length === 0 || messages.length > most) {
+      const why = messages.length === 0 ? "the batch is empty" : `the batch has more than ${String(most)} members`;
+      this.responder.answer(errorText(null, errorObject(INVALID_REQUEST, `Invalid Request: ${why}`)), null);
+      return;
+    }
+    const batch = new Batch();
+    for (const message of messages) {
+      if (this.#isLost) return;
+      this.#message(message, batch, Math.ceil(cost / messages.length));
+    }
+    this.responder.close(batch);
+  }
+
+  #message(value: unknown, batch: Batch | null, cost: number): void {
+    const { caller, responder } = this;
+    const message: Message = typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
+    const { error, id, jsonrpc, method, params, result } = message;
+    if (method === undefined && (result !== undefined || error !== undefined)) {
+      // Never answered: two peers who do not understand each other would go on for ever.
+      if (!caller.response(message)) this.#drop(describeResponse(message));
+    } else if (jsonrpc !== "2.0" || typeof method !== "string" || (params !== undefined && typeof params !== "object") || (id !== undefined && !isId(id))) {
+      responder.answer(errorText(isId(id) ? id : null, errorObject(INVALID_REQUEST, `Invalid Request: ${describeInvalid(message)}`)), batch);
+    } else if (id !== undefined) {
+      responder.request(id, this.#find(method), params, batch);
+    } else if (method === CANCEL) {
+      const cancelled: unknown = typeof params === "object" && params !== null && "id" in params ? params.id : undefined;
+      if (isId(cancelled)) responder.cancel(cancelled);
+      else this.#drop(`a ${CANCEL} without an id`);
+    } else if (!method.startsWith("$/")) { // LSP: who does not know such a notification passes over it
+      this.#event(method, params, cost);
+    }
+  }
+
+  #event(method: string, params: unknown, cost: number): void {
+    const entry = this.#find(method);
+    if (entry?.type !== "event") {
+      this.#dropped(new HawserError("MESSAGE_UNKNOWN", `The peer's event ${quote(method)} was dropped: the contract has none of that name from its side`, { scope: "conversation" }));
+      return;
+    }
+    const payload = readParams(entry.input, params);
+    if (payload instanceof Issue) {
+      this.#dropped(invalid("EVENT_INVALID", `The peer's event ${quote(method)} was dropped: its payload is invalid`, payload.cause === undefined ? "remote" : "local", payload));
+    } else if (!this.#events.push(entry, payload, cost)) {
+      const most = String(this.#context.limits.eventWindowBytes);
+      this.#dropped(new HawserError("OVERLOADED", `The peer's event ${quote(method)} was dropped: eventWindowBytes (${most}) of events wait for their handlers`, { origin: "local" }));
+    }
+  }
+
+  /** Something of no use has come. */
+  #drop(what: string): void {
+    this.#dropped(new HawserError("MESSAGE_INVALID", `The peer sent ${what}`, { scope: "conversation" }));
+  }
+
+  #dropped(error: HawserError): void {
+    this.#context.turn.run(() => {
+      this.#context.sink.dropped(error);
+    });
+  }
+
+  /** What the peer may open or emit by that name, or null. */
+  #find(method: string): MessageEntry | null {
+    const entry = this.#context.dialect.contract.find(method);
+    return entry === undefined || entry.from === this.#context.side ? null : entry;
+  }
+
+  // A getter, because the compiler takes a field to keep its value across the calls that change it.
+  get #isLost(): boolean {
+    return this.#state === "lost";
+  }
+}
+
+/** A name that the peer chose. */
+function quote(method: string): string {
+  return `"${plain(method.slice(0, 200), 60)}"`;
+}
+
+/** Why a message is no request. */
+function describeInvalid({ id, jsonrpc, method, params }: Message): string {
+  if (jsonrpc !== "2.0") return 'jsonrpc is not "2.0"';
+  if (typeof method !== "string") return "method is not a string";
+  if (params !== undefined && typeof params !== "object") return "params is not an object or an array";
+  return typeof id === "number" ? "id is a number that can't be given back exactly" : "id is not a string, a number or null";
+}
+
+/** A response that answers nothing here. */
+function describeResponse({ error, id }: Message): string {
+  const request = id === null ? "something that it could not read" : "a request that is not open";
+  if (typeof error !== "object" || error === null) return `a result for ${request}`;
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown }; // as they may be
+  return `the error ${typeof code === "number" ? String(code) : "without a code"} for ${request}${typeof message === "string" ? `: ${plain(message.slice(0, 200), 80)}` : ""}`;
+}

@@ -1,0 +1,55 @@
+/**
+ * A message's input as JSON-RPC's `params`, which must be an object or an array, and back.
+ *
+ *     input                                params        read as
+ *     nothing (undefined)                  no member     nothing; so is null, and [] where the schema does not want an array
+ *     { … }, [], [a, b, …]                 as it is      as it is
+ *     a, that is no object and no array    [a]           a, or [a] where the schema does not want a
+ *     [a]                                  [a], or       as above
+ *                                          [[a]]         where the schema wants a as well: it would be read as a
+ *
+ * Owns this table: whatever is sent is read as what it was. Must not know messages.
+ * Source: JSON-RPC 2.0 §4.2.
+ *
+ * @module
+ */
+import { type Check, Issue } from "../check.ts";
+import { stringify } from "./text.ts";
+
+/**
+ * The JSON text of an input that the check has let pass; "" for none.
+ *
+ * @throws {HawserError} PAYLOAD_FORBIDDEN when JSON has no text for it
+ */
+export function writeParams(check: Check, input: unknown): string {
+  if (input === undefined) return "";
+  const text = stringify(input);
+  if (text.startsWith("{")) return text;
+  if (!text.startsWith("[")) return `[${text}]`;
+  if (Array.isArray(input) && input.length !== 1) return text;
+  const [only, ...others] = JSON.parse(text) as unknown[]; // as its first letter says
+  return others.length > 0 || text === "[]" || check.inbound(only) instanceof Issue ? text : `[${text}]`;
+}
+
+/** What the program gets for the `params` that came, or the Issue. */
+export function readParams(check: Check, params: unknown): unknown {
+  if (params === undefined || params === null) return check.inbound(undefined);
+  if (!Array.isArray(params) || params.length > 1) return check.inbound(params);
+  const [only] = params as readonly unknown[];
+  const whole = (): unknown => check.inbound(params);
+  const bare = (): unknown => check.inbound(only);
+  return params.length === 0 ? readEither(whole, bare) : readEither(bare, whole);
+}
+
+/** What the program gets for a value that came where JSON has null for nothing, or the Issue. */
+export function readNullable(check: Check, value: unknown): unknown {
+  if (value !== null) return check.inbound(value);
+  return check.kind === "nothing" ? undefined : readEither(() => check.inbound(null), () => check.inbound(undefined));
+}
+
+function readEither(first: () => unknown, second: () => unknown): unknown {
+  const one = first();
+  if (!(one instanceof Issue)) return one;
+  const other = second();
+  return other instanceof Issue && other.path.length <= one.path.length ? one : other; // the schema that came further knows better
+}

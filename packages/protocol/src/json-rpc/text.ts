@@ -1,0 +1,66 @@
+/**
+ * JSON-RPC's messages as texts, and the values in them.
+ * Owns the order of the members, and which ids can be answered. Must not know contracts.
+ *
+ *     {"jsonrpc":"2.0","id":1,"method":"add","params":[1,2]}       a request; without id a notification
+ *     {"jsonrpc":"2.0","id":1,"result":3}                          a response
+ *     {"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method not found"}}
+ *
+ * Source: JSON-RPC 2.0 §4 and §5.
+ *
+ * @module
+ */
+import { HawserError } from "../errors.ts";
+
+/** What tells an answer's request: chosen by who asked. */
+export type Id = number | string | null;
+
+/** Whether a value is an id that can be given back as it came: `JSON.parse` has rounded what is above 2^53. */
+export function isId(value: unknown): value is Id {
+  return value === null || typeof value === "string" || (typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER);
+}
+
+/** A request; `method` and `params` are JSON texts, `params` may be "". */
+export function requestText(id: number, method: string, params: string): string {
+  return `{"jsonrpc":"2.0","id":${String(id)},"method":${method}${params === "" ? "" : `,"params":${params}`}}`;
+}
+
+/** A notification; see {@link requestText}. */
+export function notificationText(method: string, params: string): string {
+  return `{"jsonrpc":"2.0","method":${method}${params === "" ? "" : `,"params":${params}`}}`;
+}
+
+/** The method that takes a request back. */
+export const CANCEL = "$/cancelRequest";
+
+/** The notification that takes a request back. */
+export function cancelText(id: number): string {
+  return notificationText(`"${CANCEL}"`, `{"id":${String(id)}}`);
+}
+
+/** A response with a result, which is a JSON text. */
+export function resultText(id: Id, result: string): string {
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`;
+}
+
+/** A response with an error object, which is a JSON text. */
+export function errorText(id: Id, error: string): string {
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"error":${error}}`;
+}
+
+/**
+ * A value's JSON text.
+ *
+ * @throws {HawserError} PAYLOAD_FORBIDDEN when it has none
+ */
+export function stringify(value: unknown): string {
+  let text: string | undefined;
+  let cause: unknown;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    cause = error;
+  }
+  if (text === undefined) throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send a value of type ${typeof value} as JSON: JSON has no text for it`, { cause });
+  return text;
+}

@@ -1,0 +1,261 @@
+/**
+ * All conversations of one session, of both sides, by their ids (PROTOCOL.md §4).
+ * Owns ids and their reuse, the number that may be open, and the rules of which frame may come for which id.
+ * Must not know how one conversation goes (outgoing.ts, incoming.ts), or events.
+ *
+ * @module
+ */
+import { Issue, nothing } from "../check.ts";
+import { bytes as bytesCodec } from "../codec.ts";
+import type { MessageEntry } from "../contract.ts";
+import { HawserError } from "../errors.ts";
+import { utf8Encode } from "../utf8-write.ts";
+import { type Conversation, type LossReason, readBody, type Registry } from "./conversation.ts";
+import { formatFailure, invalid } from "./failure.ts";
+import { CANCEL, CREDIT, END, FAIL, ITEM, kindName, readU32, REQUEST, RESULT, STREAM, writeFrame } from "./frames.ts";
+import type { Head } from "./head.ts";
+import { Incoming } from "./incoming.ts";
+import type { Link } from "./link.ts";
+import { Outgoing } from "./outgoing.ts";
+import { plain } from "./quote.ts";
+import { Slots } from "./slots.ts";
+import type { CallOptions, CallSink, OutboundCall } from "./types.ts";
+
+/** What stands for a stream that no handler sees, until its opener has ended. */
+const UNKNOWN: MessageEntry = Object.freeze({
+  index: -1,
+  name: "",
+  type: "stream",
+  from: "both",
+  codec: bytesCodec(), // nothing is encoded or decoded with it
+  delivery: "at-most-once",
+  input: nothing,
+  output: nothing,
+  item: nothing,
+  send: null,
+  hasItems: false,
+  errors: new Map(),
+  digest: "",
+});
+
+/** One session's conversations. */
+export class Calls implements Registry {
+  readonly #link: Link;
+  readonly #outgoing = new Slots<Outgoing>();
+  readonly #incoming = new Slots<Incoming>();
+  /** Ids that were used and are free, the last one first; and the highest that was ever used. */
+  readonly #free: number[] = [];
+  #highest: number;
+  /** No deadline is before this. */
+  #dueMs = Infinity;
+
+  constructor(link: Link) {
+    this.#link = link;
+    this.#highest = link.side === "client" ? -1 : 0;
+  }
+
+  /** How many are open. */
+  get open(): number {
+    return this.#outgoing.size + this.#incoming.size;
+  }
+
+  /** When `tick` has something to do, at the earliest. */
+  get dueMs(): number {
+    return this.#dueMs;
+  }
+
+  /** Open a conversation: see `open` of a session, which has seen to its state. */
+  begin(entry: MessageEntry, input: unknown, options: CallOptions, sink: CallSink): OutboundCall {
+    const link = this.#link;
+    const { peer } = link;
+    if (peer?.knows(entry) !== true) throw new HawserError("MESSAGE_UNKNOWN", `Cannot call "${plain(entry.name, 60)}": the peer's contract (version ${String(peer?.version)}) does not have it`);
+    const most = peer.limits.maxConversations;
+    if (this.#outgoing.size >= most) throw new HawserError("OVERLOADED", `Cannot call "${plain(entry.name, 60)}": the peer takes at most ${String(most)} calls at once (its maxConversations)`);
+    const issue = entry.input.outbound(input);
+    if (issue !== null) throw invalid("INPUT_INVALID", `Cannot call "${plain(entry.name, 60)}" with this`, "local", issue);
+    link.checkRoom();
+    const id = this.#free.pop() ?? (this.#highest += 2);
+    const call = new Outgoing(entry, id, link, this, sink);
+    this.#outgoing.set(id, call);
+    try {
+      call.begin(input, options);
+    } catch (error) {
+      this.release(call);
+      throw error;
+    }
+    if (call.dueMs < this.#dueMs) this.#dueMs = call.dueMs;
+    return call;
+  }
+
+  release(conversation: Conversation): void {
+    const { id } = conversation;
+    if (this.#isOurs(id)) {
+      if (this.#outgoing.delete(id, conversation)) this.#free.push(id);
+    } else {
+      this.#incoming.delete(id, conversation);
+    }
+    this.onIdle?.();
+  }
+
+  /** Set while somebody waits for nothing to be open. */
+  onIdle: (() => void) | null = null;
+
+  /** Whether the first piece of such a message may come; false: the session is ended for it. */
+  admits(kind: number, id: number): boolean {
+    if (kind === REQUEST || kind === STREAM) return this.#mayOpen(kind, id);
+    if (kind === ITEM) return this.#itemOf(id) !== null;
+    return this.#answered(kind, id) !== null;
+  }
+
+  /** REQUEST or STREAM has come whole. */
+  opened(kind: number, id: number, head: Head, bytes: Uint8Array, end: number): void {
+    if (!this.#mayOpen(kind, id)) return;
+    const link = this.#link;
+    if (head.name >= (link.peer?.entries.length ?? 0)) {
+      link.violate("PROTOCOL_VIOLATION", `opened with the name ${String(head.name)}, which is not in its list`);
+      return;
+    }
+    const entry = link.peer?.entries[head.name] ?? null;
+    if (entry === null || entry.from === link.side || entry.type !== (kind === REQUEST ? "request" : "stream")) {
+      this.#refuse(id, head, new HawserError("MESSAGE_UNKNOWN", "no such message, or not from this side"));
+      return;
+    }
+    const input = readBody(entry, entry.input, bytes, head.body, end);
+    if (input instanceof Issue) {
+      const error = invalid("INPUT_INVALID", `The input of "${plain(entry.name, 60)}" is invalid`, input.cause === undefined ? "remote" : "local", input);
+      this.#refuse(id, head, error);
+      if (input.cause !== undefined) this.#dropped(error);
+      return;
+    }
+    const call = new Incoming(entry, id, link, this, input, head);
+    const hasEnded = entry.send !== null && !head.items;
+    this.#incoming.set(id, call);
+    if (call.dueMs < this.#dueMs) this.#dueMs = call.dueMs;
+    try {
+      link.sink.call(call);
+    } catch (error) {
+      link.caught(error);
+    }
+    if (hasEnded) call.ended();
+  }
+
+  /** RESULT, FAIL, ITEM, END, CANCEL or CREDIT has come whole. */
+  frame(kind: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+    if (kind === ITEM) {
+      this.#itemOf(id)?.item(bytes, start, end);
+    } else if (kind === CREDIT) {
+      const call = this.#find(id);
+      if (call?.entry.type === "request") this.#link.violate("PROTOCOL_VIOLATION", "gave credit for a request");
+      else call?.credited(readU32(bytes, start));
+    } else if (kind === CANCEL) {
+      if (this.#isOurs(id)) this.#link.violate("PROTOCOL_VIOLATION", "cancelled a conversation that it did not open");
+      else this.#incoming.at(id)?.cancelled();
+    } else if (kind === END && !this.#isOurs(id)) {
+      const call = this.#incoming.at(id);
+      if (call?.listening === true) call.ended();
+      else this.#notOpen(kind, id);
+    } else {
+      this.#answer(kind, this.#answered(kind, id), bytes, start, end);
+    }
+  }
+
+  #answer(kind: number, call: Outgoing | null, bytes: Uint8Array, start: number, end: number): void {
+    if (call === null) return;
+    if (kind === RESULT) call.result(bytes, start, end);
+    else if (kind === FAIL) call.failed(bytes, start, end);
+    else call.ended();
+  }
+
+  /** Time has passed: what is past its deadline is told so. */
+  tick(nowMs: number): void {
+    if (nowMs < this.#dueMs) return;
+    const late: (Incoming | Outgoing)[] = [];
+    let next = Infinity;
+    for (const slots of [this.#outgoing, this.#incoming]) {
+      slots.forEach((call) => {
+        if (call.dueMs <= nowMs) late.push(call);
+        else if (call.dueMs < next) next = call.dueMs;
+      });
+    }
+    this.#dueMs = next;
+    for (const call of late) call.expire();
+  }
+
+  /** The connection is gone, or the session over: settle everything. `reason` is for callers, `cancellation` for handlers. */
+  lose(reason: LossReason, cancellation: HawserError): void {
+    const outgoing = this.#outgoing.clear();
+    const incoming = this.#incoming.clear();
+    this.#free.length = 0;
+    this.#highest = this.#link.side === "client" ? -1 : 0;
+    this.#dueMs = Infinity;
+    for (const call of incoming) call.lose(cancellation);
+    for (const call of outgoing) call.lose(reason);
+  }
+
+  #isOurs(id: number): boolean {
+    return (id & 1) === (this.#link.side === "client" ? 1 : 0);
+  }
+
+  #find(id: number): Conversation | null {
+    return this.#isOurs(id) ? this.#outgoing.at(id) : this.#incoming.at(id);
+  }
+
+  #mayOpen(kind: number, id: number): boolean {
+    const link = this.#link;
+    const wrong = this.#isOurs(id)
+      ? `opened with the id ${String(id)}, which is this side's to choose`
+      : this.#incoming.at(id) !== null
+        ? `opened with the id ${String(id)}, which is in use`
+        : this.#incoming.size >= link.limits.maxConversations
+          ? `opened more than ${String(link.limits.maxConversations)} conversations (maxConversations)`
+          : null;
+    if (wrong !== null) link.violate("PROTOCOL_VIOLATION", `${wrong} (${kindName(kind)})`);
+    return wrong === null;
+  }
+
+  /** The conversation for which an ITEM may come now; null: the session is ended for it. */
+  #itemOf(id: number): Incoming | Outgoing | null {
+    const ours = this.#isOurs(id);
+    const call = ours ? this.#outgoing.at(id) : this.#incoming.at(id);
+    const isOpen = call instanceof Outgoing ? call.answerable : call?.listening;
+    if (call === null || isOpen !== true || call.entry.type !== "stream") {
+      this.#notOpen(ITEM, id);
+      return null;
+    }
+    return call.mayBegin() ? call : null;
+  }
+
+  /** Our conversation for which such an answer may come now; null: the session is ended for it. */
+  #answered(kind: number, id: number): Outgoing | null {
+    const call = this.#isOurs(id) ? this.#outgoing.at(id) : null;
+    const fits = kind === FAIL || (call?.entry.type === "request") === (kind === RESULT);
+    if (call !== null && fits && call.answerable) return call;
+    this.#notOpen(kind, id);
+    return null;
+  }
+
+  #notOpen(kind: number, id: number): void {
+    this.#link.violate("PROTOCOL_VIOLATION", `sent ${kindName(kind)} for ${String(id)}, which is not open for it`);
+  }
+
+  /** Answer what no handler sees. An opener that would go on with items is told before they end: its id is free when they do. */
+  #refuse(id: number, head: Head, error: HawserError): void {
+    const link = this.#link;
+    if (head.items) {
+      const call = new Incoming(UNKNOWN, id, link, this, undefined, head);
+      this.#incoming.set(id, call);
+      call.fail(error);
+      return;
+    }
+    writeFrame(link.output, FAIL, id, utf8Encode(formatFailure(error)));
+    link.wrote();
+  }
+
+  #dropped(error: HawserError): void {
+    try {
+      this.#link.sink.dropped(error);
+    } catch (thrown) {
+      this.#link.caught(thrown);
+    }
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * What both ends of a conversation have in common: items out and in, and the credit for them (PROTOCOL.md §4, §5).
+ * Owns the accounts of one conversation. Must not know who opened it, or how it ends.
+ *
+ * @module
+ */
+import { type Check, Issue } from "../check.ts";
+import type { MessageEntry } from "../contract.ts";
+import { HawserError } from "../errors.ts";
+import { invalid } from "./failure.ts";
+import { HEADER_BYTES, ITEM, ITEM_COST, openFrame, writeCredit } from "./frames.ts";
+import type { Link } from "./link.ts";
+import { Lane, type LaneOwner, type Waiting } from "./outbox.ts";
+import { plain } from "./quote.ts";
+
+/** Who takes the id back when both parts of a conversation are over. */
+export interface Registry {
+  release(conversation: Conversation): void;
+}
+
+/** One end of a conversation. */
+export abstract class Conversation implements LaneOwner {
+  readonly entry: MessageEntry;
+  readonly id: number;
+  protected readonly link: Link;
+  protected readonly registry: Registry;
+  /** The connection that it lives on. */
+  readonly epoch: number;
+  /** When this end gives up; Infinity: never. */
+  dueMs: number;
+  /** What this side sends and can't send yet; made when it is needed. */
+  protected lane: Lane | null = null;
+  /** What the peer may still send. */
+  #grant: number;
+  /** Cost of what was told to the program and not yet taken. */
+  #held = 0;
+  /** Cost of what was taken and not yet given back. */
+  #taken = 0;
+  /** Whether `send` said false. */
+  #full = false;
+
+  constructor(entry: MessageEntry, id: number, link: Link, registry: Registry) {
+    this.entry = entry;
+    this.id = id;
+    this.link = link;
+    this.registry = registry;
+    this.dueMs = Infinity;
+    this.epoch = link.epoch;
+    this.#grant = link.limits.windowBytes;
+  }
+
+  abstract written(message: Waiting): void;
+
+  /** For the program: items of this cost are taken. */
+  consume(cost: number): void {
+    if (!(cost > 0) || !this.connected) return;
+    const taken = Math.min(cost, this.#held);
+    this.#held -= taken;
+    this.#taken += taken;
+    if (this.#taken * 2 < this.link.limits.windowBytes || !this.receives) return;
+    const { link } = this;
+    writeCredit(link.output, this.id, this.#taken);
+    this.#grant += this.#taken;
+    this.#taken = 0;
+    link.wrote();
+  }
+
+  /** Whether the peer may still send items. */
+  protected abstract get receives(): boolean;
+
+  /** Whether the connection is the one that the conversation lives on. */
+  protected get connected(): boolean {
+    return this.epoch === this.link.epoch;
+  }
+
+  /** The lane, made now if need be; its credit is that of items. */
+  protected ensureLane(): Lane {
+    return (this.lane ??= new Lane(this.id, this, this.link.peer?.limits.windowBytes ?? 0));
+  }
+
+  /** Send an item of this end; see `send` of both kinds of call. */
+  protected sendItem(check: Check, item: unknown): boolean {
+    const { entry, link } = this;
+    const issue = check.outbound(item);
+    if (issue !== null) throw invalid("ITEM_INVALID", `Cannot send this item of "${plain(entry.name, 60)}"`, "local", issue);
+    link.checkRoom();
+    const { output } = link;
+    const start = openFrame(output, ITEM, this.id);
+    link.body(start, entry, item);
+    const cost = output.length - start - HEADER_BYTES + ITEM_COST;
+    const lane = this.ensureLane();
+    if (lane.open && link.seal(start)) lane.credit -= cost;
+    else link.queue(start, ITEM, lane, cost);
+    this.#full = !lane.open;
+    return lane.open;
+  }
+
+  /** The peer gives credit for items. */
+  credited(bytes: number): void {
+    const { link } = this;
+    const lane = this.ensureLane();
+    if (lane.credit + bytes > 0x7fff_ffff) {
+      link.violate("FLOW_VIOLATION", "gave more credit than 2147483647 bytes");
+      return;
+    }
+    link.outbox.credit(lane, bytes);
+    link.pump();
+    this.checkWritable();
+  }
+
+  /** After the lane has moved: tell who waits. */
+  protected checkWritable(): void {
+    if (!this.#full || this.lane?.open !== true) return;
+    this.#full = false;
+    try {
+      this.tellWritable();
+    } catch (error) {
+      this.link.caught(error);
+    }
+  }
+
+  protected abstract tellWritable(): void;
+
+  /** An item may begin; false: the session is ended for it. */
+  mayBegin(): boolean {
+    if (this.#grant > 0) return true;
+    this.link.violate("FLOW_VIOLATION", "sent an item without credit");
+    return false;
+  }
+
+  /** Count an item that came, of so many bytes; returns its cost. */
+  protected count(bytes: number): number {
+    const cost = bytes + ITEM_COST;
+    this.#grant -= cost;
+    this.#held += cost;
+    return cost;
+  }
+}
+
+/** What a body stands for: the value, or the {@link Issue}. `JSON`'s kin have no text for nothing but the empty one. */
+export function readBody(entry: MessageEntry, check: Check, bytes: Uint8Array, start: number, end: number): unknown {
+  const { codec } = entry;
+  let value: unknown;
+  if (start < end || !emptyIsNothing(codec.name)) {
+    try {
+      value = codec.decode(bytes, start, end);
+    } catch {
+      return new Issue([], `is not what ${codec.name}() reads`); // what the codec threw may quote the payload
+    }
+  }
+  return check.kind === "unchecked" ? value : check.inbound(value);
+}
+
+function emptyIsNothing(codec: string): boolean {
+  return codec === "json" || codec === "msgpack" || codec === "cbor";
+}
+
+/** What a caller is told of a call that the session leaves open, by whether the peer may have seen it. */
+export type LossReason = (entry: MessageEntry, sent: boolean) => HawserError;
+
+/** What it is told where nobody closed the session here: `what` is why it ended. */
+export function lossReason(what: string, cause?: HawserError): LossReason {
+  const options = cause === undefined ? {} : { cause };
+  return (entry, sent) => {
+    const text = `${what} while "${plain(entry.name, 60)}" was open`;
+    return sent
+      ? new HawserError("SESSION_LOST", `${text}: whether the peer has handled it is not known`, options)
+      : new HawserError("NOT_SENT", `${text}, before it had been sent`, options);
+  };
+}

@@ -1,0 +1,293 @@
+/**
+ * Emitter: the events that this side sends (PROTOCOL.md §5, §8).
+ * Owns their numbers, what is kept until it is acknowledged, and each event's outcome. Must not know what the peer's events do here.
+ *
+ *     emit ----> [lane] ----> output                               at most once: "unknown" when it is in the output
+ *       '-----> [retained] <- ACK: "delivered"                     at least once: sent again from here
+ *
+ * @module
+ */
+import { ByteWriter } from "../bytes.ts";
+import type { MessageEntry } from "../contract.ts";
+import { HawserError } from "../errors.ts";
+import { invalid, readFailure } from "./failure.ts";
+import { Fifo } from "./fifo.ts";
+import { EVENT, HEADER_BYTES, ITEM_COST, openFrame, readU64, writeU64 } from "./frames.ts";
+import { writeHead } from "./head.ts";
+import type { Link } from "./link.ts";
+import { Lane, type LaneOwner, type Waiting } from "./outbox.ts";
+import { plain } from "./quote.ts";
+import type { Outcome, Settled } from "./types.ts";
+
+/** An event that is kept until it is acknowledged. */
+interface Retained {
+  readonly entry: MessageEntry;
+  number: number;
+  /** Head and body; the number is the head's last eight bytes. */
+  readonly payload: Uint8Array;
+  /** Where the body begins. */
+  readonly body: number;
+  readonly settled: Settled | null;
+  /** What the peer's REJECT said. */
+  error: HawserError | null;
+  /** Whether it was in an output whole, under any number. */
+  sent: boolean;
+}
+
+/** An event that is sent at most once, while it waits. */
+class Passing {
+  readonly settled: Settled | null;
+  constructor(settled: Settled | null) {
+    this.settled = settled;
+  }
+}
+
+/** One session's outbound events. */
+export class Emitter implements LaneOwner {
+  readonly #link: Link;
+  readonly #retained = new Fifo<Retained>();
+  #retainedBytes = 0;
+  /** The highest number that was given out, that is in the output, that is acknowledged. */
+  #last = 0;
+  #sent = 0;
+  #acked = 0;
+  #lane: Lane;
+  /** Whether `emit` said false. */
+  #full = false;
+
+  constructor(link: Link) {
+    this.#link = link;
+    this.#lane = new Lane(0, this, 0);
+  }
+
+  /** How many events are not acknowledged, or not sent. */
+  get unsettled(): number {
+    return this.#retained.length + this.#lane.queue.length;
+  }
+
+  /** Whether the peer can have received events up to this number, and none that it has acknowledged is missing. */
+  canHave(received: number): boolean {
+    return received >= this.#acked && received <= this.#sent;
+  }
+
+  /**
+   * Emit an event; `body`: the payload is encoded and checked already. The session has seen to its state. Returns whether more may be emitted.
+   *
+   * @throws {HawserError} it was not taken
+   */
+  emit(entry: MessageEntry, payload: unknown, body: Uint8Array | null, trace: string | null, settled: Settled | null): boolean {
+    const link = this.#link;
+    if (link.peer !== null && !link.peer.knows(entry)) {
+      this.#settle(settled, "not-sent", new HawserError("MESSAGE_UNKNOWN", `"${plain(entry.name, 60)}" was not sent: the peer's contract (version ${String(link.peer.version)}) does not have it`));
+      return true;
+    }
+    if (body === null) {
+      const issue = entry.input.outbound(payload);
+      if (issue !== null) throw invalid("EVENT_INVALID", `Cannot emit "${plain(entry.name, 60)}" with this`, "local", issue);
+    }
+    if (entry.delivery === "at-least-once") this.#retain(entry, payload, body, trace, settled);
+    else this.#pass(entry, payload, body, trace, settled);
+    this.#full = link.attached && !this.#lane.open;
+    return !this.#full;
+  }
+
+  written({ tag }: Waiting): void {
+    if (tag instanceof Passing) {
+      this.#settle(tag.settled, "unknown", null);
+    } else {
+      const retained = tag as Retained; // every other message of this lane
+      retained.sent = true;
+      this.#sent = retained.number;
+    }
+    this.#checkWritable();
+  }
+
+  /** The peer gives credit. */
+  credited(bytes: number): void {
+    if (this.#lane.credit + bytes > 0x7fff_ffff) {
+      this.#link.violate("FLOW_VIOLATION", "gave more credit than 2147483647 bytes");
+      return;
+    }
+    this.#link.outbox.credit(this.#lane, bytes);
+    this.#link.pump();
+    this.#checkWritable();
+  }
+
+  /** ACK has come. */
+  acknowledged(bytes: Uint8Array, start: number): void {
+    const number = readU64(bytes, start);
+    if (number > this.#sent) {
+      this.#link.violate("PROTOCOL_VIOLATION", "acknowledged an event that was not sent");
+      return;
+    }
+    if (number <= this.#acked) return;
+    this.#acked = number;
+    for (let { first } = this.#retained; first !== undefined && first.number <= number; { first } = this.#retained) {
+      this.#retained.shift();
+      this.#retainedBytes -= first.payload.length;
+      this.#settle(first.settled, "delivered", first.error);
+    }
+  }
+
+  /** REJECT has come. */
+  rejected(bytes: Uint8Array, start: number, end: number): void {
+    const number = readU64(bytes, start);
+    if (number > this.#sent || number === 0) {
+      this.#link.violate("PROTOCOL_VIOLATION", "rejected an event that was not sent");
+      return;
+    }
+    const oldest = this.#retained.first;
+    if (number <= this.#acked || oldest === undefined) return; // it is settled
+    const retained = this.#retained.at(number - oldest.number);
+    const error = retained === undefined ? null : readFailure(retained.entry, bytes, start + 8, end);
+    if (retained === undefined) return;
+    if (error === null) this.#link.violate("PROTOCOL_VIOLATION", "sent a REJECT that is not {code, message}");
+    else retained.error = error;
+  }
+
+  /**
+   * The session is ready: send what is kept. `received`: up to this number the peer has it. In a new session the numbers begin again.
+   * Returns how many are sent that were sent before, under other numbers.
+   */
+  resume(isNew: boolean, received: number): number {
+    const link = this.#link;
+    this.#lane = new Lane(0, this, link.peer?.limits.eventWindowBytes ?? 0);
+    this.#full = false;
+    const unknown: Retained[] = [];
+    let repeated = 0;
+    if (isNew) repeated = this.#renumber(unknown);
+    else this.#sent = received;
+    for (const retained of this.#retained.toArray()) {
+      if (retained.number <= received) continue;
+      link.outbox.push(this.#lane, waitingFor(retained));
+    }
+    link.pump();
+    for (const { entry, sent, settled } of unknown) {
+      this.#settle(settled, sent ? "unknown" : "not-sent", new HawserError("MESSAGE_UNKNOWN", `"${plain(entry.name, 60)}" was not sent: the peer's contract does not have it, or takes less`));
+    }
+    return repeated;
+  }
+
+  /** The connection is gone: what can't be sent again is settled. */
+  lose(): void {
+    const dropped = this.#lane.queue.cut(0);
+    for (const { tag } of dropped) {
+      if (tag instanceof Passing) this.#settle(tag.settled, "not-sent", new HawserError("NOT_SENT", "The connection was lost before the event had been sent"));
+    }
+  }
+
+  /** The session is over: what is not settled, is. */
+  close(error: HawserError): void {
+    for (const { settled, sent } of this.#retained.cut(0)) this.#settle(settled, sent ? "unknown" : "not-sent", error);
+    this.#retainedBytes = 0;
+  }
+
+  /** At most once: straight into the output, or into the lane. */
+  #pass(entry: MessageEntry, payload: unknown, body: Uint8Array | null, trace: string | null, settled: Settled | null): void {
+    const link = this.#link;
+    link.checkRoom();
+    const { output } = link;
+    const start = openFrame(output, EVENT, 0);
+    writeHead(output, entry.index, 0, trace, 0, false);
+    const at = output.length;
+    this.#body(start, entry, payload, body, output);
+    const cost = output.length - at + ITEM_COST;
+    if (this.#lane.open && link.seal(start)) {
+      this.#lane.credit -= cost;
+      this.#settle(settled, "unknown", null);
+    } else {
+      link.queue(start, EVENT, this.#lane, cost, new Passing(settled));
+    }
+  }
+
+  /** At least once: kept, and sent if that can be now. */
+  #retain(entry: MessageEntry, payload: unknown, body: Uint8Array | null, trace: string | null, settled: Settled | null): void {
+    const link = this.#link;
+    const { limits, attached } = link;
+    if (this.#retained.length >= limits.maxRetainedEvents) throw retentionFull(entry, `maxRetainedEvents (${String(limits.maxRetainedEvents)})`);
+    const output = attached ? link.output : new ByteWriter();
+    const start = openFrame(output, EVENT, 0);
+    writeHead(output, entry.index, 0, trace, this.#last + 1, false);
+    const at = output.length;
+    this.#body(start, entry, payload, body, output);
+    const from = start + HEADER_BYTES;
+    const copy = output.copy(from);
+    if (this.#retainedBytes + copy.length > limits.maxRetainedBytes) {
+      output.truncate(start);
+      throw retentionFull(entry, `maxRetainedBytes (${String(limits.maxRetainedBytes)})`);
+    }
+    const retained: Retained = { entry, number: ++this.#last, payload: copy, body: at - from, settled, error: null, sent: false };
+    this.#retained.push(retained);
+    this.#retainedBytes += copy.length;
+    if (!attached) return;
+    const waiting = waitingFor(retained);
+    if (this.#lane.open && link.seal(start)) {
+      this.#lane.credit -= waiting.cost;
+      retained.sent = true;
+      this.#sent = retained.number;
+    } else {
+      output.truncate(start);
+      link.outbox.push(this.#lane, waiting);
+      link.pump();
+    }
+  }
+
+  #body(start: number, entry: MessageEntry, payload: unknown, body: Uint8Array | null, output: ByteWriter): void {
+    const link = this.#link;
+    if (body === null) {
+      link.body(start, entry, payload, output);
+    } else {
+      output.append(body);
+      link.checkBody(start, entry, body.length, output);
+    }
+  }
+
+  /** Numbers from 1 on for what is kept; what the peer does not know is taken out. Returns how many were sent before. */
+  #renumber(unknown: Retained[]): number {
+    const { peer } = this.#link;
+    this.#last = this.#sent = this.#acked = 0;
+    let repeated = 0;
+    for (const retained of this.#retained.cut(0)) {
+      const { entry, payload, body } = retained;
+      if (peer?.knows(entry) === false || payload.length - body > (peer?.limits.maxMessageBytes ?? Infinity)) {
+        this.#retainedBytes -= payload.length;
+        unknown.push(retained);
+        continue;
+      }
+      if (retained.sent) repeated++;
+      retained.number = ++this.#last;
+      retained.error = null;
+      writeU64(payload, body - 8, retained.number);
+      this.#retained.push(retained);
+    }
+    return repeated;
+  }
+
+  #checkWritable(): void {
+    if (!this.#full || !this.#lane.open) return;
+    this.#full = false;
+    try {
+      this.#link.sink.writable();
+    } catch (error) {
+      this.#link.caught(error);
+    }
+  }
+
+  #settle(settled: Settled | null, outcome: Outcome, error: HawserError | null): void {
+    if (settled === null) return;
+    try {
+      settled(outcome, error);
+    } catch (thrown) {
+      this.#link.caught(thrown);
+    }
+  }
+}
+
+function waitingFor(retained: Retained): Waiting {
+  const { payload, body } = retained;
+  return { kind: EVENT, payload, cost: payload.length - body + ITEM_COST, counted: 0, tag: retained };
+}
+
+function retentionFull(entry: MessageEntry, limit: string): HawserError {
+  return new HawserError("RETENTION_FULL", `Cannot emit "${plain(entry.name, 60)}": more than ${limit} are not acknowledged by the peer`);
+}

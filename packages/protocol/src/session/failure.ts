@@ -1,0 +1,165 @@
+/**
+ * Errors on the wire: `{code, message}` of FAIL, REJECT, REFUSE and CLOSE, and what becomes of them (PROTOCOL.md §6).
+ * Owns the two lists of codes and their translation. What stays here: causes, and every text but those made for the peer.
+ *
+ * @module
+ */
+import { describeIssue, Issue } from "../check.ts";
+import type { MessageEntry } from "../contract.ts";
+import { type ErrorCode, HawserError, isHawserError, type NamedFailure } from "../errors.ts";
+import { utf8Decode } from "../utf8.ts";
+import { plain } from "./quote.ts";
+
+/** The codes of a FAIL and a REJECT, and what the other side makes of them. NAMED has its own way. */
+const failures: ReadonlyMap<string, readonly [code: ErrorCode, text: string]> = new Map([
+  ["CANCELLED", ["CALL_CANCELLED", "was cancelled"]],
+  ["DEADLINE_EXCEEDED", ["DEADLINE_EXCEEDED", "was not handled in time"]],
+  ["DRAINING", ["DRAINING", "was not handled, because the peer is about to close"]],
+  ["HANDLER_FAILED", ["REMOTE_HANDLER_FAILED", "failed in the peer's handler"]],
+  ["INPUT_INVALID", ["INPUT_INVALID", "was refused by the peer for its input"]],
+  ["ITEM_INVALID", ["ITEM_INVALID", "ended at an invalid item"]],
+  ["MESSAGE_TOO_LARGE", ["MESSAGE_TOO_LARGE", "was answered with more than maxMessageBytes of this side"]],
+  ["OUTPUT_INVALID", ["OUTPUT_INVALID", "was answered with something invalid"]],
+  ["OVERLOADED", ["OVERLOADED", "was not handled, because the peer has too much to do"]],
+  ["UNKNOWN_MESSAGE", ["MESSAGE_UNKNOWN", "is not known to the peer"]],
+]);
+
+/** What a local error is called on the wire; all others are HANDLER_FAILED. */
+const wireCodes: Readonly<Partial<Record<ErrorCode, string>>> = Object.freeze({
+  CALL_CANCELLED: "CANCELLED",
+  DEADLINE_EXCEEDED: "DEADLINE_EXCEEDED",
+  DRAINING: "DRAINING",
+  EVENT_INVALID: "INPUT_INVALID",
+  INPUT_INVALID: "INPUT_INVALID",
+  ITEM_INVALID: "ITEM_INVALID",
+  MESSAGE_UNKNOWN: "UNKNOWN_MESSAGE",
+  OUTPUT_INVALID: "OUTPUT_INVALID",
+  OVERLOADED: "OVERLOADED",
+  PAYLOAD_TOO_LARGE: "MESSAGE_TOO_LARGE",
+  WRITE_BUFFER_FULL: "OVERLOADED",
+});
+
+/** The codes of REFUSE and CLOSE that are the same on both sides of the wire. NORMAL has no error. */
+const closings: ReadonlySet<string> = new Set<ErrorCode>([
+  "AUTH_REFUSED",
+  "CONTRACT_DIFFERS",
+  "DRAINING",
+  "FLOW_VIOLATION",
+  "HEARTBEAT_LOST",
+  "HELLO_INVALID",
+  "MESSAGE_TOO_LARGE",
+  "OVERLOADED",
+  "PROTOCOL_MISMATCH",
+  "PROTOCOL_VIOLATION",
+  "SESSION_REPLACED",
+  "VERSION_UNSUPPORTED",
+]);
+
+/** Those that blame who reads them. */
+const blaming: ReadonlySet<string> = new Set<ErrorCode>(["FLOW_VIOLATION", "HELLO_INVALID", "MESSAGE_TOO_LARGE", "PROTOCOL_VIOLATION"]);
+
+/** Longest payload of a FAIL that does not carry a value of the program: with it, each peer can be told. */
+const MAX_FAIL = 1_024;
+
+/** The text of a FAIL or REJECT for an error that is not the contract's. */
+export function formatFailure(error: HawserError): string {
+  const code = wireCodes[error.code] ?? "HANDLER_FAILED";
+  const message = texts[code] ?? (error.path === null ? "" : plain(error.message, 200));
+  const text = JSON.stringify({ code, message, ...(error.path === null ? {} : { path: error.path }) });
+  return text.length * 3 <= MAX_FAIL ? text : JSON.stringify({ code, message });
+}
+
+/** What the peer reads where this side's own text may hold what is not for it. */
+const texts: Readonly<Record<string, string>> = Object.freeze({
+  CANCELLED: "cancelled by its opener",
+  DEADLINE_EXCEEDED: "the deadline passed",
+  DRAINING: "about to close",
+  HANDLER_FAILED: "the handler failed",
+  MESSAGE_TOO_LARGE: "the answer is larger than what the opener takes",
+  OVERLOADED: "too much to do",
+  UNKNOWN_MESSAGE: "no such message, or not from this side",
+});
+
+/**
+ * The text of a FAIL for an error that the contract names, or why it can't be sent.
+ */
+export function formatNamed(entry: MessageEntry, { name, payload }: NamedFailure): HawserError | string {
+  const check = entry.errors.get(name);
+  if (check === undefined) return invalid("OUTPUT_INVALID", `The handler of "${plain(entry.name, 60)}" failed with "${plain(name, 60)}", which the contract does not name`, "local");
+  const issue = check.outbound(payload);
+  if (issue !== null) return invalid("OUTPUT_INVALID", `The payload of the error "${plain(name, 60)}" of "${plain(entry.name, 60)}" is invalid`, "local", issue);
+  let text: string;
+  try {
+    text = JSON.stringify({ code: "NAMED", message: "", name, payload });
+  } catch (cause) {
+    return new HawserError("PAYLOAD_FORBIDDEN", `Cannot send the payload of the error "${plain(name, 60)}": JSON has no text for it`, { cause });
+  }
+  return text;
+}
+
+/** What the opener gets for a FAIL that came; null when it can't be read. */
+export function readFailure(entry: MessageEntry, bytes: Uint8Array, start: number, end: number): HawserError | null {
+  const members = parseMembers(bytes, start, end);
+  if (members === null) return null;
+  const { code, message, name, path, payload } = members;
+  if (typeof code !== "string" || typeof message !== "string") return null;
+  const what = `"${plain(entry.name, 60)}"`;
+  if (code === "NAMED") return typeof name === "string" ? namedError(entry, name, payload) : null;
+  const [local, text] = failures.get(code) ?? (["REMOTE_HANDLER_FAILED", `failed with a code that this side does not know, ${plain(code, 40)}`] as const);
+  const steps = Array.isArray(path) ? path.filter((step) => typeof step === "string" || typeof step === "number").slice(0, 32) : null;
+  const said = message === "" ? "" : `: ${plain(message)}`;
+  return new HawserError(local, `${what} ${text}${said}`, { origin: local === "INPUT_INVALID" || local === "MESSAGE_TOO_LARGE" ? "local" : "remote", scope: "conversation", ...(steps === null ? {} : { path: steps }) });
+}
+
+function namedError(entry: MessageEntry, name: string, payload: unknown): HawserError {
+  const what = `"${plain(entry.name, 60)}" failed with "${plain(name, 60)}"`;
+  const check = entry.errors.get(name);
+  if (check === undefined) return new HawserError("REMOTE_HANDLER_FAILED", `${what}, which this side's contract does not name`);
+  const value = check.inbound(payload);
+  if (value instanceof Issue) return invalid("OUTPUT_INVALID", `${what}, whose payload is invalid`, "remote", value);
+  return new HawserError("NAMED_ERROR", what, { failure: { name, payload: value } });
+}
+
+/** A local error for a value that its schema, or codec, does not take. */
+export function invalid(code: "EVENT_INVALID" | "INPUT_INVALID" | "ITEM_INVALID" | "OUTPUT_INVALID", what: string, origin: "local" | "remote", issue?: Issue): HawserError {
+  const text = issue === undefined ? what : `${what}: ${describeIssue(issue)}`;
+  return new HawserError(code, plain(text, 250), { origin, scope: "conversation", path: issue?.path ?? [], cause: issue?.cause });
+}
+
+/** The text of a REFUSE or CLOSE. */
+export function formatClosing(code: string, message: string): string {
+  return JSON.stringify({ code, message: plain(message, 500) });
+}
+
+/** The text of a REFUSE for an error of this side. */
+export function formatRefusal(error: HawserError): string {
+  return formatClosing(closings.has(error.code) ? error.code : "OVERLOADED", error.message);
+}
+
+/** What a REFUSE or CLOSE says: null for NORMAL and DRAINED; a text that can't be read is PROTOCOL_VIOLATION. `by` is how the text calls the peer. */
+export function readClosing(bytes: Uint8Array, start: number, end: number, by: string): HawserError | "DRAINED" | "NORMAL" {
+  const { code, message } = parseMembers(bytes, start, end) ?? {};
+  if (code === "NORMAL" || code === "DRAINED") return code;
+  const known = typeof code === "string" && closings.has(code) ? (code as ErrorCode) : "PROTOCOL_VIOLATION";
+  const said = typeof message === "string" && message !== "" ? `: ${plain(message, 180)}` : "";
+  return new HawserError(known, `${by} (${known})${said}`, { scope: "session", ...(blaming.has(known) ? { origin: "local" } : {}) });
+}
+
+/** What a handler's error is in a REJECT, or in a FAIL that is not the contract's. */
+export function asFailure(error: HawserError | NamedFailure): HawserError {
+  return isHawserError(error) ? error : new HawserError("HANDLER_FAILED", "A handler failed");
+}
+
+/** What a REJECT says, for whoever emitted the event; null when it can't be read. */
+export function readRejection(entry: MessageEntry, bytes: Uint8Array, start: number, end: number): HawserError | null {
+  return readFailure(entry, bytes, start, end);
+}
+
+function parseMembers(bytes: Uint8Array, start: number, end: number): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = JSON.parse(utf8Decode(bytes, start, end));
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null; // an object of JSON has nothing but members
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The head of a REQUEST, STREAM or EVENT: which message, and what goes with it (PROTOCOL.md §2).
+ *
+ *     name u16 | flags u8 | [deadline u32] | [trace 25 bytes] | [number u64]
+ *
+ * Owns its layout and flags. Must not know what a name stands for.
+ *
+ * @module
+ */
+import type { ByteWriter } from "../bytes.ts";
+import { EVENT, readU32, readU64, REQUEST, STREAM, writeU32, writeU64 } from "./frames.ts";
+import { isTrace, readTrace, TRACE_BYTES, writeTrace } from "./trace.ts";
+
+const DEADLINE = 0x01;
+const TRACE = 0x02;
+const NUMBER = 0x04;
+const ITEMS = 0x08;
+
+/** Append a head. A `deadlineMs` or `number` of 0 is left out, and so is a trace that is none. */
+export function writeHead(output: ByteWriter, name: number, deadlineMs: number, trace: string | null, number: number, items: boolean): void {
+  const traced = trace !== null && isTrace(trace);
+  output.reserve(15);
+  const { bytes } = output;
+  let at = output.length;
+  bytes[at++] = name >>> 8;
+  bytes[at++] = name;
+  bytes[at++] = (deadlineMs > 0 ? DEADLINE : 0) | (traced ? TRACE : 0) | (number > 0 ? NUMBER : 0) | (items ? ITEMS : 0);
+  if (deadlineMs > 0) {
+    writeU32(bytes, at, deadlineMs);
+    at += 4;
+  }
+  output.length = at;
+  if (traced) writeTrace(trace, output);
+  if (number > 0) {
+    output.reserve(8);
+    writeU64(output.bytes, output.length, number);
+    output.length += 8;
+  }
+}
+
+/** A head that was read; one object is used again and again. */
+export class Head {
+  name = 0;
+  /** Milliseconds from the arrival; 0: none. */
+  deadlineMs = 0;
+  trace: string | null = null;
+  /** 0: the event has none. */
+  number = 0;
+  /** Whether the opener sends items. */
+  items = false;
+  /** Where the body begins. */
+  body = 0;
+
+  /** Read what `bytes[start, end)` begins with; null, or which rule it breaks. */
+  read(kind: number, bytes: Uint8Array, start: number, end: number): string | null {
+    if (end - start < 3) return "a head is cut short";
+    this.name = ((bytes[start] as number) << 8) | (bytes[start + 1] as number); // there are three, as was just seen
+    const flags = bytes[start + 2] as number;
+    this.body = start + 3;
+    this.deadlineMs = 0;
+    this.trace = null;
+    this.number = 0;
+    this.items = false;
+    return flags === 0 ? null : this.#readFields(kind, flags, bytes, end);
+  }
+
+  #readFields(kind: number, flags: number, bytes: Uint8Array, end: number): string | null {
+    if ((flags & ~allowed(kind)) !== 0) return `flags 0x${flags.toString(16).padStart(2, "0")}, which it can't have`;
+    const size = ((flags & DEADLINE) === 0 ? 0 : 4) + ((flags & TRACE) === 0 ? 0 : TRACE_BYTES) + ((flags & NUMBER) === 0 ? 0 : 8);
+    let at = this.body;
+    this.body = at + size;
+    if (this.body > end) return "a head is cut short";
+    if ((flags & DEADLINE) !== 0) {
+      this.deadlineMs = readU32(bytes, at);
+      if (this.deadlineMs === 0) return "a deadline of 0 ms";
+      at += 4;
+    }
+    if ((flags & TRACE) !== 0) {
+      this.trace = readTrace(bytes, at);
+      at += TRACE_BYTES;
+    }
+    if ((flags & NUMBER) !== 0) {
+      this.number = readU64(bytes, at);
+      if (this.number === 0) return "the number 0";
+    }
+    this.items = (flags & ITEMS) !== 0;
+    return null;
+  }
+}
+
+function allowed(kind: number): number {
+  switch (kind) {
+    case REQUEST:
+      return DEADLINE | TRACE;
+    case STREAM:
+      return DEADLINE | TRACE | ITEMS;
+    case EVENT:
+      return TRACE | NUMBER;
+    default:
+      return 0;
+  }
+}

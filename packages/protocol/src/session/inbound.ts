@@ -1,0 +1,140 @@
+/**
+ * Inbound: each frame held against what is true of its kind, and handed to whom it concerns (PROTOCOL.md §1, §2).
+ * Owns the checks that come before a frame's meaning: kind, state, id, size, pieces, head. Must not know what a frame does.
+ *
+ * @module
+ */
+import type { Calls } from "./calls.ts";
+import type { Emitter } from "./emitter.ts";
+import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, ITEM, kindName, MAX_PAYLOAD, MORE, readU32, REJECT, REQUEST, RESULT, STREAM } from "./frames.ts";
+import { Head } from "./head.ts";
+import type { Link } from "./link.ts";
+import { Pieces } from "./pieces.ts";
+import type { FrameTarget } from "./reader.ts";
+import type { Receiver } from "./receiver.ts";
+import { frameRows, type State } from "./transitions.ts";
+
+/** Who takes the frames that concern the session itself. */
+export interface Control {
+  readonly current: State;
+  control(kind: number, bytes: Uint8Array, start: number, end: number): void;
+}
+
+/** One session's way in. */
+export class Inbound implements FrameTarget {
+  readonly #link: Link;
+  readonly #control: Control;
+  readonly #calls: Calls;
+  readonly #emitter: Emitter;
+  readonly #receiver: Receiver;
+  readonly #pieces: Pieces;
+  readonly #head = new Head();
+
+  constructor(link: Link, control: Control, calls: Calls, emitter: Emitter, receiver: Receiver) {
+    this.#link = link;
+    this.#control = control;
+    this.#calls = calls;
+    this.#emitter = emitter;
+    this.#receiver = receiver;
+    this.#pieces = new Pieces(link);
+  }
+
+  /** The connection is another, or gone: what was begun is forgotten. */
+  clear(): void {
+    this.#pieces.clear();
+  }
+
+  badLength(length: number): void {
+    this.#violate(`sent a frame of length ${String(length)}: it is ${String(COUNTED_BYTES)} to ${String(MAX_PAYLOAD + COUNTED_BYTES)}, and less before the session is ready`);
+  }
+
+  frame(kind: number, id: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const link = this.#link;
+    const { epoch } = link;
+    const whole = kind & ~MORE;
+    const rule = frameRules[whole];
+    const size = end - start;
+    if (rule === undefined || frameRows[whole]?.[this.#control.current] === "!" || (kind !== whole && !rule.cut)) {
+      this.#violate(`sent ${kindName(kind)}${kind === whole ? "" : " in pieces"}, which may not come here`);
+    } else if ((rule.id === "zero" && id !== 0) || (rule.id === "conversation" && id === 0)) {
+      this.#violate(`sent ${rule.name} with the id ${String(id)}`);
+    } else if (kind !== whole || (this.#pieces.any && this.#pieces.has(id))) {
+      this.#piece(kind, whole, id, bytes, start, end);
+    } else if (size < rule.min || size > rule.max) {
+      this.#violate(`sent ${rule.name} with ${String(size)} bytes`);
+    } else {
+      this.#take(whole, id, bytes, start, end);
+    }
+    return epoch === link.epoch;
+  }
+
+  /** A frame that is a piece, or comes between the pieces of a message of its id. */
+  #piece(kind: number, whole: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+    const rule = frameRules[whole];
+    if (rule?.cut !== true) {
+      if (whole === CANCEL) this.#pieces.drop(id);
+      if (whole === END) this.#violate(`sent END for ${String(id)} before its message was complete`);
+      else this.#take(whole, id, bytes, start, end);
+      return;
+    }
+    const { epoch } = this.#link;
+    const joined = this.#pieces.take(kind, id, bytes, start, end, this.#mayBegin);
+    if (joined === null || epoch !== this.#link.epoch) return;
+    if (joined.length < rule.min) this.#violate(`sent ${rule.name} with ${String(joined.length)} bytes`);
+    else this.#take(whole, id, joined.bytes, 0, joined.length);
+  }
+
+  /** A message's first piece has come: what can be said against it is said now, before it takes memory. */
+  readonly #mayBegin = (kind: number, id: number): boolean => (kind === EVENT ? this.#receiver.mayBegin() : this.#calls.admits(kind, id));
+
+  #take(kind: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+    switch (kind) {
+      case REQUEST:
+      case STREAM:
+        if (this.#readHead(kind, bytes, start, end)) this.#calls.opened(kind, id, this.#head, bytes, end);
+        return;
+      case RESULT:
+      case FAIL:
+      case ITEM:
+        if (this.#fits(kind, end - start)) this.#calls.frame(kind, id, bytes, start, end);
+        return;
+      case EVENT:
+        if (this.#readHead(kind, bytes, start, end)) this.#receiver.event(this.#head, bytes, end);
+        return;
+      case CANCEL:
+      case END:
+        this.#calls.frame(kind, id, bytes, start, end);
+        return;
+      case CREDIT:
+        if (id === 0) this.#emitter.credited(readU32(bytes, start));
+        else this.#calls.frame(kind, id, bytes, start, end);
+        return;
+      case ACK:
+        this.#emitter.acknowledged(bytes, start);
+        return;
+      case REJECT:
+        this.#emitter.rejected(bytes, start, end);
+        return;
+      default:
+        this.#control.control(kind, bytes, start, end);
+    }
+  }
+
+  #readHead(kind: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const fault = this.#head.read(kind, bytes, start, end);
+    if (fault === null) return this.#fits(kind, end - this.#head.body);
+    this.#violate(`sent ${kindName(kind)} with ${fault}`);
+    return false;
+  }
+
+  #fits(kind: number, size: number): boolean {
+    const most = this.#link.limits.maxMessageBytes;
+    if (size <= most) return true;
+    this.#link.violate("MESSAGE_TOO_LARGE", `sent ${kindName(kind)} with a body of ${String(size)} bytes: maxMessageBytes is ${String(most)}`);
+    return false;
+  }
+
+  #violate(what: string): void {
+    this.#link.violate("PROTOCOL_VIOLATION", what);
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * A conversation that the peer opened: PROTOCOL.md §4 as its responder sees it.
+ * Owns the states of the two parts, and that each is answered exactly once. Must not know ids (calls.ts) or how frames arrive.
+ *
+ * @module
+ */
+import { Issue } from "../check.ts";
+import type { MessageEntry } from "../contract.ts";
+import { HawserError, isHawserError, type NamedFailure } from "../errors.ts";
+import { utf8Encode } from "../utf8-write.ts";
+import { Conversation, readBody, type Registry } from "./conversation.ts";
+import { formatFailure, formatNamed, invalid } from "./failure.ts";
+import { END, FAIL, openFrame, RESULT, writeEmpty, writeFrame } from "./frames.ts";
+import type { Head } from "./head.ts";
+import type { Link } from "./link.ts";
+import type { Waiting } from "./outbox.ts";
+import { plain } from "./quote.ts";
+import type { InboundCall, InboundSink } from "./types.ts";
+
+const EMPTY = new Uint8Array(0);
+
+/** The responder's end. */
+export class Incoming extends Conversation implements InboundCall {
+  readonly input: unknown;
+  readonly trace: string | null;
+  readonly deadlineMs: number;
+  sink: InboundSink | null = null;
+  #cancellation: HawserError | null = null;
+  /** The responder's part: `"finishing"` until its last frame is out. */
+  #local: "finishing" | "open" | "over" = "open";
+  /** The opener's part. */
+  #remote: "open" | "over";
+
+  constructor(entry: MessageEntry, id: number, link: Link, registry: Registry, input: unknown, head: Head) {
+    super(entry, id, link, registry);
+    this.input = input;
+    this.trace = head.trace;
+    this.deadlineMs = head.deadlineMs === 0 ? Infinity : link.nowMs + head.deadlineMs;
+    this.dueMs = this.deadlineMs;
+    this.#remote = head.items ? "open" : "over";
+  }
+
+  get cancellation(): HawserError | null {
+    return this.#cancellation;
+  }
+
+  reply(value: unknown): HawserError | null {
+    const { entry, link } = this;
+    if (entry.type !== "request") throw new TypeError(`Cannot reply to "${plain(entry.name, 60)}": it is a stream; use send() and end()`);
+    if (!this.#answering()) return null;
+    const issue = entry.output.outbound(value);
+    if (issue !== null) return this.#refuse(invalid("OUTPUT_INVALID", `Cannot answer "${plain(entry.name, 60)}" with this`, "local", issue));
+    const { output } = link;
+    const start = openFrame(output, RESULT, this.id);
+    try {
+      link.checkRoom();
+      link.body(start, entry, value);
+      if (link.seal(start)) {
+        this.#over();
+      } else {
+        this.#local = "finishing";
+        link.queue(start, RESULT, this.ensureLane(), 0);
+      }
+    } catch (error) {
+      output.truncate(start);
+      this.#local = "open";
+      return this.#refuse(error as HawserError); // body() and queue() throw nothing else
+    }
+    return null;
+  }
+
+  fail(error: HawserError | NamedFailure): HawserError | null {
+    if (!this.#answering()) return null;
+    if (isHawserError(error)) {
+      this.#finish(formatFailure(error));
+      return null;
+    }
+    const text = formatNamed(this.entry, error);
+    if (typeof text !== "string") return this.#refuse(text);
+    const most = this.link.peer?.limits.maxMessageBytes ?? Infinity;
+    const { length } = utf8Encode(text);
+    if (length <= most) {
+      this.#finish(text);
+      return null;
+    }
+    return this.#refuse(new HawserError("PAYLOAD_TOO_LARGE", `Cannot fail "${plain(this.entry.name, 60)}" with ${String(length)} bytes: the peer takes at most ${String(most)} (its maxMessageBytes)`));
+  }
+
+  send(item: unknown): boolean {
+    const { entry } = this;
+    if (!entry.hasItems) throw new TypeError(`Cannot send an item with "${plain(entry.name, 60)}": its responder sends none`);
+    if (this.#local !== "open" || this.#cancellation !== null || !this.connected) return true;
+    return this.sendItem(entry.item, item);
+  }
+
+  end(): void {
+    if (this.entry.type !== "stream") throw new TypeError(`Cannot end "${plain(this.entry.name, 60)}": it is a request; use reply()`);
+    if (this.#answering()) this.#last(END, EMPTY);
+  }
+
+  written(message: Waiting): void {
+    if (message.kind === RESULT || message.kind === FAIL || message.kind === END) this.#over();
+    else this.checkWritable();
+  }
+
+  /** Whether the opener may send items now. */
+  get listening(): boolean {
+    return this.#remote === "open";
+  }
+
+  /** An ITEM has come, and had credit. */
+  item(bytes: Uint8Array, start: number, end: number): void {
+    const cost = this.count(end - start);
+    const { sink, entry } = this;
+    if (this.#local !== "open" || this.#cancellation !== null) return;
+    if (sink === null) {
+      this.consume(cost);
+      return;
+    }
+    const value = entry.send === null ? undefined : readBody(entry, entry.send, bytes, start, end);
+    if (value instanceof Issue) {
+      this.#cancel(invalid("ITEM_INVALID", `The item of "${plain(entry.name, 60)}" is invalid`, "remote", value));
+      return;
+    }
+    try {
+      sink.item(value, cost);
+    } catch (error) {
+      this.link.caught(error);
+    }
+  }
+
+  /** The opener's items have ended: END has come, or there never were to be any. */
+  ended(): void {
+    this.#remote = "over";
+    if (this.#local === "over") {
+      this.registry.release(this);
+      return;
+    }
+    if (this.#local !== "open" || this.#cancellation !== null) return;
+    try {
+      this.sink?.end();
+    } catch (error) {
+      this.link.caught(error);
+    }
+  }
+
+  /** CANCEL has come. */
+  cancelled(): void {
+    this.#remote = "over";
+    const reason = new HawserError("CALL_CANCELLED", `"${plain(this.entry.name, 60)}" was cancelled by its opener`, { origin: "remote" });
+    if (this.#local === "over") this.registry.release(this);
+    else if (this.#local === "open") this.#cancel(reason);
+    else if (this.lane !== null && this.link.outbox.purge(this.lane).length > 0) this.#last(FAIL, utf8Encode(formatFailure(reason))); // nobody waits for what had not begun
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    this.dueMs = Infinity;
+    if (this.#local === "open") this.#cancel(new HawserError("DEADLINE_EXCEEDED", `The deadline of "${plain(this.entry.name, 60)}" passed`));
+  }
+
+  /** The session has no connection any more, or is over. */
+  lose(error: HawserError): void {
+    const isOpen = this.#local === "open";
+    this.#remote = "over";
+    if (isOpen) this.#cancel(error);
+    this.#local = "over";
+  }
+
+  protected get receives(): boolean {
+    return this.#remote === "open" && this.#local === "open" && this.#cancellation === null;
+  }
+
+  protected tellWritable(): void {
+    if (this.#local === "open" && this.#cancellation === null) this.sink?.writable();
+  }
+
+  /** Whether an answer is to be sent; where nobody wants it any more, FAIL is. */
+  #answering(): boolean {
+    if (this.#local !== "open" || !this.connected) return false;
+    if (this.#cancellation === null) return true;
+    this.#finish(formatFailure(this.#cancellation));
+    return false;
+  }
+
+  #cancel(reason: HawserError): void {
+    if (this.#cancellation !== null) return;
+    this.#cancellation = reason;
+    this.dueMs = Infinity;
+    if (this.lane !== null && this.connected) this.link.outbox.purge(this.lane);
+    try {
+      this.sink?.cancelled(reason);
+    } catch (error) {
+      this.link.caught(error);
+    }
+  }
+
+  #refuse(error: HawserError): HawserError {
+    this.#finish(formatFailure(error));
+    return error;
+  }
+
+  #finish(text: string): void {
+    if (this.lane !== null) this.link.outbox.purge(this.lane);
+    this.#last(FAIL, utf8Encode(text));
+  }
+
+  /** Send this part's last frame, behind what waits. */
+  #last(kind: number, payload: Uint8Array): void {
+    const { link, id } = this;
+    const isFree = this.lane === null || this.lane.queue.length === 0;
+    if (isFree && payload.length <= 1024) {
+      if (payload.length === 0) writeEmpty(link.output, kind, id);
+      else writeFrame(link.output, kind, id, payload);
+      link.wrote();
+      this.#over();
+      return;
+    }
+    this.#local = "finishing";
+    link.outbox.push(this.ensureLane(), { kind, payload, cost: 0, counted: payload.length, tag: null });
+    link.pump();
+  }
+
+  #over(): void {
+    this.#local = "over";
+    this.dueMs = Infinity;
+    if (this.#remote === "over") this.registry.release(this);
+  }
+}

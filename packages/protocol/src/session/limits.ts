@@ -1,0 +1,137 @@
+/**
+ * The limits of a session: options, defaults and reasons, in one table.
+ * Owns the numbers alone; the codes of what breaks them are in PROTOCOL.md §3, §5 and §6.
+ *
+ * @module
+ */
+import { type Limit, type LimitOptions, resolveLimits } from "../limits.ts";
+
+/** The names in {@link sessionLimitTable}. */
+export type SessionLimit =
+  | "eventWindowBytes"
+  | "handshakeTimeoutMs"
+  | "heartbeatMs"
+  | "heartbeatTimeoutMs"
+  | "maxConversations"
+  | "maxMessageBytes"
+  | "maxPartials"
+  | "maxQueuedBytes"
+  | "maxRetainedBytes"
+  | "maxRetainedEvents"
+  | "resumeWindowMs"
+  | "windowBytes";
+
+/** A session's limits, complete. */
+export type SessionLimits = Readonly<Record<SessionLimit, number>>;
+
+/** The session limits, their defaults and reasons. */
+export const sessionLimitTable: Readonly<Record<SessionLimit, Limit>> = Object.freeze({
+  maxMessageBytes: {
+    default: 1_048_576,
+    unit: "bytes",
+    min: 1_024,
+    unlimited: false,
+    reason: "What the body of one message may cost in memory; as maxFrameBytes of a wire. The peer learns it and does not send more; at least 1024, so that an error has room (MESSAGE_TOO_LARGE).",
+  },
+  maxPartials: {
+    default: 8,
+    unit: "messages",
+    min: 1,
+    unlimited: false,
+    reason: "How many large messages may arrive interleaved: the memory of unfinished ones is this times maxMessageBytes (PROTOCOL_VIOLATION).",
+  },
+  maxConversations: {
+    default: 1_024,
+    unit: "conversations",
+    min: 1,
+    unlimited: false,
+    reason: "How many requests and streams the peer may have open at once: each may run a handler. The peer learns it and waits (PROTOCOL_VIOLATION).",
+  },
+  windowBytes: {
+    default: 262_144,
+    unit: "bytes",
+    min: 1,
+    unlimited: false,
+    reason: "What one stream's peer may send before the program takes items: at 20 ms of round trip, 13 MB/s; bounds what a slow consumer keeps (FLOW_VIOLATION).",
+  },
+  eventWindowBytes: {
+    default: 262_144,
+    unit: "bytes",
+    min: 1,
+    unlimited: false,
+    reason: "The same for the peer's events, while their handlers are slow (FLOW_VIOLATION).",
+  },
+  maxQueuedBytes: {
+    default: 8_388_608,
+    unit: "bytes",
+    min: 1,
+    unlimited: false,
+    reason: "What may wait here to be sent, for credit or for its turn, while the peer is slow; a message above it is not taken (WRITE_BUFFER_FULL).",
+  },
+  maxRetainedEvents: {
+    default: 65_536,
+    unit: "events",
+    min: 1,
+    unlimited: false,
+    reason: "How many events delivered at least once may be unacknowledged, also while there is no connection (RETENTION_FULL).",
+  },
+  maxRetainedBytes: {
+    default: 16_777_216,
+    unit: "bytes",
+    min: 1,
+    unlimited: false,
+    reason: "The same in bytes of their bodies (RETENTION_FULL).",
+  },
+  handshakeTimeoutMs: {
+    default: 5_000,
+    unit: "milliseconds",
+    min: 1,
+    unlimited: true,
+    reason: "From the connection to the end of the handshake: a peer that says nothing is not one (HANDSHAKE_TIMEOUT).",
+  },
+  heartbeatMs: {
+    default: 15_000,
+    unit: "milliseconds",
+    min: 1,
+    unlimited: true,
+    reason: "Silence after which the peer is asked whether it lives; below the 30 s after which the hastiest of middleboxes forget a connection.",
+  },
+  heartbeatTimeoutMs: {
+    default: 10_000,
+    unit: "milliseconds",
+    min: 1,
+    unlimited: true,
+    reason: "Silence after that question until the connection is taken for lost: long enough for three retransmissions of a lost packet (HEARTBEAT_LOST).",
+  },
+  resumeWindowMs: {
+    default: 30_000,
+    unit: "milliseconds",
+    min: 0,
+    unlimited: false,
+    reason: "How long a server keeps a session whose connection is lost, with its unacknowledged events; as long as a client's longest pause between attempts.",
+  },
+});
+
+/** Above these a limit can't be said, or credit can't be counted, on the wire (PROTOCOL.md §3). */
+const MOST: Readonly<Partial<Record<SessionLimit, number>>> = Object.freeze({
+  eventWindowBytes: 0x7fff_ffff,
+  maxConversations: 0x7fff_ffff,
+  maxMessageBytes: 0xffff_ffff,
+  maxPartials: 0xffff_ffff,
+  resumeWindowMs: 0xffff_ffff,
+  windowBytes: 0x7fff_ffff,
+});
+
+/**
+ * Complete a caller's session limits.
+ *
+ * @throws {TypeError} when a value is not a number
+ * @throws {RangeError} when a value is out of its row's range, or of the wire's
+ */
+export function resolveSessionLimits(given: LimitOptions<SessionLimit> = {}): SessionLimits {
+  const resolved = resolveLimits(sessionLimitTable, given);
+  for (const [name, most] of Object.entries(MOST) as [SessionLimit, number][]) {
+    if (resolved[name] > most) throw new RangeError(`Cannot use ${name} ${String(resolved[name])}: it is at most ${String(most)}`);
+  }
+  return resolved;
+}

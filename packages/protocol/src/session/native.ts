@@ -1,0 +1,78 @@
+/**
+ * nativeSessions(): Hawser's own sessions for a contract, PROTOCOL.md version 1.
+ * Owns what all sessions of a contract share. Must not know connections.
+ *
+ * @module
+ */
+import { ByteWriter } from "../bytes.ts";
+import type { MessageEntry, Protocol, Side } from "../contract.ts";
+import { HawserError } from "../errors.ts";
+import { invalid } from "./failure.ts";
+import { formatRefusalReply, NativeGreeter } from "./greeter.ts";
+import { checkGreeting, formatWelcome, introduce } from "./hello.ts";
+import { resolveSessionLimits } from "./limits.ts";
+import { plain } from "./quote.ts";
+import { type ChunkReader, NativeSession } from "./session.ts";
+import type { Greeter, PreparedEvent, Session, SessionKind, SessionOptions, SessionSink } from "./types.ts";
+
+/**
+ * Sessions as PROTOCOL.md describes them, for a contract.
+ *
+ * @throws {RangeError} when the contract has so many messages that they do not fit into a greeting
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { defineProtocol, nativeSessions } from "@hawser/protocol";
+ *
+ * const kind = nativeSessions(defineProtocol({ name: "echo", version: 1, requests: { say: {} } }));
+ * const greeting = kind.greeter({ random: (bytes) => new Uint8Array(bytes) }).receive(new TextEncoder().encode("GET / HTTP/1.1\r\n"));
+ * assert(greeting?.ok === false && greeting.error.code === "NOT_HAWSER");
+ * ```
+ */
+export function nativeSessions(contract: Protocol): SessionKind {
+  return new NativeSessions(contract);
+}
+
+class NativeSessions implements SessionKind {
+  readonly name = "hawser";
+  readonly contract: Protocol;
+  readonly #chunked: readonly ChunkReader[];
+
+  constructor(contract: Protocol) {
+    this.contract = contract;
+    checkSize(contract);
+    const chunked = new Set<ChunkReader>();
+    for (const { codec } of contract.messages) if (codec.chunk !== undefined) chunked.add(codec as ChunkReader); // it has one, as was just seen
+    this.#chunked = [...chunked];
+  }
+
+  greeter(): Greeter {
+    return new NativeGreeter(this.contract);
+  }
+
+  session(side: Side, { limits, random }: SessionOptions, sink: SessionSink): Session {
+    return new NativeSession(side, { contract: this.contract, chunked: this.#chunked, limits: resolveSessionLimits(limits), random }, sink);
+  }
+
+  refusal(error: HawserError): Uint8Array {
+    return formatRefusalReply(error);
+  }
+
+  prepare(entry: MessageEntry, payload: unknown): PreparedEvent {
+    const issue = entry.input.outbound(payload);
+    if (issue !== null) throw invalid("EVENT_INVALID", `Cannot emit "${plain(entry.name, 60)}" with this`, "local", issue);
+    const output = new ByteWriter();
+    if (payload !== undefined) entry.codec.encode(payload, output);
+    return { entry, body: output.copy() };
+  }
+}
+
+/** Throws where a contract can't be told in one greeting. */
+function checkSize(contract: Protocol): void {
+  const greeting = formatWelcome(introduce(contract, resolveSessionLimits(), 0x7fff_ffff), "0".repeat(32), false, Number.MAX_SAFE_INTEGER, 0xffff_ffff);
+  try {
+    checkGreeting(greeting, "");
+  } catch {
+    throw new RangeError(`Cannot use the contract "${plain(contract.name, 60)}" for sessions: its ${String(contract.messages.length)} messages do not fit into a greeting of 16384 bytes; split it, or shorten their names`);
+  }
+}

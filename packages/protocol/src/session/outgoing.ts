@@ -1,0 +1,231 @@
+/**
+ * A conversation that this side opened: PROTOCOL.md §4 as its opener sees it.
+ * Owns the states of the two parts and what the caller is told, exactly once. Must not know ids (calls.ts) or how frames arrive.
+ *
+ * @module
+ */
+import { Issue } from "../check.ts";
+import type { MessageEntry } from "../contract.ts";
+import { HawserError } from "../errors.ts";
+import { Conversation, type LossReason, readBody, type Registry } from "./conversation.ts";
+import { invalid, readFailure } from "./failure.ts";
+import { CANCEL, END, openFrame, REQUEST, STREAM, writeEmpty } from "./frames.ts";
+import { writeHead } from "./head.ts";
+import type { Link } from "./link.ts";
+import type { Waiting } from "./outbox.ts";
+import { plain } from "./quote.ts";
+import type { CallOptions, CallSink, OutboundCall } from "./types.ts";
+
+const EMPTY = new Uint8Array(0);
+const MAX_U32 = 0xffff_ffff;
+
+/** The opener's end. */
+export class Outgoing extends Conversation implements OutboundCall {
+  /** Null once it was told how the call ended. */
+  #sink: CallSink | null;
+  /**
+   * The opener's part: `"opening"` until REQUEST or STREAM is out whole, `"open"` while items may follow, `"ending"` until
+   * END is out; `"sealed"` is opening with END to follow.
+   */
+  #local: "ending" | "open" | "opening" | "over" | "sealed" = "opening";
+  #remote: "open" | "over" = "open";
+
+  constructor(entry: MessageEntry, id: number, link: Link, registry: Registry, sink: CallSink) {
+    super(entry, id, link, registry);
+    this.#sink = sink;
+  }
+
+  /**
+   * Send REQUEST or STREAM.
+   *
+   * @throws {HawserError} nothing was sent
+   */
+  begin(input: unknown, { timeoutMs, nowMs, trace }: CallOptions): void {
+    const { entry, link } = this;
+    const { output } = link;
+    const hasItems = entry.send !== null;
+    const kind = entry.type === "request" ? REQUEST : STREAM;
+    let wireMs = 0;
+    if (timeoutMs !== undefined && timeoutMs < Infinity) {
+      wireMs = Math.min(Math.max(1, Math.ceil(timeoutMs)), MAX_U32);
+      this.dueMs = (nowMs ?? link.nowMs) + timeoutMs;
+    }
+    const start = openFrame(output, kind, this.id);
+    writeHead(output, entry.index, wireMs, trace ?? null, 0, hasItems);
+    link.body(start, entry, input);
+    if (link.seal(start)) this.#begun();
+    else link.queue(start, kind, this.ensureLane(), 0);
+  }
+
+  written(message: Waiting): void {
+    if (message.kind === END) this.#local = "over";
+    else if (this.#local === "sealed") this.#local = "ending";
+    else if (this.#local === "opening") this.#begun();
+    this.checkWritable();
+    this.#free();
+  }
+
+  cancel(reason?: HawserError): void {
+    const sink = this.#take();
+    if (sink === null) return;
+    this.#abandon();
+    this.#tell(sink, reason ?? new HawserError("CALL_CANCELLED", `"${plain(this.entry.name, 60)}" was cancelled`));
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    this.cancel(new HawserError("DEADLINE_EXCEEDED", `"${plain(this.entry.name, 60)}" was not answered in time`));
+  }
+
+  send(item: unknown): boolean {
+    const { entry } = this;
+    if (entry.send === null) throw new TypeError(`Cannot send an item with "${plain(entry.name, 60)}": its opener sends none`);
+    if (this.#local === "ending" || this.#local === "sealed") throw new TypeError(`Cannot send an item with "${plain(entry.name, 60)}" after end()`);
+    if (this.#sink === null || this.#local === "over" || !this.connected) return true;
+    return this.sendItem(entry.send, item);
+  }
+
+  end(): void {
+    if (this.#sink === null || !this.connected || this.entry.send === null) return;
+    if (this.#local !== "open" && this.#local !== "opening") return;
+    const { lane, link } = this;
+    if (lane === null || lane.queue.length === 0) {
+      this.#local = "over";
+      writeEmpty(link.output, END, this.id);
+      link.wrote();
+    } else {
+      this.#local = this.#local === "opening" ? "sealed" : "ending";
+      link.outbox.push(lane, { kind: END, payload: EMPTY, cost: 0, counted: 0, tag: null });
+    }
+    this.#free();
+  }
+
+  /** Whether the responder may send anything now. */
+  get answerable(): boolean {
+    return this.#remote === "open" && this.#isOut;
+  }
+
+  /** RESULT has come. */
+  result(bytes: Uint8Array, start: number, end: number): void {
+    const sink = this.#close();
+    if (sink === null) return;
+    const { entry } = this;
+    const value = readBody(entry, entry.output, bytes, start, end);
+    if (value instanceof Issue) {
+      this.#tell(sink, invalid("OUTPUT_INVALID", `The peer's answer to "${plain(entry.name, 60)}" is invalid`, "remote", value));
+      return;
+    }
+    try {
+      sink.result(value);
+    } catch (error) {
+      this.link.caught(error);
+    }
+  }
+
+  /** FAIL has come. */
+  failed(bytes: Uint8Array, start: number, end: number): void {
+    const error = readFailure(this.entry, bytes, start, end);
+    if (error === null) {
+      this.link.violate("PROTOCOL_VIOLATION", "sent a FAIL that is not {code, message}");
+      return;
+    }
+    const sink = this.#close();
+    if (sink !== null) this.#tell(sink, error);
+  }
+
+  /** An ITEM has come, and had credit. */
+  item(bytes: Uint8Array, start: number, end: number): void {
+    const cost = this.count(end - start);
+    const sink = this.#sink;
+    if (sink === null) return;
+    const { entry } = this;
+    const value = readBody(entry, entry.item, bytes, start, end);
+    if (value instanceof Issue) {
+      this.cancel(invalid("ITEM_INVALID", `The peer's item of "${plain(entry.name, 60)}" is invalid`, "remote", value));
+      return;
+    }
+    try {
+      sink.item(value, cost);
+    } catch (error) {
+      this.link.caught(error);
+    }
+  }
+
+  /** END has come. */
+  ended(): void {
+    const sink = this.#close();
+    if (sink === null) return;
+    try {
+      sink.end();
+    } catch (error) {
+      this.link.caught(error);
+    }
+  }
+
+  /** The session has no connection any more, or is over; `reason` makes the error, by whether the call was sent. */
+  lose(reason: LossReason): void {
+    const sink = this.#take();
+    const sent = this.#isOut;
+    this.#local = "over";
+    this.#remote = "over";
+    if (sink !== null) this.#tell(sink, reason(this.entry, sent));
+  }
+
+  protected get receives(): boolean {
+    return this.#remote === "open" && this.#sink !== null;
+  }
+
+  protected tellWritable(): void {
+    this.#sink?.writable();
+  }
+
+  /** Whether REQUEST or STREAM is out whole. */
+  get #isOut(): boolean {
+    return this.#local !== "opening" && this.#local !== "sealed";
+  }
+
+  #begun(): void {
+    this.#local = this.entry.send === null ? "over" : "open";
+  }
+
+  /** The responder's part is over, and with it the opener's. */
+  #close(): CallSink | null {
+    this.#remote = "over";
+    if (this.#local === "over") this.#free();
+    else this.#abandon();
+    return this.#take();
+  }
+
+  /** Send nothing more but CANCEL; what has not begun is forgotten. */
+  #abandon(): void {
+    const { lane, link } = this;
+    const isOut = this.#isOut;
+    const unsent = !isOut && lane !== null && lane.out === 0;
+    if (lane !== null) link.outbox.drop(lane);
+    this.#local = "over";
+    if (!unsent) {
+      writeEmpty(link.output, CANCEL, this.id);
+      link.wrote();
+    }
+    if (!isOut) this.#remote = "over"; // the peer never saw it open
+    this.#free();
+  }
+
+  #free(): void {
+    if (this.#local === "over" && this.#remote === "over") this.registry.release(this);
+  }
+
+  #take(): CallSink | null {
+    const sink = this.#sink;
+    this.#sink = null;
+    return sink;
+  }
+
+  #tell(sink: CallSink, error: HawserError): void {
+    try {
+      sink.fail(error);
+    } catch (thrown) {
+      this.link.caught(thrown);
+    }
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Reader: chunks to frames (PROTOCOL.md §1), in one loop over each chunk.
+ * Owns the bytes of a frame that has not arrived whole, and lengths. Must not know kinds or states.
+ *
+ *     length u32 | kind u8 | id u32 | payload
+ *
+ * @module
+ */
+import { FrameBuffer } from "../bytes.ts";
+import { COUNTED_BYTES, HEADER_BYTES, MAX_EARLY_PAYLOAD, MAX_PAYLOAD, readU32 } from "./frames.ts";
+
+/** Where frames go. */
+export interface FrameTarget {
+  /** A frame has come; its payload is `bytes[start, end)`, valid until this returns. False: read no further. */
+  frame(kind: number, id: number, bytes: Uint8Array, start: number, end: number): boolean;
+  /** The length of a frame is out of range: read no further. */
+  badLength(length: number): void;
+}
+
+/** One connection's inbound frames. */
+export class Reader {
+  readonly #frame = new FrameBuffer();
+  /** Where the chunk at hand goes on: also when the target threw. */
+  #at = 0;
+  /** Longest payload that is taken now. */
+  maxPayload: number = MAX_EARLY_PAYLOAD;
+
+  /** The session is ready: frames may be longer. */
+  open(): void {
+    this.maxPayload = MAX_PAYLOAD;
+  }
+
+  /** Whether a frame has begun and is not complete. */
+  get partial(): boolean {
+    return this.#frame.length > 0;
+  }
+
+  /** A new chunk begins, of which the first `at` bytes are not frames. */
+  begin(at = 0): void {
+    this.#at = at;
+  }
+
+  /** Go on with the chunk from where it stands. Call it again when the target threw. */
+  read(chunk: Uint8Array, target: FrameTarget): void {
+    const { length } = chunk;
+    if (this.#frame.length > 0 && !this.#resume(chunk, target)) return;
+    let at = this.#at;
+    while (length - at >= 4) {
+      const counted = readU32(chunk, at);
+      if (counted < COUNTED_BYTES || counted > this.maxPayload + COUNTED_BYTES) {
+        this.#stop(chunk);
+        target.badLength(counted);
+        return;
+      }
+      const next = at + 4 + counted;
+      if (next > length) break;
+      this.#at = next;
+      if (!target.frame(chunk[at + 4] as number, readU32(chunk, at + 5), chunk, at + HEADER_BYTES, next)) {
+        this.#stop(chunk);
+        return;
+      }
+      at = next;
+    }
+    this.#at = length;
+    if (at < length) this.#frame.append(chunk, at, length, length - at < 4 ? undefined : 4 + readU32(chunk, at));
+    else if (this.#frame.length === 0) this.#frame.clear();
+  }
+
+  /** Complete what an earlier chunk began; false: read no further now. */
+  #resume(chunk: Uint8Array, target: FrameTarget): boolean {
+    const frame = this.#frame;
+    if (!this.#fill(chunk, 4)) return false;
+    const counted = readU32(frame.bytes, 0);
+    if (counted < COUNTED_BYTES || counted > this.maxPayload + COUNTED_BYTES) {
+      this.#stop(chunk);
+      target.badLength(counted);
+      return false;
+    }
+    if (!this.#fill(chunk, 4 + counted)) return false;
+    const bytes = frame.lend();
+    const goesOn = target.frame(bytes[4] as number, readU32(bytes, 5), bytes, HEADER_BYTES, 4 + counted);
+    frame.takeBack(bytes);
+    if (!goesOn) this.#stop(chunk);
+    return goesOn;
+  }
+
+  /** Append from the chunk until the frame has `count` bytes; false: the chunk is at its end before. */
+  #fill(chunk: Uint8Array, count: number): boolean {
+    const frame = this.#frame;
+    const to = Math.min(this.#at + Math.max(0, count - frame.length), chunk.length);
+    if (to > this.#at) frame.append(chunk, this.#at, to, count);
+    this.#at = to;
+    return frame.length >= count;
+  }
+
+  #stop(chunk: Uint8Array): void {
+    this.#at = chunk.length;
+    this.#frame.clear();
+  }
+}

@@ -1,0 +1,466 @@
+/**
+ * The native session: PROTOCOL.md as one state machine without I/O.
+ * Owns the state (transitions.ts), the handshake, and how a session ends. Must not know conversations (calls.ts), events
+ * (emitter.ts, receiver.ts), or where bytes come from.
+ *
+ *     receive -> Reader -> Inbound -> Calls | Receiver | Emitter -> sink
+ *     open, emit -> Calls | Emitter -> Link -> output, or Outbox and later output
+ *
+ * @module
+ */
+import type { ByteWriter } from "../bytes.ts";
+import type { MessageEntry, Protocol, Side } from "../contract.ts";
+import { type ErrorCode, HawserError } from "../errors.ts";
+import { Calls } from "./calls.ts";
+import { compareContracts } from "./compare.ts";
+import { lossReason, type LossReason } from "./conversation.ts";
+import { Emitter } from "./emitter.ts";
+import { formatClosing, readClosing } from "./failure.ts";
+import { CLOSE, DRAIN, HELLO, PING, PONG, readU64, REFUSE, SIGNATURE, WELCOME, writeEmpty, writeFrame, writeNumbered, writeText } from "./frames.ts";
+import { NativeHello } from "./greeter.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { formatHello, formatWelcome, introduce, readWelcome, type WelcomeText } from "./hello.ts";
+import { type Control, Inbound } from "./inbound.ts";
+import type { SessionLimits } from "./limits.ts";
+import { Link } from "./link.ts";
+import { Peer } from "./peer.ts";
+import { plain } from "./quote.ts";
+import { Reader } from "./reader.ts";
+import { Receiver } from "./receiver.ts";
+import { Recogniser } from "./recognise.ts";
+import { type Cell, type Input, isConnected, publicState, type State, transitions } from "./transitions.ts";
+import type { CallOptions, CallSink, CloseCode, EmitOptions, Hello, OutboundCall, PreparedEvent, Session, SessionSink, SessionState, Settled } from "./types.ts";
+
+/** What sessions of one kind share. */
+export interface SessionParts {
+  readonly contract: Protocol;
+  /** The contract's codecs that want to see each chunk. */
+  readonly chunked: readonly ChunkReader[];
+  readonly limits: SessionLimits;
+  readonly random: (bytes: number) => Uint8Array;
+}
+
+/** The part of a codec that is told of chunks. */
+export interface ChunkReader {
+  chunk(bytes: Uint8Array | null): void;
+}
+
+/** A session of either side. */
+export class NativeSession implements Session, Control {
+  readonly side: Side;
+  readonly #parts: SessionParts;
+  readonly #sink: SessionSink;
+  readonly #link: Link;
+  readonly #calls: Calls;
+  readonly #emitter: Emitter;
+  readonly #receiver: Receiver;
+  readonly #inbound: Inbound;
+  #state: State = "new";
+  #id = "";
+  #reader = new Reader();
+  /** Client: reads the server's signature; null when it has come. */
+  #recogniser: Recogniser | null = null;
+  #heartbeat: Heartbeat | null = null;
+  /** When the handshake takes too long. */
+  #handshakeDueMs = Infinity;
+  /** Whether a chunk is being read. */
+  #reading: "no" | "yes" = "no";
+
+  constructor(side: Side, parts: SessionParts, sink: SessionSink) {
+    this.side = side;
+    this.#parts = parts;
+    this.#sink = sink;
+    const link = new Link(side, parts.limits, sink, (code, what) => {
+      this.#violated(code, what);
+    });
+    this.#link = link;
+    this.#calls = new Calls(link);
+    this.#emitter = new Emitter(link);
+    this.#receiver = new Receiver(link);
+    this.#inbound = new Inbound(link, this, this.#calls, this.#emitter, this.#receiver);
+  }
+
+  get state(): SessionState {
+    return publicState(this.#state);
+  }
+
+  /** For Inbound: the state as the table knows it. */
+  get current(): State {
+    return this.#state;
+  }
+
+  get id(): string {
+    return this.#id;
+  }
+
+  get roundTripMs(): number | null {
+    return this.#heartbeat?.roundTripMs ?? null;
+  }
+
+  get peerVersion(): number {
+    return this.#link.peer?.version ?? 0;
+  }
+
+  get queuedBytes(): number {
+    return this.#link.outbox.queuedBytes;
+  }
+
+  get openCalls(): number {
+    return this.#calls.open;
+  }
+
+  attach(output: ByteWriter, nowMs: number, auth?: unknown): void {
+    const { contract, limits } = this.#parts;
+    if (this.side !== "client") throw new TypeError("Cannot attach a server's session: welcome a peer with it");
+    this.#check("attach", "attach");
+    const resume = this.#id === "" ? null : { session: this.#id, received: this.#receiver.received };
+    const hello = formatHello(introduce(contract, limits, this.#receiver.window), auth, resume);
+    this.#enter(nowMs);
+    this.#move("attach");
+    this.#connect(output);
+    this.#recogniser = new Recogniser();
+    this.#handshakeDueMs = nowMs + limits.handshakeTimeoutMs;
+    output.append(SIGNATURE);
+    writeText(output, HELLO, hello);
+    this.#link.wrote();
+    this.#link.leave();
+  }
+
+  canResume(hello: Hello): boolean {
+    const { resume } = hello;
+    return hello instanceof NativeHello && resume !== null && resume.session === this.#id && this.#state !== "closed" && this.#emitter.canHave(resume.received);
+  }
+
+  welcome(output: ByteWriter, hello: Hello, resumed: boolean, nowMs: number): void {
+    const { contract, limits, random } = this.#parts;
+    if (this.side !== "server") throw new TypeError("Cannot welcome a peer with a client's session: attach it");
+    if (!(hello instanceof NativeHello)) throw new TypeError("Cannot welcome a peer whose Hello is of another kind of session");
+    if (resumed && !this.canResume(hello)) throw new TypeError("Cannot resume this session with this peer: ask canResume()");
+    this.#check(resumed ? "resume" : "welcome", "welcome a peer with");
+    this.#enter(nowMs);
+    if (isConnected(this.#state)) this.#replace();
+    this.#move(resumed ? "resume" : "welcome");
+    if (!resumed) this.#id = hexadecimal(random(16));
+    this.#link.peer = hello.peer;
+    this.#connect(output);
+    output.append(SIGNATURE);
+    writeText(output, WELCOME, formatWelcome(introduce(contract, limits, this.#receiver.window), this.#id, resumed, this.#receiver.received, limits.resumeWindowMs));
+    this.#link.wrote();
+    this.#begin(resumed, hello.resume?.received ?? 0, limits.resumeWindowMs);
+    this.#link.leave();
+  }
+
+  receive(chunk: Uint8Array, nowMs: number): void {
+    if (this.#reading === "yes") throw new TypeError("Cannot receive while the session reads a chunk: wait until that call returns");
+    if (chunk.length === 0 || (this.#state !== "handshake" && !isConnected(this.#state))) return;
+    const { chunked } = this.#parts;
+    this.#enter(nowMs);
+    this.#reading = "yes";
+    this.#heartbeat?.heard(nowMs);
+    this.#receiver.gather();
+    for (const codec of chunked) codec.chunk(chunk);
+    try {
+      this.#read(chunk);
+    } finally {
+      for (const codec of chunked) codec.chunk(null);
+      this.#reading = "no";
+      this.#receiver.acknowledge();
+      this.#checkDone();
+      this.#link.leave();
+    }
+  }
+
+  lost(nowMs: number): void {
+    this.#enter(nowMs);
+    if (this.#state !== "lost" && this.#state !== "closed" && this.#move("lost") === "lost") {
+      this.#disconnect(lossReason("The connection was lost"), new HawserError("SESSION_LOST", "The connection was lost"));
+    }
+    this.#link.leave();
+  }
+
+  tick(nowMs: number): void {
+    this.#enter(nowMs);
+    if (this.#state === "handshake") {
+      if (nowMs >= this.#handshakeDueMs) {
+        this.#over("retry", new HawserError("HANDSHAKE_TIMEOUT", "The peer did not complete the handshake in time"), lossReason("The handshake took too long"));
+      }
+    } else if (isConnected(this.#state)) {
+      this.#beat(nowMs);
+      this.#calls.tick(nowMs);
+      this.#checkDone();
+    }
+    this.#link.leave();
+  }
+
+  deadline(): number {
+    if (this.#state === "handshake") return this.#handshakeDueMs;
+    if (!isConnected(this.#state)) return Infinity;
+    return Math.min(this.#heartbeat?.deadlineMs ?? Infinity, this.#calls.dueMs);
+  }
+
+  transmit(highBytes: number): boolean {
+    const link = this.#link;
+    const before = link.output.length;
+    link.enter();
+    const more = link.outbox.pump(link.output, highBytes);
+    if (link.output.length > before) link.wrote();
+    this.#checkDone();
+    link.leave();
+    return more;
+  }
+
+  open(entry: MessageEntry, input: unknown, options: CallOptions, sink: CallSink): OutboundCall {
+    this.#checkEntry(entry, "open");
+    if (transitions.open[this.#state] === "!") throw this.#notReady(entry, "call");
+    return this.#calls.begin(entry, input, options, sink);
+  }
+
+  emit(entry: MessageEntry, payload: unknown, options: EmitOptions, settled: Settled | null): boolean {
+    return this.#emit(entry, payload, null, options, settled);
+  }
+
+  emitPrepared({ entry, body }: PreparedEvent, options: EmitOptions, settled: Settled | null): boolean {
+    return this.#emit(entry, undefined, body, options, settled);
+  }
+
+  drain(): void {
+    const from = this.#state;
+    if (this.#move("drain") === "." || this.#state === from) return;
+    writeEmpty(this.#link.output, DRAIN, 0);
+    this.#link.wrote();
+  }
+
+  close(code: CloseCode = "NORMAL", message = ""): void {
+    const link = this.#link;
+    link.enter();
+    if (isConnected(this.#state)) {
+      writeText(link.output, CLOSE, formatClosing(code, message));
+      link.wrote();
+    }
+    const reason: LossReason = (entry) => new HawserError("SESSION_CLOSED", `The session was closed here while "${plain(entry.name, 60)}" was open`);
+    this.#receiver.close();
+    this.#over("close", null, reason);
+    link.leave();
+  }
+
+  /** For Inbound: a frame that concerns the session itself. */
+  control(kind: number, bytes: Uint8Array, start: number, end: number): void {
+    const link = this.#link;
+    switch (kind) {
+      case PING:
+        writeFrame(link.output, PONG, 0, bytes, start, end);
+        link.wrote();
+        return;
+      case PONG:
+        if (this.#heartbeat?.answered(readU64(bytes, start), link.nowMs) !== true) link.violate("PROTOCOL_VIOLATION", "sent a PONG that answers no PING");
+        return;
+      case DRAIN:
+        this.#drained();
+        return;
+      case WELCOME:
+        this.#welcomed(readWelcome(bytes, start, end));
+        return;
+      default: // CLOSE and REFUSE; a HELLO is nowhere in the table
+        this.#closed(kind, readClosing(bytes, start, end, kind === REFUSE ? "The server refused the session" : "The peer closed the session"));
+    }
+  }
+
+  #read(chunk: Uint8Array): void {
+    let from = 0;
+    if (this.#recogniser !== null) {
+      const behind = this.#recogniser.read(chunk, 0);
+      if (behind instanceof HawserError) {
+        this.#over("over", behind, lossReason("The peer speaks something else"));
+        return;
+      }
+      if (behind === -1) return;
+      this.#recogniser = null;
+      from = behind;
+    }
+    this.#reader.begin(from);
+    this.#reader.read(chunk, this.#inbound);
+  }
+
+  #welcomed(text: HawserError | WelcomeText): void {
+    const { contract } = this.#parts;
+    const error = text instanceof HawserError ? text : (compareContracts(contract, text, "this client", "the server") ?? this.#disagrees(text));
+    if (error !== null) {
+      this.#refuse(error);
+    } else if (!(text instanceof HawserError)) {
+      this.#move("WELCOME");
+      this.#link.peer = new Peer(contract, text);
+      this.#id = text.session;
+      this.#begin(text.resumed, text.received, text.resumeWindowMs);
+    }
+  }
+
+  /** Whether a WELCOME does not fit what this side asked for. */
+  #disagrees({ session, resumed, received }: WelcomeText): HawserError | null {
+    const fits = resumed ? session === this.#id && this.#emitter.canHave(received) : received === 0;
+    return fits ? null : new HawserError("PROTOCOL_VIOLATION", "The server's WELCOME goes on with another session than this one, or with events that it did not get");
+  }
+
+  /** Both sides are ready: what is kept is sent, then calls may begin. */
+  #begin(resumed: boolean, received: number, resumeWindowMs: number): void {
+    const link = this.#link;
+    const { peer } = link;
+    if (peer === null) return;
+    this.#handshakeDueMs = Infinity;
+    this.#heartbeat = new Heartbeat(this.#parts.limits, link.nowMs);
+    this.#reader.open();
+    link.outbox.maxPartials = peer.limits.maxPartials;
+    link.attached = true;
+    this.#receiver.resume(!resumed);
+    const repeatedEvents = this.#emitter.resume(!resumed, received);
+    this.#tell(() => {
+      this.#sink.ready({ resumed, peerVersion: peer.version, repeatedEvents, resumeWindowMs });
+    });
+  }
+
+  #drained(): void {
+    const from = this.#state;
+    if (this.#move("DRAIN") === from) return;
+    const check = (): void => {
+      if (this.#reading === "no") this.#checkDone();
+    };
+    this.#calls.onIdle = check;
+    this.#receiver.onIdle = check;
+    this.#tell(() => {
+      this.#sink.draining();
+    });
+  }
+
+  /** The peer has asked for it: close when nothing is open any more. */
+  #checkDone(): void {
+    const isAsked = this.#state === "leaving" || this.#state === "parting";
+    if (!isAsked || this.#calls.open > 0 || this.#emitter.unsettled > 0 || this.#receiver.unhandled > 0) return;
+    const link = this.#link;
+    link.enter();
+    writeText(link.output, CLOSE, formatClosing("DRAINED", ""));
+    link.wrote();
+    this.#over("over", null, lossReason("The session was drained"));
+    link.leave();
+  }
+
+  #closed(kind: number, said: HawserError | "DRAINED" | "NORMAL"): void {
+    const error = typeof said !== "string" ? said : kind === REFUSE ? new HawserError("PROTOCOL_VIOLATION", "The server refused the session without a reason") : null;
+    const mayPass = kind === REFUSE ? error?.retryable === true : error?.code === "HEARTBEAT_LOST";
+    this.#over(mayPass ? (kind === REFUSE ? "retry" : "silence") : "over", error, lossReason("The peer closed the session", error ?? undefined));
+  }
+
+  #beat(nowMs: number): void {
+    const heartbeat = this.#heartbeat;
+    const pulse = heartbeat?.tick(nowMs);
+    const link = this.#link;
+    if (heartbeat === null || pulse === "none") return;
+    if (pulse === "ping") {
+      writeNumbered(link.output, PING, heartbeat.count);
+      link.wrote();
+      return;
+    }
+    const error = new HawserError("HEARTBEAT_LOST", "Nothing came from the peer for too long: the connection is taken for lost");
+    writeText(link.output, CLOSE, formatClosing(error.code, error.message));
+    link.wrote();
+    this.#over("silence", error, lossReason("The connection was lost", error));
+  }
+
+  #violated(code: ErrorCode, what: string): void {
+    if (transitions.violation[this.#state] === ".") return;
+    this.#refuse(new HawserError(code, `The peer ${what}`));
+  }
+
+  /** End the session for what the peer did. */
+  #refuse(error: HawserError): void {
+    const link = this.#link;
+    writeText(link.output, CLOSE, formatClosing(error.code, error.message));
+    link.wrote();
+    this.#over("violation", error, lossReason("The session ended", error));
+  }
+
+  /** The connection is to be closed; the state says whether the session is over with it. */
+  #over(input: Input, error: HawserError | null, reason: LossReason): void {
+    const hadConnection = this.#state === "handshake" || isConnected(this.#state);
+    const next = this.#move(input);
+    if (next === ".") return;
+    const why = error ?? new HawserError("SESSION_CLOSED", "The session is over");
+    this.#disconnect(reason, why);
+    if (this.#state === "closed") this.#emitter.close(why);
+    if (!hadConnection) return;
+    const resumable = this.#state === "lost";
+    this.#tell(() => {
+      this.#sink.over(error, resumable);
+    });
+  }
+
+  /** A session is resumed whose old connection was not known to be lost. */
+  #replace(): void {
+    writeText(this.#link.output, CLOSE, formatClosing("SESSION_REPLACED", "resumed on another connection"));
+    this.#move("lost");
+    this.#disconnect(lossReason("The connection was replaced"), new HawserError("SESSION_LOST", "The connection was replaced"));
+  }
+
+  #connect(output: ByteWriter): void {
+    this.#link.output = output;
+    this.#link.epoch++;
+    this.#reader = new Reader();
+    this.#inbound.clear();
+  }
+
+  #disconnect(reason: LossReason, cancellation: HawserError): void {
+    this.#link.detach();
+    this.#inbound.clear();
+    this.#recogniser = null;
+    this.#handshakeDueMs = Infinity;
+    this.#calls.onIdle = null;
+    this.#receiver.onIdle = null;
+    this.#calls.lose(reason, cancellation);
+    this.#emitter.lose();
+  }
+
+  #emit(entry: MessageEntry, payload: unknown, body: Uint8Array | null, { trace }: EmitOptions, settled: Settled | null): boolean {
+    this.#checkEntry(entry, "emit");
+    const input = entry.delivery === "at-least-once" ? "retain" : "emit";
+    if (transitions[input][this.#state] === "!") throw this.#notReady(entry, "emit");
+    return this.#emitter.emit(entry, payload, body, trace ?? null, settled);
+  }
+
+  #checkEntry(entry: MessageEntry, verb: "emit" | "open"): void {
+    if ((entry.type === "event") !== (verb === "emit")) throw new TypeError(`Cannot ${verb} "${plain(entry.name, 60)}": it is ${entry.type === "event" ? "an event" : `a ${entry.type}`}`);
+    if (entry.from !== "both" && entry.from !== this.side) throw new TypeError(`Cannot ${verb} "${plain(entry.name, 60)}": the contract leaves it to the ${entry.from}`);
+  }
+
+  #notReady(entry: MessageEntry, verb: string): HawserError {
+    const what = `Cannot ${verb} "${plain(entry.name, 60)}"`;
+    if (this.#state === "closed") return new HawserError("SESSION_CLOSED", `${what}: the session is over`);
+    if (isConnected(this.#state)) return new HawserError("DRAINING", `${what}: the session is about to close`);
+    return new HawserError("NOT_READY", `${what}: the session has no connection, or its handshake is not complete`);
+  }
+
+  #check(input: Input, verb: string): void {
+    if (transitions[input][this.#state] === "!") throw new TypeError(`Cannot ${verb} a session that is ${this.#state}`);
+  }
+
+  /** Go where the table says; returns its cell. */
+  #move(input: Input): Cell {
+    const cell = transitions[input][this.#state];
+    if (cell !== "!" && cell !== ".") this.#state = cell;
+    return cell;
+  }
+
+  #enter(nowMs: number): void {
+    this.#link.nowMs = nowMs;
+    this.#link.enter();
+  }
+
+  #tell(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.#link.caught(error);
+    }
+  }
+}
+
+function hexadecimal(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

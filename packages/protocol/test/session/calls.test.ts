@@ -1,0 +1,675 @@
+// Conversations: what both ends see of requests and streams, their credit, cancels and deadlines.
+import { describe, expect, test } from "vitest";
+import { bytes as bytesCodec, text } from "../../src/codec.ts";
+import { defineProtocol } from "../../src/contract.ts";
+import { HawserError } from "../../src/errors.ts";
+import { type Schema, type } from "../../src/schema.ts";
+import { nativeSessions } from "../../src/session/native.ts";
+import { frame, head, joined, KIND, linesOf, NAME, readyClient, readyServer, u32 } from "./by-hand.ts";
+import { entryOf, Pair, readyPair } from "./ends.ts";
+
+const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const LARGE = "x".repeat(200_000);
+
+/** A schema that takes numbers above 0, and gives ten times as many to the receiver. */
+const positive: Schema<number> = {
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: (value) => (typeof value === "number" && value > 0 ? { value: value * 10 } : { issues: [{ message: "is not above 0", path: ["amount"] }] }),
+  },
+};
+/** One that fails for 13. */
+const unlucky: Schema<number> = {
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: (value) => {
+      if (value === 13) throw new Error("secret");
+      return { value: value as number };
+    },
+  },
+};
+
+const checked = nativeSessions(
+  defineProtocol({
+    name: "checked",
+    version: 1,
+    requests: {
+      double: { input: positive, output: positive, errors: { broke: positive } },
+      lucky: { input: unlucky },
+    },
+    streams: { numbers: { input: positive, item: positive, send: positive } },
+    events: { paid: { payload: positive, delivery: "at-least-once" } },
+  }),
+);
+
+describe("a request", () => {
+  test("is answered with what the handler replies, and its id is used again", () => {
+    const pair = readyPair();
+    pair.server.onCall = (call) => void call.reply({ heard: call.input });
+    for (let round = 0; round < 3; round++) {
+      pair.client.open("say", "hi");
+      expect(pair.client.session.openCalls).toBe(1);
+      pair.flush();
+      expect(pair.told()).toEqual({ client: ['say result {"heard":"hi"}'], server: ['call say "hi"'] });
+      expect([pair.client.session.openCalls, pair.server.session.openCalls]).toEqual([0, 0]);
+    }
+  });
+
+  test("may be nothing, and be answered with nothing", () => {
+    const pair = readyPair();
+    pair.server.onCall = (call) => void call.reply(undefined);
+    pair.client.open("say");
+    pair.flush();
+    expect(pair.told()).toEqual({ client: ["say result nothing"], server: ["call say nothing"] });
+  });
+
+  test("goes from the server to the client where the contract says so, and nowhere else", () => {
+    const pair = readyPair();
+    pair.client.onCall = (call) => void call.reply(42);
+    pair.server.open("ask", "?");
+    pair.flush();
+    expect(pair.told()).toEqual({ client: ['call ask "?"'], server: ["ask result 42"] });
+    expect(() => pair.client.open("ask")).toThrow(new TypeError('Cannot open "ask": the contract leaves it to the server'));
+    expect(() => pair.client.open("note")).toThrow(new TypeError('Cannot open "note": it is an event'));
+    expect(() => pair.client.emit("say")).toThrow(new TypeError('Cannot emit "say": it is a request'));
+  });
+
+  test("carries its trace, and the time that is left", () => {
+    const pair = readyPair();
+    pair.nowMs = 100;
+    pair.client.open("say", 1, { timeoutMs: 250, nowMs: 40, trace: TRACE });
+    pair.client.open("say", 2, { trace: "nonsense", timeoutMs: Infinity });
+    pair.flush();
+    const [first, second] = pair.server.calls;
+    expect([first?.deadlineMs, first?.trace]).toEqual([350, TRACE]); // counted from the arrival
+    expect([second?.deadlineMs, second?.trace]).toEqual([Infinity, null]);
+  });
+
+  test.each([0.2, 0, -5])("with a timeout of %d ms says 1 ms, and fails at the next tick", (timeoutMs) => {
+    const pair = readyPair();
+    pair.client.open("say", 1, { timeoutMs, nowMs: 1000 });
+    expect(pair.client.session.deadline()).toBe(1000 + timeoutMs);
+    pair.client.session.tick(1001);
+    expect(pair.client.told()).toEqual(["say fail DEADLINE_EXCEEDED"]);
+    expect(linesOf(pair.client.take())).toEqual(["REQUEST 1 0003010000000131", "CANCEL 1"]);
+  });
+
+  test("whose timeout no field can say says the most that one can", () => {
+    const client = readyClient();
+    client.open("say", undefined, { timeoutMs: 2 ** 40 });
+    expect(linesOf(client.take())).toEqual(["REQUEST 1 000301ffffffff"]);
+  });
+
+  test("fails at its deadline on both ends; the answer that comes later is not sent", () => {
+    const pair = readyPair();
+    const call = pair.client.open("say", 1, { timeoutMs: 100 });
+    pair.flush();
+    for (const end of [pair.client, pair.server]) {
+      expect(end.session.deadline()).toBe(100);
+      end.session.tick(99);
+      expect(end.log.filter((line) => !line.startsWith("call"))).toEqual([]);
+      end.session.tick(100);
+    }
+    expect(pair.told()).toEqual({ client: ["say fail DEADLINE_EXCEEDED"], server: ["call say 1", "say cancelled DEADLINE_EXCEEDED"] });
+    call.cancel();
+    const [served] = pair.server.calls;
+    expect(served?.cancellation?.code).toBe("DEADLINE_EXCEEDED");
+    expect(served?.reply("late")).toBeNull();
+    expect(linesOf(pair.server.take())).toEqual(['FAIL 1 {"code":"DEADLINE_EXCEEDED","message":"the deadline passed"}']);
+    expect(pair.server.session.openCalls).toBe(0);
+  });
+
+  test("that is cancelled fails at once; the handler is told, and what it answers is FAIL", () => {
+    const pair = readyPair();
+    const call = pair.client.open("say", 1);
+    pair.flush();
+    call.cancel();
+    call.cancel();
+    expect(pair.client.told()).toEqual(["say fail CALL_CANCELLED"]);
+    expect(pair.client.session.openCalls).toBe(1); // until the peer has answered: its id can't be used before
+    pair.flush();
+    expect(pair.server.told()).toEqual(["call say 1", "say cancelled CALL_CANCELLED"]);
+    pair.server.calls[0]?.reply("late");
+    pair.server.calls[0]?.reply("twice");
+    pair.server.calls[0]?.fail(new HawserError("OVERLOADED", "thrice"));
+    expect(linesOf(pair.server.output.copy())).toEqual(['FAIL 1 {"code":"CANCELLED","message":"cancelled by its opener"}']);
+    pair.flush();
+    expect([pair.client.session.openCalls, pair.server.session.openCalls, pair.client.told()]).toEqual([0, 0, []]);
+  });
+
+  test("is cancelled with the reason that the caller gives", () => {
+    const pair = readyPair();
+    pair.client.open("say", 1).cancel(new HawserError("ABORTED", "by the user"));
+    expect(pair.client.told()).toEqual(["say fail ABORTED"]);
+  });
+
+  test("that is larger than a frame goes in pieces, between which others pass", () => {
+    const pair = readyPair();
+    pair.server.onCall = (call) => void call.reply(typeof call.input === "string" ? call.input.length : call.input);
+    pair.client.open("say", LARGE, {}, "large");
+    pair.client.open("say", 7, {}, "small");
+    expect(linesOf(pair.client.output.copy()).map((line) => line.slice(0, 11))).toEqual(["REQUEST+ 1 ", "REQUEST 3 0"]);
+    expect(pair.client.session.queuedBytes).toBe(200_005);
+    pair.flush();
+    expect(pair.client.told()).toEqual(["small result 7", "large result 200000"]);
+    expect(pair.client.session.queuedBytes).toBe(0);
+  });
+
+  test("takes turns with other large ones, as many as the peer lets begin", () => {
+    const client = readyClient(); // the peer by hand takes 2 at once, and at most 100 000 bytes
+    for (let count = 0; count < 3; count++) client.open("say", "x".repeat(90_000));
+    const lines: string[] = [];
+    while (client.session.transmit(1)) lines.push(...linesOf(client.take()).map((line) => line.slice(0, 10)));
+    lines.push(...linesOf(client.take()).map((line) => line.slice(0, 10)));
+    expect(lines).toEqual(["REQUEST+ 1", "REQUEST+ 3", "REQUEST 1 ", "REQUEST+ 5", "REQUEST 3 ", "REQUEST 5 "]);
+  });
+
+  test("that is cancelled before it begins to leave is never seen; its id is free", () => {
+    const client = readyClient();
+    client.open("say", "x".repeat(90_000));
+    client.open("say", "x".repeat(90_000));
+    const third = client.open("say", "x".repeat(90_000));
+    client.take();
+    third.cancel();
+    expect([client.told(), client.take().length, client.session.openCalls]).toEqual([["say fail CALL_CANCELLED"], 0, 2]);
+    client.open("say", 1);
+    expect(linesOf(client.take())).toEqual(["REQUEST 5 00030031"]);
+  });
+
+  test("that is cancelled between its pieces ends with CANCEL, and its id is free", () => {
+    const pair = readyPair();
+    const large = pair.client.open("say", LARGE);
+    const [first] = [pair.client.take()];
+    large.cancel();
+    expect([linesOf(pair.client.output.copy()), pair.client.session.openCalls, pair.client.session.queuedBytes]).toEqual([["CANCEL 1"], 0, 0]);
+    pair.server.session.receive(first, 0);
+    pair.client.open("say", 2);
+    pair.flush();
+    expect(pair.server.told()).toEqual(["call say 2"]);
+  });
+
+  test("is refused here when the peer takes no more, and can be opened when one has ended", () => {
+    const client = readyClient();
+    for (let count = 0; count < 4; count++) client.open("say");
+    expect(() => client.open("say")).toThrow(expect.objectContaining({ code: "OVERLOADED", retryable: true }));
+    client.session.receive(frame(KIND.RESULT, 3), 0);
+    client.take();
+    client.open("say");
+    expect(linesOf(client.take())).toEqual(["REQUEST 3 000300"]);
+  });
+
+  test("whose handler fails tells the opener no more than that", () => {
+    const pair = readyPair();
+    pair.server.onCall = (call) => {
+      expect(call.fail(new HawserError("PATH_NOT_FOUND", "/etc/secret", { cause: new Error("secret") }))).toBeNull();
+    };
+    pair.client.open("say", 1);
+    expect(pair.client.log).toEqual([]);
+    pair.server.session.receive(pair.client.take(), 0);
+    expect(new TextDecoder().decode(pair.server.output.copy())).not.toContain("secret");
+    pair.flush();
+    expect(pair.client.told()).toEqual(["say fail REMOTE_HANDLER_FAILED"]);
+  });
+
+  test("fails with an error that the contract names", () => {
+    const pair = readyPair();
+    pair.server.onCall = (call) => {
+      expect(call.fail({ name: "rude", payload: { word: "!" } })).toBeNull();
+    };
+    pair.client.open("say", 1);
+    pair.flush();
+    expect(pair.client.told()).toEqual(['say fail NAMED_ERROR(rude {"word":"!"})']);
+  });
+
+  test("fails with an error whose payload is larger than a frame", () => {
+    const pair = readyPair();
+    pair.server.onCall = (call) => void call.fail({ name: "rude", payload: LARGE });
+    pair.client.open("say", 1);
+    pair.flush();
+    expect(pair.client.told()).toEqual(['say fail NAMED_ERROR(rude "xxxxxxxxxxxxxxx…200002)']);
+  });
+
+  test.each<[string, object | null, string, string]>([
+    ["that the contract does not name", { name: "polite", payload: 1 }, "OUTPUT_INVALID", "OUTPUT_INVALID"],
+    ["whose payload JSON has no text for", { name: "rude", payload: 1n }, "PAYLOAD_FORBIDDEN", "REMOTE_HANDLER_FAILED"],
+    ["whose payload is larger than what the opener takes", { name: "rude", payload: "x".repeat(1_100_000) }, "PAYLOAD_TOO_LARGE", "MESSAGE_TOO_LARGE"],
+  ])("that fails with an error %s fails otherwise, and the responder is told why", (_, failure, here, there) => {
+    const pair = readyPair();
+    pair.server.onCall = (call) => {
+      expect(call.fail(failure as { name: string; payload: unknown })?.code).toBe(here);
+    };
+    pair.client.open("say", 1);
+    pair.flush();
+    expect(pair.client.told()).toEqual([`say fail ${there}`]);
+  });
+
+  test.each<[string, unknown, string, string]>([
+    ["JSON has no text for", 1n, "PAYLOAD_FORBIDDEN", "REMOTE_HANDLER_FAILED"],
+    ["is larger than what the opener takes", "x".repeat(1_100_000), "PAYLOAD_TOO_LARGE", "MESSAGE_TOO_LARGE"],
+  ])("whose answer %s fails, and the responder is told why", (_, answer, here, there) => {
+    const pair = readyPair();
+    pair.server.onCall = (call) => {
+      expect(call.reply(answer)?.code).toBe(here);
+    };
+    pair.client.open("say", 1);
+    pair.flush();
+    expect(pair.client.told()).toEqual([`say fail ${there}`]);
+    expect(pair.server.session.openCalls).toBe(0);
+  });
+
+  test("whose answer finds the output full fails as overloaded", () => {
+    const pair = readyPair({}, { limits: { maxQueuedBytes: 100_000 } });
+    const errors: unknown[] = [];
+    pair.server.onCall = (call) => errors.push(call.reply("x".repeat(90_000))?.code);
+    for (let count = 0; count < 3; count++) pair.client.open("say", count);
+    pair.flush();
+    expect(errors).toEqual([undefined, "WRITE_BUFFER_FULL", "WRITE_BUFFER_FULL"]);
+    expect(pair.client.told().sort()).toEqual(["say fail OVERLOADED", "say fail OVERLOADED", 'say result "xxxxxxxxxxxxxxx…90002']);
+  });
+
+  test("can't be opened with an input that can't be sent; nothing is open then, and nothing was written", () => {
+    const pair = readyPair({ limits: { maxQueuedBytes: 100_000 } });
+    const before = pair.client.output.length;
+    for (const [input, code] of [[1n, "PAYLOAD_FORBIDDEN"], ["x".repeat(1_100_000), "PAYLOAD_TOO_LARGE"]] as const) {
+      expect(() => pair.client.open("say", input)).toThrow(expect.objectContaining({ code }));
+    }
+    pair.client.open("say", "x".repeat(90_000));
+    expect(() => pair.client.open("say", "x".repeat(70_000))).toThrow(expect.objectContaining({ code: "WRITE_BUFFER_FULL", retryable: true }));
+    expect([pair.client.session.openCalls, before]).toEqual([1, 0]);
+    pair.flush();
+    expect(pair.server.told()).toEqual(['call say "xxxxxxxxxxxxxxx…90002']);
+  });
+
+  test("has one way to be answered", () => {
+    const pair = readyPair();
+    pair.client.open("say", 1);
+    pair.flush();
+    const [call] = pair.server.calls;
+    expect(() => call?.end()).toThrow(new TypeError('Cannot end "say": it is a request; use reply()'));
+    expect(() => call?.send(1)).toThrow(new TypeError('Cannot send an item with "say": its responder sends none'));
+    expect(() => pair.client.open("say", 1).send(1)).toThrow(new TypeError('Cannot send an item with "say": its opener sends none'));
+  });
+});
+
+describe("a stream", () => {
+  test("brings its items in order, then its end; end() and cancel() after it are nothing", () => {
+    const pair = readyPair();
+    pair.server.onCall = (call) => {
+      for (const item of ["a", "b"]) expect(call.send(item)).toBe(true);
+      call.end();
+      call.end();
+      expect(call.send("late")).toBe(true);
+    };
+    const call = pair.client.open("count", 2);
+    pair.flush();
+    expect(pair.client.told()).toEqual(['count item "a"', 'count item "b"', "count end"]);
+    call.end();
+    call.cancel();
+    expect([pair.flush(), pair.client.session.openCalls, pair.server.session.openCalls]).toEqual([0, 0, 0]);
+  });
+
+  test("goes both ways, and ends when both parts have", () => {
+    const pair = readyPair();
+    const call = pair.client.open("talk");
+    call.send(1);
+    pair.flush();
+    const [served] = pair.server.calls;
+    served?.send("one");
+    call.send(2);
+    call.end();
+    call.end();
+    pair.flush();
+    expect(pair.told()).toEqual({ client: ['talk item "one"'], server: ["call talk nothing", "talk got 1", "talk got 2", "talk got end"] });
+    expect(() => call.send(3)).not.toThrow(); // it is ignored where END is out
+    served?.end();
+    pair.flush();
+    expect(pair.told()).toEqual({ client: ["talk end"], server: [] });
+    expect([pair.client.session.openCalls, pair.server.session.openCalls]).toEqual([0, 0]);
+  });
+
+  test("that the responder ends takes the opener's part with it", () => {
+    const pair = readyPair();
+    const call = pair.client.open("talk");
+    pair.flush();
+    pair.server.calls[0]?.end();
+    expect(pair.server.session.openCalls).toBe(1); // until the opener has said END or CANCEL
+    expect(call.send("under way")).toBe(true);
+    pair.flush();
+    expect([pair.told().server, pair.client.session.openCalls, pair.server.session.openCalls]).toEqual([["call talk nothing"], 0, 0]);
+    expect(call.send("late")).toBe(true);
+    expect(pair.flush()).toBe(0);
+  });
+
+  test("waits for credit, and goes on with it", () => {
+    const pair = readyPair({ limits: { windowBytes: 40 } });
+    const taken: number[] = [];
+    const call = pair.client.session.open(entryOf(pair.client.kind, "count"), 1, {}, {
+      result: () => undefined,
+      item: (_value, cost) => void taken.push(cost),
+      end: () => void pair.client.log.push("end"),
+      fail: () => undefined,
+      writable: () => undefined,
+    });
+    const sent: boolean[] = [];
+    pair.server.onCall = (served) => {
+      for (let item = 1; item <= 5; item++) sent.push(served.send(item));
+      served.end();
+    };
+    pair.flush();
+    expect(sent).toEqual([true, true, false, false, false]); // 17 each: the third goes below zero
+    expect([taken, pair.server.session.queuedBytes]).toEqual([[17, 17, 17], 2]);
+    call.consume(17);
+    expect(pair.flush()).toBe(0); // less than half the window is not worth a frame
+    call.consume(17);
+    pair.flush();
+    expect(taken).toEqual([17, 17, 17, 17, 17]);
+    expect(pair.client.told()).toEqual(["end"]); // END costs nothing
+    call.consume(1e9);
+    expect([pair.flush(), pair.client.session.openCalls]).toEqual([0, 0]);
+  });
+
+  test("tells its sender when it may go on", () => {
+    const pair = readyPair({ limits: { windowBytes: 20 } });
+    pair.server.onCall = (served) => {
+      expect([served.send(1), served.send(2)]).toEqual([true, false]);
+    };
+    pair.client.open("count");
+    pair.flush();
+    expect(pair.server.told()).toEqual(["call count nothing", "count may send"]);
+    const call = pair.client.open("talk");
+    pair.flush();
+    expect([call.send(1), call.send(2), call.send(3)]).toEqual([true, false, false]);
+    pair.flush();
+    expect(pair.client.told()).toEqual(["count item 1", "count item 2", "talk writable"]);
+  });
+
+  test("that is slow does not hold the others up", () => {
+    const pair = readyPair({ limits: { windowBytes: 20 } });
+    pair.server.onCall = (served) => {
+      for (let item = 0; item < 50; item++) served.send(item);
+      served.end();
+    };
+    const slow = { result: () => undefined, item: () => undefined, end: () => undefined, fail: () => undefined, writable: () => undefined };
+    pair.client.session.open(entryOf(pair.client.kind, "count"), 0, {}, slow);
+    pair.client.open("count", 1);
+    pair.flush();
+    expect(pair.client.told()).toEqual([...Array.from({ length: 50 }, (_, item) => `count item ${String(item)}`), "count end"]);
+  });
+
+  test("of large items, each in pieces, is cancelled between two pieces", () => {
+    const pair = readyPair();
+    const call = pair.client.open("talk");
+    pair.flush();
+    call.send(LARGE);
+    call.send("next");
+    const first = pair.client.take();
+    call.cancel();
+    pair.server.session.receive(first, 0);
+    pair.flush();
+    expect(pair.told()).toEqual({ client: ["talk fail CALL_CANCELLED"], server: ["call talk nothing", "talk cancelled CALL_CANCELLED"] });
+    pair.server.calls[0]?.end();
+    pair.flush();
+    expect([pair.client.session.openCalls, pair.server.session.openCalls, pair.client.session.queuedBytes]).toEqual([0, 0, 0]);
+  });
+
+  test("that fails sends what it has begun, and not what waits behind it", () => {
+    const pair = readyPair();
+    pair.server.onCall = (served) => {
+      served.send(LARGE);
+      served.send("behind");
+      served.fail({ name: "rude", payload: 1 });
+    };
+    pair.client.open("count");
+    pair.flush();
+    expect(pair.client.told()).toEqual(['count item "xxxxxxxxxxxxxxx…200002', "count fail NAMED_ERROR(rude 1)"]);
+  });
+
+  test("may be opened with more than a frame holds, and ended before that has left", () => {
+    const pair = readyPair();
+    const call = pair.client.open("talk", LARGE);
+    call.send(1);
+    call.end();
+    expect(() => call.send(2)).toThrow(new TypeError('Cannot send an item with "talk" after end()'));
+    pair.flush();
+    expect(pair.server.told()).toEqual(['call talk "xxxxxxxxxxxxxxx…200002', "talk got 1", "talk got end"]);
+    const again = pair.client.open("talk", LARGE);
+    again.end();
+    again.cancel();
+    pair.flush();
+    expect(pair.server.told()).toEqual([]);
+    expect(pair.client.session.openCalls).toBe(1);
+  });
+
+  test("may be served by the client", () => {
+    const pair = readyPair();
+    pair.client.onCall = (call) => {
+      call.send("from the client");
+      call.end();
+    };
+    pair.server.open("talk", 1).end();
+    pair.flush();
+    expect(pair.told()).toEqual({ client: ["call talk 1", "talk got end"].slice(0, 1), server: ['talk item "from the client"', "talk end"] });
+  });
+
+  test("whose items nobody wants drops them, and gives their credit back", () => {
+    const pair = readyPair({ limits: { windowBytes: 20 } });
+    pair.server.onCall = (served) => {
+      served.sink = null;
+    };
+    const call = pair.client.open("talk");
+    for (let item = 0; item < 20; item++) call.send(item);
+    pair.flush();
+    expect(pair.client.session.queuedBytes).toBe(0);
+    expect(pair.server.told()).toEqual(["call talk nothing"]);
+  });
+
+  test("drops what comes for a cancelled one", () => {
+    const server = readyServer();
+    server.session.receive(joined(frame(KIND.STREAM, 1, head(NAME.talk, 0x09), u32(5)), frame(KIND.ITEM, 1, "1")), 0);
+    server.session.tick(5);
+    server.session.receive(frame(KIND.ITEM, 1, "2"), 6);
+    server.session.receive(frame(KIND.END, 1), 6);
+    expect(server.told()).toEqual(["call talk nothing", "talk got 1", "talk cancelled DEADLINE_EXCEEDED"]);
+    server.calls[0]?.end();
+    expect([linesOf(server.take()), server.session.openCalls]).toEqual([['FAIL 1 {"code":"DEADLINE_EXCEEDED","message":"the deadline passed"}'], 0]);
+  });
+
+  test("has one way to be answered", () => {
+    const pair = readyPair();
+    pair.client.open("count", 1);
+    pair.flush();
+    expect(() => pair.server.calls[0]?.reply(1)).toThrow(new TypeError('Cannot reply to "count": it is a stream; use send() and end()'));
+  });
+});
+
+describe("a checked contract", () => {
+  const pairOf = (): Pair => readyPair({ kind: checked });
+
+  test("gives the receiver what its schema makes of the value, in both directions", () => {
+    const pair = pairOf();
+    pair.server.onCall = (call) => void call.reply(call.input);
+    pair.client.open("double", 2);
+    pair.flush();
+    expect(pair.told()).toEqual({ client: ["double result 200"], server: ["call double 20"] });
+  });
+
+  test("refuses what is wrong before it is sent, and says where", () => {
+    const pair = pairOf();
+    expect(() => pair.client.open("double", -1)).toThrow(expect.objectContaining({ code: "INPUT_INVALID", origin: "local", path: ["amount"], message: 'Cannot call "double" with this: at amount: is not above 0' }));
+    expect(() => pair.client.emit("paid", 0)).toThrow(expect.objectContaining({ code: "EVENT_INVALID" }));
+    const call = pair.client.open("numbers", 1);
+    expect(() => call.send(0)).toThrow(expect.objectContaining({ code: "ITEM_INVALID" }));
+    pair.server.onCall = (served) => {
+      expect(() => served.send(0)).toThrow(expect.objectContaining({ code: "ITEM_INVALID" }));
+      served.end();
+    };
+    pair.flush();
+    pair.server.onCall = (served) => {
+      expect(served.reply(-1)).toMatchObject({ code: "OUTPUT_INVALID", origin: "local", path: ["amount"] });
+    };
+    pair.client.open("double", 1);
+    pair.flush();
+    pair.server.onCall = (served) => {
+      expect(served.fail({ name: "broke", payload: -1 })).toMatchObject({ code: "OUTPUT_INVALID" });
+    };
+    pair.client.open("double", 1);
+    pair.flush();
+    expect(pair.client.told()).toEqual(["numbers end", "double fail OUTPUT_INVALID", "double fail OUTPUT_INVALID"]);
+  });
+
+  /** A client whose own schemas take everything, and a server that checks. */
+  const loose = (): Pair => {
+    const any = { input: type<unknown>(), output: type<unknown>() };
+    const kind = nativeSessions(
+      defineProtocol({
+        name: "checked",
+        version: 1,
+        requests: { double: { ...any, errors: { broke: type<unknown>(), other: type<unknown>() } }, lucky: { input: type<unknown>() } },
+        streams: { numbers: { input: type<unknown>(), item: type<unknown>(), send: type<unknown>() } },
+        events: { paid: { payload: type<unknown>(), delivery: "at-least-once" } },
+      }),
+    );
+    return readyPair({ kind }, { kind: checked });
+  };
+
+  test("answers a wrong input with FAIL, without asking the handler", () => {
+    const pair = loose();
+    pair.client.open("double", -1);
+    pair.client.open("double", undefined);
+    const call = pair.client.open("numbers", -1);
+    pair.flush();
+    expect(pair.told()).toEqual({ client: ["double fail INPUT_INVALID", "double fail INPUT_INVALID", "numbers fail INPUT_INVALID"], server: [] });
+    call.send(1);
+    expect([pair.client.session.openCalls, pair.server.session.openCalls]).toEqual([0, 0]);
+  });
+
+  test("tells this side when its own schema fails, and the peer nothing of it", () => {
+    const pair = loose();
+    pair.client.open("lucky", 13);
+    pair.server.session.receive(pair.client.take(), 0);
+    expect(new TextDecoder().decode(pair.server.output.copy())).not.toContain("secret");
+    pair.flush();
+    expect(pair.told()).toEqual({ client: ["lucky fail INPUT_INVALID"], server: ["dropped INPUT_INVALID"] });
+  });
+
+  test("ends a stream at a wrong item from the opener: the handler is told, and answers", () => {
+    const pair = loose();
+    const call = pair.client.open("numbers", 1);
+    call.send(1);
+    call.send(-1);
+    call.send(2);
+    pair.flush();
+    expect(pair.server.told()).toEqual(["call numbers 10", "numbers got 10", "numbers cancelled ITEM_INVALID"]);
+    pair.server.calls[0]?.end();
+    pair.flush();
+    expect(pair.client.told()).toEqual(["numbers fail ITEM_INVALID"]);
+    expect([pair.client.session.openCalls, pair.server.session.openCalls]).toEqual([0, 0]);
+  });
+
+  test("ends a call at a wrong answer, item or failure from the responder", () => {
+    const client = readyClient({ kind: checked });
+    // by hand: event paid 0, requests double 1 and lucky 2, stream numbers 3; the client's own names are the same
+    expect(client.session.state).toBe("closed"); // its contract is not the peer's
+  });
+
+  test("does not take a wrong answer, item or failure from the responder", () => {
+    const pair = readyPair({ kind: checked }, { kind: looseServer() });
+    const answers = [-1, 1n, "x"];
+    for (const answer of answers) {
+      pair.server.onCall = (call) => void call.reply(answer);
+      pair.client.open("double", 1);
+      pair.flush();
+    }
+    pair.server.onCall = (call) => void call.fail({ name: "broke", payload: -1 });
+    pair.client.open("double", 1);
+    pair.flush();
+    pair.server.onCall = (call) => void call.fail({ name: "other", payload: -1 });
+    pair.client.open("double", 1);
+    pair.flush();
+    pair.server.onCall = (call) => {
+      call.send(1);
+      call.send(-1);
+    };
+    pair.client.open("numbers", 1);
+    pair.flush();
+    expect(pair.client.told()).toEqual([
+      "double fail OUTPUT_INVALID",
+      "double fail REMOTE_HANDLER_FAILED",
+      "double fail OUTPUT_INVALID",
+      "double fail OUTPUT_INVALID",
+      "double fail REMOTE_HANDLER_FAILED",
+      "numbers item 10",
+      "numbers fail ITEM_INVALID",
+    ]);
+    expect(pair.server.told().at(-1)).toBe("numbers cancelled CALL_CANCELLED");
+  });
+
+  function looseServer(): ReturnType<typeof nativeSessions> {
+    return nativeSessions(
+      defineProtocol({
+        name: "checked",
+        version: 1,
+        requests: { double: { input: type<unknown>(), output: type<unknown>(), errors: { broke: type<unknown>(), other: type<unknown>() } }, lucky: { input: type<unknown>() } },
+        streams: { numbers: { input: type<unknown>(), item: type<unknown>(), send: type<unknown>() } },
+        events: { paid: { payload: type<unknown>(), delivery: "at-least-once" } },
+      }),
+    );
+  }
+});
+
+describe("codecs", () => {
+  const kind = nativeSessions(
+    defineProtocol({
+      name: "codecs",
+      version: 1,
+      requests: {
+        letters: { input: type<string>(), output: type<string>(), codec: text() },
+        octets: { input: type<Uint8Array>(), output: type<Uint8Array>(), codec: bytesCodec() },
+        own: { input: type<unknown>(), output: type<unknown>(), codec: { name: "own", encode: () => { throw new Error("not today"); }, decode: () => "decoded" } },
+      },
+    }),
+  );
+
+  test.each<[string, unknown]>([
+    ["letters", "grüße"],
+    ["letters", ""],
+    ["octets", Uint8Array.of(1, 2, 255)],
+    ["octets", new Uint8Array(0)],
+  ])("%s carries %o and gives it back", (name, value) => {
+    const pair = readyPair({ kind });
+    pair.server.onCall = (call) => void call.reply(call.input);
+    const results: unknown[] = [];
+    pair.client.session.open(entryOf(kind, name), value, {}, { result: (result) => void results.push(result), item: () => undefined, end: () => undefined, fail: () => undefined, writable: () => undefined });
+    pair.flush();
+    expect(results).toEqual([value]);
+  });
+
+  test("nothing is the empty body of every codec; with text it comes back as the empty text", () => {
+    const pair = readyPair({ kind });
+    pair.client.open("letters", undefined);
+    pair.client.open("own", undefined);
+    pair.flush();
+    expect(pair.server.told()).toEqual(['call letters ""', 'call own "decoded"']);
+  });
+
+  test("one that can't encode leaves the output as it was", () => {
+    const pair = readyPair({ kind });
+    for (const [name, value] of [["letters", 7], ["octets", "text"], ["own", 1], ["letters", "\ud800"]] as const) {
+      expect(() => pair.client.open(name, value)).toThrow(expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }));
+    }
+    expect([pair.client.output.length, pair.client.session.openCalls]).toEqual([0, 0]);
+  });
+
+  test("bodies that a codec does not read end the call, not the session", () => {
+    const server = readyServer();
+    server.session.receive(frame(KIND.REQUEST, 1, head(NAME.say), "{"), 0);
+    expect(linesOf(server.take())).toEqual(['FAIL 1 {"code":"INPUT_INVALID","message":"The input of \\"say\\" is invalid: is not what json() reads","path":[]}']);
+    expect([server.told(), server.session.state]).toEqual([[], "ready"]);
+    const client = readyClient();
+    client.open("say");
+    client.session.receive(frame(KIND.RESULT, 1, "nonsense"), 0);
+    expect(client.told()).toEqual(["say fail OUTPUT_INVALID"]);
+  });
+});

@@ -1,0 +1,181 @@
+/**
+ * Greeted: one connection from its first byte to the session that it carries, or to why it carries none.
+ * Owns the greeting, its deadline, and the judgement of who is let in. Must not know what becomes of the session.
+ *
+ * @module
+ */
+import { ByteWriter, type Greeter, HawserError, type Hello, isHawserError, type SessionKind } from "@hawser/protocol";
+import { type Connection, isThenable, SessionLink, type SessionLinkEvents, type Speaker } from "@hawser/transport";
+import type { ResolvedSessionOptions } from "./session-options.ts";
+
+/** What a connection needs of its server. `C` is what judging a client gives. */
+export interface GreetingHost<C> {
+  readonly kind: SessionKind;
+  readonly options: ResolvedSessionOptions;
+  /** Why nobody is let in now, or null. */
+  refusal(): HawserError | null;
+  /** Judge a client. May throw, or reject. */
+  authenticate(hello: Hello, link: SessionLink): C | PromiseLike<C>;
+  /** A client is let in: begin its session, or go on with it. Returns who is told of the connection from now on. */
+  admit(link: SessionLink, hello: Hello, context: C): Carried;
+  /** The greeting failed. */
+  report(error: HawserError): void;
+  /** The connection is gone. */
+  gone(connection: Greeted<C>): void;
+}
+
+/** The session on a connection. */
+export interface Carried {
+  receive(chunk: Uint8Array): void;
+  lost(link: SessionLink, error: HawserError): void;
+}
+
+/** One connection of a server: what speaks on it until there is a session. */
+export class Greeted<C> implements Speaker, SessionLinkEvents {
+  readonly link: SessionLink;
+  readonly #host: GreetingHost<C>;
+  readonly #greeter: Greeter;
+  readonly #dueMs: number;
+  #phase: "done" | "judging" | "reading" = "reading";
+  #heard = false;
+  /** What came behind the greeting before there was a session. */
+  readonly #early = new ByteWriter();
+  #carried: Carried | null = null;
+
+  constructor(host: GreetingHost<C>, connection: Connection) {
+    const { connection: limits, ticker, handshakeTimeoutMs } = host.options;
+    this.#host = host;
+    this.#greeter = host.kind.greeter(host.options);
+    this.link = new SessionLink(connection, { limits, ticker }, this);
+    this.#dueMs = this.link.now() + handshakeTimeoutMs;
+  }
+
+  open(): void {
+    this.link.open(this);
+    this.receive(NOTHING); // some greeters let everybody in
+  }
+
+  /** The server closes: whoever has no session yet gets none. */
+  close(): void {
+    if (this.#phase !== "done") this.#refuse(draining());
+  }
+
+  /** @see Speaker */
+  receive(chunk: Uint8Array): void {
+    if (this.#phase === "done") return;
+    this.#heard ||= chunk.length > 0;
+    const greeting = this.#greeter.receive(chunk);
+    if (greeting === null) return;
+    if (!greeting.ok) {
+      this.#close(greeting.reply, greeting.error);
+      return;
+    }
+    this.#early.append(greeting.rest);
+    const { maxMessageBytes } = this.#host.options.limits;
+    const refusal = this.#early.length > maxMessageBytes ? overloaded(`more than maxMessageBytes ${String(maxMessageBytes)} came before authenticate had answered`) : this.#host.refusal();
+    if (refusal !== null) this.#refuse(refusal);
+    else if (this.#phase === "reading") this.#judge(greeting.hello);
+  }
+
+  /** @see Speaker */
+  tick(nowMs: number): void {
+    if (nowMs < this.#dueMs) return;
+    const { remote } = this.link;
+    const { handshakeTimeoutMs } = this.#host.options;
+    if (this.#phase === "reading") {
+      const cause = this.#heard ? this.#greeter.end() : undefined;
+      const late = new HawserError("HANDSHAKE_TIMEOUT", `${remote} did not greet within handshakeTimeoutMs ${String(handshakeTimeoutMs)}`, { cause });
+      this.#close(NOTHING, cause?.code === "NOT_HAWSER" ? cause : late);
+    } else if (this.#phase === "judging") {
+      this.#refuse(overloaded(`authenticate did not answer within handshakeTimeoutMs ${String(handshakeTimeoutMs)}`));
+    }
+  }
+
+  /** @see Speaker */
+  deadline(): number {
+    return this.#phase === "done" ? Infinity : this.#dueMs;
+  }
+
+  /** @see Speaker */
+  transmit(): boolean {
+    return false;
+  }
+
+  /** @see SessionLinkEvents */
+  lost(error: HawserError): void {
+    const phase = this.#phase;
+    this.#phase = "done";
+    if (this.#carried !== null) this.#carried.lost(this.link, error);
+    else if (phase === "reading" && this.#heard) this.#host.report(this.#greeter.end()); // who said nothing only looked whether somebody is there
+    else if (phase === "judging") this.#host.report(error);
+  }
+
+  /** @see SessionLinkEvents */
+  gone(): void {
+    this.#host.gone(this);
+  }
+
+  #judge(hello: Hello): void {
+    this.#phase = "judging";
+    let context: C | PromiseLike<C>;
+    try {
+      context = this.#host.authenticate(hello, this.link);
+    } catch (cause) {
+      this.#refuse(refused(cause));
+      return;
+    }
+    if (!isThenable(context)) {
+      this.#admit(hello, context);
+      return;
+    }
+    context.then(
+      (value) => {
+        this.#admit(hello, value);
+      },
+      (cause: unknown) => {
+        this.#refuse(refused(cause));
+      },
+    );
+  }
+
+  #admit(hello: Hello, context: C): void {
+    if (this.#phase !== "judging") return; // gone, or too late
+    const refusal = this.#host.refusal();
+    if (refusal !== null) {
+      this.#refuse(refusal);
+      return;
+    }
+    this.#phase = "done";
+    this.#carried = this.#host.admit(this.link, hello, context);
+    if (this.#early.length > 0) this.#carried.receive(this.#early.copy());
+  }
+
+  #refuse(error: HawserError): void {
+    if (this.#phase === "done") return;
+    this.#close(this.#host.kind.refusal(error), error);
+  }
+
+  #close(reply: Uint8Array, error: HawserError): void {
+    this.#phase = "done";
+    if (reply.length > 0) this.link.output.append(reply);
+    this.link.close();
+    this.#host.report(error);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Why a server that closes lets nobody in. */
+export function draining(): HawserError {
+  return new HawserError("DRAINING", "The server is closing", { origin: "local", scope: "session" });
+}
+
+function overloaded(why: string): HawserError {
+  return new HawserError("OVERLOADED", `The server can't let this client in now: ${why}`, { origin: "local", scope: "session" });
+}
+
+/** What `authenticate` threw, for the client: its own words only where they are meant for it. */
+function refused(cause: unknown): HawserError {
+  const text = isHawserError(cause) && cause.code === "AUTH_REFUSED" ? cause.message : "The server does not let this client in";
+  return new HawserError("AUTH_REFUSED", text, { cause });
+}

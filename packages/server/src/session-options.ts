@@ -1,0 +1,68 @@
+/**
+ * Options of a server of a contract: the limits of its sessions, who is let in, and who is told.
+ *
+ * @module
+ */
+import { type HawserError, type LimitOptions, type Protocol, resolveLimits, resolveSessionLimits, type SessionLimit, type SessionLimits } from "@hawser/protocol";
+import { type Awaitable, type Closed, type ConnectionLimits, type ListenOptions, processTicker, resolveConnectionLimits, type Ticker } from "@hawser/transport";
+import { resolveMode, type ServerOptions, serverLimitTable } from "./options.ts";
+import type { Authenticate, Middleware, SessionSocket } from "./session-handlers.ts";
+
+/** Options of a server of a contract; every limit has a finite default. */
+export interface SessionServerOptions<P extends Protocol, C = unknown>
+  extends LimitOptions<SessionLimit>,
+    Pick<ServerOptions, "backlog" | "lingerTimeoutMs" | "maxConnections" | "mode" | "ticker" | "tls" | "writeBuffer"> {
+  /**
+   * Judge a client, within `handshakeTimeoutMs`. What it returns is the handlers' `context`; when it throws, the client is refused with
+   * AUTH_REFUSED, and told the text only of a HawserError with that code. Annotate `hello` with `Hello`, so that the compiler
+   * finds the context's type before it looks at the handlers.
+   *
+   * A session that resumes is judged again, and keeps the context that it has.
+   */
+  readonly authenticate?: Authenticate<C> | undefined;
+  /** What stands before every handler: the first is the outermost. */
+  readonly use?: readonly Middleware<P, C>[] | undefined;
+  /** A session has begun: the place to join rooms. When it throws or rejects, the session is closed. Not called when one resumes. */
+  readonly open?: ((socket: SessionSocket<P, C>) => Awaitable<void>) | undefined;
+  /** A session is over for good. */
+  readonly close?: ((socket: SessionSocket<P, C>, closed: Closed) => Awaitable<void>) | undefined;
+  /** What went wrong: in a session (then its socket is given), or before there was one. What this throws is ignored: there is nobody left to tell. */
+  readonly error?: ((error: HawserError, socket?: SessionSocket<P, C>) => void) | undefined;
+  /** So many bytes that nobody can guess, for the identities of sessions and the spread of their ends. Default the platform's. */
+  readonly random?: ((bytes: number) => Uint8Array) | undefined;
+}
+
+/** A server's options, complete and checked, but for the functions that the caller gave. */
+export interface ResolvedSessionOptions extends ListenOptions {
+  readonly maxConnections: number;
+  readonly limits: SessionLimits;
+  readonly connection: Pick<ConnectionLimits, "lingerTimeoutMs" | "writeBuffer">;
+  readonly ticker: Ticker;
+  readonly random: (bytes: number) => Uint8Array;
+}
+
+const { backlog, maxConnections } = serverLimitTable;
+
+/**
+ * Complete a server's options.
+ *
+ * @throws {TypeError} when a value has the wrong type
+ * @throws {RangeError} when a value is out of its range
+ */
+export function resolveSessionServerOptions<P extends Protocol, C>(given: SessionServerOptions<P, C>): ResolvedSessionOptions {
+  const limits = resolveSessionLimits(given);
+  for (const name of ["authenticate", "open", "close", "error", "random"] as const) {
+    const hook: unknown = given[name];
+    if (hook !== undefined && typeof hook !== "function") throw new TypeError(`Cannot use ${name} of type ${typeof hook}: it is a function`);
+  }
+  return Object.freeze({
+    ...resolveLimits<"backlog" | "maxConnections">({ backlog, maxConnections }, given),
+    mode: resolveMode(given.mode),
+    handshakeTimeoutMs: limits.handshakeTimeoutMs,
+    tls: given.tls,
+    limits,
+    connection: resolveConnectionLimits({ lingerTimeoutMs: given.lingerTimeoutMs, writeBuffer: given.writeBuffer }, "server"),
+    ticker: given.ticker ?? processTicker,
+    random: given.random ?? ((bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes))),
+  });
+}

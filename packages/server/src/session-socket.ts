@@ -1,0 +1,378 @@
+/**
+ * ServedSession: one client's session, from its welcome to its end, over one connection after another.
+ * Owns what becomes of what the engine tells, and what a handler has in its hands. Must not know listeners or greetings.
+ *
+ * @module
+ */
+import {
+  type EmitOptions,
+  type Handled,
+  HawserError,
+  type Hello,
+  type InboundCall,
+  isHawserError,
+  type MessageEntry,
+  type Outcome,
+  type PreparedEvent,
+  type Protocol,
+  type ReadyInfo,
+  type Session,
+  type SessionKind,
+  type SessionSink,
+  type SessionState,
+} from "@hawser/protocol";
+import { CallContext, type Closed, type Connection, emitEvent, messageToOpen, type OpenOptions, openRequest, openStream, rejected, type Responder, type SessionLink, type SessionStream } from "@hawser/transport";
+import type { MiddlewareCall, SessionServer, SessionSocket } from "./session-handlers.ts";
+import type { ResolvedSessionOptions } from "./session-options.ts";
+import type { Rooms } from "./session-rooms.ts";
+
+/** What a session needs of its server. */
+export interface SessionHost<P extends Protocol, C> {
+  readonly kind: SessionKind;
+  readonly options: ResolvedSessionOptions;
+  readonly responder: Responder;
+  readonly memberships: Rooms<ServedSession<P, C>>;
+  readonly server: SessionServer<P, C>;
+  /** The session is ready for the first time. */
+  opened(session: ServedSession<P, C>): void;
+  /** Its connection is gone. Returns whether the server keeps it for the client to come back. */
+  keeps(session: ServedSession<P, C>): boolean;
+  /** It is over. */
+  ended(session: ServedSession<P, C>, closed: Closed): void;
+  report(error: HawserError, session: ServedSession<P, C>): void;
+}
+
+/** One client's session: {@link SessionSocket} for the handlers, {@link SessionSink} for the engine. */
+export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>, SessionSink {
+  readonly context: C;
+  readonly #host: SessionHost<P, C>;
+  readonly #session: Session;
+  #link: SessionLink;
+  /** Whether `#link` still carries the session. */
+  #isLinked = false;
+  #rooms: Set<string> | null = null;
+  /** When the connection was lost; Infinity while there is one. */
+  #lostMs = Infinity;
+  /** When nothing was open any more after the client had been asked to drain; Infinity before. */
+  #drainedMs = Infinity;
+  #loss: HawserError | null = null;
+  #outcome: Closed | null = null;
+  /** Made when somebody asks for `closed`. */
+  #closed: PromiseWithResolvers<Closed> | null = null;
+
+  constructor(host: SessionHost<P, C>, link: SessionLink, context: C) {
+    this.#host = host;
+    this.#link = link;
+    this.context = context;
+    this.#session = host.kind.session("server", host.options, this);
+  }
+
+  /** Serve the peer behind a link, or go on with it: as `welcome` of the engine. */
+  welcome(link: SessionLink, hello: Hello, resumed: boolean): void {
+    const old = this.#isLinked ? this.#link : null;
+    this.#link = link;
+    this.#isLinked = true;
+    this.#lostMs = Infinity;
+    this.#loss = null;
+    link.hand(this.#session);
+    this.#session.welcome(link.output, hello, resumed, link.now());
+    old?.close();
+  }
+
+  canResume(hello: Hello): boolean {
+    return this.#outcome === null && this.#session.canResume(hello);
+  }
+
+  /** What the engine has to say to the bytes that came behind the greeting. */
+  receive(chunk: Uint8Array): void {
+    if (chunk.length > 0) this.#session.receive(chunk, this.#link.now());
+  }
+
+  /** A link has lost its connection: this session's, unless it has another by now. */
+  lost(link: SessionLink, error: HawserError): void {
+    if (link !== this.#link || !this.#isLinked) return;
+    this.#isLinked = false;
+    if (error.code === "SLOW_CONSUMER") this.#host.report(error, this);
+    this.#session.lost(link.now());
+    this.#park(error);
+  }
+
+  /** Time has passed for a session that drains, or has no connection. */
+  tick(nowMs: number): void {
+    const { limits, connection } = this.#host.options;
+    if (nowMs - this.#lostMs >= limits.resumeWindowMs) this.giveUp();
+    else if (this.#session.state === "draining" && this.#drainedMs !== Infinity) {
+      // The client closes; one that does not is not waited for.
+      if (this.#session.openCalls > 0) this.#drainedMs = nowMs;
+      else if (nowMs - this.#drainedMs >= connection.lingerTimeoutMs) this.end("DRAINED", "The server is closing");
+    }
+  }
+
+  /** Ask the client to open nothing more. */
+  drain(nowMs: number): void {
+    if (this.#outcome !== null || this.#drainedMs !== Infinity) return;
+    this.#drainedMs = nowMs;
+    this.#session.drain();
+  }
+
+  /** The client does not come back, or is not waited for. */
+  giveUp(): void {
+    this.#session.close("DRAINED");
+    this.#end(this.#loss);
+  }
+
+  /** End at once. */
+  break(): void {
+    const link = this.#link;
+    this.end("DRAINED", "The server is closing");
+    link.abort();
+  }
+
+  end(code: "DRAINED" | "NORMAL" | "OVERLOADED", message: string): void {
+    this.#session.close(code, message);
+    this.#end(null); // where there was no connection, nothing else says so
+  }
+
+  get id(): string {
+    return this.#session.id;
+  }
+
+  get remote(): string {
+    return this.#link.remote;
+  }
+
+  get transport(): Connection["transport"] {
+    return this.#link.transport;
+  }
+
+  get state(): SessionState {
+    return this.#session.state;
+  }
+
+  get peerVersion(): number {
+    return this.#session.peerVersion;
+  }
+
+  get roundTripMs(): number | null {
+    return this.#session.roundTripMs;
+  }
+
+  get rooms(): ReadonlySet<string> {
+    return this.#rooms ?? NOWHERE;
+  }
+
+  get server(): SessionServer<P, C> {
+    return this.#host.server;
+  }
+
+  join(room: string): void {
+    if (typeof room !== "string") throw new TypeError(`Cannot join a room of type ${typeof room}: its name is a string`);
+    if (this.#outcome !== null) return;
+    (this.#rooms ??= new Set()).add(room);
+    this.#host.memberships.join(room, this);
+  }
+
+  leave(room: string): void {
+    if (this.#rooms?.delete(room) === true) this.#host.memberships.leave(room, this);
+  }
+
+  emit(name: string, ...[payload, options]: [payload?: unknown, options?: EmitOptions]): Promise<Outcome> {
+    const entry = messageToOpen(this.#host.kind.contract, "event", name, "server");
+    return emitEvent(this.#session, entry, payload, options);
+  }
+
+  /** Emit what is encoded already: whether it was taken. */
+  emitPrepared(event: PreparedEvent, options: EmitOptions): boolean {
+    const { state } = this.#session;
+    if (state === "closed" || (event.entry.delivery === "at-most-once" && state !== "ready" && state !== "draining")) return false;
+    try {
+      this.#session.emitPrepared(event, options, null);
+      return true;
+    } catch (error) {
+      if (!isHawserError(error)) throw error;
+      if (error.code === "WRITE_BUFFER_FULL" || error.code === "RETENTION_FULL") this.#tooSlow(error);
+      return false;
+    }
+  }
+
+  request(name: string, ...[input, options = NO_OPTIONS]: [input?: unknown, options?: OpenOptions]): Promise<never> {
+    let entry: MessageEntry;
+    try {
+      entry = messageToOpen(this.#host.kind.contract, "request", name, "server");
+    } catch (error) {
+      return rejected(error);
+    }
+    const answer = openRequest(this.#session, entry, input, options, this.#link.now());
+    if (options.timeoutMs !== undefined) this.#link.watch();
+    return answer as Promise<never>; // the interface has the type, and the session has checked it
+  }
+
+  stream(name: string, ...[input, options = NO_OPTIONS]: [input?: unknown, options?: OpenOptions]): SessionStream<never> {
+    const entry = messageToOpen(this.#host.kind.contract, "stream", name, "server");
+    const stream = openStream(this.#session, entry, input, options, this.#link.now());
+    if (options.timeoutMs !== undefined) this.#link.watch();
+    return stream;
+  }
+
+  close(message = "The server has closed the session"): Promise<Closed> {
+    this.end("NORMAL", message);
+    return this.closed;
+  }
+
+  abort(): void {
+    this.#link.abort();
+  }
+
+  get closed(): Promise<Closed> {
+    this.#closed ??= Promise.withResolvers<Closed>();
+    if (this.#outcome !== null) this.#closed.resolve(this.#outcome);
+    return this.#closed.promise;
+  }
+
+  /** @see SessionSink */
+  wrote(): void {
+    if (this.#isLinked) this.#link.wrote();
+  }
+
+  /** @see SessionSink */
+  ready(info: ReadyInfo): void {
+    if (!info.resumed) this.#host.opened(this);
+  }
+
+  /** @see SessionSink */
+  call(call: InboundCall): void {
+    this.#host.responder.call(call, new ServedCall(call, this));
+  }
+
+  /** @see SessionSink */
+  event(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled): void {
+    const { responder } = this.#host;
+    if (responder.handlerOf(entry) !== undefined) {
+      responder.event(entry, payload, new ServedEvent(entry, payload, trace, this), handled, this.#report);
+    } else {
+      // One that is sent once may go unheard, as in any emitter; of one that is to arrive, its sender is told.
+      handled(entry.delivery === "at-least-once" ? unheard(entry) : null);
+    }
+  }
+
+  /** @see SessionSink */
+  writable(): void {
+    // Whoever emits waits for the outcome.
+  }
+
+  /** @see SessionSink */
+  draining(): void {
+    // The engine refuses what this side opens, and closes.
+  }
+
+  /** @see SessionSink */
+  dropped(error: HawserError): void {
+    this.#host.report(error, this);
+  }
+
+  /** @see SessionSink */
+  over(error: HawserError | null, resumable: boolean): void {
+    if (this.#isLinked) {
+      this.#isLinked = false;
+      this.#link.close();
+    }
+    if (resumable) {
+      this.#park(error);
+      return;
+    }
+    if (error !== null) this.#host.report(error, this);
+    this.#end(error);
+  }
+
+  readonly #report = (error: HawserError): void => {
+    this.#host.report(error, this);
+  };
+
+  /** Without a connection: wait for the client, or not. */
+  #park(error: HawserError | null): void {
+    if (this.#outcome !== null) return;
+    this.#loss = error;
+    this.#lostMs = this.#link.now();
+    if (!this.#host.keeps(this)) this.giveUp();
+  }
+
+  #tooSlow(cause: HawserError): void {
+    const link = this.#link;
+    this.#host.report(new HawserError("SLOW_CONSUMER", `${this.remote} takes too little of what is sent to it: the session is closed`, { cause, scope: "session" }), this);
+    this.end("OVERLOADED", "The client takes too little of what is sent to it");
+    link.abort();
+  }
+
+  #end(error: HawserError | null): void {
+    if (this.#outcome !== null) return;
+    this.#outcome = error === null ? ORDERLY : { reason: "error", error };
+    this.#lostMs = Infinity;
+    for (const room of this.#rooms ?? NOWHERE) this.#host.memberships.leave(room, this);
+    this.#closed?.resolve(this.#outcome);
+    this.#host.ended(this, this.#outcome);
+  }
+}
+
+const NO_OPTIONS: OpenOptions = Object.freeze({});
+const NOWHERE: ReadonlySet<string> = new Set<string>();
+const ORDERLY: Closed = Object.freeze({ reason: "ended", error: null });
+
+function unheard(entry: MessageEntry): HawserError {
+  return new HawserError("MESSAGE_UNKNOWN", `There is no handler for the event ${entry.name}`, { origin: "local" });
+}
+
+/** What the handler of a request or stream gets: {@link HandlerContext}. */
+class ServedCall<P extends Protocol, C> extends CallContext {
+  readonly socket: ServedSession<P, C>;
+
+  constructor(call: InboundCall, socket: ServedSession<P, C>) {
+    super(call);
+    this.socket = socket;
+  }
+
+  get server(): SessionServer<P, C> {
+    return this.socket.server;
+  }
+
+  get context(): C {
+    return this.socket.context;
+  }
+
+  report(error: HawserError): void {
+    this.socket.dropped(error);
+  }
+}
+
+/** What the handler of an event gets: {@link SharedContext}, and for middleware {@link MiddlewareCall}. */
+class ServedEvent<P extends Protocol, C> implements MiddlewareCall<P, C> {
+  readonly type = "event";
+  readonly deadlineMs: number = Infinity;
+  readonly input: unknown;
+  readonly trace: string | null;
+  readonly socket: ServedSession<P, C>;
+  readonly #entry: MessageEntry;
+
+  constructor(entry: MessageEntry, payload: unknown, trace: string | null, socket: ServedSession<P, C>) {
+    this.#entry = entry;
+    this.input = payload;
+    this.trace = trace;
+    this.socket = socket;
+  }
+
+  get name(): string {
+    return this.#entry.name;
+  }
+
+  /** Never aborted: an event has nobody who waits for an answer. */
+  get signal(): AbortSignal {
+    return new AbortController().signal;
+  }
+
+  get server(): SessionServer<P, C> {
+    return this.socket.server;
+  }
+
+  get context(): C {
+    return this.socket.context;
+  }
+}

@@ -1,0 +1,347 @@
+/**
+ * Calls that this side opens: a request as a promise, a stream as what is iterated and sent to, an event as its outcome.
+ * Owns what the caller holds, and the AbortSignal. Must not know when a call is opened: at once, or when there is a connection.
+ *
+ * @module
+ */
+import { type CallOptions, type CallSink, type EmitOptions, HawserError, type MessageEntry, type MessageType, type OutboundCall, type Outcome, type Protocol, type Session, type Side } from "@hawser/protocol";
+import { type ItemSource, Items } from "./session-items.ts";
+
+/** What a request or a stream is opened with, besides its input. */
+export interface OpenOptions {
+  /** Aborting it cancels the call, here and at the peer. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds until the call fails with DEADLINE_EXCEEDED, here and at the peer. Default: never. */
+  readonly timeoutMs?: number | undefined;
+  /** W3C `traceparent`, for the peer's handler. */
+  readonly trace?: string | undefined;
+}
+
+/** The arguments behind a name: the input, which may be left out where the contract has none, and options. */
+export type Arguments<T, Options> = undefined extends T ? [input?: T, options?: Options] : [input: T, options?: Options];
+
+/**
+ * The message of a contract that this side opens by a name.
+ *
+ * @throws {TypeError} when there is none, or none of this type, or it is not this side's to open
+ */
+export function messageToOpen(contract: Protocol, type: MessageType, name: string, side: Side): MessageEntry {
+  const entry = contract.find(name);
+  if (entry?.type === type && (entry.from === "both" || entry.from === side)) return entry;
+  const what = `${type} ${JSON.stringify(name)}`;
+  if (entry === undefined) throw new TypeError(`Cannot open the ${what}: the contract ${contract.name} has no such name`);
+  if (entry.type !== type) throw new TypeError(`Cannot open the ${what}: the contract ${contract.name} has ${entry.type === "event" ? "an event" : `a ${entry.type}`} of that name`);
+  throw new TypeError(`Cannot open the ${what}: in the contract ${contract.name} it is the ${entry.from}'s to open`);
+}
+
+/** What the session is told of a call. `nowMs` is the instant at which the caller called. */
+export function callOptions(options: OpenOptions, nowMs: number): CallOptions {
+  const { timeoutMs, trace, signal } = options;
+  if (timeoutMs === undefined && trace === undefined && signal === undefined) return NO_OPTIONS;
+  if (timeoutMs !== undefined && (typeof timeoutMs !== "number" || !(timeoutMs > 0))) {
+    throw new RangeError(`Cannot use timeoutMs ${String(timeoutMs)}: it is a number of milliseconds above 0`);
+  }
+  return { timeoutMs: timeoutMs === Infinity ? undefined : timeoutMs, nowMs, trace };
+}
+
+const NO_OPTIONS = Object.freeze({});
+
+/** Make a request. Of what goes wrong nothing is thrown: all of it rejects. */
+export function openRequest(session: Session, entry: MessageEntry, input: unknown, options: OpenOptions, nowMs: number): Promise<unknown> {
+  let call: RequestCall | null = null;
+  try {
+    call = new RequestCall(entry, options.signal);
+    call.opened(session.open(entry, input, callOptions(options, nowMs), call));
+    return call.promise;
+  } catch (error) {
+    call?.withdraw();
+    return rejected(error);
+  }
+}
+
+/** A promise that rejects with what was thrown. */
+export function rejected(error: unknown): Promise<never> {
+  return Promise.reject(error instanceof Error ? error : new TypeError(String(error)));
+}
+
+/**
+ * Open a stream.
+ *
+ * @throws {RangeError} when `timeoutMs` is not above zero
+ * @throws {HawserError} CALL_CANCELLED when the signal is aborted already, and what `open` of the session throws
+ */
+export function openStream(session: Session, entry: MessageEntry, input: unknown, options: OpenOptions, nowMs: number): SessionStream<never> {
+  const call = new StreamCall(entry, options.signal);
+  try {
+    call.opened(session.open(entry, input, callOptions(options, nowMs), call));
+  } catch (error) {
+    call.withdraw();
+    throw error;
+  }
+  return new SessionStream(call);
+}
+
+/**
+ * Emit an event, and tell how it went. Rejects only when the peer's handler failed; then nobody needs to look.
+ *
+ * @throws {HawserError} what `emit` of the session throws: it was not taken
+ */
+export function emitEvent(session: Session, entry: MessageEntry, payload: unknown, options: EmitOptions = NO_OPTIONS): Promise<Outcome> {
+  const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+  session.emit(entry, payload, options, (outcome, error) => {
+    if (outcome !== "delivered" || error === null) {
+      resolve(outcome);
+      return;
+    }
+    promise.catch(() => undefined); // what the peer's program does must not end this one
+    reject(error);
+  });
+  return promise;
+}
+
+/** What requests and streams have in common: the call once it is opened, and the signal that cancels it. */
+abstract class SignalledCall implements CallSink {
+  readonly entry: MessageEntry;
+  readonly #signal: AbortSignal | undefined;
+  #call: OutboundCall | null = null;
+  #isOver = false;
+
+  /** @throws {HawserError} CALL_CANCELLED when the signal is aborted already */
+  constructor(entry: MessageEntry, signal: AbortSignal | undefined) {
+    this.entry = entry;
+    this.#signal = signal;
+    if (signal === undefined) return;
+    if (signal.aborted) throw this.#aborted(signal);
+    signal.addEventListener("abort", this);
+  }
+
+  /** Whether it has ended: also before it was opened. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** The session has taken the call. */
+  opened(call: OutboundCall): void {
+    this.#call = call;
+  }
+
+  /** For the signal alone. */
+  handleEvent(): void {
+    if (this.#signal !== undefined) this.cancel(this.#aborted(this.#signal));
+  }
+
+  /** Give up; `fail` is told why. */
+  cancel(reason: HawserError = new HawserError("CALL_CANCELLED", `The call of ${this.entry.name} was cancelled`)): void {
+    if (this.#isOver) return;
+    if (this.#call === null) this.fail(reason);
+    else this.#call.cancel(reason); // fail() follows from within
+  }
+
+  /** It was not opened after all, and whoever tried tells so. */
+  withdraw(): void {
+    this.over();
+  }
+
+  /** Told by the session, as all of {@link CallSink}. */
+  abstract result(value: unknown): void;
+  abstract item(value: unknown, cost: number): void;
+  abstract end(): void;
+  abstract fail(error: HawserError): void;
+  abstract writable(): void;
+
+  protected get call(): OutboundCall | null {
+    return this.#call;
+  }
+
+  /** The call has ended: nothing is told any more. */
+  protected over(): void {
+    this.#isOver = true;
+    this.#signal?.removeEventListener("abort", this);
+  }
+
+  #aborted(signal: AbortSignal): HawserError {
+    return new HawserError("CALL_CANCELLED", `The call of ${this.entry.name} was cancelled by its signal`, { cause: signal.reason });
+  }
+}
+
+/** A request, and the promise of its answer. */
+export class RequestCall extends SignalledCall {
+  readonly promise: Promise<unknown>;
+  readonly #resolve: (value: unknown) => void;
+  readonly #reject: (error: HawserError) => void;
+
+  constructor(entry: MessageEntry, signal: AbortSignal | undefined) {
+    super(entry, signal);
+    const { promise, resolve, reject } = Promise.withResolvers();
+    this.promise = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  result(value: unknown): void {
+    this.over();
+    this.#resolve(value);
+  }
+
+  fail(error: HawserError): void {
+    this.over();
+    this.#reject(error);
+  }
+
+  item(): void {
+    // A request has no items: the session sees to it, as to the next two.
+  }
+
+  end(): void {
+    this.result(undefined);
+  }
+
+  writable(): void {
+    // It sends none.
+  }
+}
+
+/** What the session tells of a stream, for the one that holds it. */
+export class StreamCall extends SignalledCall implements ItemSource {
+  readonly items: Items<unknown> = new Items<unknown>(this);
+  #hasRoom = true;
+  /** Who waits for room, or for the end. */
+  #waiting: PromiseWithResolvers<undefined>[] = [];
+  #finished: PromiseWithResolvers<undefined> | null = null;
+  /** How it ended: with null, in order. */
+  #outcome: { readonly error: HawserError | null } | null = null;
+
+  send(item: unknown): boolean {
+    this.#hasRoom = this.call?.send(item) ?? true;
+    return this.#hasRoom;
+  }
+
+  endSending(): void {
+    this.call?.end();
+  }
+
+  room(): Promise<void> {
+    if (this.#hasRoom || this.isOver) return Promise.resolve();
+    const waiter = Promise.withResolvers<undefined>();
+    this.#waiting.push(waiter);
+    return waiter.promise;
+  }
+
+  finished(): Promise<void> {
+    if (this.#finished === null) {
+      this.#finished = Promise.withResolvers<undefined>();
+      this.#settleFinished();
+    }
+    return this.#finished.promise;
+  }
+
+  result(): void {
+    this.end();
+  }
+
+  item(value: unknown, cost: number): void {
+    this.items.push(value, cost);
+  }
+
+  end(): void {
+    this.#ended(null);
+  }
+
+  fail(error: HawserError): void {
+    this.#ended(error);
+  }
+
+  writable(): void {
+    this.#hasRoom = true;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const waiter of waiting) waiter.resolve(undefined);
+  }
+
+  /** @see ItemSource */
+  consume(cost: number): void {
+    this.call?.consume(cost);
+  }
+
+  /** @see ItemSource */
+  abandon(): void {
+    this.cancel();
+  }
+
+  #ended(error: HawserError | null): void {
+    this.over();
+    this.#outcome = { error };
+    this.items.finish(error);
+    this.writable();
+    this.#settleFinished();
+  }
+
+  #settleFinished(): void {
+    if (this.#outcome === null || this.#finished === null) return;
+    if (this.#outcome.error === null) this.#finished.resolve(undefined);
+    else this.#finished.reject(this.#outcome.error);
+  }
+}
+
+/**
+ * A stream that this side has opened: iterate what the responder sends, and send to it.
+ *
+ * Items wait until they are taken, one by each `next()`; the peer sends only as much as is taken, so that a slow loop slows its source.
+ * A loop that is left early cancels the stream, at both ends. A loop throws the error that ended the stream, after the items before it.
+ */
+export class SessionStream<Item, Send = never> implements AsyncIterableIterator<Item, undefined>, AsyncDisposable {
+  readonly #call: StreamCall;
+
+  constructor(call: StreamCall) {
+    this.#call = call;
+  }
+
+  /** The next item, or the end. */
+  next(): Promise<IteratorResult<Item, undefined>> {
+    return this.#call.items.next() as Promise<IteratorResult<Item, undefined>>; // the session has checked each item
+  }
+
+  /** Cancel the stream, unless it is over: what has come and was not taken is dropped. */
+  return(): Promise<IteratorReturnResult<undefined>> {
+    return this.#call.items.return();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /**
+   * Send an item. Returns whether there is room for more: false, and the item is taken all the same; `await writable()` before the
+   * next. An item that is sent after the stream is over is dropped; `finished()` tells why.
+   *
+   * @throws {HawserError} ITEM_INVALID, PAYLOAD_FORBIDDEN, PAYLOAD_TOO_LARGE, WRITE_BUFFER_FULL: the item is not sent, the stream goes on
+   * @throws {TypeError} when the contract has no items from this side, or after `end()`
+   */
+  send(item: Send): boolean {
+    return this.#call.send(item);
+  }
+
+  /** Resolves when `send()` would say true, or when the stream is over. */
+  writable(): Promise<void> {
+    return this.#call.room();
+  }
+
+  /** Say that no more is sent. What the responder sends goes on. */
+  end(): void {
+    this.#call.endSending();
+  }
+
+  /**
+   * Resolves when the responder has ended the stream; items may still wait to be taken.
+   *
+   * @throws {HawserError} why it failed: an error of the contract, CALL_CANCELLED, DEADLINE_EXCEEDED, SESSION_LOST, …
+   */
+  finished(): Promise<void> {
+    return this.#call.finished();
+  }
+
+  /** As `return()`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Items: what a stream's peer has sent, until the program takes it. Taking is what gives credit back.
+ * Owns the waiting, of items for a taker and of a taker for items. Must not know which side opened the stream.
+ *
+ * @module
+ */
+
+/** Whose items they are. */
+export interface ItemSource {
+  /** Items of this cost are taken. */
+  consume(cost: number): void;
+  /** Nobody takes items any more. */
+  abandon(): void;
+}
+
+interface Taker<T> {
+  resolve(result: IteratorResult<T, undefined>): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * The items of one direction of one stream, taken one at a time.
+ *
+ * Invariant: there are items waiting, or takers waiting, never both.
+ */
+export class Items<T> implements AsyncIterableIterator<T, undefined> {
+  readonly #source: ItemSource;
+  /** Waiting items, each with its cost; those before `#next` are taken. */
+  #waiting: { readonly value: T; readonly cost: number }[] = [];
+  #next = 0;
+  #takers: Taker<T>[] = [];
+  /** How they end, behind those that wait; an error is thrown once. */
+  #end: { readonly error: Error | null } | null = null;
+
+  constructor(source: ItemSource) {
+    this.#source = source;
+  }
+
+  /** An item has come. Ignored after the end. */
+  push(value: T, cost: number): void {
+    if (this.#end !== null) return;
+    const taker = this.#takers.shift();
+    if (taker === undefined) {
+      this.#waiting.push({ value, cost });
+      return;
+    }
+    this.#source.consume(cost);
+    taker.resolve({ done: false, value });
+  }
+
+  /** No more will come: in order, or because of an error. */
+  finish(error: Error | null): void {
+    if (this.#end !== null) return;
+    const [first, ...rest] = this.#takers;
+    this.#takers = [];
+    this.#end = { error: first === undefined ? error : null };
+    if (error === null) first?.resolve({ done: true, value: undefined });
+    else first?.reject(error);
+    for (const taker of rest) taker.resolve({ done: true, value: undefined });
+  }
+
+  /** The next item; the peer may then send as much as it cost. */
+  next(): Promise<IteratorResult<T, undefined>> {
+    const item = this.#waiting[this.#next];
+    if (item !== undefined) {
+      if (++this.#next === this.#waiting.length) {
+        this.#waiting = [];
+        this.#next = 0;
+      } else if (this.#next >= COMPACT && this.#next * 2 > this.#waiting.length) {
+        this.#waiting.splice(0, this.#next);
+        this.#next = 0;
+      }
+      this.#source.consume(item.cost);
+      return Promise.resolve({ done: false, value: item.value });
+    }
+    if (this.#end === null) return new Promise((resolve, reject) => this.#takers.push({ resolve, reject }));
+    const { error } = this.#end;
+    this.#end = { error: null };
+    return error === null ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(error);
+  }
+
+  /** Take no more: what waits is dropped. Safe to call at any time; what the loop does that is left early. */
+  return(): Promise<IteratorReturnResult<undefined>> {
+    const isOver = this.#end !== null;
+    this.#waiting = [];
+    this.#next = 0;
+    this.finish(null);
+    this.#end = { error: null };
+    if (!isOver) this.#source.abandon();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
+
+/** Taken items from which it is worth moving those that wait to the front. */
+const COMPACT = 1_024;

@@ -1,0 +1,217 @@
+/**
+ * SessionLink: what speaks, a greeter or a session, on one connection. What both ends' sessions are carried by.
+ * Owns the loop between the two: chunks in, writes out in their turn, ticks and deadlines, a slow peer, the orderly end.
+ * Must not know what is said, nor what becomes of a session that has lost its connection.
+ *
+ *     state    input                        output
+ *     open     given to the speaker         scheduled, and fetched from the speaker as there is room
+ *     closing  read and dropped: over       ended; the peer's end, or lingerTimeoutMs, closes
+ *     gone     -                            -
+ *
+ * Reading is never held back: requests are bounded by maxConversations, items and events by credit.
+ *
+ * @module
+ */
+import { HawserError, type Session } from "@hawser/protocol";
+import { TICK_MS, type Ticker, type Ticking } from "./clock.ts";
+import type { Connection, ConnectionSink } from "./connection.ts";
+import { type ConnectionLimits, writeBufferTable } from "./limits.ts";
+import type { Output } from "./output.ts";
+
+/** What speaks on a link: a session, or what comes before it. */
+export type Speaker = Pick<Session, "deadline" | "receive" | "tick" | "transmit">;
+
+/** What a link tells its one owner. */
+export interface SessionLinkEvents {
+  /** The connection is of no more use, though nobody here closed it. Told at most once; the link closes by itself. */
+  lost(error: HawserError): void;
+  /** The connection is gone; told once, last. */
+  gone(): void;
+}
+
+/** What a link works with. */
+export interface SessionLinkOptions {
+  readonly limits: Pick<ConnectionLimits, "lingerTimeoutMs" | "writeBuffer">;
+  readonly ticker: Ticker;
+}
+
+/** A speaker on a connection. Its owner opens it, ticks it until it is gone, and tells it when the speaker wrote. */
+export class SessionLink implements ConnectionSink, Ticking {
+  readonly #connection: Connection;
+  readonly #limits: SessionLinkOptions["limits"];
+  readonly #ticker: Ticker;
+  readonly #events: SessionLinkEvents;
+  #speaker: Speaker | null = null;
+  #state: "closing" | "gone" | "open" = "open";
+  // Times of the ticker, for tick().
+  #progressMs: number;
+  #lingerMs = Infinity;
+  /** Whether what waits is about to be fetched. */
+  #fetching = false;
+  /** The one timer: for a deadline before the next tick. */
+  #wakeMs = Infinity;
+  #cancelWake: (() => void) | null = null;
+
+  constructor(connection: Connection, options: SessionLinkOptions, events: SessionLinkEvents) {
+    this.#connection = connection;
+    this.#limits = options.limits;
+    this.#ticker = options.ticker;
+    this.#events = events;
+    this.#progressMs = options.ticker.now;
+  }
+
+  get remote(): string {
+    return this.#connection.remote;
+  }
+
+  get transport(): Connection["transport"] {
+    return this.#connection.transport;
+  }
+
+  /** Where the speaker writes; say `wrote()` afterwards. */
+  get output(): Output {
+    return this.#connection.output;
+  }
+
+  get pendingBytes(): number {
+    return this.#connection.pendingBytes;
+  }
+
+  /** Whether the connection is gone. */
+  get isGone(): boolean {
+    return this.#state === "gone";
+  }
+
+  /** The instant at which a speaker's call happens, on the clock of all of them. */
+  now(): number {
+    return this.#ticker.clock.now();
+  }
+
+  /** Begin to read, for `speaker`. Called once, in the turn in which the connection was made. */
+  open(speaker: Speaker): void {
+    this.#speaker = speaker;
+    this.#connection.open(this);
+  }
+
+  /** Give what comes from now on to another. */
+  hand(speaker: Speaker): void {
+    this.#speaker = speaker;
+    this.watch();
+  }
+
+  /** The speaker has written. Called often: what a turn writes leaves in one write, or in full slabs. */
+  wrote(): void {
+    if (this.#state !== "open") return;
+    const { output } = this.#connection;
+    output.schedule();
+    if (output.exceeds(this.#limits.writeBuffer.maxBytes)) this.#slow(`let more than writeBuffer.maxBytes ${String(this.#limits.writeBuffer.maxBytes)} pile up`);
+  }
+
+  /** The speaker may have a new deadline, before the next tick: a call has been opened. */
+  watch(): void {
+    const dueMs = this.#speaker?.deadline() ?? Infinity;
+    if (dueMs >= this.#wakeMs || this.#state !== "open") return;
+    const nowMs = this.now();
+    if (dueMs - nowMs > TICK_MS) return; // the tick before it will see to it
+    this.#cancelWake?.();
+    this.#wakeMs = dueMs;
+    this.#cancelWake = this.#ticker.clock.after(Math.max(0, dueMs - nowMs), () => {
+      this.#wakeMs = Infinity;
+      this.#cancelWake = null;
+      this.#tickSpeaker();
+    });
+  }
+
+  /** Send what is written, end, and give the peer some time to read it and to close. The speaker hears no more. */
+  close(): void {
+    if (this.#state !== "open") return;
+    this.#leave();
+    this.#connection.end();
+    this.#lingerMs = this.#ticker.now + this.#limits.lingerTimeoutMs;
+  }
+
+  /** Give up at once; what has not left is lost. */
+  abort(): void {
+    if (this.#state === "open") this.#leave();
+    if (this.#state === "closing") this.#connection.abort();
+  }
+
+  /** @see ConnectionSink */
+  chunk(bytes: Uint8Array): void {
+    if (this.#state !== "open") return;
+    this.#speaker?.receive(bytes, this.now());
+    this.watch();
+  }
+
+  /** @see ConnectionSink */
+  ended(): void {
+    if (this.#state !== "open") return;
+    this.close();
+    this.#events.lost(new HawserError("CONNECTION_RESET", `Cannot go on with ${this.remote}: it ended the stream without taking leave`));
+  }
+
+  /** @see ConnectionSink */
+  written(): void {
+    this.#progressMs = this.#ticker.now;
+    if (this.#speaker === null || this.#fetching) return;
+    // Not here: this may be called from within the write that the operating system has taken at once.
+    this.#fetching = true;
+    queueMicrotask(() => {
+      this.#fetching = false;
+      if (this.#speaker !== null) this.#transmit(this.#speaker);
+    });
+  }
+
+  /** @see ConnectionSink */
+  gone(error: HawserError | null): void {
+    const wasOpen = this.#state === "open";
+    if (wasOpen) this.#leave();
+    this.#state = "gone";
+    if (wasOpen) this.#events.lost(error ?? new HawserError("CONNECTION_RESET", `Cannot go on with ${this.remote}: the connection is gone`));
+    this.#events.gone();
+  }
+
+  /** @see Ticking */
+  tick(nowMs: number): void {
+    this.#tickOutput(nowMs);
+    if (this.#state === "open") this.#tickSpeaker();
+    else if (this.#connection.pendingBytes > 0) this.#lingerMs = nowMs + this.#limits.lingerTimeoutMs;
+    else if (nowMs >= this.#lingerMs) this.#connection.abort();
+  }
+
+  #tickSpeaker(): void {
+    this.#speaker?.tick(this.now());
+    this.watch();
+  }
+
+  #tickOutput(nowMs: number): void {
+    // Patience for a peer that reads slowly ends with the session.
+    const stallMs = Math.min(this.#limits.writeBuffer.stallMs, this.#state === "open" ? Infinity : writeBufferTable.stallMs.default);
+    if (this.#connection.pendingBytes === 0) this.#progressMs = nowMs;
+    else if (nowMs - this.#progressMs >= stallMs) this.#slow(`has read nothing for stallMs ${String(stallMs)}`);
+  }
+
+  /** Fetch what waits for its turn, as far as the output has room. */
+  #transmit(speaker: Speaker): void {
+    const { output, pendingBytes } = this.#connection;
+    const room = this.#limits.writeBuffer.highBytes - pendingBytes;
+    if (room <= 0) return;
+    speaker.transmit(output.length + room);
+    output.schedule();
+  }
+
+  /** The peer does not read: nothing that is sent to it would arrive, so nothing is waited for. */
+  #slow(what: string): void {
+    const wasOpen = this.#state === "open";
+    this.abort();
+    if (wasOpen) this.#events.lost(new HawserError("SLOW_CONSUMER", `${this.remote} ${what}: it reads too slowly, the connection is closed`));
+  }
+
+  #leave(): void {
+    this.#state = "closing";
+    this.#speaker = null;
+    this.#cancelWake?.();
+    this.#cancelWake = null;
+    this.#wakeMs = Infinity;
+  }
+}
