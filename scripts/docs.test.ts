@@ -1,5 +1,5 @@
 // The documentation is true: the generated pages are what the tables say, and each example compiles, runs and asserts.
-// An example is a `ts` block of README.md, of a package's README or of an `@example`. It runs on the pinned Node as a module of
+// An example is a `ts` block of README.md, of a page directly in docs/, of a package's README or of an `@example`. It runs on the pinned Node as a module of
 // the conformance package, which depends on all of ours, with port 1234 exchanged for a free one.
 
 import assert from "node:assert/strict";
@@ -22,7 +22,7 @@ interface Example {
   readonly code: string;
 }
 
-const examples = globSync(["README.md", "packages/*/README.md", "packages/*/src/**/*.ts"], { cwd: root }).sort().flatMap(readExamples);
+const examples = globSync(["README.md", "docs/*.md", "packages/*/README.md", "packages/*/src/**/*.ts"], { cwd: root }).sort().flatMap(readExamples);
 describe("docs", () => {
   it("errors.md and limits.md are what the tables say", async () => {
     await run(process.execPath, ["scripts/docs.ts", "--check"], { cwd: root });

@@ -5,8 +5,8 @@
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { connectLimitTable } from "../packages/client/src/mod.ts";
-import { errorTable, frameLimitTable, type Limit } from "../packages/protocol/src/mod.ts";
+import { connectLimitTable, queueLimitTable, reconnectLimitTable } from "../packages/client/src/mod.ts";
+import { errorTable, frameLimitTable, type Limit, sessionLimitTable } from "../packages/protocol/src/mod.ts";
 import { serverLimitTable } from "../packages/server/src/mod.ts";
 import { timeLimitTable, writeBufferTable } from "../packages/transport/src/mod.ts";
 
@@ -21,7 +21,8 @@ ${generatedFrom("`errorTable` (packages/protocol/src/errors.ts)")}
 Everything that goes wrong at run time is a \`HawserError\`. Match on its \`code\`, never on its text. From the code follow:
 
 - **origin**: who is at fault. \`local\`: this program; \`remote\`: the peer's bytes or behaviour; \`transport\`: what lies between.
-- **scope**: what it ends. \`conversation\`: one message or exchange, the connection goes on; \`connection\`: the connection.
+- **scope**: what it ends. \`conversation\`: one message or exchange, the connection goes on; \`session\`: what both ends know of each other, with every
+  conversation in it; \`connection\`: the connection.
 - **retryable**: whether the same call may succeed later with nothing changed here.
 
 Misuse by the caller (a value of the wrong type, an option out of its range) throws \`TypeError\` or \`RangeError\` instead.
@@ -73,6 +74,24 @@ ${limits(serverLimitTable)}
 Options of \`connect()\`; source: packages/client/src/connect.ts.
 
 ${limits(connectLimitTable)}
+
+## A session
+
+Options of both ends of a contract; source: packages/protocol/src/session/limits.ts.
+
+${limits(sessionLimitTable)}
+
+## Coming back
+
+Options of \`connect()\` with a contract, inside \`reconnect: { … }\`; source: packages/client/src/session-options.ts.
+
+${limits(reconnectLimitTable)}
+
+## What waits while a client is away
+
+Options of \`connect()\` with a contract, inside \`queue: { … }\`; source: packages/client/src/session-options.ts.
+
+${limits(queueLimitTable)}
 `,
 };
 

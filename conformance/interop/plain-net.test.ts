@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import { describe, it } from "node:test";
 import { Fixture } from "../transports.ts";
-import { echo, echoServer } from "./echo-programs.ts";
+import { assertSentence, echo, echoServer } from "./echo-programs.ts";
 
 describe("a plain node:net client", () => {
   const fixture = new Fixture();
@@ -116,6 +116,19 @@ describe("the two echo programs", () => {
       assert.equal(server.stderr, "");
     });
   }
+
+  it("hold it as a typed session, and say what the other speaks when it is not one", async () => {
+    const { server, address } = await echoServer(fixture, "--port", "0", "--wire", "session");
+    const client = echo(fixture, "client", ["--address", address, "--wire", "session"]);
+    assert.equal(await client.exited, 0, client.stderr);
+    assert.equal(client.stdout, `connected to ${address.replace("tcp://", "")}\nreceived: Hello World!\nclosed: ended\n`);
+    await server.said(/^new client connected: (127\.0\.0\.1:\d+)\n\1 says: Hello World!\nconnection from \1 closed$/m);
+    const stranger = echo(fixture, "client", ["--address", address]);
+    assert.equal(await stranger.exited, 1);
+    server.kill("SIGTERM");
+    assert.equal(await server.exited, 0);
+    assertSentence(server.stderr, /does not speak Hawser's session protocol/);
+  });
 
   it("hold it over a Unix socket and a pipe, too", async () => {
     const directory = fixture.directory();

@@ -4,15 +4,17 @@
  * on with what is typed. Owns the order of a conversation and what is printed; options.ts reads the command line.
  */
 import process from "node:process";
-import { clearLine, createInterface, cursorTo } from "node:readline";
+import { clearLine, createInterface, cursorTo, type Interface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Socket } from "@hawser/client";
 import { fail, printable } from "@hawser/command-line";
-import { HawserError, isHawserError, lengthPrefixed, lines, raw, text, wire } from "@hawser/protocol";
+import { HawserError, isHawserError, lengthPrefixed, lines, raw, text, type Wire, wire } from "@hawser/protocol";
 import { formatAddress } from "@hawser/transport";
 import { readOptions } from "./options.ts";
+import { type EchoSession, openSession } from "./session.ts";
 
-const { address, framing, sentinel, message, tls, wait } = readOptions();
+const options = readOptions();
+const { address, wire: spoken, sentinel, message, tls, wait } = options;
 
 const wires = {
   lines: () => wire({ framing: lines(), codec: text(), sentinel }),
@@ -20,36 +22,60 @@ const wires = {
   classic: () => wire({ framing: raw(), codec: text(), sentinel: { suffix: ` ${sentinel}` } }),
 };
 const MAX_REPLY = 1_048_576;
-const isClassic = framing === "classic";
+const isClassic = spoken === "classic";
 const terminal = process.stdin.isTTY && process.stdout.isTTY ? createInterface({ input: process.stdin, output: process.stdout }) : null;
 let socket: Socket<string> | null = null;
+let session: EchoSession | null = null;
 let isLeaving = false;
 
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined); // who read it has gone
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, leave);
-const conversations = talk().catch(fail);
-if (terminal !== null) {
-  if (isClassic) await conversations;
-  terminal.prompt();
-  for await (const typed of terminal) {
-    if (typed === sentinel) break;
-    if (isClassic) await converse(typed).catch(fail); // an answer ends it: each line is a conversation of its own
-    else say(typed);
-    terminal.prompt();
-  }
-  leave();
+if (spoken === "session") await talkInSession();
+else await talkOnWire(wires[spoken]());
+
+async function talkInSession(): Promise<void> {
+  session = await openSession(options, print).catch(fail);
+  await ask(message);
+  if (terminal !== null) await readTerminal(terminal, ask);
+  await session.close();
+  terminal?.close();
 }
-await conversations;
+
+async function ask(line: string): Promise<void> {
+  await session?.say(line).catch((error: unknown) => {
+    complain(isHawserError(error) ? error.message : String(error));
+  });
+}
+
+async function talkOnWire(chosen: Wire<string>): Promise<void> {
+  const conversations = talk(chosen).catch(fail);
+  if (terminal !== null) {
+    if (isClassic) await conversations;
+    // An answer ends a classic conversation: each line is one of its own.
+    await readTerminal(terminal, (typed) => (isClassic ? converse(chosen, typed).catch(fail) : say(typed)));
+    leave();
+  }
+  await conversations;
+}
+
+async function readTerminal(from: Interface, use: (typed: string) => unknown): Promise<void> {
+  from.prompt();
+  for await (const typed of from) {
+    if (typed === sentinel) break;
+    await use(typed);
+    from.prompt();
+  }
+}
 
 /** One conversation, or with --wait one after the other, until somebody leaves. */
-async function talk(): Promise<void> {
-  do await converse(message);
+async function talk(chosen: Wire<string>): Promise<void> {
+  do await converse(chosen, message);
   while (wait && terminal !== null && !isClassic && !isLeaving);
   if (!isClassic) terminal?.close();
 }
 
-async function converse(first: string): Promise<void> {
-  const current = (socket = await open());
+async function converse(chosen: Wire<string>, first: string): Promise<void> {
+  const current = (socket = await open(chosen));
   print(`connected to ${current.transport === "ipc" ? "" : `${current.transport}://`}${current.remote}`);
   let reply = "";
   let answers = 0;
@@ -72,10 +98,10 @@ async function converse(first: string): Promise<void> {
 }
 
 /** Connect; with --wait, as often as it takes. */
-async function open(): Promise<Socket<string>> {
+async function open(chosen: Wire<string>): Promise<Socket<string>> {
   for (let tries = 0; ; tries++) {
     try {
-      return await connect(wires[framing](), address, { tls, idleTimeoutMs: terminal === null ? 10_000 : Infinity });
+      return await connect(chosen, address, { tls, idleTimeoutMs: terminal === null ? 10_000 : Infinity });
     } catch (error) {
       if (!wait || !isHawserError(error) || !error.retryable) throw error;
       if (tries % 20 === 0) print(`waiting for ${formatAddress(address)}`);
@@ -97,8 +123,9 @@ function say(line: string): boolean {
 
 function leave(): void {
   isLeaving = true;
-  if (socket === null) process.exit();
-  if (isClassic || socket.state !== "open") socket.abort();
+  if (session !== null) void session.close().then(() => process.exit());
+  else if (socket === null) process.exit();
+  else if (isClassic || socket.state !== "open") socket.abort();
   else socket.end();
 }
 

@@ -2,9 +2,7 @@
  * The command line of the echo client: its flags and its help. Must not know what is done with the options.
  */
 import { parseArgs } from "node:util";
-import { type Endpoint, fail, readEndpoint, sharedFlags } from "@hawser/command-line";
-
-const framings = ["lines", "length32", "classic"] as const;
+import { echoFlags, type EchoWire, type Endpoint, fail, readEchoWire, readEndpoint, sharedFlags } from "@hawser/command-line";
 
 const help = `Usage: hawser-echo-client [options]
 
@@ -18,7 +16,8 @@ sentinel or Ctrl-D. It exits with 0 when the conversation ended in the sentinel,
   --path PATH        instead of --address: unix:PATH
   --wire WIRE        lines: text lines (default); length32: frames with a 32-bit length before them;
                      classic: no frames, the answer is what comes before a space and the sentinel (on a terminal,
-                     each line is a conversation of its own)
+                     each line is a conversation of its own);
+                     session: typed requests, which come back to a server that was away
   --sentinel TEXT    what ends a conversation (default exit)
   --message TEXT     what to say first (default Hello World!)
   --wait             wait for a server that is not there yet; on a terminal, connect again when it goes
@@ -30,7 +29,7 @@ sentinel or Ctrl-D. It exits with 0 when the conversation ended in the sentinel,
 
 /** What the command line asks for. */
 export interface Options extends Endpoint {
-  readonly framing: (typeof framings)[number];
+  readonly wire: EchoWire;
   readonly sentinel: string;
   readonly message: string;
   readonly wait: boolean;
@@ -42,16 +41,12 @@ export function readOptions(): Options {
     const { values } = parseArgs({
       options: {
         ...sharedFlags,
-        wire: { type: "string", default: "lines" },
-        sentinel: { type: "string", default: "exit" },
+        ...echoFlags,
         message: { type: "string", default: "Hello World!" },
         wait: { type: "boolean", default: false },
       },
     });
-    const endpoint = readEndpoint(values, help);
-    const framing = framings.find((name) => name === values.wire);
-    if (framing === undefined) throw new TypeError(`Cannot use --wire ${JSON.stringify(values.wire)}: it is ${framings.join(", ")}`);
-    return { ...endpoint, framing, sentinel: values.sentinel, message: values.message, wait: values.wait };
+    return { ...readEndpoint(values, help), wire: readEchoWire(values.wire), sentinel: values.sentinel, message: values.message, wait: values.wait };
   } catch (error) {
     fail(error);
   }

@@ -4,14 +4,14 @@
  * Owns what is answered and what is printed; options.ts reads the command line, the library does the rest.
  */
 import process from "node:process";
-import { fail, printable } from "@hawser/command-line";
-import { lengthPrefixed, lines, raw, text, wire } from "@hawser/protocol";
+import { echoProtocol, fail, printable } from "@hawser/command-line";
+import { type HawserError, lengthPrefixed, lines, raw, text, wire } from "@hawser/protocol";
 import { createServer } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
 import { readOptions } from "./options.ts";
 
 try {
-  const { address, framing, sentinel, tls } = readOptions();
+  const { address, wire: spoken, sentinel, tls } = readOptions();
 
   const wires = {
     lines: () => wire({ framing: lines(), codec: text(), sentinel }),
@@ -19,26 +19,45 @@ try {
     classic: () => wire({ framing: raw(), codec: text() }), // a message is what the network delivers at once
   };
 
-  const server = createServer(
-    wires[framing](),
-    {
-      open(socket) {
-        console.log(`new client connected: ${socket.remote}`);
-      },
-      message(message, socket) {
-        console.log(`${socket.remote} says: ${printable(message)}`);
-        const hasRoom = socket.send(framing === "classic" ? `${message} ${sentinel}` : message);
-        return hasRoom ? undefined : socket.writable(); // who does not read its answers is not read either
-      },
-      close(socket) {
-        console.log(`connection from ${socket.remote} closed`);
-      },
-      error(error, socket) {
-        console.error(printable(socket === undefined ? error.message : `${socket.remote}: ${error.message}`));
-      },
+  const told = {
+    open(socket: { remote: string }) {
+      console.log(`new client connected: ${socket.remote}`);
     },
-    { tls, idleTimeoutMs: 600_000 }, // people type slowly
-  );
+    close(socket: { remote: string }) {
+      console.log(`connection from ${socket.remote} closed`);
+    },
+    error(error: HawserError, socket?: { remote: string }) {
+      console.error(printable(socket === undefined ? error.message : `${socket.remote}: ${error.message}`));
+    },
+  };
+  const hear = (message: string, { remote }: { remote: string }): void => {
+    console.log(`${remote} says: ${printable(message)}`);
+  };
+
+  const server =
+    spoken === "session"
+      ? createServer(
+          echoProtocol,
+          {
+            say(message, { socket }) {
+              hear(message, socket);
+              return message;
+            },
+          },
+          { tls, ...told },
+        )
+      : createServer(
+          wires[spoken](),
+          {
+            ...told,
+            message(message, socket) {
+              hear(message, socket);
+              const hasRoom = socket.send(spoken === "classic" ? `${message} ${sentinel}` : message);
+              return hasRoom ? undefined : socket.writable(); // who does not read its answers is not read either
+            },
+          },
+          { tls, idleTimeoutMs: 600_000 }, // people type slowly
+        );
   console.log(`server listening on ${formatAddress(await server.listen(address))}`);
 
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined); // who read it has gone

@@ -2,9 +2,7 @@
  * The command line of the echo server: its flags and its help. Must not know what is done with the options.
  */
 import { parseArgs } from "node:util";
-import { type Endpoint, fail, readEndpoint, sharedFlags } from "@hawser/command-line";
-
-const framings = ["lines", "length32", "classic"] as const;
+import { echoFlags, type EchoWire, type Endpoint, fail, readEchoWire, readEndpoint, sharedFlags } from "@hawser/command-line";
 
 const help = `Usage: hawser-echo-server [options]
 
@@ -16,7 +14,8 @@ Answers each message with the message, until the client sends the sentinel.
   --port PORT        instead of --address: tcp://localhost:PORT (0 takes a free one)
   --path PATH        instead of --address: unix:PATH
   --wire WIRE        lines: text lines (default); length32: frames with a 32-bit length before them;
-                     classic: no frames, each chunk is answered with itself, a space and the sentinel
+                     classic: no frames, each chunk is answered with itself, a space and the sentinel;
+                     session: typed requests, which the client ends without a sentinel
   --sentinel TEXT    what ends a conversation (default exit)
   --cert FILE        for tls://: the server's certificate, PEM
   --key FILE         for tls://: its private key, PEM
@@ -26,7 +25,7 @@ Answers each message with the message, until the client sends the sentinel.
 
 /** What the command line asks for. */
 export interface Options extends Endpoint {
-  readonly framing: (typeof framings)[number];
+  readonly wire: EchoWire;
   readonly sentinel: string;
 }
 
@@ -36,14 +35,10 @@ export function readOptions(): Options {
     const { values } = parseArgs({
       options: {
         ...sharedFlags,
-        wire: { type: "string", default: "lines" },
-        sentinel: { type: "string", default: "exit" },
+        ...echoFlags,
       },
     });
-    const endpoint = readEndpoint(values, help);
-    const framing = framings.find((name) => name === values.wire);
-    if (framing === undefined) throw new TypeError(`Cannot use --wire ${JSON.stringify(values.wire)}: it is ${framings.join(", ")}`);
-    return { ...endpoint, framing, sentinel: values.sentinel };
+    return { ...readEndpoint(values, help), wire: readEchoWire(values.wire), sentinel: values.sentinel };
   } catch (error) {
     fail(error);
   }

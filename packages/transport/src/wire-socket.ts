@@ -71,6 +71,8 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   /** How it ended, once that is known. */
   #outcome: Closed | null = null;
   #paused = false;
+  /** Whether this end gave up, and what had not left is lost. */
+  #isBroken = false;
   /** Made when somebody asks for `closed`. */
   #closed: PromiseWithResolvers<Closed> | null = null;
   #waiters: Waiter[] | null = null;
@@ -342,6 +344,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   #breakOff(): void {
     this.#state = "lingering"; // until the connection says that it is gone
+    this.#isBroken = true;
     this.#decoder.discard();
     this.#connection.abort();
   }
@@ -378,7 +381,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   }
 
   #wait(bytes: number): Promise<void> {
-    if (this.#state === "closed") return Promise.reject(this.#notOpen("wait"));
+    if (this.#state === "closed" || this.#isBroken) return Promise.reject(this.#notOpen("wait"));
     if (this.#connection.pendingBytes <= bytes) return Promise.resolve();
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     (this.#waiters ??= []).push({ bytes, resolve, reject });
@@ -398,7 +401,8 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   }
 
   #notOpen(verb: string): HawserError {
-    const why = this.#state === "closed" ? `the connection is closed (${this.#outcome?.reason ?? "ended"})` : "this end has ended";
+    const isOver = this.#state === "closed" || this.#isBroken;
+    const why = isOver ? `the connection is closed (${this.#outcome?.reason ?? "ended"})` : "this end has ended";
     return new HawserError("CONNECTION_CLOSED", `Cannot ${verb} on the socket to ${this.remote}: ${why}`, { cause: this.#outcome?.error ?? undefined });
   }
 }

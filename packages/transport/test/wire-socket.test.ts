@@ -198,6 +198,16 @@ describe("WireSocket: output", () => {
     await socket.flushed();
   });
 
+  it("flushed() rejects after abort(), which drops what had not left, also before the connection is gone", async () => {
+    const { socket, turns } = socketAndPeer(plainLines);
+    socket.send("lost");
+    const before = expect(socket.flushed()).rejects.toMatchObject({ code: "CONNECTION_CLOSED" });
+    socket.abort();
+    await expect(socket.flushed()).rejects.toMatchObject({ code: "CONNECTION_CLOSED" });
+    await turns.settle();
+    await before;
+  });
+
   it("writable() and flushed() reject when the connection is lost", async () => {
     const { socket, peer, turns } = socketAndPeer(byteLines, { windowBytes: 10, writeBuffer: { highBytes: 20, lowBytes: 10 } });
     peer.connection.pause();
