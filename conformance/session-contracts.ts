@@ -1,6 +1,8 @@
 // The contracts of the session tests, and a schema library of twenty lines: Standard Schema v1, so that nothing here depends on one.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { bytes, defineProtocol, type Schema, type } from "@hawser/protocol";
+import type { SessionHandlers } from "@hawser/server";
 
 type Types = Readonly<Record<string, "boolean" | "number" | "string">>;
 type Typed<T extends Types> = { [N in keyof T]: T[N] extends "number" ? number : T[N] extends "string" ? string : boolean };
@@ -71,6 +73,33 @@ export const desk = defineProtocol({
   },
 });
 
+/** What is common to most servers here; a test replaces what it looks at. */
+export const handlers: SessionHandlers<typeof desk> = {
+  "ticket.get": ({ id }, { fail }) => (id === 7 ? { id, title: "The printer is on fire" } : fail("notFound", { id })),
+  "ticket.wait": () => new Promise<string>(() => undefined),
+  echo: (value) => value,
+  broken: () => ({ id: "seven" }) as never, // what a server with a bug returns
+  ping: () => undefined,
+  blob: (value) => value,
+  whoami: () => "nobody",
+  ask: (question, { socket }) => socket.request("question", question),
+  *count({ to }, { fail }) {
+    if (to > 1_000_000) fail("tooFar", { most: 1_000_000 });
+    for (let i = 1; i <= to; i++) yield i;
+  },
+  async *forever() {
+    for (let i = 0; ; i++) yield await Promise.resolve(i);
+  },
+  async *sum(_, { items }) {
+    let sum = 0;
+    for await (const item of items) sum += item;
+    yield sum;
+  },
+  async drop(_, { items }) {
+    for await (const item of items) if (item.id < 0) throw new Error("a negative id");
+  },
+};
+
 /** What `reference-client/script.py` expects of a server. */
 export const conformance = defineProtocol({
   name: "conformance",
@@ -98,3 +127,36 @@ export const conformance = defineProtocol({
     said: { payload: object({ text: "string" }), delivery: "at-least-once", from: "server" },
   },
 });
+
+/** What it expects the server to do. */
+export const conformanceHandlers: SessionHandlers<typeof conformance> = {
+  echo: (value) => value,
+  add: ({ a, b }) => a + b,
+  refuse: ({ why }, { fail }) => fail("nope", { why }),
+  crash() {
+    throw new Error("crash");
+  },
+  slow: async ({ ms }, { signal }) => {
+    await sleep(ms, undefined, { signal });
+  },
+  upload: (value) => value,
+  ask: ({ question }, { socket }) => socket.request("question", { question }),
+  *count({ to }) {
+    for (let i = 1; i <= to; i++) yield i;
+  },
+  async *sum(_, { items }) {
+    let sum = 0;
+    for await (const item of items) sum += item;
+    yield sum;
+  },
+  mirror: (_, { items }) => items,
+  *flood({ items, bytes }) {
+    for (let i = 0; i < items; i++) yield "f".repeat(bytes);
+  },
+  note({ text }, { socket }) {
+    void socket.emit("said", { text });
+  },
+  bad() {
+    throw new Error("bad");
+  },
+};

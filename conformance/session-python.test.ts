@@ -5,48 +5,15 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
 import { describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { createServer, type SessionServer } from "@hawser/server";
+import { createServer } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
-import { conformance } from "./session-contracts.ts";
+import { conformance, conformanceHandlers } from "./session-contracts.ts";
 import { Fixture } from "./transports.ts";
 
 const script = fileURLToPath(new URL("reference-client/script.py", import.meta.url));
 const python = ["python3", "python"].find((name) => spawnSync(name, ["-c", "import asyncio, sys; sys.exit(sys.version_info < (3, 9))"]).status === 0);
 const skip = python === undefined ? "there is no Python 3.9 or later here" : process.platform === "win32" ? "the reference client's Unix sockets are not on Windows" : false;
-
-function serve(): SessionServer<typeof conformance> {
-  return createServer(conformance, {
-    echo: (value) => value,
-    add: ({ a, b }) => a + b,
-    refuse: ({ why }, { fail }) => fail("nope", { why }),
-    crash() {
-      throw new Error("crash");
-    },
-    slow: async ({ ms }, { signal }) => {
-      await sleep(ms, undefined, { signal });
-    },
-    upload: (value) => value,
-    ask: ({ question }, { socket }) => socket.request("question", { question }),
-    *count({ to }) {
-      for (let i = 1; i <= to; i++) yield i;
-    },
-    async *sum(_, { items }) {
-      let sum = 0;
-      for await (const item of items) sum += item;
-      yield sum;
-    },
-    mirror: (_, { items }) => items,
-    *flood({ items, bytes }) {
-      for (let i = 0; i < items; i++) yield "f".repeat(bytes);
-    },
-    note: ({ text }, { socket }) => void socket.emit("said", { text }),
-    bad() {
-      throw new Error("bad");
-    },
-  });
-}
 
 /** What the script printed, and how it ended. */
 async function run(...where: readonly string[]): Promise<{ output: string; code: unknown }> {
@@ -62,7 +29,7 @@ describe("the Python reference client", { skip }, () => {
 
   for (const address of ["tcp://127.0.0.1:0", "unix"]) {
     it(`passes every step over ${address === "unix" ? "a Unix socket" : "TCP"}`, async () => {
-      const server = serve();
+      const server = createServer(conformance, conformanceHandlers);
       fixture.own({ close: () => server.close({ deadlineMs: 0 }) });
       const bound = await server.listen(address === "unix" ? fixture.address() : address);
       const where = "port" in bound ? [bound.host, String(bound.port)] : [formatAddress(bound)];

@@ -1,7 +1,8 @@
 // How a session test gets a server of a contract and its clients, over each transport. As transports.ts does for wires.
 
+import assert from "node:assert/strict";
 import { connect, type SessionClient, type SessionConnectOptions } from "@hawser/client";
-import type { HawserError, Protocol } from "@hawser/protocol";
+import { type HawserError, isHawserError, type Protocol } from "@hawser/protocol";
 import { createServer, type SessionHandlers, type SessionServer, type SessionServerOptions, type SessionSocket } from "@hawser/server";
 import { type AddressInput, type Connection, memoryPair } from "@hawser/transport";
 import { clientTls, Fixture, serverTls } from "./transports.ts";
@@ -54,4 +55,22 @@ export class SessionFixture extends Fixture {
     }
     return server.listen(this.address(), this.transport === "tls" ? { tls: serverTls } : {});
   }
+}
+
+/** The error of a promise that rejects. */
+export async function failure(promise: Promise<unknown>): Promise<HawserError> {
+  try {
+    await promise;
+  } catch (error) {
+    if (isHawserError(error)) return error;
+    throw error;
+  }
+  throw new assert.AssertionError({ message: "it did not fail" });
+}
+
+/** The items of a stream, at most so many. */
+export async function taken<T>(items: AsyncIterable<T>, most = Infinity): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) if (list.push(item) >= most) break;
+  return list;
 }

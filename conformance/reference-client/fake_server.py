@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import struct
 import sys
 from collections import deque
@@ -61,8 +62,12 @@ def text(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def no_json(text: str) -> Any:
+    raise ValueError(text)
+
+
 def decode(codec: str, body: bytes) -> Any:
-    return body if codec == "bytes" else json.loads(body.decode()) if body else None
+    return body if codec == "bytes" else json.loads(body.decode(), parse_constant=no_json) if body else None
 
 
 class State:
@@ -74,7 +79,10 @@ class State:
         self.received = 0
         self.handled = 0
         self.sent = 0
+        self.settled = 0  # of this side's events
         self.retained: Dict[int, bytes] = {}
+        self.rejects: List[Tuple[int, bytes]] = []  # what this side has rejected
+        self.rejected: List[int] = []  # what the client has rejected
         self.connection: Optional["Connection"] = None
         self.inbox: "asyncio.Queue[Tuple[Connection, str, Any, Optional[int], int]]" = asyncio.Queue()
         server.tasks.append(asyncio.ensure_future(self.work()))
@@ -94,14 +102,15 @@ class State:
                 connection.send(CREDIT, 0, struct.pack(">I", cost))
             if name == "note":
                 self.emit("said", {"text": value["text"]})
-            if number is None:
-                continue
-            self.handled = number
-            if not self.connection:
-                continue
-            if name == "bad" and "no reject" not in self.server.faults:
-                self.connection.send(REJECT, 0, struct.pack(">Q", number) + text({"code": "HANDLER_FAILED", "message": "bad"}))
-            self.connection.send(ACK, 0, struct.pack(">Q", number))
+            if number is not None:
+                self.handled = number
+                code = {"bad": "HANDLER_FAILED", "": "UNKNOWN_MESSAGE", "?": "INPUT_INVALID"}.get(name)
+                if code and "no reject" not in self.server.faults:
+                    self.rejects.append((number, text({"code": code, "message": ""})))
+                if self.connection:
+                    self.connection.settle(self.rejects[-1:] if code else [])
+            if self.connection:
+                self.connection.close_if_drained()
 
 
 class Talk:
@@ -150,6 +159,8 @@ class Talk:
     def last(self, kind: int, payload: bytes = b"") -> None:
         if not self.responder_over:
             self.responder_over = True
+            if len(payload) > self.connection.limits["maxMessageBytes"]:
+                kind, payload = FAIL, text({"code": "HANDLER_FAILED", "message": "too large"})
             self.connection.send(kind, self.id, payload)
             self.connection.tidy(self)
 
@@ -170,7 +181,7 @@ class Connection:
         self.state: State
         self.reading: "asyncio.Task[None]"
         self.limits: Dict[str, int] = {}
-        self.names: List[str] = []
+        self.names: List[Tuple[str, bool]] = []  # the client's messages, and whether this side has them too
         self.talks: Dict[int, Talk] = {}
         self.partials: Dict[int, Tuple[int, bytearray]] = {}
         self.events: Deque[int] = deque()
@@ -265,19 +276,25 @@ class Connection:
             if not isinstance(version, int) or not accepts[0] <= version <= accepts[1]:
                 raise ValueError("version")
             theirs = {m[0]: (m[1], m[2], m[3]) for m in hello["messages"]}
-            if any(m[1] not in ("request", "stream", "event") for m in hello["messages"]):
-                raise ValueError("type")
+            if any(m[1] not in ("request", "stream", "event") for m in hello["messages"]) or len(theirs) < len(hello["messages"]):
+                raise ValueError("type, or a name twice")
+            if any(not re.fullmatch("([0-9a-f]{16})?", digest) for _, _, digest in theirs.values()):
+                raise ValueError("digest")
             for limit in LIMITS:
                 value = hello["limits"][limit]
-                if not isinstance(value, int) or not 1 <= value <= 0xFFFFFFFF:
+                most = 0x7FFFFFFF if limit.endswith("indowBytes") else 0xFFFFFFFF
+                if not isinstance(value, int) or not (1_024 if limit == "maxMessageBytes" else 1) <= value <= most:
                     raise ValueError(limit)
+            resume = hello.get("resume", {"session": "0" * 32, "received": 0})
+            if not re.fullmatch("[0-9a-f]{32}", resume["session"]) or not isinstance(resume["received"], int) or resume["received"] < 0:
+                raise ValueError("resume")
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise Refusal("HELLO_INVALID", repr(error)) from None
         if not lowest <= 1 <= highest:
             raise Refusal("VERSION_UNSUPPORTED", "only 1")
-        if name != "conformance" or version != 1 or not accepts[0] <= 1 <= accepts[1]:
+        if name != "conformance" or not accepts[0] <= 1 <= accepts[1]:  # 1 is the lowest version, so the client's `accepts` decides
             raise Refusal("PROTOCOL_MISMATCH", f"conformance 1 and {name} {version}")
-        for message in [*theirs, *TYPES]:
+        for message in [*theirs, *TYPES] if version == 1 else []:
             mine = (TYPES.get(message), CODECS.get(message))
             digests = (DIGESTS.get(message, ""), theirs[message][2] if message in theirs else "")
             if message not in theirs or mine != theirs[message][:2] or (all(digests) and len(set(digests)) > 1):
@@ -289,10 +306,11 @@ class Connection:
             except asyncio.TimeoutError:
                 pass
         self.limits = hello["limits"]
-        self.names = [m[0] for m in hello["messages"]]
+        self.names = [(m[0], m[1:3] == [TYPES.get(m[0]), CODECS.get(m[0])]) for m in hello["messages"]]
         self.event_credit = self.limits["eventWindowBytes"]
-        resume = hello.get("resume") or {"session": "", "received": 0}
         known = self.server.states.get(resume["session"])
+        if known and not known.settled <= resume["received"] <= known.sent and "any received" not in self.server.faults:
+            known = None
         self.state = known or State(self.server)
         self.server.states[self.state.id] = self.state
         if self.state.connection:
@@ -308,8 +326,13 @@ class Connection:
             again = 0 if "sends all again" in self.server.faults else resume["received"]
             self.events.extend(number for number in self.state.retained if number > again)
             if self.state.handled and "forgets to acknowledge" not in self.server.faults:
-                self.send(ACK, 0, struct.pack(">Q", self.state.handled))
+                self.settle(self.state.rejects if "forgets its rejects" not in self.server.faults else [])
             self.pump()
+
+    def settle(self, rejects: List[Tuple[int, bytes]]) -> None:
+        for number, error in rejects:
+            self.send(REJECT, 0, struct.pack(">Q", number) + error)
+        self.send(ACK, 0, struct.pack(">Q", self.state.handled))
 
     # §4
 
@@ -317,7 +340,7 @@ class Connection:
         more, kind = bool(kind & 0x80), kind & 0x7F
         if kind not in range(PING, CREDIT + 1) and kind not in range(REQUEST, EVENT + 1):
             raise Breach(f"kind {kind}")
-        if more and kind not in CUTTABLE:
+        if more and (kind not in CUTTABLE or not payload):
             raise Breach("bit 7")
         if (kind < CREDIT or kind == EVENT) and id != 0 or REQUEST <= kind < EVENT and id == 0:
             raise Breach(f"id {id}")
@@ -359,6 +382,7 @@ class Connection:
         elif kind == RESULT and talk and talk.answer:
             self.answered(talk, json.loads(payload))
         elif kind == FAIL and talk and talk.answer:
+            self.error(payload)
             self.answered(talk, Failure("HANDLER_FAILED"))
         elif kind == CANCEL and id % 2 == 0:
             raise Breach("CANCEL")
@@ -370,7 +394,10 @@ class Connection:
         elif kind == ITEM and talk:
             cost = len(payload) + 16
             talk.window -= cost
-            if not talk.responder_over:
+            if not talk.responder_over and talk.name not in ("sum", "mirror"):
+                talk.window += cost
+                self.send(CREDIT, id, struct.pack(">I", cost))
+            elif not talk.responder_over:
                 value = json.loads(payload)
                 if talk.name == "sum" and not isinstance(value, (int, float)):
                     self.stop(talk, "ITEM_INVALID", path=[])
@@ -395,10 +422,26 @@ class Connection:
             self.event(payload)
         elif kind in (ACK, REJECT):
             number = struct.unpack(">Q", payload[:8])[0]
-            if number > self.state.sent:
+            if number > self.state.sent or kind == REJECT and number == 0:
                 raise Breach("ACK above")
+            if kind == REJECT:
+                self.error(payload[8:])
+                self.state.rejected += [number] if number in self.state.retained else []
+            else:
+                self.state.settled = max(self.state.settled, number)
             for known in [n for n in self.state.retained if n == number or n < number and kind == ACK]:
                 del self.state.retained[known]
+            self.close_if_drained()
+        elif kind == PONG:
+            raise Breach("PONG without PING")
+
+    def error(self, payload: bytes) -> None:
+        try:
+            error = json.loads(payload.decode())
+            if not isinstance(error["code"], str) or not isinstance(error["message"], str) or error["code"] == "NAMED" and "name" not in error:
+                raise ValueError("code and message")
+        except (ValueError, KeyError, TypeError) as cause:
+            raise Breach(f"error {cause}") from None
 
     def head(self, payload: bytes, allowed: int) -> Tuple[str, Dict[int, int], bytes]:
         try:
@@ -412,7 +455,10 @@ class Connection:
             raise Breach("head") from None
         if flags & ~allowed or at > len(payload) or fields.get(1) == 0 or fields.get(4) == 0:
             raise Breach("head")
-        return self.names[index] if index < len(self.names) else "", fields, payload[at:]
+        if index >= len(self.names):
+            raise Breach("index")
+        name, known = self.names[index]
+        return name if known else "", fields, payload[at:]
 
     def opened(self, talk: Talk, kind: int, payload: bytes) -> None:
         talk.name, fields, body = self.head(payload, 0x0B if kind == STREAM else 0x03)
@@ -440,7 +486,7 @@ class Connection:
             self.close_if_drained()
 
     def close_if_drained(self) -> None:
-        if self.drained and not self.talks:
+        if self.drained and not self.over and not self.talks and not self.state.retained and self.state.inbox.empty():
             self.close("DRAINED", "")
 
     async def serve(self, talk: Talk, value: Any) -> None:
@@ -470,11 +516,15 @@ class Connection:
         if id == 0:
             self.event_credit += bytes
             if self.event_credit > 0x7FFFFFFF:
-                raise Breach("credit")
+                raise Breach("credit", "FLOW_VIOLATION")
             return self.pump()
         talk = self.talks.get(id)
         if talk:
+            if talk.name and not talk.stream:
+                raise Breach("CREDIT of a request")
             talk.credit += bytes
+            if talk.credit > 0x7FFFFFFF:
+                raise Breach("credit", "FLOW_VIOLATION")
             talk.changed.set()
 
     def pump(self) -> None:
@@ -495,11 +545,15 @@ class Connection:
             if number > self.state.received + 1 and "any number" not in self.server.faults:
                 raise Breach("gap")
             if number <= self.state.received and "takes twice" not in self.server.faults:
-                name = ""
-            self.state.received = max(self.state.received, number)
+                name, number = "", None
+            self.state.received = max(self.state.received, number or 0)
         self.event_window += cost  # taken at once, into a queue without end
-        value = json.loads(body) if name in ("note", "bad") else None
-        self.state.inbox.put_nowait((self, name if TYPES.get(name) == "event" else "", value, number, cost))
+        name, value = name if TYPES.get(name) == "event" and name != "said" else "", None
+        try:
+            value = json.loads(body) if name in ("note", "bad") else None
+        except ValueError:
+            name = "?"
+        self.state.inbox.put_nowait((self, name, value, number, cost))
 
     # The contract.
 

@@ -28,6 +28,16 @@ from typing import Any, Awaitable, Callable, Deque, Dict, List, NamedTuple, Opti
 log = logging.getLogger("hawser")
 
 
+class Nothing:
+    """The value that the empty body stands for (§2). JSON's null is None, and is not the same."""
+
+    def __repr__(self) -> str:
+        return "NOTHING"
+
+
+NOTHING = Nothing()
+
+
 # --- Errors ------------------------------------------------------------------------------------------
 
 
@@ -81,7 +91,7 @@ class ConnectionLost(HawserError):
 class Failed(HawserError):
     """§6: a FAIL. A handler raises it to answer with one."""
 
-    def __init__(self, code: str, message: str = "", *, name: Optional[str] = None, payload: Any = None,
+    def __init__(self, code: str, message: str = "", *, name: Optional[str] = None, payload: Any = NOTHING,
                  path: Optional[List[Union[str, int]]] = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
@@ -161,6 +171,12 @@ class Decoder:
     def feed(self, data: bytes) -> None:
         self._bytes += data
 
+    def rest(self) -> bytes:
+        """Takes out what is fed and not read as frames."""
+        rest = bytes(self._bytes)
+        self._bytes.clear()
+        return rest
+
     def next_frame(self) -> Optional[Frame]:
         """The next whole frame, or None until more bytes are fed."""
         if not self._signed:
@@ -193,6 +209,8 @@ def check_frame(kind_byte: int, id: int, payload: bytes) -> Frame:
         raise Violation("1", f"unknown kind {kind_byte:02X}") from None
     if more and kind not in MAY_BE_CUT:
         raise Violation("1", f"{kind.name} must not be cut into pieces")
+    if more and not payload:
+        raise Violation("1", f"an empty piece of {kind.name} {id}, and not the last one")
     if (id != 0) != (kind in OF_CONVERSATIONS) and kind != Kind.CREDIT:
         raise Violation("2", f"{kind.name} with id {id}")
     if len(payload) != EXACT_PAYLOAD.get(kind, len(payload)) or (kind == Kind.REJECT and len(payload) < 8):
@@ -321,8 +339,10 @@ class Trace(NamedTuple):
         return f"00-{self.trace_id.hex()}-{self.parent_id.hex()}-{self.flags:02x}"
 
     @staticmethod
-    def decode(data: bytes) -> "Trace":
-        return Trace(*struct.unpack(">16s8sB", data))
+    def decode(data: bytes) -> Optional["Trace"]:
+        """None for one that is as no trace."""
+        trace = Trace(*struct.unpack(">16s8sB", data))
+        return trace if any(trace.trace_id) and any(trace.parent_id) else None
 
 
 class Head(NamedTuple):
@@ -381,16 +401,6 @@ def decode_head(kind: Kind, payload: bytes) -> Tuple[Head, bytes]:
     return Head(name, deadline, trace, number, bool(flags & SENDS_ITEMS)), payload[at:]
 
 
-class Nothing:
-    """The value that the empty body stands for. JSON's null is None, and is not the same."""
-
-    def __repr__(self) -> str:
-        return "NOTHING"
-
-
-NOTHING = Nothing()
-
-
 def encode_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
 
@@ -433,7 +443,13 @@ def decode_body(codec: str, body: bytes) -> Any:
 # --- §3 Handshake ------------------------------------------------------------------------------------
 
 HAWSER_VERSION = 1
-MAX_LIMIT = 4_294_967_295
+MAX_WHOLE = 2**53 - 1
+MAX_U32 = 4_294_967_295
+MAX_CREDIT = 2_147_483_647
+LIMIT_RANGES = {
+    "maxMessageBytes": (1_024, MAX_U32), "maxPartials": (1, MAX_U32), "maxConversations": (1, MAX_U32),
+    "windowBytes": (1, MAX_CREDIT), "eventWindowBytes": (1, MAX_CREDIT),
+}
 
 
 @dataclass(frozen=True)
@@ -471,6 +487,11 @@ class Contract:
     def index(self, name: str) -> int:
         return next(index for index, message in enumerate(self.messages) if message.name == name)
 
+    def knows(self, message: Message) -> bool:
+        """§3: whether this side has a message of the other's."""
+        own = self.find(message.name)
+        return own is not None and (own.type, own.codec) == (message.type, message.codec)
+
 
 class Resume(NamedTuple):
     """§8: the session to go on with, and the highest number of the server's events that arrived."""
@@ -505,11 +526,15 @@ def make_hello(contract: Contract, limits: Limits, auth: Any = NOTHING, resume: 
     return hello
 
 
-def whole(value: Any, lowest: int, highest: Optional[int] = None) -> int:
+def whole(value: Any, lowest: int, highest: int = MAX_WHOLE) -> int:
     """ValueError unless it is a whole number in the range."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < lowest or (highest is not None and value > highest):
-        raise ValueError(f"{value!r} is not a whole number from {lowest}")
-    return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value // 1 or not lowest <= value <= highest:
+        raise ValueError(f"{value!r} is not a whole number from {lowest} to {highest}")
+    return int(value)
+
+
+def is_hexadecimal(value: Any, digits: int) -> bool:
+    return isinstance(value, str) and len(value) == digits and not set(value) - set("0123456789abcdef")
 
 
 def read_contract(said: Dict[str, Any]) -> Tuple[Contract, Limits]:
@@ -522,7 +547,7 @@ def read_contract(said: Dict[str, Any]) -> Tuple[Contract, Limits]:
     for name, type, codec, digest in said["messages"]:
         if not isinstance(name, str) or type not in ("request", "stream", "event") or not isinstance(codec, str):
             raise ValueError(f"{[name, type, codec, digest]} is not a message")
-        if digest != "" and (len(digest) != 16 or set(digest.lower()) - set("0123456789abcdef")):
+        if digest != "" and not is_hexadecimal(digest, 16):
             raise ValueError(f"{digest!r} is not a digest")
         messages.append(Message(name, type, codec, digest))
     if len({message.name for message in messages}) < len(messages):
@@ -530,7 +555,7 @@ def read_contract(said: Dict[str, Any]) -> Tuple[Contract, Limits]:
     if not isinstance(said["protocol"], str):
         raise ValueError("the contract has no name")
     contract = Contract(said["protocol"], version, (lowest, highest), tuple(messages))
-    return contract, Limits(**{name: whole(said["limits"][name], 1, MAX_LIMIT) for name in asdict(Limits())})
+    return contract, Limits(**{name: whole(said["limits"][name], *range) for name, range in LIMIT_RANGES.items()})
 
 
 def compare_contracts(ours: Contract, theirs: Contract) -> None:
@@ -539,15 +564,15 @@ def compare_contracts(ours: Contract, theirs: Contract) -> None:
     def title(contract: Contract) -> str:
         return f"{contract.name} {contract.version} (accepts {contract.accepts[0]} to {contract.accepts[1]})"
 
-    accepted = ours.accepts[0] <= theirs.version <= ours.accepts[1] and theirs.accepts[0] <= ours.version <= theirs.accepts[1]
-    if ours.name != theirs.name or not accepted:
+    lower, higher = sorted((ours, theirs), key=lambda contract: contract.version)
+    if ours.name != theirs.name or not higher.accepts[0] <= lower.version <= higher.accepts[1]:
         raise Violation("3", f"{title(ours)} can't talk with {title(theirs)}", "PROTOCOL_MISMATCH")
     if ours.version != theirs.version:
         return
     differing = []
     for name in OrderedDict.fromkeys(m.name for m in ours.messages + theirs.messages):
         a, b = ours.find(name), theirs.find(name)
-        if a is None or b is None or (a.type, a.codec) != (b.type, b.codec) or (a.digest and b.digest and a.digest != b.digest):
+        if a is None or b is None or not ours.knows(b) or (a.digest and b.digest and a.digest != b.digest):
             differing.append(name)
     if differing:
         raise Violation("3", f"messages that differ: {', '.join(differing[:5])}", "CONTRACT_DIFFERS")
@@ -561,11 +586,11 @@ def read_welcome(payload: bytes, ours: Contract) -> Welcome:
             raise Violation("3", f"version {said['hawser']} of the protocol", "VERSION_UNSUPPORTED")
         contract, limits = read_contract(said)
         session = said["session"]
-        if len(session) != 32 or set(session.lower()) - set("0123456789abcdef"):
+        if not is_hexadecimal(session, 32):
             raise ValueError(f"{session!r} is not a session")
         if not isinstance(said["resumed"], bool):
             raise ValueError("`resumed` is not true or false")
-        welcome = Welcome(contract, limits, session, said["resumed"], whole(said["received"], 0), whole(said["resumeWindowMs"], 0))
+        welcome = Welcome(contract, limits, session, said["resumed"], whole(said["received"], 0), whole(said["resumeWindowMs"], 0, MAX_U32))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Violation("3", f"the WELCOME can't be read: {error!r}") from error
     compare_contracts(ours, contract)
@@ -579,36 +604,46 @@ CLOSE_CODES = {
     "PROTOCOL_VIOLATION", "FLOW_VIOLATION", "MESSAGE_TOO_LARGE", "HEARTBEAT_LOST", "SESSION_REPLACED", "DRAINED",
 }
 FAIL_CODES = {
-    "NAMED", "UNKNOWN_MESSAGE", "INPUT_INVALID", "OUTPUT_INVALID", "ITEM_INVALID", "HANDLER_FAILED", "CANCELLED", "DEADLINE_EXCEEDED",
-    "OVERLOADED", "DRAINING",
+    "NAMED", "UNKNOWN_MESSAGE", "INPUT_INVALID", "ITEM_INVALID", "HANDLER_FAILED", "CANCELLED", "DEADLINE_EXCEEDED", "OVERLOADED", "DRAINING",
 }
 
 
-def read_error(payload: bytes, kind: Kind, known: Optional[Set[str]], unknown: str) -> Dict[str, Any]:
-    """The object `{code, message, ...}`; a code that is not in `known` becomes `unknown`."""
-    try:
-        error: Dict[str, Any] = decode_json(payload)
-        if not isinstance(error["code"], str) or not isinstance(error["message"], str):
-            raise ValueError("code and message are not text")
-    except (ValueError, KeyError, TypeError) as cause:
-        raise Violation("6", f"the payload of {kind.name} can't be read: {cause!r}") from cause
-    if known is not None and error["code"] not in known:
-        error["code"] = unknown
+def read_error(payload: bytes) -> Dict[str, Any]:
+    """The object `{code, message, ...}`; ValueError where there is none."""
+    error = decode_json(payload)
+    if not isinstance(error, dict) or not isinstance(error.get("code"), str) or not isinstance(error.get("message"), str):
+        raise ValueError("code and message are not text")
     return error
 
 
-def read_failure(payload: bytes) -> Failed:
-    error = read_error(payload, Kind.FAIL, FAIL_CODES, "HANDLER_FAILED")
-    if error["code"] == "NAMED" and not isinstance(error.get("name"), str):
-        raise Violation("6", "FAIL with the code NAMED has no name")
-    return Failed(error["code"], error["message"], name=error.get("name"), payload=error.get("payload"), path=error.get("path"))
+def read_closing(payload: bytes) -> Tuple[str, str]:
+    """Code and message of CLOSE or REFUSE; what can't be read, or is not known, is PROTOCOL_VIOLATION."""
+    try:
+        error = read_error(payload)
+    except ValueError:
+        return "PROTOCOL_VIOLATION", ""
+    return (error["code"] if error["code"] in CLOSE_CODES else "PROTOCOL_VIOLATION"), error["message"]
+
+
+def read_failure(payload: bytes, kind: Kind = Kind.FAIL) -> Failed:
+    """What FAIL or REJECT says; it must be readable."""
+    try:
+        error = read_error(payload)
+        if error["code"] == "NAMED" and not isinstance(error.get("name"), str):
+            raise ValueError("the code NAMED without a name")
+    except ValueError as cause:
+        raise Violation("6", f"the payload of {kind.name} can't be read: {cause!r}") from cause
+    code = error["code"] if error["code"] in FAIL_CODES else "HANDLER_FAILED"
+    return Failed(code, error["message"], name=error.get("name"), payload=error.get("payload", NOTHING), path=error.get("path"))
 
 
 def make_failure(failure: Failed) -> bytes:
     error: Dict[str, Any] = {"code": failure.code, "message": failure.message}
     if failure.code == "NAMED":
-        error.update(name=failure.name, payload=failure.payload)
-    if failure.code in ("INPUT_INVALID", "OUTPUT_INVALID", "ITEM_INVALID"):
+        error["name"] = failure.name
+        if not isinstance(failure.payload, Nothing):
+            error["payload"] = failure.payload
+    if failure.code in ("INPUT_INVALID", "ITEM_INVALID"):
         error["path"] = failure.path or []
     return encode_json(error)
 
@@ -616,14 +651,12 @@ def make_failure(failure: Failed) -> bytes:
 # --- §4 Conversations and §5 Credit ------------------------------------------------------------------
 
 COST_ABOVE_BODY = 16
-MAX_CREDIT = 2_147_483_647
 
 
 class Credit:
     """The credit for one direction, on the side that sends (§5)."""
 
     def __init__(self, window: int) -> None:
-        self._window = window
         self.left = window
 
     def spend(self, body: bytes) -> None:
@@ -632,9 +665,7 @@ class Credit:
     def add(self, payload: bytes) -> None:
         self.left += int.from_bytes(payload, "big")
         if self.left > MAX_CREDIT:
-            raise Violation("5", f"credit of {self.left} bytes")
-        if self.left > self._window:
-            raise Violation("5", "CREDIT for more than was taken")
+            raise Violation("5", f"credit of {self.left} bytes", "FLOW_VIOLATION")
 
 
 class Window:
@@ -690,13 +721,13 @@ class Conversation:
         self.credit = Credit(link.welcome.limits.windowBytes)
         self.window = Window(link.limits.windowBytes)
         self._link = link
-        self._codec_out = self._codec_in = "json"
+        self._codec = "json"
         self._inbox: Deque[Tuple[Any, int]] = deque()
         self._outcome: Union[None, Outcome, HawserError] = None
         self._changed = asyncio.Event()
 
-    def named(self, name: str, codec_out: str, codec_in: str) -> None:
-        self.name, self._codec_out, self._codec_in = name, codec_out, codec_in
+    def named(self, message: Message) -> None:
+        self.name, self._codec = message.name, message.codec
 
     @property
     def over(self) -> bool:
@@ -706,7 +737,7 @@ class Conversation:
 
     async def send(self, item: Any) -> None:
         """Sends an item as soon as there is credit (§5)."""
-        body = self._link.body(self._codec_out, item)
+        body = self._link.body(self._codec, item)
         await self._until(lambda: self.credit.left > 0 or self.my_part_over)
         if self.my_part_over:
             raise self._outcome if isinstance(self._outcome, HawserError) else HawserError("the stream is over")
@@ -754,7 +785,7 @@ class Conversation:
         if self.cancelled or not self.mine and self.my_part_over:
             return  # it was under way when this side cancelled, or answered (§4): dropped
         try:
-            self._inbox.append((decode_body(self._codec_in, body), cost))
+            self._inbox.append((decode_body(self._codec, body), cost))
         except ValueError as error:
             failure = Failed("ITEM_INVALID", str(error), path=[])
             if self.mine:
@@ -765,7 +796,7 @@ class Conversation:
 
     def answered(self, body: bytes) -> None:
         try:
-            self.finish(Outcome(decode_body(self._codec_in, body)))
+            self.finish(Outcome(decode_body(self._codec, body)))
         except ValueError as error:
             self.finish(Failed("OUTPUT_INVALID", str(error), path=[]))
 
@@ -804,7 +835,6 @@ class Link:
         self.drain_received = False
         self.event_credit = Credit(welcome.limits.eventWindowBytes)
         self.event_window = Window(session.limits.eventWindowBytes)
-        self.acknowledged = 0  # highest ACK that came on this connection
         self._reader = reader
         self._writer = writer
         self._decoder = decoder
@@ -902,7 +932,7 @@ class Link:
             self.event_window.check(kind)
         elif kind in (Kind.RESULT, Kind.FAIL, Kind.ITEM, Kind.END):
             conversation = self._find(id)
-            if conversation is None:
+            if conversation is None or conversation.message is not None and not conversation.message.begun:
                 raise Violation("4", f"{kind.name} for {id}, which is not open")
             if conversation.their_part_over:
                 raise Violation("4", f"{kind.name} for {id} behind the last frame")
@@ -923,19 +953,20 @@ class Link:
         message = self.session.contract.find(name)
         if message is None or message.type != kind.name.lower():
             raise HawserError(f"the contract has no {kind.name.lower()} {name!r}")
-        theirs = self.welcome.contract.find(name)
+        if not self.welcome.contract.knows(message):
+            raise Failed("UNKNOWN_MESSAGE", f"the other side has no {kind.name.lower()} {name!r}, or with another codec")
         head = Head(self.session.contract.index(name), deadline_ms, trace, None, sends_items)
         payload = encode_head(head) + self.body(message.codec, value)
         while True:
-            if self.over is not None or self.drain_received:
-                raise self.over or Failed("DRAINING", "the other side wants no new conversations")
+            if self.over is not None or self.drain_received or self.drain_sent:
+                raise self.over or Failed("DRAINING", "there are no new conversations on this connection")
             if len(self._mine) < self.welcome.limits.maxConversations:
                 break
             self._freed.clear()
             await self._freed.wait()
         id = next(id for id in itertools.count(1, 2) if id not in self._mine)
         conversation = Conversation(self, id, True, kind == Kind.STREAM)
-        conversation.named(name, message.codec, theirs.codec if theirs else message.codec)
+        conversation.named(message)
         conversation.my_part_over = not sends_items
         conversation.message = self.send(kind, id, payload)
         self._mine[id] = conversation
@@ -952,7 +983,10 @@ class Link:
 
     def fail(self, conversation: Conversation, failure: Failed) -> None:
         if not conversation.my_part_over and self.over is None:
-            self.last(conversation, Kind.FAIL, make_failure(failure))
+            payload = make_failure(failure)
+            if len(payload) > self.welcome.limits.maxMessageBytes:  # §4: it can't be sent
+                payload = make_failure(Failed("HANDLER_FAILED", "the error is too large"))
+            self.last(conversation, Kind.FAIL, payload)
 
     def cancel(self, conversation: Conversation, outcome: Optional[HawserError] = None) -> None:
         if not conversation.mine or conversation.over or conversation.cancelled:
@@ -988,18 +1022,23 @@ class Link:
         head, body = decode_head(frame.kind, payload)
         conversation.their_part_over = not head.sends_items
         conversation.trace, conversation.deadline_ms = head.trace, head.deadline
-        known = self.welcome.contract.messages
-        theirs = known[head.name] if head.name < len(known) else None
-        ours = self.session.contract.find(theirs.name) if theirs else None
-        handler = self.session.handlers.get(ours.name) if ours else None
-        if theirs is None or ours is None or handler is None or ours.type != frame.kind.name.lower():
-            return self.fail(conversation, Failed("UNKNOWN_MESSAGE", f"no {frame.kind.name.lower()} with index {head.name} here"))
-        conversation.named(ours.name, ours.codec, theirs.codec)
+        message = self.theirs(head)
+        handler = self.session.handlers.get(message.name)
+        if handler is None or message.type != frame.kind.name.lower() or not self.session.contract.knows(message):
+            return self.fail(conversation, Failed("UNKNOWN_MESSAGE", f"no {frame.kind.name.lower()} {message.name!r} here"))
+        conversation.named(message)
         try:
-            value = decode_body(theirs.codec, body)
+            value = decode_body(message.codec, body)
         except ValueError as error:
             return self.fail(conversation, Failed("INPUT_INVALID", str(error), path=[]))
-        conversation.task = asyncio.ensure_future(self._serve(conversation, handler, value, ours.codec))
+        conversation.task = asyncio.ensure_future(self._serve(conversation, handler, value, message.codec))
+
+    def theirs(self, head: Head) -> Message:
+        """§2: the message of a head, in the other side's list."""
+        messages = self.welcome.contract.messages
+        if head.name >= len(messages):
+            raise Violation("2", f"the index {head.name}, where the list has {len(messages)} messages")
+        return messages[head.name]
 
     async def _serve(self, conversation: Conversation, handler: RequestHandler, value: Any, codec: str) -> None:
         timer = None
@@ -1085,16 +1124,11 @@ class Link:
             self.frame(Kind.CREDIT, 0, struct.pack(">I", give))
 
     def _on_ack(self, frame: Frame, payload: bytes) -> None:
-        number = int.from_bytes(payload, "big")
-        self.session.acknowledged(number)
-        self.acknowledged = max(self.acknowledged, number)
+        self.session.acknowledged(int.from_bytes(payload, "big"))
 
     def _on_reject(self, frame: Frame, payload: bytes) -> None:
-        number = int.from_bytes(payload[:8], "big")
-        error = read_error(payload[8:], frame.kind, FAIL_CODES, "HANDLER_FAILED")
-        if number <= self.acknowledged:
-            raise Violation("8", f"REJECT of {number} behind ACK of {self.acknowledged}")
-        self.session.rejected(number, Rejected(error["code"], error["message"]))
+        error = read_failure(payload[8:], frame.kind)
+        self.session.rejected(int.from_bytes(payload[:8], "big"), Rejected(error.code, error.message))
 
     # Life and end (§7).
 
@@ -1140,13 +1174,12 @@ class Link:
         self.close_if_drained()
 
     def close_if_drained(self) -> None:
-        """The drained side closes when nothing is open any more; events in flight are waited for too."""
-        if self.drain_received and not self._mine and not self._theirs and not self.session.unsettled:
+        """The side that received DRAIN closes when nothing is open any more, and its events and those that came are settled."""
+        if self.drain_received and not self._mine and not self._theirs and self.session.settled:
             self.close("DRAINED", "nothing is open any more")
 
     def _on_close(self, frame: Frame, payload: bytes) -> None:
-        error = read_error(payload, frame.kind, CLOSE_CODES, "PROTOCOL_VIOLATION")
-        self.end(Closed(error["code"], error["message"], True))
+        self.end(Closed(*read_closing(payload), True))
 
     def close(self, code: str, message: str) -> None:
         """CLOSE behind everything that waits to be written."""
@@ -1269,7 +1302,8 @@ class Session:
         # Events that come in.
         self._received = 0
         self._handled = 0
-        self._rejects: List[bytes] = []  # REJECTs that had no connection to go out on
+        self._rejects: Deque[bytes] = deque(maxlen=256)  # the latest, which may be lost with the connection
+        self._unhandled = 0
         self._inbox: "asyncio.Queue[IncomingEvent]" = asyncio.Queue()
         self._worker: Optional["asyncio.Task[None]"] = None
 
@@ -1304,7 +1338,6 @@ class Session:
         self._unsent = deque(event for number, event in self._retained.items() if number > welcome.received)
         for reject in self._rejects:
             self.link.frame(Kind.REJECT, 0, reject)
-        self._rejects.clear()
         if self._handled:  # the ACK of before may have been lost
             self.link.frame(Kind.ACK, 0, struct.pack(">Q", self._handled))
         self.send_events()
@@ -1326,8 +1359,7 @@ class Session:
             decoder.feed(data)
             frame = decoder.next_frame()
         if frame.kind in (Kind.REFUSE, Kind.CLOSE):
-            error = read_error(frame.payload, frame.kind, None, "")
-            raise Refused(error["code"], error["message"])
+            raise Refused(*read_closing(frame.payload))
         if frame.kind != Kind.WELCOME:
             raise Violation("3", f"{frame.kind.name} before WELCOME")
         welcome = read_welcome(frame.payload, self.contract)
@@ -1425,6 +1457,8 @@ class Session:
             raise HawserError(f"the contract has no event {name!r}")
         if self.over is not None:
             raise self.over
+        if self.welcome and not self.welcome.contract.knows(message):
+            raise HawserError(f"the other side has no event {name!r}, or with another codec")
         limits = self.welcome.limits if self.welcome else Limits()
         body = encode_body(message.codec, value)
         if len(body) > limits.maxMessageBytes:
@@ -1454,9 +1488,9 @@ class Session:
             self._highest_sent = max(self._highest_sent, event.number or 0)
 
     @property
-    def unsettled(self) -> int:
-        """How many events at least once are neither acknowledged nor rejected."""
-        return len(self._retained)
+    def settled(self) -> bool:
+        """Whether all events of this side are sent and settled, and all that came are handled."""
+        return not self._retained and not self._unsent and not self._unhandled
 
     def acknowledged(self, number: int) -> None:
         if number > self._highest_sent:
@@ -1468,7 +1502,7 @@ class Session:
             self.link.close_if_drained()
 
     def rejected(self, number: int, error: Rejected) -> None:
-        if number > self._highest_sent:
+        if not 1 <= number <= self._highest_sent:
             raise Violation("8", f"REJECT of {number}, sent {self._highest_sent}")
         event = self._retained.get(number)
         if event is not None:
@@ -1487,27 +1521,26 @@ class Session:
     # Events that come in (§8).
 
     def event_arrived(self, link: Link, head: Head, body: bytes, cost: int) -> None:
+        message = link.theirs(head)
         if head.number is not None:
             if head.number > self._received + 1:
                 raise Violation("8", f"event {head.number} behind {self._received} leaves a gap")
             if head.number <= self._received:
                 return link.give_back_event(cost)  # a duplicate
             self._received = head.number
-        known = link.welcome.contract.messages
-        theirs = known[head.name] if head.name < len(known) else None
-        ours = self.contract.find(theirs.name) if theirs else None
-        handler = self.handlers.get(ours.name) if ours and ours.type == "event" else None
+        handler = self.handlers.get(message.name, _ignore)
         value: Any = NOTHING
-        if theirs is None or handler is None:
-            log.warning("dropped an event with index %d, which is unknown here", head.name)
-            handler = _ignore
-        else:
-            try:
-                value = decode_body(theirs.codec, body)
-            except ValueError as error:
-                value, handler = error, _refuse
-        name = theirs.name if theirs else ""
-        self._inbox.put_nowait(IncomingEvent(name, value, head.trace, head.number, handler, link, self.id, cost))
+        try:
+            if message.type != "event" or not self.contract.knows(message):
+                raise Failed("UNKNOWN_MESSAGE", f"no event {message.name!r} here")
+            value = decode_body(message.codec, body)
+        except ValueError as error:
+            value, handler = Failed("INPUT_INVALID", str(error), path=[]), _refuse
+        except Failed as failure:
+            log.warning("dropped an event: %s", failure)
+            value, handler = failure, _refuse
+        self._unhandled += 1
+        self._inbox.put_nowait(IncomingEvent(message.name, value, head.trace, head.number, handler, link, self.id, cost))
 
     async def _handle_events(self) -> None:
         """Hands the events to the program, one after the other."""
@@ -1521,28 +1554,31 @@ class Session:
             except Exception:
                 log.exception("the handler of the event %s failed", event.name)
                 failure = Failed("HANDLER_FAILED", "the handler failed")
-            event.link.give_back_event(event.cost)  # §5: on the connection that it came on
-            if event.number is None or event.session_id != self.id:
-                continue
-            self._handled = event.number
-            if failure is not None:
-                error_object = encode_json({"code": failure.code, "message": failure.message})
-                reject = struct.pack(">Q", event.number) + error_object
-                if self.link is not None:
-                    self.link.frame(Kind.REJECT, 0, reject)
-                else:
-                    self._rejects.append(reject)
+            self._unhandled -= 1
+            event.link.give_back_event(event.cost)  # §5: on the connection that it came on; another began with the whole window
+            if event.number is not None and event.session_id == self.id:
+                self._settle_theirs(event.number, failure)
             if self.link is not None:
-                self.link.frame(Kind.ACK, 0, struct.pack(">Q", event.number))
+                self.link.close_if_drained()
+
+    def _settle_theirs(self, number: int, failure: Optional[Failed]) -> None:
+        self._handled = number
+        if failure is not None:
+            code = failure.code if failure.code != "NAMED" else "HANDLER_FAILED"  # the contract names no errors of events
+            self._rejects.append(struct.pack(">Q", number) + make_failure(Failed(code, failure.message[:1_000])))
+        if self.link is not None:
+            if failure is not None:
+                self.link.frame(Kind.REJECT, 0, self._rejects[-1])
+            self.link.frame(Kind.ACK, 0, struct.pack(">Q", number))
 
 
 async def _ignore(value: Any, event: IncomingEvent) -> None:
-    """For an event whose name is unknown here: dropped, but its number counts."""
+    """For an event that the program does not listen to."""
 
 
 async def _refuse(value: Any, event: IncomingEvent) -> None:
-    """For an event whose body can't be read."""
-    raise Failed("INPUT_INVALID", str(value))
+    """For an event that the program never sees."""
+    raise value
 
 
 async def connect(address: Address, contract: Contract, **options: Any) -> Session:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import itertools
 import logging
 import re
 import struct
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 from typing import Any, Awaitable, Callable, Coroutine, Dict, List, Optional, Tuple
@@ -25,7 +25,7 @@ from hawser_client import (
 )
 
 PAGE = Path(__file__).resolve().parents[2] / "PROTOCOL.md"
-LIMITS = Limits(1_000, 2, 3, 100, 100)
+LIMITS = Limits(1_024, 2, 3, 100, 100)
 CONTRACT = Contract("echo", 1, (1, 1), (
     Message("say", "request"),
     Message("raw", "request", "bytes"),
@@ -98,9 +98,8 @@ class TheStream(Violations):
             with self.violates("1"):
                 check_frame(kind, 0, b"")
         for kind in Kind:
-            if kind not in hawser.MAY_BE_CUT:
-                with self.violates("1"):
-                    check_frame(kind | 0x80, 0, b"")
+            with self.violates("1"):  # may not be cut, or not into nothing
+                check_frame(kind | 0x80, 1 if kind in hawser.OF_CONVERSATIONS else 0, b"")
         for kind, id in ((Kind.PING, 1), (Kind.EVENT, 2), (Kind.ITEM, 0), (Kind.REQUEST, 0), (Kind.CLOSE, 9)):
             with self.violates("2"):
                 check_frame(kind, id, b"\0" * 8)
@@ -124,7 +123,8 @@ class TheStream(Violations):
             come(Kind.RESULT, 5, b"", True)  # a third one
         with self.violates("1"):
             come(Kind.END, 1, b"")
-        self.assertEqual(come(Kind.ITEM, 1, b"", True), (False, None))
+        self.assertEqual(come(Kind.ITEM, 1, b"", False), (False, b"ab"))
+        self.assertEqual(come(Kind.ITEM, 1, b"ab", True), (True, None))
         self.assertEqual(come(Kind.ITEM, 1, b"c"), (False, b"abc"))
         self.assertEqual(come(Kind.EVENT, 0, b"ent"), (False, b"event"))
         self.assertEqual(come(Kind.ITEM, 1, b"x" * 74), (True, b"x" * 74))
@@ -182,6 +182,8 @@ class HeadsAndBodies(Violations):
         ):
             self.assertEqual(encode_head(head), bytes.fromhex(text))
             self.assertEqual(decode_head(kind, bytes.fromhex(text) + b"body"), (head, b"body"))
+        for none in ("00" * 16 + "b7ad6b7169203331", "0af7651916cd43dd8448eb211c80319c" + "00" * 8):
+            self.assertEqual(decode_head(Kind.EVENT, bytes.fromhex("0003 02" + none + "01") + b"body"), (Head(3), b"body"))
         self.assertEqual(trace.traceparent(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
     def test_heads_that_must_not_be_sent(self) -> None:
@@ -229,7 +231,9 @@ class TheHandshake(Violations):
             {"accepts": [2, 3]}, {"accepts": 1}, {"version": 0}, {"version": True}, {"session": "xyz"}, {"resumed": 1}, {"received": -1},
             {"messages": [["say", "request", "json"]]}, {"messages": [["say", "verb", "json", ""]]},
             {"messages": [["say", "request", "json", ""]] * 2}, {"messages": [["say", "request", "json", "12"]]},
+            {"messages": [["say", "request", "json", "ABCDEFABCDEFABCD"]]}, {"session": "ABCDEF0123456789" * 2}, {"resumeWindowMs": 2**32},
             {"limits": {**limits, "windowBytes": 0}}, {"limits": {**limits, "maxPartials": 2**32}}, {"limits": {}},
+            {"limits": {**limits, "maxMessageBytes": 1_023}}, {"limits": {**limits, "eventWindowBytes": 2**31}}, {"received": 2**53},
         ]
         for members in unreadable:
             with self.subTest(members), self.violates("3"):
@@ -246,13 +250,14 @@ class TheHandshake(Violations):
 
         say, digest, other = Message("say", "request"), Message("say", "request", digest="0" * 16), Message("say", "request", digest="1" * 16)
         for a, b in ((contract("x", 1, (1, 1), say, Message("a", "event")), contract("x", 1, (1, 2), Message("a", "event"), say)),
-                     (contract("x", 1, (1, 2), say), contract("x", 2, (1, 2))), (contract("x", 1, (1, 1), say), contract("x", 1, (1, 1), digest))):
+                     (contract("x", 1, (1, 1), say), contract("x", 2, (1, 2))), (contract("x", 1, (1, 1), say), contract("x", 1, (1, 1), digest)),
+                     (contract("x", 2, (2, 2), digest), contract("x", 9, (1, 9), other))):
             compare_contracts(a, b)
             compare_contracts(b, a)
         for a, b, code in (
             (contract("x", 1, (1, 1)), contract("y", 1, (1, 1)), "PROTOCOL_MISMATCH"),
-            (contract("x", 1, (1, 1)), contract("x", 2, (1, 2)), "PROTOCOL_MISMATCH"),
-            (contract("x", 1, (1, 2)), contract("x", 2, (2, 2)), "PROTOCOL_MISMATCH"),
+            (contract("x", 1, (1, 9)), contract("x", 2, (2, 2)), "PROTOCOL_MISMATCH"),
+            (contract("x", 2, (1, 9)), contract("x", 9, (3, 9)), "PROTOCOL_MISMATCH"),
             (contract("x", 1, (1, 1), say), contract("x", 1, (1, 1)), "CONTRACT_DIFFERS"),
             (contract("x", 1, (1, 1), say), contract("x", 1, (1, 1), Message("say", "stream")), "CONTRACT_DIFFERS"),
             (contract("x", 1, (1, 1), say), contract("x", 1, (1, 1), Message("say", "request", "text")), "CONTRACT_DIFFERS"),
@@ -270,8 +275,9 @@ class CreditAndErrors(Violations):
         credit = hawser.Credit(20)
         credit.spend(b"x" * 100)
         self.assertEqual(credit.left, -96)
-        credit.add(struct.pack(">I", 116))
-        with self.violates("5"):
+        credit.add(struct.pack(">I", 2**31 - 1))
+        credit.add(struct.pack(">I", 96))
+        with self.violates("5", "FLOW_VIOLATION"):
             credit.add(struct.pack(">I", 1))
 
     def test_window(self) -> None:
@@ -286,14 +292,20 @@ class CreditAndErrors(Violations):
         self.assertEqual(hawser.Window(1).take(17), 17)
 
     def test_failures(self) -> None:
-        for failure in (Failed("NAMED", "m", name="nope", payload={"why": 1}), Failed("ITEM_INVALID", "m", path=["a", 0]), Failed("OVERLOADED")):
+        for failure in (Failed("NAMED", "m", name="nope", payload={"why": 1}), Failed("NAMED", "", name="bare"), Failed("ITEM_INVALID", "m", path=["a", 0]), Failed("OVERLOADED")):
             back = hawser.read_failure(hawser.make_failure(failure))
             self.assertEqual((back.code, back.message, back.name, back.payload, back.path),
                              (failure.code, failure.message, failure.name, failure.payload, failure.path))
         self.assertEqual(hawser.read_failure(b'{"code":"LATER","message":""}').code, "HANDLER_FAILED")
         for payload in (b"", b"[]", b'{"code":1,"message":""}', b'{"code":"NAMED","message":""}'):
-            with self.violates("6"):
-                hawser.read_failure(payload)
+            for kind in (Kind.FAIL, Kind.REJECT):
+                with self.violates("6"):
+                    hawser.read_failure(payload, kind)
+
+    def test_closings(self) -> None:
+        self.assertEqual(hawser.read_closing(b'{"code":"NORMAL","message":"m"}'), ("NORMAL", "m"))
+        for payload in (b"", b"{}", b'{"code":"LATER","message":""}', b'{"code":["NORMAL"],"message":""}'):
+            self.assertEqual(hawser.read_closing(payload), ("PROTOCOL_VIOLATION", ""))
 
 
 # --- The examples of the page ------------------------------------------------------------------------
@@ -303,29 +315,25 @@ Exchange = Dict[str, bytes]  # what `>` and `<` send on one connection
 
 
 def examples() -> List[Exchange]:
-    """The bytes of §9. A line with the mark begins with hexadecimal digits; its remark, if any, begins with something else.
-    A line without a mark goes on with the one before if it has nothing but such digits. A second signature of the
-    client begins another connection."""
+    """The bytes of §9, which says how they are written."""
     section = PAGE.read_text("utf-8").split("\n## 9.")[1].split("\n## ")[0]
     exchanges: List[Exchange] = []
-    mark = ""
     for line in section.splitlines():
-        words = re.sub(r"^\s*([<>])", r"\1 ", line).split()
-        if words and words[0] in "<>":
-            mark = words.pop(0)
-        elif any(not is_hexadecimal(word) for word in words):
-            mark = ""
-        data = bytes.fromhex("".join(itertools.takewhile(is_hexadecimal, words)))
-        if not mark or not data:
-            continue
-        if not exchanges or mark == ">" and data.startswith(SIGNATURE):
+        if line.startswith("    # ="):
             exchanges.append({">": b"", "<": b""})
-        exchanges[-1][mark] += data
+        elif line.startswith(("    > ", "    < ")):
+            exchanges[-1][line[4]] += written(line[6:])
     return exchanges
 
 
-def is_hexadecimal(word: str) -> bool:
-    return re.fullmatch("([0-9A-Fa-f]{2})+", word) is not None
+def written(text: str) -> bytes:
+    if text.startswith("|"):
+        return text[1:].encode()
+    data = b""
+    for word in text.split("#")[0].split():
+        byte, _, count = word.partition("*")
+        data += bytes.fromhex(byte) * int(count or 1)
+    return data
 
 
 class TheExamples(unittest.TestCase):
@@ -373,10 +381,15 @@ class TheExamples(unittest.TestCase):
             contract, limits = hawser.read_contract(hello)
             resume = Resume(**hello["resume"]) if "resume" in hello else None
             self.assertEqual(encode_json(make_hello(contract, limits, hello.get("auth", NOTHING), resume)), first.payload)
-            self.assertEqual((contract.name, contract.version), ("echo", 1))
+            self.assertEqual(contract.name, "echo")
             if answer.kind == Kind.WELCOME:
                 welcome = read_welcome(answer.payload, contract)
-                self.assertEqual({m.name: m.type for m in welcome.contract.messages}, {"say": "request", "note": "event"})
+                self.assertEqual({m.name: m.type for m in welcome.contract.messages}, {"note": "event", "say": "request", "count": "stream"})
+            else:
+                self.assertEqual((answer.kind, decode_json(answer.payload)["code"]), (Kind.REFUSE, "PROTOCOL_MISMATCH"))
+                with self.assertRaises(Violation) as caught:
+                    compare_contracts(contract, Contract("echo", 1, (1, 1), ()))
+                self.assertEqual(caught.exception.code, "PROTOCOL_MISMATCH")
 
     def test_requests_and_events_are_made_alike(self) -> None:
         exchange = self.exchanges[0]
@@ -387,10 +400,10 @@ class TheExamples(unittest.TestCase):
         for frame in sent:
             joiner.begins(frame)
             payload = joiner.add(frame)
-            if payload is not None and frame.kind in (Kind.REQUEST, Kind.EVENT):
+            if payload is not None and frame.kind in hawser.FLAGS_OF:
                 head, body = decode_head(frame.kind, payload)
                 name = contract.messages[head.name].name
-                made = encode_head(Head(contract.index(name), head.deadline, head.trace, head.number))
+                made = encode_head(Head(contract.index(name), head.deadline, head.trace, head.number, head.sends_items))
                 made += encode_body(codecs[name], decode_body(codecs[name], body))
                 outbox = Outbox(limits.maxPartials)
                 outbox.put_message(frame.kind, frame.id, made)
@@ -402,9 +415,9 @@ class TheExamples(unittest.TestCase):
 Use = Callable[[Session], Awaitable[Any]]
 
 
-async def against(use: Use, *answers: bytes, welcome: bytes = encode_json(welcome_members()), **options: Any) -> bytes:
-    """Runs `use` with a session whose server writes the next of `answers` whenever something has come; what the
-    client has sent behind HELLO."""
+async def against(use: Use, *answers: bytes, welcome: bytes = encode_json(welcome_members()), until: bytes = b"", **options: Any) -> bytes:
+    """Runs `use` with a session whose server writes the next of `answers` whenever something has come, but the last only
+    when `until` has come; what the client has sent behind HELLO."""
     came = bytearray()
     ended = asyncio.Event()
 
@@ -414,7 +427,9 @@ async def against(use: Use, *answers: bytes, welcome: bytes = encode_json(welcom
             await reader.readexactly(struct.unpack(">I", await reader.readexactly(4))[0])
             writer.write(SIGNATURE + encode_frame(Kind.WELCOME, 0, welcome))
             data = b"HELLO"
-            for answer in answers:
+            for index, answer in enumerate(answers, 1):
+                while index == len(answers) and until not in came:
+                    came.extend(await reader.read(100_000))
                 writer.write(answer)
                 data = await reader.read(100_000)
                 came.extend(data)
@@ -463,6 +478,24 @@ async def talk_and_stall(session: Session) -> None:
     await nothing(session)
 
 
+def allow(session: Session, bytes: int) -> None:
+    """As if the server's WELCOME had said so."""
+    assert session.link is not None and session.welcome is not None
+    session.welcome = replace(session.welcome, limits=replace(session.welcome.limits, maxMessageBytes=bytes))
+    session.link.welcome = session.welcome
+
+
+async def note(session: Session) -> None:
+    session.emit("note", 1)
+    await nothing(session)
+
+
+async def fill_and_ask(session: Session) -> None:
+    """Two requests in pieces are all that the server lets be unfinished: of the third nothing is sent."""
+    allow(session, 10_000_000)
+    await asyncio.gather(*(session.request("say", "x" * 4_000_000) for _ in range(3)))
+
+
 def breach_by_server(section: str, use: Use, *answers: bytes, code: str = "PROTOCOL_VIOLATION") -> Any:
     async def run(self: Violations) -> None:
         caught: List[Violation] = []
@@ -505,11 +538,14 @@ class BreachesByTheServer(Violations):
     test_bit_7 = breach_by_server("1", nothing, f(Kind.PING, 0, b"12345678", True))
     test_between_pieces = breach_by_server("1", talk, b"", f(Kind.ITEM, 1, b"1", True) + f(Kind.END, 1))
     test_partials = breach_by_server("1", nothing, b"".join(f(Kind.REQUEST, id, OPENING, True) for id in (2, 4, 6)))
-    test_too_large = breach_by_server("1", ask, b"", f(Kind.RESULT, 1, b"x" * 1_065), code="MESSAGE_TOO_LARGE")
-    test_too_large_in_pieces = breach_by_server("1", ask, b"", f(Kind.RESULT, 1, b"x" * 1_000, True) + f(Kind.RESULT, 1, b"x" * 65, True),
+    test_too_large = breach_by_server("1", ask, b"", f(Kind.RESULT, 1, b"x" * 1_089), code="MESSAGE_TOO_LARGE")
+    test_empty_piece = breach_by_server("1", ask, b"", f(Kind.RESULT, 1, b"", True))
+    test_too_large_in_pieces = breach_by_server("1", ask, b"", f(Kind.RESULT, 1, b"x" * 1_000, True) + f(Kind.RESULT, 1, b"x" * 89, True),
                                                 code="MESSAGE_TOO_LARGE")
     test_payload = breach_by_server("2", nothing, f(Kind.CREDIT, 0, b"1"))
     test_flag = breach_by_server("2", nothing, f(Kind.REQUEST, 2, b"\0\0\x20"))
+    test_index = breach_by_server("2", nothing, f(Kind.REQUEST, 2, encode_head(Head(99)) + b"1"))
+    test_index_of_event = breach_by_server("2", nothing, event(1, 99))
     test_pong_without_ping = breach_by_server("2", nothing, f(Kind.PONG, 0, b"12345678"))
     test_cancel_by_responder = breach_by_server("2", ask, b"", f(Kind.CANCEL, 1))
     test_result_by_opener = breach_by_server("2", nothing, f(Kind.REQUEST, 2, OPENING, True)[:-1] + b"1" + f(Kind.PING, 0, b"12345678")
@@ -529,22 +565,16 @@ class BreachesByTheServer(Violations):
     test_item_of_opener = breach_by_server("4", nothing, f(Kind.STREAM, 2, encode_head(Head(2))) + f(Kind.ITEM, 2, b"1"))
     test_item_flow = breach_by_server("5", talk_and_stall, b"", f(Kind.ITEM, 1, b"1" * 84) + f(Kind.ITEM, 1, b"1"), code="FLOW_VIOLATION")
     test_event_flow = breach_by_server("5", nothing, f(Kind.EVENT, 0, encode_head(Head(4)) + b"1" * 84) + event(None, 4), code="FLOW_VIOLATION")
-    test_credit_beyond_the_window = breach_by_server("5", nothing, f(Kind.CREDIT, 0, b"\0\0\0\1"))
-    test_credit_beyond_everything = breach_by_server("5", nothing, f(Kind.CREDIT, 0, b"\x7f\xff\xff\xff"))
+    test_credit_beyond_everything = breach_by_server("5", nothing, f(Kind.CREDIT, 0, b"\x7f\xff\xff\xff"), code="FLOW_VIOLATION")
     test_fail = breach_by_server("6", ask, b"", f(Kind.FAIL, 1, b"no"))
-    test_close = breach_by_server("6", nothing, f(Kind.CLOSE, 0, b"{}"))
+    test_answer_to_nothing_sent = breach_by_server("4", fill_and_ask, b"", f(Kind.RESULT, 5, b"1"))
     test_gap = breach_by_server("8", nothing, event(1) + event(3))
     test_first_number = breach_by_server("8", nothing, event(2))
     test_number_0 = breach_by_server("8", nothing, event(0))
     test_ack = breach_by_server("8", nothing, f(Kind.ACK, 0, u64(1)))
     test_reject = breach_by_server("8", nothing, f(Kind.REJECT, 0, u64(1) + b'{"code":"HANDLER_FAILED","message":""}'))
-
-    def test_reject_behind_ack(self) -> None:
-        async def note(session: Session) -> None:
-            session.emit("note", 1)
-            await nothing(session)
-
-        breach_by_server("8", note, b"", f(Kind.ACK, 0, u64(1)) + f(Kind.REJECT, 0, u64(1) + b'{"code":"X","message":""}'))(self)
+    test_reject_of_0 = breach_by_server("8", nothing, f(Kind.REJECT, 0, u64(0) + b'{"code":"HANDLER_FAILED","message":""}'))
+    test_unreadable_reject = breach_by_server("6", note, b"", f(Kind.REJECT, 0, u64(1) + b'{"code":"NAMED","message":""}'))
 
     def test_wrong_welcomes(self) -> None:
         for members, code in (({"protocol": "other"}, "PROTOCOL_MISMATCH"), ({"version": 2, "accepts": [2, 2]}, "PROTOCOL_MISMATCH"),
@@ -618,6 +648,32 @@ class WhatTheClientSends(unittest.TestCase):
         frames = self.sent(use, b"", f(Kind.FAIL, 1, b'{"code":"UNKNOWN_MESSAGE","message":""}'))
         self.assertEqual([frame.kind for frame in frames], [Kind.STREAM, Kind.CANCEL])
 
+    def test_answer_before_the_last_piece(self) -> None:
+        async def use(session: Session) -> None:
+            allow(session, 10_000_000)
+            with self.assertRaises(Failed) as caught:
+                await session.request("say", "x" * 9_000_000)
+            self.assertEqual(caught.exception.code, "OVERLOADED")
+            self.assertEqual(await session.request("say", 1), 2)
+
+        again = f(Kind.REQUEST, 1, OPENING)
+        frames = self.sent(use, b"", f(Kind.FAIL, 1, b'{"code":"OVERLOADED","message":""}'), f(Kind.RESULT, 1, b"2"), until=again)
+        self.assertTrue(all(frame.more for frame in frames[:-2]))
+        self.assertEqual([(frame.kind, frame.id) for frame in frames[-2:]], [(Kind.CANCEL, 1), (Kind.REQUEST, 1)])
+
+    def test_answer_that_can_not_be_sent(self) -> None:
+        async def say(value: Any, conversation: Conversation) -> Any:
+            if value == 2:
+                raise Failed("NAMED", name="rude", payload="x" * 2_000)
+            return "x" * 2_000
+
+        async def use(session: Session) -> None:
+            await asyncio.sleep(0.1)
+
+        with self.assertLogs("hawser"):
+            frames = self.sent(use, f(Kind.REQUEST, 2, encode_head(Head(0)) + b"1") + f(Kind.REQUEST, 4, encode_head(Head(0)) + b"2"), handlers={"say": say})
+        self.assertEqual([(frame.id, decode_json(frame.payload)["code"]) for frame in frames], [(2, "HANDLER_FAILED"), (4, "HANDLER_FAILED")])
+
     def test_answers_to_the_server(self) -> None:
         async def say(value: Any, conversation: Conversation) -> Any:
             if value == "fail":
@@ -635,8 +691,8 @@ class WhatTheClientSends(unittest.TestCase):
         with self.assertLogs("hawser"):
             frames = self.sent(use, request(2, b'"x"') + request(16, b'"x"') + request(4, b'"fail"') + request(6, b"{") + request(8, b'"wait"') + f(Kind.CANCEL, 8)
                                + request(10, b'"wait"', deadline=50) + f(Kind.REQUEST, 12, b"\0\0", True) + f(Kind.CANCEL, 12)
-                               + f(Kind.REQUEST, 14, encode_head(Head(99))) + f(Kind.CANCEL, 2), handlers={"say": say},
-                               limits=Limits(1_000, 2, 9, 100, 100))
+                               + f(Kind.REQUEST, 14, encode_head(Head(2))) + f(Kind.CANCEL, 2), handlers={"say": say},
+                               limits=Limits(1_024, 2, 9, 100, 100))
         self.assertEqual([frame for frame in frames if frame.kind == Kind.RESULT], [Frame(Kind.RESULT, 16, b'"x"')])
         codes = {frame.id: decode_json(frame.payload)["code"] for frame in frames if frame.kind == Kind.FAIL}
         self.assertEqual(codes, {2: "CANCELLED", 4: "HANDLER_FAILED", 6: "INPUT_INVALID", 8: "CANCELLED", 10: "DEADLINE_EXCEEDED",
@@ -670,17 +726,35 @@ class WhatTheClientSends(unittest.TestCase):
             return f(Kind.EVENT, 0, encode_head(Head(name, number=number)) + str(number).encode())
 
         with self.assertLogs("hawser"):
-            frames = self.sent(use, numbered(1) + numbered(2) + numbered(1) + numbered(3, 77) + numbered(4), handlers={"note": note},
-                               limits=Limits(1_000, 2, 3, 100, 1_000))
+            frames = self.sent(use, numbered(1) + numbered(2) + numbered(1) + numbered(3, 0) + numbered(4), handlers={"note": note},
+                               limits=Limits(1_024, 2, 3, 100, 1_000))
         self.assertEqual(got, [(1, 1), (2, 2), (4, 4)])
         self.assertEqual([(frame.kind, struct.unpack(">Q", frame.payload[:8])[0]) for frame in frames],
-                         [(Kind.ACK, 1), (Kind.REJECT, 2), (Kind.ACK, 2), (Kind.ACK, 3), (Kind.ACK, 4)])
+                         [(Kind.ACK, 1), (Kind.REJECT, 2), (Kind.ACK, 2), (Kind.REJECT, 3), (Kind.ACK, 3), (Kind.ACK, 4)])
+        self.assertEqual([decode_json(frame.payload[8:])["code"] for frame in frames if frame.kind == Kind.REJECT], ["HANDLER_FAILED", "UNKNOWN_MESSAGE"])
 
     def test_ping_is_answered(self) -> None:
         async def use(session: Session) -> None:
             await asyncio.sleep(0.05)
 
         self.assertEqual(self.sent(use, f(Kind.PING, 0, b"12345678")), [Frame(Kind.PONG, 0, b"12345678")])
+
+    def test_close_that_can_not_be_read(self) -> None:
+        async def use(session: Session) -> None:
+            with self.assertRaises(Closed) as caught:
+                await nothing(session)
+            self.assertEqual((caught.exception.code, caught.exception.by_other), ("PROTOCOL_VIOLATION", True))
+
+        self.assertEqual(asyncio.run(against(use, f(Kind.CLOSE, 0, b"{}"))), b"")
+
+    def test_no_calls_behind_drain(self) -> None:
+        async def use(session: Session) -> None:
+            await session.drain()
+            with self.assertRaises(Failed) as caught:
+                await session.request("say", 1)
+            self.assertEqual(caught.exception.code, "DRAINING")
+
+        self.assertEqual([frame.kind for frame in self.sent(use)], [Kind.DRAIN])
 
     def test_drain(self) -> None:
         async def use(session: Session) -> None:
@@ -691,6 +765,18 @@ class WhatTheClientSends(unittest.TestCase):
 
         frames = frames_of(asyncio.run(against(use, b"", f(Kind.DRAIN) + f(Kind.RESULT, 1, b"2"))))
         self.assertEqual([frame.kind for frame in frames], [Kind.REQUEST, Kind.CLOSE])
+
+    def test_drain_waits_for_events(self) -> None:
+        async def slow(value: Any, event: IncomingEvent) -> None:
+            await asyncio.sleep(0.05)
+
+        async def use(session: Session) -> None:
+            session.emit("note", 1)
+            with self.assertRaises(Closed):
+                await nothing(session)
+
+        frames = frames_of(asyncio.run(against(use, event(1) + f(Kind.DRAIN), f(Kind.ACK, 0, u64(1)), handlers={"note": slow})))
+        self.assertEqual([frame.kind for frame in frames], [Kind.EVENT, Kind.ACK, Kind.CLOSE])
 
     def test_heartbeat(self) -> None:
         async def use(session: Session) -> None:
@@ -756,6 +842,31 @@ class AgainstTheFakeServer(unittest.TestCase):
         await session.close()
 
     @with_server
+    async def test_lost_rejects(self, server: FakeServer) -> None:
+        handling = asyncio.Event()
+
+        async def said(value: Any, event: IncomingEvent) -> None:
+            handling.set()
+            await asyncio.sleep(0.05)
+            raise Failed("HANDLER_FAILED", "no")
+
+        session = await connect(("127.0.0.1", server.port), script.CONTRACT, handlers={"said": said})
+        session.emit("note", {"text": "x"})
+        await handling.wait()
+        (state,) = server.states.values()
+        session.lose()
+        await asyncio.sleep(0.1)  # the REJECT has no connection to go out on
+        self.assertTrue(await session.connect())
+        while state.retained:
+            await asyncio.sleep(0.005)
+        self.assertEqual(state.rejected, [1])
+        session.lose()  # it is sent again, and does no harm
+        self.assertTrue(await session.connect())
+        await session.ping()
+        self.assertEqual(state.rejected, [1])
+        await session.close()
+
+    @with_server
     async def test_unix_socket(self, server: FakeServer) -> None:
         with tempfile.TemporaryDirectory() as folder:
             await server.start_at(f"{folder}/socket")
@@ -807,14 +918,19 @@ class TheScript(unittest.TestCase):
     @mock.patch("script.WAIT_SECONDS", 0.7)
     def test_faults_are_seen(self) -> None:
         for fault, only in (
-            ("any signature", "wrong signature"), ("any length", "length of 65 542"), ("eager", "nothing before WELCOME"),
+            ("any signature", "wrong signature"), ("any length", "length of 65 542"),
             ("ignores credit", "flood stops"), ("any flow", "item without credit"), ("odd ids", "ask: "), ("no cancel", "CANCEL: "),
             ("no deadline", "deadline: "), ("no reject", "bad: "), ("any number", "gap"), ("takes twice", "number that the server has"),
             ("sends all again", "unacknowledged events are sent again"), ("forgets to acknowledge", "ACK was lost"),
+            ("forgets its rejects", "REJECT that was lost"), ("any received", "`received` that the client"),
         ):
             with self.subTest(fault):
                 failed, out = self.run_script(fault, only=only)
                 self.assertTrue(failed, out)
+
+    def test_a_server_that_answers_at_once(self) -> None:
+        failed, out = self.run_script("eager", only="REQUEST together")
+        self.assertEqual(failed, [], out)
 
     def test_names_are_unique(self) -> None:
         names = [name for name, _ in script.STEPS]

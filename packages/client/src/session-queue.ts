@@ -4,24 +4,10 @@
  *
  * @module
  */
-import { HawserError } from "@hawser/protocol";
+import { HawserError, type Session } from "@hawser/protocol";
 import type { Clock } from "@hawser/transport";
+import type { Held } from "./session-held.ts";
 import type { ResolvedQueue } from "./session-options.ts";
-
-/** Something that is to be sent when there is a connection. */
-export interface Held {
-  /** What it is, for the error: `"the request ticket.get"`. */
-  readonly what: string;
-  readonly bytes: number;
-  /** When the caller gives up by itself; Infinity: never. */
-  readonly deadlineMs: number;
-  /** Whether nobody waits for it any more. */
-  isOver(): boolean;
-  /** There is a connection. Must not throw. */
-  send(): void;
-  /** It was not sent, and will not be. */
-  fail(error: HawserError): void;
-}
 
 interface Waiting {
   readonly held: Held;
@@ -67,9 +53,9 @@ export class OfflineQueue {
     this.#arm();
   }
 
-  /** There is a connection: send everything, in order. */
-  flush(): void {
-    for (const { held } of this.#take()) if (!held.isOver()) held.send();
+  /** There is a session with a connection: send everything, in order. */
+  flush(session: Session): void {
+    for (const { held } of this.#take()) if (!held.isOver()) held.send(session);
   }
 
   /** There will be no connection. */

@@ -11,69 +11,29 @@
  *
  * @module
  */
-import {
-  ByteWriter,
-  type CallOptions,
-  describeIssue,
-  type EmitOptions,
-  type Handled,
-  HawserError,
-  type InboundCall,
-  isHawserError,
-  type MessageEntry,
-  type Outcome,
-  type Protocol,
-  type ReadyInfo,
-  type Session,
-  type SessionKind,
-  type SessionSink,
-} from "@hawser/protocol";
-import {
-  CallContext,
-  callOptions,
-  type Closed,
-  type Connection,
-  emitEvent,
-  handlerFailed,
-  isThenable,
-  laterTurn,
-  messageToOpen,
-  type OpenOptions,
-  openRequest,
-  openStream,
-  rejected,
-  RequestCall,
-  Responder,
-  SessionLink,
-  type SessionStream,
-} from "@hawser/transport";
+import { type EmitOptions, HawserError, type InboundCall, isHawserError, type Outcome, type Protocol, type ReadyInfo, type Session, type SessionKind, type SessionSink } from "@hawser/protocol";
+import { CallContext, type Closed, type Connection, emitEvent, laterTurn, messageToOpen, type OpenOptions, openRequest, openStream, rejected, Responder, SessionLink, type SessionStream } from "@hawser/transport";
+import { Delivery } from "./session-delivery.ts";
 import type { ClientState, SessionClient } from "./session-handlers.ts";
+import { HeldEvent, HeldRequest } from "./session-held.ts";
 import { ClientLifecycle } from "./session-lifecycle.ts";
-import { type AnyListener, Listeners } from "./session-listeners.ts";
+import type { AnyListener } from "./session-listeners.ts";
 import { type ResolvedConnectOptions, type ResolvedReconnect, resolveSessionConnectOptions, type SessionConnectOptions } from "./session-options.ts";
 import { OfflineQueue } from "./session-queue.ts";
-import { isConnection, pauseMs, type Target, Targets } from "./session-targets.ts";
-
-/** What one attempt to connect waits for. */
-type Attempt = PromiseWithResolvers<undefined>;
-
-/** An event that came before anybody could listen. */
-interface EarlyEvent {
-  readonly entry: MessageEntry;
-  readonly payload: unknown;
-  readonly trace: string | null;
-  readonly handled: Handled;
-}
+import { Route } from "./session-route.ts";
+import { isConnection, type Target, Targets } from "./session-targets.ts";
 
 /** A client of a contract. */
 export class ClientSession<P extends Protocol> implements SessionClient<P> {
   readonly lifecycle: ClientLifecycle = new ClientLifecycle();
   readonly #kind: SessionKind;
   readonly #options: ResolvedConnectOptions;
+  /** Null: the first connection is the last. */
   readonly #reconnect: ResolvedReconnect | null;
   readonly #targets: Targets;
+  readonly #route: Route;
   readonly #responder: Responder;
-  readonly #listeners = new Listeners();
+  readonly #delivery: Delivery;
   readonly #queue: OfflineQueue;
   /** Gives up what is under way: an attempt to connect, a pause. */
   readonly #leaving = new AbortController();
@@ -84,48 +44,49 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   #state: ClientState = "connecting";
   /** Whether the server has asked to drain: what follows is no fault of anybody's. */
   #drained = false;
-  #attempt: Attempt | null = null;
+  /** What an attempt to connect waits for. */
+  #attempt: PromiseWithResolvers<undefined> | null = null;
   /** When a session was ready last. */
   #readyMs = -Infinity;
-  #round = 0;
   /** Made when somebody asks for `ready`. */
   #ready: PromiseWithResolvers<undefined> | null = null;
   readonly #closed = Promise.withResolvers<Closed>();
   #outcome: Closed | null = null;
-  /** Whether events wait for their first listener: until the turn in which `connect()` resolves is over. */
-  #waitsForListeners = true;
-  #early: EarlyEvent | null = null;
 
   /**
    * @throws {TypeError} when a handler is missing, an option has the wrong type, or an address can't be read
    * @throws {RangeError} when a limit is out of its range
    */
   constructor(kind: SessionKind, target: Target, given: SessionConnectOptions<P>) {
-    const { handlers = null } = given;
     this.#kind = kind;
     this.#options = resolveSessionConnectOptions(given);
-    this.#reconnect = isConnection(target) ? null : this.#options.reconnect;
+    const { ticker, connectTimeoutMs, tls, random, queue, reconnect } = this.#options;
+    this.#reconnect = isConnection(target) ? null : reconnect;
     this.#targets = new Targets(target);
-    this.#responder = new Responder(kind.contract, "client", handlers);
-    this.#queue = new OfflineQueue(this.#options.queue, this.#options.ticker.clock);
+    this.#responder = new Responder(kind.contract, "client", given.handlers ?? null);
+    this.#delivery = new Delivery(kind.contract, this.#responder, this.#report);
+    this.#queue = new OfflineQueue(queue, ticker.clock);
+    this.#route = new Route(this.#targets, {
+      dial: { clock: ticker.clock, connectTimeoutMs, tls, signal: this.#leaving.signal },
+      random,
+      attempt: (dial) => this.#begin(dial),
+      failed: (error) => {
+        if (isHawserError(error)) this.#report(error);
+      },
+    });
     this.#session = this.#newSession();
-    for (const entry of kind.contract.messages) {
-      const listener = entry.type === "event" ? this.#responder.handlerOf(entry) : undefined;
-      if (listener !== undefined) this.#listeners.on(entry.name, listener);
-    }
   }
 
   /** Connect for the first time; called once. Whatever it rejects with, the client is over. */
   async start(): Promise<void> {
     try {
-      await this.#connect(this.#reconnect?.fromStart === true ? this.#reconnect : null);
+      await this.#route.find(this.#reconnect?.fromStart === true ? this.#reconnect : null);
     } catch (error) {
       this.#end({ reason: "error", error: asHawserError(error) });
       throw error;
     }
     laterTurn(() => {
-      this.#waitsForListeners = false;
-      this.#deliverEarly();
+      this.#delivery.settle();
     });
   }
 
@@ -158,7 +119,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     if (this.#ready === null) {
       this.#ready = Promise.withResolvers<undefined>();
       this.#ready.promise.catch(() => undefined); // whoever awaits it is told; nobody has to
-      if (this.#outcome !== null) this.#ready.reject(this.#over("be ready"));
+      if (this.#outcome !== null) this.#ready.reject(this.#isClosed("be ready"));
     }
     return this.#ready.promise;
   }
@@ -167,48 +128,43 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     return this.#closed.promise;
   }
 
-  request(name: string, ...[input, options = NO_OPTIONS]: [input?: unknown, options?: OpenOptions]): Promise<never> {
-    let entry: MessageEntry;
+  request(name: string, input?: unknown, options: OpenOptions = NO_OPTIONS): Promise<never> {
+    let answer: Promise<unknown>;
     try {
-      entry = messageToOpen(this.#kind.contract, "request", name, "client");
+      const entry = messageToOpen(this.#kind.contract, "request", name, "client");
+      answer = this.#mustHold() ? this.#hold(new HeldRequest(entry, input, options, this.#now())) : openRequest(this.#session, entry, input, options, this.#now());
     } catch (error) {
       return rejected(error);
     }
-    const nowMs = this.#now();
-    const answer = this.#mustHold() ? this.#holdRequest(entry, input, options, nowMs) : openRequest(this.#session, entry, input, options, nowMs);
     if (options.timeoutMs !== undefined) this.#link?.watch();
-    return answer as Promise<never>; // the interface has the type, and the session has checked it
+    return answer as Promise<never>; // the interface has the type, and the session checks the value
   }
 
-  stream(name: string, ...[input, options = NO_OPTIONS]: [input?: unknown, options?: OpenOptions]): SessionStream<never> {
+  stream(name: string, input?: unknown, options: OpenOptions = NO_OPTIONS): SessionStream<never> {
     const entry = messageToOpen(this.#kind.contract, "stream", name, "client");
     const stream = openStream(this.#session, entry, input, options, this.#now());
     if (options.timeoutMs !== undefined) this.#link?.watch();
     return stream;
   }
 
-  emit(name: string, ...[payload, options]: [payload?: unknown, options?: EmitOptions]): Promise<Outcome> {
+  emit(name: string, payload?: unknown, options?: EmitOptions): Promise<Outcome> {
     const entry = messageToOpen(this.#kind.contract, "event", name, "client");
-    if (entry.delivery === "at-most-once" && this.#mustHold()) return this.#holdEvent(entry, payload, options);
+    if (entry.delivery === "at-most-once" && this.#mustHold()) return this.#hold(new HeldEvent(entry, payload, options));
     return emitEvent(this.#session, entry, payload, options);
   }
 
   on(name: string, listener: AnyListener): this {
-    this.#checkEvent(name);
-    this.#listeners.on(name, listener);
-    if (this.#early?.entry.name === name) queueMicrotask(this.#deliverEarly);
+    this.#delivery.on(name, listener);
     return this;
   }
 
   once(name: string, listener: AnyListener): this {
-    this.#checkEvent(name);
-    this.#listeners.once(name, listener);
-    if (this.#early?.entry.name === name) queueMicrotask(this.#deliverEarly);
+    this.#delivery.once(name, listener);
     return this;
   }
 
   off(name: string, listener: AnyListener): this {
-    this.#listeners.off(name, listener);
+    this.#delivery.off(name, listener);
     return this;
   }
 
@@ -230,6 +186,10 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     await this.close();
   }
 
+  readonly #report = (error: HawserError): void => {
+    this.lifecycle.tell("error", error);
+  };
+
   #newSession(): Session {
     const { limits, random } = this.#options;
     const sink: SessionSink = {
@@ -243,9 +203,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
         this.#responder.call(call, new ClientCall(call, this));
       },
       event: (entry, payload, trace, handled) => {
-        if (this.#listeners.has(entry.name)) this.#deliver(entry, payload, trace, handled);
-        else if (this.#waitsForListeners) this.#early = { entry, payload, trace, handled };
-        else handled(entry.delivery === "at-least-once" ? unheard(entry) : null);
+        this.#delivery.event(entry, payload, { socket: this, trace }, handled);
       },
       writable: () => undefined, // whoever emits waits for the outcome
       draining: () => {
@@ -253,9 +211,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
         this.#state = "draining";
         this.lifecycle.tell("draining");
       },
-      dropped: (error) => {
-        this.lifecycle.tell("error", error);
-      },
+      dropped: this.#report,
       over: (error, resumable) => {
         this.#isLinked = false;
         this.#link?.close();
@@ -265,55 +221,25 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     return this.#kind.session("client", { limits, random }, sink);
   }
 
-  /** Rounds through the addresses until one serves. `patience`: how many, and how long between them; null: one. */
-  async #connect(patience: ResolvedReconnect | null): Promise<void> {
-    for (;;) {
-      const failures: unknown[] = [];
-      for (let index = 0; index < this.#targets.size; index++) {
-        try {
-          await this.#tryTarget(index);
-          this.#targets.served(index);
-          return;
-        } catch (error) {
-          if (this.#isOver()) throw this.#over("connect");
-          failures.push(error);
-          if (patience !== null && isHawserError(error)) this.lifecycle.tell("error", error);
-        }
-      }
-      const mayPass = failures.some((error) => isHawserError(error) && error.retryable);
-      if (patience === null || !mayPass || this.#round >= patience.attempts) throw failures.at(-1);
-      await this.#pause(patience);
-    }
-  }
-
-  /** Make a connection and wait until the session on it is ready. */
-  async #tryTarget(index: number): Promise<void> {
-    const { ticker, connectTimeoutMs, tls, connection: limits, auth } = this.#options;
+  /** Try one address: make a connection, and begin the session on it, or go on. Resolves when it is ready. */
+  async #begin(dial: () => Promise<Connection>): Promise<void> {
+    const { auth } = this.#options;
     const credentials: unknown = typeof auth === "function" ? await (auth as () => unknown)() : auth;
-    const connection = await this.#targets.connect(index, { clock: ticker.clock, connectTimeoutMs, tls, signal: this.#leaving.signal });
-    if (this.#isOver()) {
-      new SessionLink(connection, { limits, ticker }, { lost: () => undefined, gone: () => undefined }).abort();
-      return;
+    const connection = await dial();
+    const link = this.#take(connection);
+    if (this.#outcome !== null) {
+      link.open(this.#session);
+      link.abort();
+      throw this.#isClosed("connect");
     }
-    if (this.#session.state === "closed") this.#session = this.#newSession();
-    const link: SessionLink = new SessionLink(connection, { limits, ticker }, {
-      lost: (error) => {
-        if (this.#link === link && this.#isLinked) this.#lost(error);
-      },
-      gone: () => {
-        ticker.delete(link);
-        if (this.#link === link && this.#outcome !== null) this.#closed.resolve(this.#outcome);
-      },
-    });
     this.#link = link;
     this.#isLinked = true;
-    ticker.add(link);
-    const attempt: Attempt = Promise.withResolvers<undefined>();
-    this.#attempt = attempt;
+    const attempt = (this.#attempt = Promise.withResolvers<undefined>());
     link.open(this.#session);
     try {
       this.#session.attach(link.output, link.now(), credentials);
     } catch (error) {
+      this.#attempt = null;
       this.#isLinked = false;
       link.abort();
       throw error;
@@ -321,22 +247,22 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     return attempt.promise;
   }
 
-  /** Wait before the next round. */
-  #pause(patience: ResolvedReconnect): Promise<void> {
-    const [a = 0, b = 0, c = 0] = this.#options.random(3);
-    const ms = pauseMs(patience, this.#round++, (a * 65_536 + b * 256 + c) / 16_777_216);
-    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-    const { signal } = this.#leaving;
-    const cancel = this.#options.ticker.clock.after(ms, () => {
-      signal.removeEventListener("abort", left);
-      resolve(undefined);
+  #take(connection: Connection): SessionLink {
+    const { ticker, connection: limits } = this.#options;
+    const link: SessionLink = new SessionLink(connection, { limits, ticker }, {
+      lost: (error) => {
+        if (this.#link !== link || !this.#isLinked) return;
+        this.#isLinked = false;
+        this.#session.lost(this.#now());
+        this.#disconnected(error, true);
+      },
+      gone: () => {
+        ticker.delete(link);
+        if (this.#link === link && this.#outcome !== null) this.#closed.resolve(this.#outcome);
+      },
     });
-    const left = (): void => {
-      cancel();
-      reject(this.#over("connect"));
-    };
-    signal.addEventListener("abort", left, { once: true });
-    return promise;
+    ticker.add(link);
+    return link;
   }
 
   #isReady(info: ReadyInfo): void {
@@ -347,45 +273,36 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     this.#attempt = null;
     this.#ready?.resolve(undefined);
     this.#ready = null;
-    this.#queue.flush();
+    this.#queue.flush(this.#session);
     this.lifecycle.tell(info.resumed ? "resumed" : "ready", info);
   }
 
-  /** The connection is gone without a word. */
-  #lost(error: HawserError): void {
-    this.#isLinked = false;
-    this.#session.lost(this.#now());
-    this.#disconnected(error, true);
-  }
-
-  /** There is no connection any more: seek another, unless the session was ended on purpose. */
+  /** The connection serves no more: seek another, unless the session was ended on purpose. */
   #disconnected(error: HawserError | null, mayPass: boolean): void {
     if (this.#outcome !== null) return;
-    const attempt = this.#attempt;
-    this.#attempt = null;
-    if (attempt !== null) {
-      attempt.reject(error ?? new HawserError("CONNECTION_RESET", `Cannot connect to ${this.remote}: it ended the session before it was ready`));
+    if (this.#session.state === "closed") this.#session = this.#newSession();
+    if (this.#attempt !== null) {
+      this.#attempt.reject(error ?? new HawserError("CONNECTION_RESET", `Cannot connect to ${this.remote}: it ended the session before it was ready`));
+      this.#attempt = null;
       return;
     }
     const patience = this.#reconnect;
-    const mayReturn = mayPass || this.#drained || error?.retryable === true;
-    if (patience === null || !mayReturn) {
+    if (patience === null || !(mayPass || this.#drained || error?.retryable === true)) {
       this.#end(error === null ? ORDERLY : { reason: "error", error });
       return;
     }
-    if (this.#session.state === "closed") this.#session = this.#newSession();
     if (this.#drained) this.#targets.next();
     this.#state = "disconnected";
     // A server that lets everybody in and then drops them is not met with a storm.
-    if (this.#now() - this.#readyMs >= STEADY_MS) this.#round = 0;
+    if (this.#now() - this.#readyMs >= STEADY_MS) this.#route.begin();
     this.lifecycle.tell("disconnected", error);
     if (!this.#isOver()) void this.#comeBack(patience);
   }
 
   async #comeBack(patience: ResolvedReconnect): Promise<void> {
     try {
-      await this.#pause(patience);
-      await this.#connect(patience);
+      await this.#route.pause(patience);
+      await this.#route.find(patience);
     } catch (error) {
       this.#end({ reason: "error", error: asHawserError(error) });
     }
@@ -396,22 +313,23 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     if (this.#outcome !== null) return;
     this.#outcome = outcome;
     this.#state = "closed";
-    this.#leaving.abort();
+    const error = this.#isClosed("connect");
+    this.#leaving.abort(error);
     this.#session.close();
-    this.#attempt?.reject(this.#over("connect"));
+    this.#attempt?.reject(error);
     this.#attempt = null;
     this.#queue.fail((what) => new HawserError("NOT_SENT", `The client was closed before there was a connection for ${what}`, { cause: outcome.error ?? undefined }));
-    this.#ready?.reject(this.#over("be ready"));
+    this.#ready?.reject(this.#isClosed("be ready"));
     this.#isLinked = false;
     if (this.#link === null || this.#link.isGone) this.#closed.resolve(outcome);
     this.lifecycle.tell("close", outcome);
   }
 
-  #over(verb: string): HawserError {
+  #isClosed(verb: string): HawserError {
     return new HawserError("SESSION_CLOSED", `Cannot ${verb}: the client of ${this.#kind.contract.name} is closed`, { cause: this.#outcome?.error ?? undefined });
   }
 
-  // Methods, because the compiler takes the fields to keep their values across an await or a callback.
+  // A method, because the compiler takes the field to keep its value across a callback.
   #isOver(): boolean {
     return this.#outcome !== null;
   }
@@ -424,90 +342,9 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     return this.#queue.holds && this.#state !== "ready" && this.#outcome === null;
   }
 
-  async #holdRequest(entry: MessageEntry, input: unknown, options: OpenOptions, nowMs: number): Promise<unknown> {
-    const bytes = measure(entry, input, "INPUT_INVALID");
-    const opened: CallOptions = callOptions(options, nowMs);
-    const call = new RequestCall(entry, options.signal);
-    this.#queue.push({
-      what: `the request ${entry.name}`,
-      bytes,
-      deadlineMs: nowMs + (options.timeoutMs ?? Infinity),
-      isOver: () => call.isOver,
-      send: () => {
-        try {
-          call.opened(this.#session.open(entry, input, opened, call));
-        } catch (error) {
-          call.fail(asHawserError(error));
-        }
-      },
-      fail: (error) => {
-        call.fail(error);
-      },
-    });
-    return call.promise;
-  }
-
-  #holdEvent(entry: MessageEntry, payload: unknown, options: EmitOptions | undefined): Promise<Outcome> {
-    const bytes = measure(entry, payload, "EVENT_INVALID");
-    const { promise, resolve } = Promise.withResolvers<Outcome>();
-    this.#queue.push({
-      what: `the event ${entry.name}`,
-      bytes,
-      deadlineMs: Infinity,
-      isOver: () => false,
-      send: () => {
-        try {
-          resolve(emitEvent(this.#session, entry, payload, options));
-        } catch (error) {
-          resolve("not-sent");
-          this.lifecycle.tell("error", asHawserError(error));
-        }
-      },
-      fail: () => {
-        resolve("not-sent");
-      },
-    });
-    return promise;
-  }
-
-  #checkEvent(name: string): void {
-    const { contract } = this.#kind;
-    const entry = contract.find(name);
-    if (entry?.type !== "event") throw new TypeError(`Cannot listen to ${JSON.stringify(name)}: the contract ${contract.name} has no such event`);
-    if (entry.from === "client") throw new TypeError(`Cannot listen to ${JSON.stringify(name)}: in the contract ${contract.name} it is the client's own to emit`);
-  }
-
-  readonly #deliverEarly = (): void => {
-    const early = this.#early;
-    if (early === null) return;
-    const { entry, payload, trace, handled } = early;
-    if (this.#listeners.has(entry.name)) this.#early = null;
-    else if (this.#waitsForListeners) return;
-    this.#early = null;
-    if (this.#listeners.has(entry.name)) this.#deliver(entry, payload, trace, handled);
-    else handled(entry.delivery === "at-least-once" ? unheard(entry) : null);
-  };
-
-  #deliver(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled): void {
-    const fail = (cause: unknown): void => {
-      const error = handlerFailed(entry, cause);
-      handled(error);
-      this.lifecycle.tell("error", error);
-    };
-    let result: unknown;
-    try {
-      result = this.#listeners.call(entry.name, payload, { socket: this, trace });
-    } catch (cause) {
-      fail(cause);
-      return;
-    }
-    if (isThenable(result)) {
-      result.then(() => {
-        handled();
-      }, fail);
-    } else {
-      handled();
-    }
+  #hold<T>(held: HeldEvent | HeldRequest): Promise<T> {
+    this.#queue.push(held);
+    return held.promise as Promise<T>; // an event's outcome, a request's answer
   }
 }
 
@@ -531,26 +368,7 @@ class ClientCall<P extends Protocol> extends CallContext {
   }
 }
 
-function unheard(entry: MessageEntry): HawserError {
-  return new HawserError("MESSAGE_UNKNOWN", `Nobody listens to the event ${entry.name}`, { origin: "local" });
-}
-
 function asHawserError(error: unknown): HawserError {
   if (isHawserError(error)) return error;
   return new HawserError("ABORTED", `The client was given up: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-}
-
-/**
- * How many bytes a value that is to wait has when it is encoded.
- *
- * @throws {HawserError} the given code, when it is not what the contract's schema wants; PAYLOAD_FORBIDDEN
- */
-function measure(entry: MessageEntry, value: unknown, code: "EVENT_INVALID" | "INPUT_INVALID"): number {
-  const issue = entry.input.outbound(value);
-  if (issue !== null) throw new HawserError(code, `Cannot send ${JSON.stringify(entry.name)}: ${describeIssue(issue)}`, { path: issue.path, cause: issue.cause });
-  if (value === undefined) return 0;
-  const output = new ByteWriter();
-  entry.codec.encode(value, output);
-  output.settle();
-  return output.length;
 }

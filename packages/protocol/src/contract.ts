@@ -16,7 +16,7 @@ export interface ProtocolDefinition {
   readonly name: string;
   /** A whole number from 1; raise it with each change of the messages. */
   readonly version: number;
-  /** The versions of the other end that this one can talk with. Default: its own alone. */
+  /** The versions of the other end that this one can talk with; where the two differ, the end with the higher one decides. Default: its own alone. */
   readonly accepts?: readonly [lowest: number, highest: number];
   readonly requests?: Readonly<Record<string, RequestDefinition>>;
   readonly streams?: Readonly<Record<string, StreamDefinition>>;

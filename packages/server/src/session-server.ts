@@ -104,7 +104,7 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     return new Listening(this, () => new Set(rooms.flatMap((room) => [...this.memberships.members(room)])));
   }
 
-  broadcast(name: string, ...[payload, options]: [payload?: unknown, options?: EmitOptions]): number {
+  broadcast(name: string, payload?: unknown, options?: EmitOptions): number {
     return this.emitTo(this.#sessions, name, payload, options);
   }
 
@@ -202,7 +202,7 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   /** Call one of the caller's functions; what goes wrong in it is reported, and then `failed` runs. */
   #run(name: string, session: ServedSession<P, C>, hook: () => unknown, failed: () => void): void {
     const fail = (cause: unknown): void => {
-      const text = cause instanceof Error ? cause.message : String(cause);
+      const text = cause instanceof Error ? cause.message : `it threw a value of type ${typeof cause}`;
       this.report(new HawserError("HANDLER_FAILED", `The ${name} option failed for ${session.remote}: ${text.slice(0, 160)}`, { cause, scope: "session" }), session);
       failed();
     };
@@ -273,7 +273,7 @@ class Listening<P extends Protocol, C> implements Audience<P, C> {
     return new Listening(this.#server, () => new Set([...this.#members()].filter((member) => !without.has(member))));
   }
 
-  emit(name: string, ...[payload, options]: [payload?: unknown, options?: EmitOptions]): number {
+  emit(name: string, payload?: unknown, options?: EmitOptions): number {
     return this.#server.emitTo(this.#members(), name, payload, options);
   }
 }

@@ -21,8 +21,9 @@ import {
   type SessionSink,
   type SessionState,
 } from "@hawser/protocol";
-import { CallContext, type Closed, type Connection, emitEvent, messageToOpen, type OpenOptions, openRequest, openStream, rejected, type Responder, type SessionLink, type SessionStream } from "@hawser/transport";
-import type { MiddlewareCall, SessionServer, SessionSocket } from "./session-handlers.ts";
+import { type Closed, type Connection, emitEvent, messageToOpen, type OpenOptions, openRequest, openStream, rejected, type Responder, type SessionLink, type SessionStream } from "@hawser/transport";
+import { ServedCall, ServedEvent } from "./session-context.ts";
+import type { SessionServer, SessionSocket } from "./session-handlers.ts";
 import type { ResolvedSessionOptions } from "./session-options.ts";
 import type { Rooms } from "./session-rooms.ts";
 
@@ -176,7 +177,7 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     if (this.#rooms?.delete(room) === true) this.#host.memberships.leave(room, this);
   }
 
-  emit(name: string, ...[payload, options]: [payload?: unknown, options?: EmitOptions]): Promise<Outcome> {
+  emit(name: string, payload?: unknown, options?: EmitOptions): Promise<Outcome> {
     const entry = messageToOpen(this.#host.kind.contract, "event", name, "server");
     return emitEvent(this.#session, entry, payload, options);
   }
@@ -195,19 +196,19 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     }
   }
 
-  request(name: string, ...[input, options = NO_OPTIONS]: [input?: unknown, options?: OpenOptions]): Promise<never> {
-    let entry: MessageEntry;
+  request(name: string, input?: unknown, options: OpenOptions = NO_OPTIONS): Promise<never> {
+    let answer: Promise<unknown>;
     try {
-      entry = messageToOpen(this.#host.kind.contract, "request", name, "server");
+      const entry = messageToOpen(this.#host.kind.contract, "request", name, "server");
+      answer = openRequest(this.#session, entry, input, options, this.#link.now());
     } catch (error) {
       return rejected(error);
     }
-    const answer = openRequest(this.#session, entry, input, options, this.#link.now());
     if (options.timeoutMs !== undefined) this.#link.watch();
-    return answer as Promise<never>; // the interface has the type, and the session has checked it
+    return answer as Promise<never>; // the interface has the type, and the session checks the value
   }
 
-  stream(name: string, ...[input, options = NO_OPTIONS]: [input?: unknown, options?: OpenOptions]): SessionStream<never> {
+  stream(name: string, input?: unknown, options: OpenOptions = NO_OPTIONS): SessionStream<never> {
     const entry = messageToOpen(this.#host.kind.contract, "stream", name, "server");
     const stream = openStream(this.#session, entry, input, options, this.#link.now());
     if (options.timeoutMs !== undefined) this.#link.watch();
@@ -220,7 +221,9 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
   }
 
   abort(): void {
-    this.#link.abort();
+    const link = this.#link;
+    link.abort();
+    this.lost(link, new HawserError("ABORTED", `The connection to ${link.remote} was broken off here`));
   }
 
   get closed(): Promise<Closed> {
@@ -241,14 +244,14 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
 
   /** @see SessionSink */
   call(call: InboundCall): void {
-    this.#host.responder.call(call, new ServedCall(call, this));
+    this.#host.responder.call(call, new ServedCall(call, this, this));
   }
 
   /** @see SessionSink */
   event(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled): void {
     const { responder } = this.#host;
     if (responder.handlerOf(entry) !== undefined) {
-      responder.event(entry, payload, new ServedEvent(entry, payload, trace, this), handled, this.#report);
+      responder.event(entry, payload, new ServedEvent(entry, payload, trace, this, this.server), handled, this.#report);
     } else {
       // One that is sent once may go unheard, as in any emitter; of one that is to arrive, its sender is told.
       handled(entry.delivery === "at-least-once" ? unheard(entry) : null);
@@ -319,60 +322,4 @@ const ORDERLY: Closed = Object.freeze({ reason: "ended", error: null });
 
 function unheard(entry: MessageEntry): HawserError {
   return new HawserError("MESSAGE_UNKNOWN", `There is no handler for the event ${entry.name}`, { origin: "local" });
-}
-
-/** What the handler of a request or stream gets: {@link HandlerContext}. */
-class ServedCall<P extends Protocol, C> extends CallContext {
-  readonly socket: ServedSession<P, C>;
-
-  constructor(call: InboundCall, socket: ServedSession<P, C>) {
-    super(call);
-    this.socket = socket;
-  }
-
-  get server(): SessionServer<P, C> {
-    return this.socket.server;
-  }
-
-  get context(): C {
-    return this.socket.context;
-  }
-
-  report(error: HawserError): void {
-    this.socket.dropped(error);
-  }
-}
-
-/** What the handler of an event gets: {@link SharedContext}, and for middleware {@link MiddlewareCall}. */
-class ServedEvent<P extends Protocol, C> implements MiddlewareCall<P, C> {
-  readonly type = "event";
-  readonly deadlineMs: number = Infinity;
-  readonly input: unknown;
-  readonly trace: string | null;
-  readonly socket: ServedSession<P, C>;
-  readonly #entry: MessageEntry;
-
-  constructor(entry: MessageEntry, payload: unknown, trace: string | null, socket: ServedSession<P, C>) {
-    this.#entry = entry;
-    this.input = payload;
-    this.trace = trace;
-    this.socket = socket;
-  }
-
-  get name(): string {
-    return this.#entry.name;
-  }
-
-  /** Never aborted: an event has nobody who waits for an answer. */
-  get signal(): AbortSignal {
-    return new AbortController().signal;
-  }
-
-  get server(): SessionServer<P, C> {
-    return this.socket.server;
-  }
-
-  get context(): C {
-    return this.socket.context;
-  }
 }

@@ -1,11 +1,10 @@
 /**
- * Calls that this side opens: a request as a promise, a stream as what is iterated and sent to, an event as its outcome.
- * Owns what the caller holds, and the AbortSignal. Must not know when a call is opened: at once, or when there is a connection.
+ * What this side opens: a request as a promise, an event as its outcome; and what every call has in common, its AbortSignal.
+ * Must not know when a call is opened: at once, or when there is a connection.
  *
  * @module
  */
 import { type CallOptions, type CallSink, type EmitOptions, HawserError, type MessageEntry, type MessageType, type OutboundCall, type Outcome, type Protocol, type Session, type Side } from "@hawser/protocol";
-import { type ItemSource, Items } from "./session-items.ts";
 
 /** What a request or a stream is opened with, besides its input. */
 export interface OpenOptions {
@@ -65,23 +64,6 @@ export function rejected(error: unknown): Promise<never> {
 }
 
 /**
- * Open a stream.
- *
- * @throws {RangeError} when `timeoutMs` is not above zero
- * @throws {HawserError} CALL_CANCELLED when the signal is aborted already, and what `open` of the session throws
- */
-export function openStream(session: Session, entry: MessageEntry, input: unknown, options: OpenOptions, nowMs: number): SessionStream<never> {
-  const call = new StreamCall(entry, options.signal);
-  try {
-    call.opened(session.open(entry, input, callOptions(options, nowMs), call));
-  } catch (error) {
-    call.withdraw();
-    throw error;
-  }
-  return new SessionStream(call);
-}
-
-/**
  * Emit an event, and tell how it went. Rejects only when the peer's handler failed; then nobody needs to look.
  *
  * @throws {HawserError} what `emit` of the session throws: it was not taken
@@ -100,7 +82,7 @@ export function emitEvent(session: Session, entry: MessageEntry, payload: unknow
 }
 
 /** What requests and streams have in common: the call once it is opened, and the signal that cancels it. */
-abstract class SignalledCall implements CallSink {
+export abstract class SignalledCall implements CallSink {
   readonly entry: MessageEntry;
   readonly #signal: AbortSignal | undefined;
   #call: OutboundCall | null = null;
@@ -198,150 +180,5 @@ export class RequestCall extends SignalledCall {
 
   writable(): void {
     // It sends none.
-  }
-}
-
-/** What the session tells of a stream, for the one that holds it. */
-export class StreamCall extends SignalledCall implements ItemSource {
-  readonly items: Items<unknown> = new Items<unknown>(this);
-  #hasRoom = true;
-  /** Who waits for room, or for the end. */
-  #waiting: PromiseWithResolvers<undefined>[] = [];
-  #finished: PromiseWithResolvers<undefined> | null = null;
-  /** How it ended: with null, in order. */
-  #outcome: { readonly error: HawserError | null } | null = null;
-
-  send(item: unknown): boolean {
-    this.#hasRoom = this.call?.send(item) ?? true;
-    return this.#hasRoom;
-  }
-
-  endSending(): void {
-    this.call?.end();
-  }
-
-  room(): Promise<void> {
-    if (this.#hasRoom || this.isOver) return Promise.resolve();
-    const waiter = Promise.withResolvers<undefined>();
-    this.#waiting.push(waiter);
-    return waiter.promise;
-  }
-
-  finished(): Promise<void> {
-    if (this.#finished === null) {
-      this.#finished = Promise.withResolvers<undefined>();
-      this.#settleFinished();
-    }
-    return this.#finished.promise;
-  }
-
-  result(): void {
-    this.end();
-  }
-
-  item(value: unknown, cost: number): void {
-    this.items.push(value, cost);
-  }
-
-  end(): void {
-    this.#ended(null);
-  }
-
-  fail(error: HawserError): void {
-    this.#ended(error);
-  }
-
-  writable(): void {
-    this.#hasRoom = true;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const waiter of waiting) waiter.resolve(undefined);
-  }
-
-  /** @see ItemSource */
-  consume(cost: number): void {
-    this.call?.consume(cost);
-  }
-
-  /** @see ItemSource */
-  abandon(): void {
-    this.cancel();
-  }
-
-  #ended(error: HawserError | null): void {
-    this.over();
-    this.#outcome = { error };
-    this.items.finish(error);
-    this.writable();
-    this.#settleFinished();
-  }
-
-  #settleFinished(): void {
-    if (this.#outcome === null || this.#finished === null) return;
-    if (this.#outcome.error === null) this.#finished.resolve(undefined);
-    else this.#finished.reject(this.#outcome.error);
-  }
-}
-
-/**
- * A stream that this side has opened: iterate what the responder sends, and send to it.
- *
- * Items wait until they are taken, one by each `next()`; the peer sends only as much as is taken, so that a slow loop slows its source.
- * A loop that is left early cancels the stream, at both ends. A loop throws the error that ended the stream, after the items before it.
- */
-export class SessionStream<Item, Send = never> implements AsyncIterableIterator<Item, undefined>, AsyncDisposable {
-  readonly #call: StreamCall;
-
-  constructor(call: StreamCall) {
-    this.#call = call;
-  }
-
-  /** The next item, or the end. */
-  next(): Promise<IteratorResult<Item, undefined>> {
-    return this.#call.items.next() as Promise<IteratorResult<Item, undefined>>; // the session has checked each item
-  }
-
-  /** Cancel the stream, unless it is over: what has come and was not taken is dropped. */
-  return(): Promise<IteratorReturnResult<undefined>> {
-    return this.#call.items.return();
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  /**
-   * Send an item. Returns whether there is room for more: false, and the item is taken all the same; `await writable()` before the
-   * next. An item that is sent after the stream is over is dropped; `finished()` tells why.
-   *
-   * @throws {HawserError} ITEM_INVALID, PAYLOAD_FORBIDDEN, PAYLOAD_TOO_LARGE, WRITE_BUFFER_FULL: the item is not sent, the stream goes on
-   * @throws {TypeError} when the contract has no items from this side, or after `end()`
-   */
-  send(item: Send): boolean {
-    return this.#call.send(item);
-  }
-
-  /** Resolves when `send()` would say true, or when the stream is over. */
-  writable(): Promise<void> {
-    return this.#call.room();
-  }
-
-  /** Say that no more is sent. What the responder sends goes on. */
-  end(): void {
-    this.#call.endSending();
-  }
-
-  /**
-   * Resolves when the responder has ended the stream; items may still wait to be taken.
-   *
-   * @throws {HawserError} why it failed: an error of the contract, CALL_CANCELLED, DEADLINE_EXCEEDED, SESSION_LOST, …
-   */
-  finished(): Promise<void> {
-    return this.#call.finished();
-  }
-
-  /** As `return()`. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.return();
   }
 }

@@ -1,5 +1,6 @@
 /**
- * Items: what a stream's peer has sent, until the program takes it. Taking is what gives credit back.
+ * Items of a stream: what the peer has sent, until the program takes it, which is what gives credit back; and what the program's own
+ * source gives, one by one.
  * Owns the waiting, of items for a taker and of a taker for items. Must not know which side opened the stream.
  *
  * @module
@@ -97,3 +98,47 @@ export class Items<T> implements AsyncIterableIterator<T, undefined> {
 
 /** Taken items from which it is worth moving those that wait to the front. */
 const COMPACT = 1_024;
+
+/** The items that a stream's handler has returned: what is iterated, with or without promises, and left at most once. */
+export class PulledItems {
+  readonly #iterator: AsyncIterator<unknown, unknown> | Iterator<unknown, unknown>;
+  #state: "left" | "open" = "open";
+
+  /** @throws {TypeError} when the source can't be iterated */
+  constructor(name: string, source: unknown) {
+    if (typeof source !== "object" || source === null) throw notIterable(name, source);
+    if (Symbol.asyncIterator in source) this.#iterator = (source as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+    else if (Symbol.iterator in source) this.#iterator = (source as Iterable<unknown>)[Symbol.iterator]();
+    else throw notIterable(name, source);
+  }
+
+  next(): IteratorResult<unknown, unknown> | Promise<IteratorResult<unknown, unknown>> {
+    return this.#iterator.next();
+  }
+
+  /** The source has said that it has no more. */
+  ended(): void {
+    this.#state = "left";
+  }
+
+  /** Let the source clean up, unless it has ended by itself; nobody waits for it. */
+  leave(): void {
+    if (this.#state === "left") return;
+    this.#state = "left";
+    try {
+      const left: unknown = this.#iterator.return?.();
+      if (isThenable(left)) left.then(undefined, () => undefined); // the call is over: there is nobody to tell
+    } catch {
+      // As above.
+    }
+  }
+}
+
+/** Whether a value is a promise, of any kind. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
+
+function notIterable(name: string, source: unknown): TypeError {
+  return new TypeError(`Cannot stream what the handler of ${name} returned, a value of type ${typeof source}: it returns an async iterable, an iterable, or nothing`);
+}

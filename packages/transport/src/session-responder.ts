@@ -6,7 +6,7 @@
  * @module
  */
 import { type Handled, HawserError, type InboundCall, type InboundSink, isHawserError, type MessageEntry, type MessageType, type Protocol, type Side } from "@hawser/protocol";
-import { Items, type ItemSource } from "./session-items.ts";
+import { isThenable, Items, type ItemSource, PulledItems } from "./session-items.ts";
 
 /** A value, or a promise of it. */
 export type Awaitable<T> = PromiseLike<T> | T;
@@ -29,13 +29,13 @@ export class Responder {
   readonly #use: readonly AnyMiddleware[];
 
   /**
-   * `given` has handlers by name; a handler's `this` is `given`. Null: there are none, and calls are answered with MESSAGE_UNKNOWN.
+   * `given` has handlers by name; a handler's `this` is `given`, which may be of a class, with members of its own. Null: there are none, and calls are answered with MESSAGE_UNKNOWN.
    *
    * @throws {TypeError} when a request or stream that the peer may open has no handler, or a handler has no message
    */
   constructor(contract: Protocol, side: Side, given: object | null, use: readonly AnyMiddleware[] = []) {
     this.#handlers = given === null ? [] : contract.messages.map((entry) => handlerOf(contract, entry, side, given));
-    for (const name of Object.keys(given ?? {})) checkName(contract, name, side);
+    if (given !== null && Object.getPrototypeOf(given) === Object.prototype) for (const name of Object.keys(given)) checkName(contract, name, side);
     if (!Array.isArray(use) || !use.every((each) => typeof each === "function")) throw new TypeError("Cannot use a middleware that is not a function: use is a list of functions");
     this.#use = use;
   }
@@ -156,7 +156,8 @@ export abstract class CallContext implements InboundSink, ItemSource {
   }
 
   item(value: unknown, cost: number): void {
-    this.#items?.push(value, cost);
+    if (this.#items === null) this.#call.consume(cost); // the opener's contract has items where this one has none
+    else this.#items.push(value, cost);
   }
 
   end(): void {
@@ -260,60 +261,16 @@ export abstract class CallContext implements InboundSink, ItemSource {
   }
 }
 
-/** The items that a stream's handler has returned: what is iterated, with or without promises, and left at most once. */
-class PulledItems {
-  readonly #iterator: AsyncIterator<unknown, unknown> | Iterator<unknown, unknown>;
-  #state: "left" | "open" = "open";
-
-  /** @throws {TypeError} when the source can't be iterated */
-  constructor(name: string, source: unknown) {
-    if (typeof source !== "object" || source === null) throw notIterable(name, source);
-    if (Symbol.asyncIterator in source) this.#iterator = (source as AsyncIterable<unknown>)[Symbol.asyncIterator]();
-    else if (Symbol.iterator in source) this.#iterator = (source as Iterable<unknown>)[Symbol.iterator]();
-    else throw notIterable(name, source);
-  }
-
-  next(): IteratorResult<unknown, unknown> | Promise<IteratorResult<unknown, unknown>> {
-    return this.#iterator.next();
-  }
-
-  /** The source has said that it has no more. */
-  ended(): void {
-    this.#state = "left";
-  }
-
-  /** Let the source clean up, unless it has ended by itself; nobody waits for it. */
-  leave(): void {
-    if (this.#state === "left") return;
-    this.#state = "left";
-    try {
-      const left: unknown = this.#iterator.return?.();
-      if (isThenable(left)) left.then(undefined, () => undefined); // the call is over: there is nobody to tell
-    } catch {
-      // As above.
-    }
-  }
-}
-
 /** What went wrong in a handler, for this side: the peer is told the code alone. */
 export function handlerFailed(entry: MessageEntry, cause: unknown): HawserError {
   if (isHawserError(cause) && cause.code === "MESSAGE_UNKNOWN" && cause.origin === "local") return cause;
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = cause instanceof Error ? cause.message : typeof cause === "string" ? cause : `it threw a value of type ${typeof cause}`;
   return new HawserError("HANDLER_FAILED", `The handler of the ${entry.type} ${entry.name} failed: ${text.slice(0, 160)}`, { cause, scope: "conversation" });
-}
-
-/** Whether a value is a promise, of any kind. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 /** A failure of the contract, for whoever runs the handler. A function without `this`, so that it may be taken out of the context. */
 function failNamed(name: string, payload?: unknown): never {
   throw new HawserError("NAMED_ERROR", `The handler failed with ${JSON.stringify(name)}`, { failure: { name, payload }, origin: "local" });
-}
-
-function notIterable(name: string, source: unknown): TypeError {
-  return new TypeError(`Cannot stream what the handler of ${name} returned, a value of type ${typeof source}: it returns an async iterable, an iterable, or nothing`);
 }
 
 /** The handler of a message, or undefined where it needs none. */

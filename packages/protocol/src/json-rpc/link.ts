@@ -61,12 +61,15 @@ export class Link implements FrameSink {
     }
     const pending: Uint8Array[] = [];
     this.#pending = pending;
-    for (let next: Uint8Array | undefined = chunk; next !== undefined; next = pending.shift()) {
-      this.#text.chunk(next);
-      this.#decoder.push(next, this);
+    try {
+      for (let next: Uint8Array | undefined = chunk; next !== undefined; next = pending.shift()) {
+        this.#text.chunk(next);
+        this.#decoder.push(next, this);
+      }
+    } finally {
+      this.#text.chunk(null);
+      this.#pending = null;
     }
-    this.#text.chunk(null);
-    this.#pending = null;
   }
 
   /** The connection is gone: nothing that is open goes on, and nothing more is read. */

@@ -105,8 +105,11 @@ export class JsonRpcSession implements Session {
     const { turn } = this.#context;
     this.#nowMs = nowMs;
     turn.enter();
-    this.#link?.receive(chunk);
-    turn.leave();
+    try {
+      this.#link?.receive(chunk);
+    } finally {
+      turn.leave();
+    }
   }
 
   lost(nowMs: number): void {

@@ -139,6 +139,7 @@ export abstract class Conversation implements LaneOwner {
 
 /** What a body stands for: the value, or the {@link Issue}. `JSON`'s kin have no text for nothing but the empty one. */
 export function readBody(entry: MessageEntry, check: Check, bytes: Uint8Array, start: number, end: number): unknown {
+  if (check.kind === "nothing") return undefined;
   const { codec } = entry;
   let value: unknown;
   if (start < end || !emptyIsNothing(codec.name)) {

@@ -6,7 +6,7 @@
  */
 import { describeIssue, Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
-import { type ErrorCode, HawserError, isHawserError, type NamedFailure } from "../errors.ts";
+import { type ErrorCode, HawserError, type NamedFailure } from "../errors.ts";
 import { utf8Decode } from "../utf8.ts";
 import { plain } from "./quote.ts";
 
@@ -143,16 +143,6 @@ export function readClosing(bytes: Uint8Array, start: number, end: number, by: s
   const known = typeof code === "string" && closings.has(code) ? (code as ErrorCode) : "PROTOCOL_VIOLATION";
   const said = typeof message === "string" && message !== "" ? `: ${plain(message, 180)}` : "";
   return new HawserError(known, `${by} (${known})${said}`, { scope: "session", ...(blaming.has(known) ? { origin: "local" } : {}) });
-}
-
-/** What a handler's error is in a REJECT, or in a FAIL that is not the contract's. */
-export function asFailure(error: HawserError | NamedFailure): HawserError {
-  return isHawserError(error) ? error : new HawserError("HANDLER_FAILED", "A handler failed");
-}
-
-/** What a REJECT says, for whoever emitted the event; null when it can't be read. */
-export function readRejection(entry: MessageEntry, bytes: Uint8Array, start: number, end: number): HawserError | null {
-  return readFailure(entry, bytes, start, end);
 }
 
 function parseMembers(bytes: Uint8Array, start: number, end: number): Readonly<Record<string, unknown>> | null {

@@ -42,6 +42,8 @@ export class NativeGreeter implements Greeter, FrameTarget {
   #state: "greeted" | "hello" | "over" | "signature" = "signature";
   /** What the chunk at hand has led to. */
   #found: Greeting | null = null;
+  /** Why nothing more is read. */
+  #refusal: HawserError | null = null;
 
   constructor(contract: Protocol) {
     this.#contract = contract;
@@ -57,7 +59,8 @@ export class NativeGreeter implements Greeter, FrameTarget {
   }
 
   end(): HawserError {
-    return this.#state === "signature" ? this.#recogniser.end() : new HawserError("HELLO_INVALID", "The peer sent Hawser's signature, but no whole HELLO behind it");
+    if (this.#state === "signature") return this.#recogniser.end();
+    return this.#refusal ?? new HawserError("HELLO_INVALID", "The peer sent Hawser's signature, but no whole HELLO behind it");
   }
 
   /** For the reader: the first frame is HELLO, and there is no second. */
@@ -113,6 +116,7 @@ export class NativeGreeter implements Greeter, FrameTarget {
 
   #refuse(error: HawserError, reply: Uint8Array): void {
     this.#state = "over";
+    this.#refusal = error;
     this.#found = { ok: false, error, reply };
   }
 }

@@ -119,9 +119,8 @@ export class Outbox {
     return false;
   }
 
-  /** Forget everything: the connection is gone. */
+  /** Forget everything: the connection is gone, and its lanes with it. */
   clear(): void {
-    for (const lane of this.#turns) lane.listed = false;
     this.#turns.length = 0;
     this.#begun = 0;
     this.queuedBytes = 0;

@@ -97,7 +97,6 @@ export class Outgoing extends Conversation implements OutboundCall {
       this.#local = this.#local === "opening" ? "sealed" : "ending";
       link.outbox.push(lane, { kind: END, payload: EMPTY, cost: 0, counted: 0, tag: null });
     }
-    this.#free();
   }
 
   /** Whether the responder may send anything now. */

@@ -16,7 +16,6 @@ import { ACK, ITEM_COST, REJECT, writeCredit, writeNumbered } from "./frames.ts"
 import type { Head } from "./head.ts";
 import type { Link } from "./link.ts";
 import { plain } from "./quote.ts";
-import type { Handled } from "./types.ts";
 
 /** An event that has come. */
 interface Arrived {
@@ -52,8 +51,6 @@ export class Receiver {
   #telling: "later" | "now" = "now";
   /** Whether waiting events are being given out, further up. */
   #pumping: "no" | "yes" = "no";
-  /** One that was handled at once can be used for the next event. */
-  #spare: Delivery | null = null;
   /** Rejections of this connection. */
   #rejections: { readonly number: number; readonly text: string }[] = [];
 
@@ -129,15 +126,19 @@ export class Receiver {
     this.#link.wrote();
   }
 
-  /** What a new connection's events begin with: events of the old one that are not handled take their part of the window. */
-  get window(): number {
-    return Math.max(1, this.#link.limits.eventWindowBytes - this.#held);
+  /**
+   * A greeting is written: what the new connection's events begin with. Events of the old one that are not handled take their
+   * part of the window; what is handled from now on is given back.
+   */
+  announce(): number {
+    this.#grant = Math.max(1, this.#link.limits.eventWindowBytes - this.#held);
+    this.#taken = 0;
+    return this.#grant;
   }
 
-  /** The session is ready on a new connection, whose peer was told `window`. */
+  /** The session is ready on a new connection. */
   resume(isNew: boolean): void {
-    this.#grant = this.window;
-    this.#taken = 0;
+    this.#giveBack();
     if (isNew) {
       this.#received = this.#handled = this.#acked = 0;
       this.#rejections = [];
@@ -171,27 +172,23 @@ export class Receiver {
     const { entry, error, payload, trace } = arrived;
     const { sink } = this.#link;
     this.#current = arrived;
-    const delivery = this.#spare ?? new Delivery(this);
-    this.#spare = null;
-    delivery.arrived = arrived;
     try {
-      if (error !== null || entry === null) {
-        this.finish(delivery, error);
-        if (error !== null) sink.dropped(error);
+      if (error === null && entry !== null) {
+        sink.event(entry, payload, trace, (failure) => {
+          this.#finish(arrived, failure ?? null);
+        });
       } else {
-        sink.event(entry, payload, trace, delivery.handled);
+        this.#finish(arrived, error);
+        if (error !== null) sink.dropped(error);
       }
     } catch (thrown) {
       this.#link.caught(thrown);
     }
   }
 
-  /** The program has handled its event. */
-  finish(delivery: Delivery, error: HawserError | NamedFailure | null): void {
-    const { arrived } = delivery;
-    if (arrived === null || arrived !== this.#current) return;
-    delivery.arrived = null;
-    this.#spare = delivery;
+  /** The program has handled its event; a second time is ignored. */
+  #finish(arrived: Arrived, error: HawserError | NamedFailure | null): void {
+    if (arrived !== this.#current) return;
     this.#current = null;
     if (arrived.number > 0) {
       this.#handled = arrived.number;
@@ -215,27 +212,19 @@ export class Receiver {
     this.#link.wrote();
   }
 
-  /** Give credit back when it is worth a frame. */
   #take(cost: number): void {
-    const link = this.#link;
     this.#held -= cost;
     this.#taken += cost;
+    this.#giveBack();
+  }
+
+  /** Give credit back when it is worth a frame. */
+  #giveBack(): void {
+    const link = this.#link;
     if (this.#taken * 2 < link.limits.eventWindowBytes || !link.attached) return;
     writeCredit(link.output, 0, this.#taken);
     this.#grant += this.#taken;
     this.#taken = 0;
     link.wrote();
-  }
-}
-
-/** What the program answers one event with. */
-class Delivery {
-  arrived: Arrived | null = null;
-  readonly handled: Handled;
-
-  constructor(receiver: Receiver) {
-    this.handled = (error) => {
-      receiver.finish(this, error ?? null);
-    };
   }
 }

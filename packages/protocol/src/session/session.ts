@@ -61,7 +61,7 @@ export class NativeSession implements Session, Control {
   /** Client: reads the server's signature; null when it has come. */
   #recogniser: Recogniser | null = null;
   #heartbeat: Heartbeat | null = null;
-  /** When the handshake takes too long. */
+  /** When the handshake takes too long; counts in that state alone. */
   #handshakeDueMs = Infinity;
   /** Whether a chunk is being read. */
   #reading: "no" | "yes" = "no";
@@ -114,7 +114,7 @@ export class NativeSession implements Session, Control {
     if (this.side !== "client") throw new TypeError("Cannot attach a server's session: welcome a peer with it");
     this.#check("attach", "attach");
     const resume = this.#id === "" ? null : { session: this.#id, received: this.#receiver.received };
-    const hello = formatHello(introduce(contract, limits, this.#receiver.window), auth, resume);
+    const hello = formatHello(introduce(contract, limits, this.#receiver.announce()), auth, resume);
     this.#enter(nowMs);
     this.#move("attach");
     this.#connect(output);
@@ -144,7 +144,7 @@ export class NativeSession implements Session, Control {
     this.#link.peer = hello.peer;
     this.#connect(output);
     output.append(SIGNATURE);
-    writeText(output, WELCOME, formatWelcome(introduce(contract, limits, this.#receiver.window), this.#id, resumed, this.#receiver.received, limits.resumeWindowMs));
+    writeText(output, WELCOME, formatWelcome(introduce(contract, limits, this.#receiver.announce()), this.#id, resumed, this.#receiver.received, limits.resumeWindowMs));
     this.#link.wrote();
     this.#begin(resumed, hello.resume?.received ?? 0, limits.resumeWindowMs);
     this.#link.leave();
@@ -305,7 +305,6 @@ export class NativeSession implements Session, Control {
     const link = this.#link;
     const { peer } = link;
     if (peer === null) return;
-    this.#handshakeDueMs = Infinity;
     this.#heartbeat = new Heartbeat(this.#parts.limits, link.nowMs);
     this.#reader.open();
     link.outbox.maxPartials = peer.limits.maxPartials;
@@ -410,7 +409,6 @@ export class NativeSession implements Session, Control {
     this.#link.detach();
     this.#inbound.clear();
     this.#recogniser = null;
-    this.#handshakeDueMs = Infinity;
     this.#calls.onIdle = null;
     this.#receiver.onIdle = null;
     this.#calls.lose(reason, cancellation);

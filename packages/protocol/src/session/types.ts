@@ -3,8 +3,8 @@
  * Owns the interfaces alone. Must not know how a conversation looks on the wire, or what carries its bytes.
  *
  * An engine has no clock, no timers and no I/O: instants are passed in, bytes come by `receive` and leave through a `ByteWriter`.
- * Every call is allowed from within every callback. What the peer sends never throws; what a callback throws comes out of the call
- * that led to it, when the engine's own state is whole again.
+ * Every call but `receive` is allowed from within every callback. What the peer sends never throws; what a callback throws comes out
+ * of the driver's call that led to it (`receive`, `tick`, `lost`, …), when everything else is told and the state is whole.
  *
  * @module
  */
@@ -126,7 +126,11 @@ export interface Session {
    * as `lost` does. The caller flushes and closes the old connection, and gives none of its bytes to `receive` any more.
    */
   welcome(output: ByteWriter, hello: Hello, resumed: boolean, nowMs: number): void;
-  /** Bytes have come; the chunk is not kept. Ignored without a connection. */
+  /**
+   * Bytes have come; the chunk is not kept. Ignored without a connection.
+   *
+   * @throws {TypeError} when it is called from within itself
+   */
   receive(chunk: Uint8Array, nowMs: number): void;
   /** The connection is gone without the session's doing: calls settle, numbered events stay. `sink.over` is not called. */
   lost(nowMs: number): void;
@@ -143,7 +147,7 @@ export interface Session {
   /**
    * Open a request or stream. The sink is told how it ends, exactly once; never from within this call.
    *
-   * @throws {HawserError} nothing was sent: NOT_READY, DRAINING, OVERLOADED, MESSAGE_UNKNOWN, INPUT_INVALID, PAYLOAD_FORBIDDEN, PAYLOAD_TOO_LARGE, WRITE_BUFFER_FULL
+   * @throws {HawserError} nothing was sent: NOT_READY, SESSION_CLOSED, DRAINING, OVERLOADED, MESSAGE_UNKNOWN, INPUT_INVALID, PAYLOAD_FORBIDDEN, PAYLOAD_TOO_LARGE, WRITE_BUFFER_FULL
    * @throws {TypeError} when the entry is an event, or not this side's to open
    */
   open(entry: MessageEntry, input: unknown, options: CallOptions, sink: CallSink): OutboundCall;

@@ -5,6 +5,7 @@ import { defineProtocol, type MessageEntry, type Protocol, type Side } from "../
 import { HawserError } from "../../../src/errors.ts";
 import { nativeSessions } from "../../../src/session/native.ts";
 import { type } from "../../../src/schema.ts";
+import { Monitor } from "./monitor.ts";
 import type { CallSink, Greeter, Handled, InboundCall, OutboundCall, Outcome, Session, SessionKind, SessionSink } from "../../../src/session/types.ts";
 
 const contract: Protocol = defineProtocol({
@@ -285,6 +286,7 @@ class Pipe {
 
 /** One connection. */
 class Connection {
+  readonly monitor: Monitor = new Monitor(2);
   readonly toServer: Pipe = new Pipe();
   readonly toClient: Pipe = new Pipe();
   /** Null when the server knows who calls. */
@@ -340,7 +342,10 @@ export class World {
       const isGreeted = side === "client" || connection?.greeter === null;
       if (connection === null || !connection[side] || !isGreeted) continue; // nobody reads it
       const pipe = side === "client" ? connection.toServer : connection.toClient;
-      if (!pipe.closed) pipe.put(bytes);
+      if (pipe.closed) continue;
+      pipe.put(bytes);
+      connection.monitor.see(side, bytes);
+      for (const wrong of connection.monitor.wrong.splice(0)) this.of(side).faults.push(wrong);
     }
   }
 

@@ -1,0 +1,114 @@
+/**
+ * Delivery: the contract's events that a server emits, to whoever listens.
+ * Owns the acknowledgement, and events that come before anybody could listen. Must not know sessions or connections.
+ *
+ * @module
+ */
+import { type Handled, HawserError, type MessageEntry, type Protocol } from "@hawser/protocol";
+import { handlerFailed, isThenable, type Responder } from "@hawser/transport";
+import { type AnyListener, Listeners } from "./session-listeners.ts";
+
+/** An event that waits for its first listener. */
+interface EarlyEvent {
+  readonly entry: MessageEntry;
+  readonly payload: unknown;
+  readonly context: unknown;
+  readonly handled: Handled;
+}
+
+/** The listeners of one client, and what comes for them: one event at a time, as the session gives them. */
+export class Delivery {
+  readonly #contract: Protocol;
+  readonly #report: (error: HawserError) => void;
+  readonly #listeners = new Listeners();
+  /** Whether events wait for their first listener: while nobody could have begun to listen. */
+  #isEarly = true;
+  #early: EarlyEvent | null = null;
+
+  /** `handlers` are the listeners that were there from the start. `report` is told what a listener throws. */
+  constructor(contract: Protocol, handlers: Responder, report: (error: HawserError) => void) {
+    this.#contract = contract;
+    this.#report = report;
+    for (const entry of contract.messages) {
+      const listener = entry.type === "event" ? handlers.handlerOf(entry) : undefined;
+      if (listener !== undefined) this.#listeners.on(entry.name, listener);
+    }
+  }
+
+  /** @throws {TypeError} when the contract has no such event from the server, or the listener is no function */
+  on(name: string, listener: AnyListener): void {
+    this.#check(name);
+    this.#listeners.on(name, listener);
+    this.#deliverEarly(name);
+  }
+
+  /** @throws {TypeError} as `on` */
+  once(name: string, listener: AnyListener): void {
+    this.#check(name);
+    this.#listeners.once(name, listener);
+    this.#deliverEarly(name);
+  }
+
+  off(name: string, listener: AnyListener): void {
+    this.#listeners.off(name, listener);
+  }
+
+  /** Whoever wanted to listen from the start does: nothing waits any more. */
+  settle(): void {
+    this.#isEarly = false;
+    const early = this.#early;
+    this.#early = null;
+    if (early !== null) this.event(early.entry, early.payload, early.context, early.handled);
+  }
+
+  /** An event has come. */
+  event(entry: MessageEntry, payload: unknown, context: unknown, handled: Handled): void {
+    if (this.#listeners.has(entry.name)) {
+      this.#deliver(entry, payload, context, handled);
+    } else if (this.#isEarly) {
+      this.#early = { entry, payload, context, handled };
+    } else {
+      // One that is sent once may go unheard, as in any emitter; of one that is to arrive, its sender is told.
+      handled(entry.delivery === "at-least-once" ? new HawserError("MESSAGE_UNKNOWN", `Nobody listens to the event ${entry.name}`, { origin: "local" }) : null);
+    }
+  }
+
+  #deliver(entry: MessageEntry, payload: unknown, context: unknown, handled: Handled): void {
+    const fail = (cause: unknown): void => {
+      const error = handlerFailed(entry, cause);
+      handled(error);
+      this.#report(error);
+    };
+    let result: unknown;
+    try {
+      result = this.#listeners.call(entry.name, payload, context);
+    } catch (cause) {
+      fail(cause);
+      return;
+    }
+    if (isThenable(result)) {
+      result.then(() => {
+        handled();
+      }, fail);
+    } else {
+      handled();
+    }
+  }
+
+  /** In a turn of its own: whoever calls `on()` does not expect to be called back from within. */
+  #deliverEarly(name: string): void {
+    const early = this.#early;
+    if (early?.entry.name !== name) return;
+    this.#early = null;
+    queueMicrotask(() => {
+      this.event(early.entry, early.payload, early.context, early.handled);
+    });
+  }
+
+  #check(name: string): void {
+    const { name: contract } = this.#contract;
+    const entry = this.#contract.find(name);
+    if (entry?.type !== "event") throw new TypeError(`Cannot listen to ${JSON.stringify(name)}: the contract ${contract} has no such event`);
+    if (entry.from === "client") throw new TypeError(`Cannot listen to ${JSON.stringify(name)}: in the contract ${contract} it is the client's own to emit`);
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * What a server's handlers and middleware are called with, at run time: the types are in session-handlers.ts.
+ *
+ * @module
+ */
+import type { HawserError, InboundCall, MessageEntry, Protocol } from "@hawser/protocol";
+import { CallContext } from "@hawser/transport";
+import type { MiddlewareCall, SessionServer, SessionSocket } from "./session-handlers.ts";
+
+/** The session behind a context. */
+export interface ContextOwner<P extends Protocol, C> {
+  readonly server: SessionServer<P, C>;
+  /** Something went wrong that the peer is not told. */
+  dropped(error: HawserError): void;
+}
+
+/** What the handler of a request or stream gets: {@link HandlerContext}. */
+export class ServedCall<P extends Protocol, C> extends CallContext {
+  readonly socket: SessionSocket<P, C>;
+  readonly #owner: ContextOwner<P, C>;
+
+  constructor(call: InboundCall, socket: SessionSocket<P, C>, owner: ContextOwner<P, C>) {
+    super(call);
+    this.socket = socket;
+    this.#owner = owner;
+  }
+
+  get server(): SessionServer<P, C> {
+    return this.#owner.server;
+  }
+
+  get context(): C {
+    return this.socket.context;
+  }
+
+  report(error: HawserError): void {
+    this.#owner.dropped(error);
+  }
+}
+
+/** What the handler of an event gets: {@link SharedContext}, and for middleware {@link MiddlewareCall}. */
+export class ServedEvent<P extends Protocol, C> implements MiddlewareCall<P, C> {
+  readonly type = "event";
+  readonly deadlineMs: number = Infinity;
+  readonly input: unknown;
+  readonly trace: string | null;
+  readonly socket: SessionSocket<P, C>;
+  readonly server: SessionServer<P, C>;
+  readonly #entry: MessageEntry;
+
+  constructor(entry: MessageEntry, payload: unknown, trace: string | null, socket: SessionSocket<P, C>, server: SessionServer<P, C>) {
+    this.#entry = entry;
+    this.server = server;
+    this.input = payload;
+    this.trace = trace;
+    this.socket = socket;
+  }
+
+  get name(): string {
+    return this.#entry.name;
+  }
+
+  /** Never aborted: an event has nobody who waits for an answer. */
+  get signal(): AbortSignal {
+    return new AbortController().signal;
+  }
+
+  get context(): C {
+    return this.socket.context;
+  }
+}

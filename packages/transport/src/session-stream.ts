@@ -1,0 +1,171 @@
+/**
+ * Streams that this side opens: what is iterated, and sent to.
+ * Owns what the opener holds: items that wait, room to send, the end. Must not know the session's credit.
+ *
+ * @module
+ */
+import type { HawserError, MessageEntry, Session } from "@hawser/protocol";
+import { callOptions, type OpenOptions, SignalledCall } from "./session-caller.ts";
+import { Items, type ItemSource } from "./session-items.ts";
+
+/**
+ * Open a stream.
+ *
+ * @throws {RangeError} when `timeoutMs` is not above zero
+ * @throws {HawserError} CALL_CANCELLED when the signal is aborted already, and what `open` of the session throws
+ */
+export function openStream(session: Session, entry: MessageEntry, input: unknown, options: OpenOptions, nowMs: number): SessionStream<never> {
+  const call = new StreamCall(entry, options.signal);
+  try {
+    call.opened(session.open(entry, input, callOptions(options, nowMs), call));
+  } catch (error) {
+    call.withdraw();
+    throw error;
+  }
+  return new SessionStream(call);
+}
+
+/** What the session tells of a stream, for the one that holds it. */
+class StreamCall extends SignalledCall implements ItemSource {
+  readonly items: Items<unknown> = new Items<unknown>(this);
+  #hasRoom = true;
+  /** Who waits for room, or for the end. */
+  #waiting: PromiseWithResolvers<undefined>[] = [];
+  #finished: PromiseWithResolvers<undefined> | null = null;
+  /** How it ended: with null, in order. */
+  #outcome: { readonly error: HawserError | null } | null = null;
+
+  send(item: unknown): boolean {
+    this.#hasRoom = this.call?.send(item) ?? true;
+    return this.#hasRoom;
+  }
+
+  endSending(): void {
+    this.call?.end();
+  }
+
+  room(): Promise<void> {
+    if (this.#hasRoom || this.isOver) return Promise.resolve();
+    const waiter = Promise.withResolvers<undefined>();
+    this.#waiting.push(waiter);
+    return waiter.promise;
+  }
+
+  finished(): Promise<void> {
+    if (this.#finished === null) {
+      this.#finished = Promise.withResolvers<undefined>();
+      this.#settleFinished();
+    }
+    return this.#finished.promise;
+  }
+
+  result(): void {
+    this.end();
+  }
+
+  item(value: unknown, cost: number): void {
+    this.items.push(value, cost);
+  }
+
+  end(): void {
+    this.#ended(null);
+  }
+
+  fail(error: HawserError): void {
+    this.#ended(error);
+  }
+
+  writable(): void {
+    this.#hasRoom = true;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const waiter of waiting) waiter.resolve(undefined);
+  }
+
+  /** @see ItemSource */
+  consume(cost: number): void {
+    this.call?.consume(cost);
+  }
+
+  /** @see ItemSource */
+  abandon(): void {
+    this.cancel();
+  }
+
+  #ended(error: HawserError | null): void {
+    this.over();
+    this.#outcome = { error };
+    this.items.finish(error);
+    this.writable();
+    this.#settleFinished();
+  }
+
+  #settleFinished(): void {
+    if (this.#outcome === null || this.#finished === null) return;
+    if (this.#outcome.error === null) this.#finished.resolve(undefined);
+    else this.#finished.reject(this.#outcome.error);
+  }
+}
+
+/**
+ * A stream that this side has opened: iterate what the responder sends, and send to it.
+ *
+ * Items wait until they are taken, one by each `next()`; the peer sends only as much as is taken, so that a slow loop slows its source.
+ * A loop that is left early cancels the stream, at both ends. A loop throws the error that ended the stream, after the items before it.
+ */
+export class SessionStream<Item, Send = never> implements AsyncIterableIterator<Item, undefined>, AsyncDisposable {
+  readonly #call: StreamCall;
+
+  constructor(call: StreamCall) {
+    this.#call = call;
+  }
+
+  /** The next item, or the end. */
+  next(): Promise<IteratorResult<Item, undefined>> {
+    return this.#call.items.next() as Promise<IteratorResult<Item, undefined>>; // the session has checked each item
+  }
+
+  /** Cancel the stream, unless it is over: what has come and was not taken is dropped. */
+  return(): Promise<IteratorReturnResult<undefined>> {
+    return this.#call.items.return();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /**
+   * Send an item. Returns whether there is room for more: false, and the item is taken all the same; `await writable()` before the
+   * next. An item that is sent after the stream is over is dropped; `finished()` tells why.
+   *
+   * @throws {HawserError} ITEM_INVALID, PAYLOAD_FORBIDDEN, PAYLOAD_TOO_LARGE, WRITE_BUFFER_FULL: the item is not sent, the stream goes on
+   * @throws {TypeError} when the contract has no items from this side, or after `end()`
+   */
+  send(item: Send): boolean {
+    return this.#call.send(item);
+  }
+
+  /** Resolves when `send()` would say true, or when the stream is over. */
+  writable(): Promise<void> {
+    return this.#call.room();
+  }
+
+  /** Say that no more is sent. What the responder sends goes on. */
+  end(): void {
+    this.#call.endSending();
+  }
+
+  /**
+   * Resolves when the responder has ended the stream; items may still wait to be taken.
+   *
+   * @throws {HawserError} why it failed: an error of the contract, CALL_CANCELLED, DEADLINE_EXCEEDED, SESSION_LOST, …
+   */
+  finished(): Promise<void> {
+    return this.#call.finished();
+  }
+
+  /** As `return()`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+}
