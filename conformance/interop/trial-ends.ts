@@ -1,7 +1,7 @@
 // A program of its own, so that its memory and its time are its own: one end of the trials of large things. Says what it measured as JSON.
-//   trial-ends.ts server                       listens, says where, and its figures at the end of its input
-//   trial-ends.ts stream ADDRESS BYTES         takes a stream of so many bytes, 1 ms for each item, and makes requests meanwhile
-//   trial-ends.ts message ADDRESS BYTES up|down  makes one request of so many bytes, or with such an answer; small requests and PINGs meanwhile
+//   trial-ends.ts server BYTES                    listens and says where; its figures at the end of its input
+//   trial-ends.ts stream ADDRESS BYTES free|keep  takes a stream of so many bytes, 1 ms for each item, and makes requests meanwhile
+//   trial-ends.ts message ADDRESS BYTES up|down   makes one request of so many bytes, or with such an answer; small requests and PINGs meanwhile
 
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -44,18 +44,19 @@ class Growth {
   }
 }
 
-/** A number of bytes as a message, as all that the stream is opened with and the request answered with. */
-function count(number: number): Uint8Array {
-  return new TextEncoder().encode(String(number));
+/** A number of bytes, as a message: what a stream is opened with, and what a long request is answered with. */
+function formatCount(count: number): Uint8Array {
+  return new TextEncoder().encode(String(count));
 }
 
-function counted(message: Uint8Array): number {
+function parseCount(message: Uint8Array): number {
   return Number(new TextDecoder().decode(message));
 }
 
-async function serve(): Promise<void> {
+async function serve(answerBytes: number): Promise<void> {
   let growth: Growth | null = null;
   const item = new Uint8Array(ITEM_BYTES);
+  const answer = new Uint8Array(answerBytes).fill(1);
   const server = createServer(
     contract,
     {
@@ -63,9 +64,9 @@ async function serve(): Promise<void> {
         growth ??= new Growth(); // idle, with a client
         return value;
       },
-      swallow: (message) => (message.length > 16 ? count(message.length) : new Uint8Array(counted(message)).fill(1)),
+      swallow: (message) => (message.length > 0 ? formatCount(message.length) : answer),
       *pour(total) {
-        for (let left = counted(total); left > 0; left -= ITEM_BYTES) yield item;
+        for (let left = parseCount(total); left > 0; left -= ITEM_BYTES) yield item;
       },
     },
     large,
@@ -93,50 +94,52 @@ function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
 }
 
-async function takeStream(address: string, total: number): Promise<void> {
+async function takeStream(address: string, total: number, keep: boolean): Promise<void> {
   const client = await connect(contract, address);
   await client.request("ping", 0);
   const growth = new Growth();
   const begun = performance.now();
   let taken = 0;
   const asked = ask(client, 5, () => taken >= total);
-  for await (const item of client.stream("pour", count(total))) {
+  for await (const item of client.stream("pour", formatCount(total))) {
     assert.equal(item.length, ITEM_BYTES);
-    taken += item.length;
+    taken += ITEM_BYTES;
     await sleep(1);
+    if (!keep) (item.buffer as ArrayBuffer).transfer(0); // gives its storage back: nobody shares one of this size
   }
   assert.equal(taken, total);
   const times = await asked;
   const seconds = (performance.now() - begun) / 1_000;
   await client.close();
-  console.log(JSON.stringify({ taken, seconds, growthMB: growth.look() / 1e6, requests: times.length, p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99), worstMs: times.at(-1) }));
+  console.log(JSON.stringify({ seconds, growthMB: growth.look() / 1e6, requests: times.length, p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99), worstMs: times.at(-1) }));
 }
 
 async function sendMessage(address: string, total: number, direction: string): Promise<void> {
-  // Two heartbeats at most are between two looks at the round trip.
   const client = await connect(contract, address, { ...large, heartbeatMs: 4, heartbeatTimeoutMs: 30_000 });
-  const message = direction === "up" ? new Uint8Array(total).fill(1) : count(total);
-  const figures: Record<string, number> = {};
-  for (const meanwhile of ["requests", "heartbeats"]) {
-    // Before, for comparison; then while the message is under way.
-    for (const when of ["idle", "busy"]) {
-      let isOver = false;
-      let worst = 0;
-      const watching = meanwhile === "requests" ? ask(client, 2, () => isOver) : watch(client, () => isOver);
-      await sleep(20);
-      const begun = performance.now();
-      if (when === "idle") await sleep(300);
-      else assert.equal(await swallowed(client, message, direction), total);
-      figures[`${meanwhile}${when}Ms`] = performance.now() - begun;
-      isOver = true;
-      const times = await watching;
-      worst = times.at(-1) ?? NaN;
-      figures[`${meanwhile}${when}WorstMs`] = worst;
-      figures[`${meanwhile}${when}Count`] = times.length;
-    }
-  }
+  const message = new Uint8Array(direction === "up" ? total : 0).fill(1);
+  const send = async (): Promise<void> => {
+    const answer = await client.request("swallow", message);
+    assert.equal(direction === "up" ? parseCount(answer) : answer.length, total);
+  };
+  // While nothing else is under way, for comparison, and while the message is.
+  const figures = {
+    requestIdleMs: await worst((isOver) => ask(client, 2, isOver), () => sleep(300)),
+    requestMs: await worst((isOver) => ask(client, 2, isOver), send),
+    heartbeatIdleMs: await worst((isOver) => watch(client, isOver), () => sleep(300)),
+    heartbeatMs: await worst((isOver) => watch(client, isOver), send),
+  };
   await client.close();
   console.log(JSON.stringify(figures));
+}
+
+/** The longest of the times that are measured while something is done. */
+async function worst(measure: (isOver: () => boolean) => Promise<number[]>, doing: () => Promise<unknown>): Promise<number> {
+  let isOver = false;
+  const measured = measure(() => isOver);
+  await sleep(20);
+  await doing();
+  isOver = true;
+  return (await measured).at(-1) ?? NaN;
 }
 
 /** Each round trip that a heartbeat has measured. */
@@ -152,12 +155,8 @@ async function watch(client: SessionClient<typeof contract>, isOver: () => boole
   return times.sort((one, other) => one - other);
 }
 
-async function swallowed(client: SessionClient<typeof contract>, message: Uint8Array, direction: string): Promise<number> {
-  const answer = await client.request("swallow", message);
-  return direction === "up" ? counted(answer) : answer.length;
-}
-
-const [, , role, address = "", total = "", direction = ""] = process.argv;
-if (role === "server") await serve();
-else if (role === "stream") await takeStream(address, Number(total));
-else await sendMessage(address, Number(total), direction);
+const [, , role, ...rest] = process.argv;
+const [address = "", total = "", how = ""] = rest;
+if (role === "server") await serve(Number(address));
+else if (role === "stream") await takeStream(address, Number(total), how === "keep");
+else await sendMessage(address, Number(total), how);

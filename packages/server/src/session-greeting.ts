@@ -16,8 +16,8 @@ export interface GreetingHost<C> {
   refusal(): HawserError | null;
   /** Judge a client. May throw, or reject. */
   authenticate(hello: Hello, link: SessionLink): C | PromiseLike<C>;
-  /** A client is let in: begin its session, or go on with it. Returns who is told of the connection from now on. */
-  admit(link: SessionLink, hello: Hello, context: C): Carried;
+  /** A client is let in. Returns the session that it begins, or goes on with, for `welcome`. */
+  admit(link: SessionLink, hello: Hello, context: C): { readonly session: Carried; readonly resumed: boolean };
   /** The greeting failed. */
   report(error: HawserError): void;
   /** The connection is gone. */
@@ -26,6 +26,7 @@ export interface GreetingHost<C> {
 
 /** The session on a connection. */
 export interface Carried {
+  welcome(link: SessionLink, hello: Hello, resumed: boolean): void;
   receive(chunk: Uint8Array): void;
   lost(link: SessionLink, error: HawserError): void;
 }
@@ -34,12 +35,12 @@ export interface Carried {
 export class Greeted<C> implements Speaker, SessionLinkEvents {
   readonly link: SessionLink;
   readonly #host: GreetingHost<C>;
-  readonly #greeter: Greeter;
+  #greeter: Greeter | null;
   readonly #dueMs: number;
   #phase: "done" | "judging" | "reading" = "reading";
   #heard = false;
   /** What came behind the greeting before there was a session. */
-  readonly #early = new ByteWriter();
+  #early: ByteWriter | null = null;
   #carried: Carried | null = null;
 
   constructor(host: GreetingHost<C>, connection: Connection) {
@@ -57,22 +58,24 @@ export class Greeted<C> implements Speaker, SessionLinkEvents {
 
   /** The server closes: whoever has no session yet gets none. */
   close(): void {
-    if (this.#phase !== "done") this.#refuse(draining());
+    if (this.#phase === "judging") {
+      this.#refuse(draining());
+    } else if (this.#phase === "reading") {
+      this.#done(); // without a word: it is not known yet whether he speaks Hawser
+      this.link.close();
+    }
   }
 
   /** @see Speaker */
   receive(chunk: Uint8Array): void {
-    if (this.#phase === "done") return;
     this.#heard ||= chunk.length > 0;
-    const greeting = this.#greeter.receive(chunk);
+    const greeting = this.#greeter?.receive(chunk) ?? null;
     if (greeting === null) return;
     if (!greeting.ok) {
       this.#close(greeting.reply, greeting.error);
       return;
     }
-    this.#early.append(greeting.rest);
-    const { maxMessageBytes } = this.#host.options.limits;
-    const refusal = this.#early.length > maxMessageBytes ? overloaded(`more than maxMessageBytes ${String(maxMessageBytes)} came before authenticate had answered`) : this.#host.refusal();
+    const refusal = this.#keep(greeting.rest) ?? this.#host.refusal();
     if (refusal !== null) this.#refuse(refusal);
     else if (this.#phase === "reading") this.#judge(greeting.hello);
   }
@@ -83,7 +86,7 @@ export class Greeted<C> implements Speaker, SessionLinkEvents {
     const { remote } = this.link;
     const { handshakeTimeoutMs } = this.#host.options;
     if (this.#phase === "reading") {
-      const cause = this.#heard ? this.#greeter.end() : undefined;
+      const cause = this.#heard ? this.#greeter?.end() : undefined;
       const late = new HawserError("HANDSHAKE_TIMEOUT", `${remote} did not greet within handshakeTimeoutMs ${String(handshakeTimeoutMs)}`, { cause });
       this.#close(NOTHING, cause?.code === "NOT_HAWSER" ? cause : late);
     } else if (this.#phase === "judging") {
@@ -103,16 +106,24 @@ export class Greeted<C> implements Speaker, SessionLinkEvents {
 
   /** @see SessionLinkEvents */
   lost(error: HawserError): void {
-    const phase = this.#phase;
-    this.#phase = "done";
+    const why = this.#phase === "reading" ? (this.#greeter?.end() ?? error) : error;
+    const isGreeting = this.#phase !== "done";
+    this.#done();
     if (this.#carried !== null) this.#carried.lost(this.link, error);
-    else if (phase === "reading" && this.#heard) this.#host.report(this.#greeter.end()); // who said nothing only looked whether somebody is there
-    else if (phase === "judging") this.#host.report(error);
+    else if (isGreeting && this.#heard) this.#host.report(why); // who said nothing only looked whether somebody is there
   }
 
   /** @see SessionLinkEvents */
   gone(): void {
     this.#host.gone(this);
+  }
+
+  #keep(rest: Uint8Array): HawserError | null {
+    if (rest.length === 0) return null;
+    this.#early ??= new ByteWriter();
+    this.#early.append(rest);
+    const { maxMessageBytes } = this.#host.options.limits;
+    return this.#early.length > maxMessageBytes ? overloaded(`more than maxMessageBytes ${String(maxMessageBytes)} came before authenticate had answered`) : null;
   }
 
   #judge(hello: Hello): void {
@@ -145,9 +156,19 @@ export class Greeted<C> implements Speaker, SessionLinkEvents {
       this.#refuse(refusal);
       return;
     }
+    const early = this.#early?.copy() ?? NOTHING;
+    this.#done();
+    const { session, resumed } = this.#host.admit(this.link, hello, context);
+    this.#carried = session;
+    session.welcome(this.link, hello, resumed);
+    session.receive(early);
+  }
+
+  /** What the greeting needed is not kept: ten thousand idle connections are small. */
+  #done(): void {
     this.#phase = "done";
-    this.#carried = this.#host.admit(this.link, hello, context);
-    if (this.#early.length > 0) this.#carried.receive(this.#early.copy());
+    this.#greeter = null;
+    this.#early = null;
   }
 
   #refuse(error: HawserError): void {
@@ -156,7 +177,7 @@ export class Greeted<C> implements Speaker, SessionLinkEvents {
   }
 
   #close(reply: Uint8Array, error: HawserError): void {
-    this.#phase = "done";
+    this.#done();
     if (reply.length > 0) this.link.output.append(reply);
     this.link.close();
     this.#host.report(error);

@@ -146,14 +146,13 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   }
 
   /** @see GreetingHost */
-  admit(link: SessionLink, hello: Hello, context: C): Carried {
+  admit(link: SessionLink, hello: Hello, context: C): { readonly session: Carried; readonly resumed: boolean } {
     const known = hello.resume === null ? undefined : this.#byId.get(hello.resume.session);
     const resumed = known?.canResume(hello) === true;
     const session = resumed ? known : new ServedSession<P, C>(this, link, context);
     this.#lost.delete(session);
     if (!resumed) this.#sessions.add(session);
-    session.welcome(link, hello, resumed);
-    return session;
+    return { session, resumed };
   }
 
   /** @see GreetingHost */

@@ -153,6 +153,26 @@ describe("a server's sessions", () => {
   });
 });
 
+describe("a server that closes", () => {
+  it("lets go who has not greeted, without a word and without a report", async () => {
+    const { server, errors } = serve();
+    const [mine, theirs] = memoryPair();
+    let received = 0;
+    mine.open({
+      chunk: (chunk) => void (received += chunk.length),
+      ended: () => {
+        mine.end();
+      },
+      written: () => undefined,
+      gone: () => undefined,
+    });
+    server.accept(theirs);
+    await turns();
+    expect(await server.close()).toEqual({ drained: 0, forced: 0 });
+    expect([received, errors]).toEqual([0, []]);
+  });
+});
+
 describe("a server of another session kind", () => {
   const kind = jsonRpc(chat, { framing: lines(), downgrade: true });
 

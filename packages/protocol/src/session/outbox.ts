@@ -67,6 +67,8 @@ export class Outbox {
   readonly #turns: Lane[] = [];
   /** How many messages are begun and unfinished. */
   #begun = 0;
+  /** Changes with each connection. */
+  #connection = 0;
 
   /** Put a message last in its lane. */
   push(lane: Lane, message: Waiting): void {
@@ -101,6 +103,7 @@ export class Outbox {
   /** Move what waits into the output while that is shorter than `highBytes`; returns whether more could move if there were room. */
   pump(output: ByteWriter, highBytes: number): boolean {
     const turns = this.#turns;
+    const connection = this.#connection;
     let passed = 0;
     while (passed < turns.length) {
       if (output.length >= highBytes) return true;
@@ -114,7 +117,9 @@ export class Outbox {
       const done = this.#move(lane, output);
       if (lane.movable) turns.push(lane);
       else lane.listed = false;
-      if (done !== null) lane.owner.written(done);
+      if (done === null) continue;
+      lane.owner.written(done);
+      if (connection !== this.#connection) return false; // a callback has made an end of it
     }
     return false;
   }
@@ -123,6 +128,7 @@ export class Outbox {
   clear(): void {
     this.#turns.length = 0;
     this.#begun = 0;
+    this.#connection++;
     this.queuedBytes = 0;
   }
 

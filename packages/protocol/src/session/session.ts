@@ -146,7 +146,7 @@ export class NativeSession implements Session, Control {
     output.append(SIGNATURE);
     writeText(output, WELCOME, formatWelcome(introduce(contract, limits, this.#receiver.announce()), this.#id, resumed, this.#receiver.received, limits.resumeWindowMs));
     this.#link.wrote();
-    this.#begin(resumed, hello.resume?.received ?? 0, limits.resumeWindowMs);
+    this.#begin(resumed, resumed ? (hello.resume?.received ?? 0) : 0, limits.resumeWindowMs);
     this.#link.leave();
   }
 

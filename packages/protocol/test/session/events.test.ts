@@ -134,6 +134,34 @@ describe("an event that is delivered at least once", () => {
     expect(pair.told()).toEqual({ client: ["ready resumed", "note 1 delivered", "note 2 delivered"], server: ["ready resumed", "event note 1", "event note 2"] });
   });
 
+  test("of a server's new session is sent, whatever the client had of another", () => {
+    const server = new End("server");
+    server.emit("note", 1);
+    const { hello: read } = greet(server.kind, joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ resume: { session: SESSION, received: 7 } }))));
+    server.session.welcome(server.output, read, false, 0);
+    expect(linesOf(server.take().subarray(8)).at(-1)).toBe("EVENT 0 000004000000000000000131");
+  });
+
+  test("that has left may take the connection with it, and begin another: nothing of it goes to the old one", () => {
+    const pair = readyPair();
+    const { client } = pair;
+    const settle = (): void => {
+      client.session.lost(0);
+      client.emit("note", 2);
+      client.output = new ByteWriter();
+      client.session.attach(client.output, 0);
+    };
+    client.session.emit(entryOf(client.kind, "tick"), LARGE, {}, settle);
+    client.session.emit(entryOf(client.kind, "tick"), LARGE, {}, null);
+    const old = client.output;
+    while (client.session.state === "ready") {
+      old.truncate(0);
+      client.session.transmit(65_536);
+    }
+    expect(linesOf(old.copy()).length).toBe(1);
+    expect(linesOf(client.output.copy().subarray(8)).map((line) => line.slice(0, 7))).toEqual(["HELLO 0"]);
+  });
+
   test("is bounded in number and bytes", () => {
     const end = new End("client", { limits: { maxRetainedEvents: 2, maxRetainedBytes: 100 } });
     end.emit("note", 1);

@@ -67,6 +67,9 @@ const steps = {
   takes: fc.tuple(side, fc.constantFrom("now" as const, "later" as const)).map(([who, how]) => new Step(`${who} takes items ${how}`, (world) => {
     world.of(who).takes = how;
   })),
+  reacts: fc.tuple(side, fc.integer({ min: 1, max: 9 })).map(([who, times]) => new Step(`${who} answers ${String(times)} callbacks from within`, (world) => {
+    world.of(who).reactions = times;
+  })),
   catchUp: side.map((who) => new Step(`${who} catches up`, (world) => {
     world.of(who).catchUp();
   })),
@@ -107,7 +110,7 @@ const steps = {
 };
 
 const weights: Readonly<Record<keyof typeof steps, number>> = {
-  emit: 14, open: 14, item: 24, endItems: 4, cancel: 4, finish: 6, handlers: 3, takes: 3, catchUp: 4, deliver: 18, settle: 10, pump: 2, time: 4, cut: 2, connect: 2, reconnect: 1, forget: 1, drain: 1, close: 1,
+  emit: 14, open: 14, item: 24, endItems: 4, cancel: 4, finish: 6, handlers: 3, takes: 3, reacts: 4, catchUp: 4, deliver: 18, settle: 10, pump: 2, time: 4, cut: 2, connect: 2, reconnect: 1, forget: 1, drain: 1, close: 1,
 };
 
 /** Runs of steps; what ends the session is rare, so that most runs have time. */

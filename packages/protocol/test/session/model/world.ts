@@ -84,6 +84,8 @@ export class Actor implements SessionSink {
   handlers: "fail" | "later" | "now" = "now";
   takes: "later" | "now" = "now";
   readonly faults: string[] = [];
+  /** How many callbacks are still answered with another call, from within. */
+  reactions = 0;
 
   constructor(side: Side, world: World) {
     this.side = side;
@@ -96,15 +98,31 @@ export class Actor implements SessionSink {
     return kind.session(this.side, { limits, random: (bytes) => Uint8Array.from({ length: bytes }, () => numbers++ & 0xff) }, this);
   }
 
+  /** From within a callback: use the session, each time in another way. */
+  react(): void {
+    if (this.reactions === 0) return;
+    this.reactions--;
+    const way = this.reactions % 7;
+    if (way === 0) this.emit("kept", "");
+    else if (way === 1) this.open(false, "reply", "", undefined);
+    else if (way === 2) this.cancel(this.reactions);
+    else if (way === 3) this.open(true, "reply", "x".repeat(66_000), 50);
+    else if (way === 4) this.emit("passing", "x".repeat(70_000));
+    else if (way === 5) this.send(this.reactions, "y".repeat(100));
+    else this.finish(this.reactions, "reply");
+  }
+
   emit(delivery: "kept" | "passing", filling: string): void {
     const event: SentEvent = { id: ++numbers, delivery, outcomes: [], failed: false, session: this.world.sessions };
+    this.events.push(event); // before it, because it may be settled, and others emitted, from within
     try {
       this.session.emit(entry(delivery), { id: event.id, filling } satisfies Content, {}, (outcome, error) => {
         event.outcomes.push(outcome);
         event.failed ||= error?.code === "REMOTE_HANDLER_FAILED";
+        this.react();
       });
-      this.events.push(event);
     } catch (error) {
+      this.events.splice(this.events.indexOf(event), 1);
       this.expected(error, ["NOT_READY", "SESSION_CLOSED", "RETENTION_FULL", "WRITE_BUFFER_FULL"]);
     }
   }
@@ -116,17 +134,22 @@ export class Actor implements SessionSink {
       if (holder.sent === undefined) throw new Error("told before open() returned");
       return holder.sent;
     };
+    const ended = (ending: string): void => {
+      of().endings.push(ending);
+      this.react();
+    };
     const sink: CallSink = {
-      result: (value) => void of().endings.push(`result ${String((value as Content).id)}`),
+      result: (value) => { ended(`result ${String((value as Content).id)}`); },
       item: (value, cost) => {
         if (of().endings.length > 0) this.faults.push(`item after the end of ${String(id)}`);
         of().got.push((value as Content).id);
         if (this.takes === "now") of().call.consume(cost);
         else of().held += cost;
+        this.react();
       },
-      end: () => void of().endings.push("end"),
-      fail: (error) => void of().endings.push(error.failure === null ? error.code : `NAMED ${String((error.failure.payload as Content).id)}`),
-      writable: () => undefined,
+      end: () => { ended("end"); },
+      fail: (error) => { ended(error.failure === null ? error.code : `NAMED ${String((error.failure.payload as Content).id)}`); },
+      writable: () => { this.react(); },
     };
     try {
       const call = this.session.open(entry(isStream ? "talk" : "ask"), { id, how, filling } satisfies Content, { timeoutMs, nowMs: this.world.nowMs }, sink);
@@ -145,10 +168,11 @@ export class Actor implements SessionSink {
     const chosen = all[nth % Math.max(1, all.length)];
     if (chosen === undefined) return;
     const id = ++numbers;
+    chosen.sent.push(id); // before it, as above
     try {
       chosen.call.send({ id, filling } satisfies Content);
-      chosen.sent.push(id);
     } catch (error) {
+      chosen.sent.splice(chosen.sent.indexOf(id), 1);
       this.expected(error, ["WRITE_BUFFER_FULL"]);
     }
   }
@@ -207,15 +231,18 @@ export class Actor implements SessionSink {
         served.got.push((value as Content).id);
         if (this.takes === "now") call.consume(cost);
         else served.held += cost;
+        this.react();
       },
       end: () => {
         if (served.gotEnd) this.faults.push(`two ends of ${String(id)}`);
         served.gotEnd = true;
+        this.react();
       },
       cancelled: () => {
         served.cancellations++;
+        this.react();
       },
-      writable: () => undefined,
+      writable: () => { this.react(); },
     };
     if (how !== "later" && call.entry.type === "request") this.answer(served, how);
   }
@@ -223,6 +250,7 @@ export class Actor implements SessionSink {
   event({ name }: MessageEntry, payload: unknown, _trace: string | null, handled: Handled): void {
     this.heard.push({ id: (payload as Content).id, delivery: name });
     if (this.pending.length > 0) this.faults.push("an event came before the last was handled");
+    this.react();
     if (this.handlers === "later") this.pending.push(handled);
     else handled(this.handlers === "fail" ? { name: "none", payload: null } : null);
   }
@@ -243,14 +271,15 @@ export class Actor implements SessionSink {
 
   ready(): void {
     this.world.readies++;
+    this.react();
   }
 
   writable(): void {
-    // nobody waits
+    this.react();
   }
 
   draining(): void {
-    // nobody is told
+    this.react();
   }
 
   expected(error: unknown, codes: readonly string[]): void {
@@ -463,6 +492,7 @@ export class World {
   /** Come to an end: connected again, everything answered, taken and acknowledged; or over. */
   conclude(): void {
     for (const actor of [this.client, this.server]) {
+      actor.reactions = 0;
       actor.handlers = "now";
       actor.takes = "now";
     }

@@ -1,0 +1,142 @@
+// A peer that is written by hand, from PROTOCOL.md and with nothing of packages/*/src: bytes on a plain socket, and the frames in what comes back.
+
+import net from "node:net";
+import tls from "node:tls";
+import type { Address } from "@hawser/transport";
+import { framesOf, KIND, SIGNATURE } from "../packages/protocol/test/session/by-hand.ts";
+import { clientTls, type Fixture, type TransportName } from "./transports.ts";
+
+export { frame, head, joined, KIND, SIGNATURE, u32, u64 } from "../packages/protocol/test/session/by-hand.ts";
+
+/** One frame that came. */
+export type Heard = ReturnType<typeof framesOf>[number];
+
+/** What a side says it can take (PROTOCOL.md §3). */
+export const roomy = { maxMessageBytes: 1_048_576, maxPartials: 8, maxConversations: 1_024, windowBytes: 262_144, eventWindowBytes: 262_144 };
+
+/** One end of a connection. */
+export class HandPeer {
+  readonly socket: net.Socket;
+  /** Resolves when both directions are closed, however they were. */
+  readonly closed: Promise<void>;
+  /** All that has come. */
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Whether the other side has said that nothing more comes, or the connection is gone. */
+  hasEnded = false;
+  #frames = 0;
+  #wake: () => void = () => undefined;
+
+  constructor(socket: net.Socket) {
+    this.socket = socket;
+    socket.setNoDelay(true);
+    socket.on("error", () => undefined);
+    socket.on("data", (chunk: Buffer) => {
+      const all = new Uint8Array(this.bytes.length + chunk.length);
+      all.set(this.bytes);
+      all.set(chunk, this.bytes.length);
+      this.bytes = all;
+      this.#wake();
+    });
+    socket.on("end", () => {
+      this.#end();
+    });
+    this.closed = new Promise((resolve) => {
+      socket.on("close", () => {
+        this.#end();
+        resolve();
+      });
+    });
+  }
+
+  /** Connect to a server; what it sends is kept open when it ends, until this side ends too. */
+  static async dial(fixture: Fixture, address: Address | null, transport: TransportName = "tcp"): Promise<HandPeer> {
+    if (address === null || !("port" in address)) throw new TypeError("There is no address of TCP");
+    const where = { port: address.port, host: "127.0.0.1", allowHalfOpen: true };
+    const socket = transport === "tls" ? tls.connect({ ...where, ...clientTls, servername: "localhost" }) : net.connect(where);
+    const peer = new HandPeer(socket);
+    fixture.own({ abort: () => void socket.destroy() });
+    await new Promise<void>((resolve, reject) => {
+      socket.once(transport === "tls" ? "secureConnect" : "connect", resolve).once("error", reject);
+    });
+    return peer;
+  }
+
+  /** A server that hands out who connects to it. */
+  static async listen(fixture: Fixture): Promise<{ address: string; accepted: () => Promise<HandPeer> }> {
+    const peers: HandPeer[] = [];
+    let wake: () => void = () => undefined;
+    const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+      peers.push(new HandPeer(socket));
+      wake();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const opened: HandPeer[] = [];
+    fixture.own({
+      close: () => {
+        for (const { socket } of [...peers, ...opened]) socket.destroy();
+        server.close();
+      },
+    });
+    const { port } = server.address() as net.AddressInfo; // it listens on TCP
+    const accepted = async (): Promise<HandPeer> => {
+      for (;;) {
+        const peer = peers.shift();
+        if (peer !== undefined) {
+          opened.push(peer);
+          return peer;
+        }
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+    };
+    return { address: `tcp://127.0.0.1:${port}`, accepted };
+  }
+
+  /** Send bytes, as they are. */
+  say(...parts: readonly Uint8Array[]): void {
+    for (const part of parts) this.socket.write(part);
+  }
+
+  /** The next whole frame behind the signature, or null at the end of the stream. */
+  async hear(): Promise<Heard | null> {
+    for (;;) {
+      const next = this.heard()[this.#frames];
+      if (next !== undefined) {
+        this.#frames++;
+        return next;
+      }
+      if (this.hasEnded) return null;
+      await this.#more();
+    }
+  }
+
+  /** The next frame of a kind; what comes before it is passed over. */
+  async hearOf(kind: keyof typeof KIND): Promise<Heard> {
+    for (;;) {
+      const next = await this.hear();
+      if (next === null) throw new Error(`The stream ended before ${kind} came: ${this.heard().map((each) => `${each.kind} ${each.text}`).join(", ")}`);
+      if (next.kind === kind) return next;
+    }
+  }
+
+  /** Resolves when the other side has ended. */
+  async ended(): Promise<void> {
+    while (!this.hasEnded) await this.#more();
+  }
+
+  /** All whole frames that have come. */
+  heard(): Heard[] {
+    let end = SIGNATURE.length;
+    const view = new DataView(this.bytes.buffer);
+    while (end + 4 <= this.bytes.length && end + 4 + view.getUint32(end) <= this.bytes.length) end += 4 + view.getUint32(end);
+    return end > this.bytes.length ? [] : framesOf(this.bytes.subarray(SIGNATURE.length, end));
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => (this.#wake = resolve));
+  }
+
+  #end(): void {
+    this.hasEnded = true;
+    this.#wake();
+  }
+}
