@@ -28,7 +28,7 @@ describe("the Python reference client", { skip }, () => {
   const fixture = new Fixture("unix");
 
   for (const address of ["tcp://127.0.0.1:0", "unix"]) {
-    it(`passes every step over ${address === "unix" ? "a Unix socket" : "TCP"}`, async () => {
+    it(`passes every step over ${address === "unix" ? "a Unix socket" : "TCP"}`, { timeout: 90_000 }, async () => {
       const server = createServer(conformance, conformanceHandlers);
       fixture.own({ close: () => server.close({ deadlineMs: 0 }) });
       const bound = await server.listen(address === "unix" ? fixture.address() : address);

@@ -2,17 +2,60 @@
 
 import net from "node:net";
 import tls from "node:tls";
+import type { Protocol } from "@hawser/protocol";
 import type { Address } from "@hawser/transport";
-import { framesOf, KIND, SIGNATURE } from "../packages/protocol/test/session/by-hand.ts";
+import { frame, framesOf, joined, KIND, SIGNATURE } from "../packages/protocol/test/session/by-hand.ts";
 import { clientTls, type Fixture, type TransportName } from "./transports.ts";
 
-export { frame, head, joined, KIND, SIGNATURE, u32, u64 } from "../packages/protocol/test/session/by-hand.ts";
+export { filler, frame, head, joined, KIND, SIGNATURE, u32, u64 } from "../packages/protocol/test/session/by-hand.ts";
 
 /** One frame that came. */
 export type Heard = ReturnType<typeof framesOf>[number];
 
 /** What a side says it can take (PROTOCOL.md §3). */
 export const roomy = { maxMessageBytes: 1_048_576, maxPartials: 8, maxConversations: 1_024, windowBytes: 262_144, eventWindowBytes: 262_144 };
+
+/** A text as bytes. */
+export function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** What both greetings say of a contract. */
+export function introduction({ name, version, accepts, messages }: Protocol): object {
+  return { protocol: name, version, accepts, messages: messages.map((each) => [each.name, each.type, each.codec.name, each.digest]), limits: roomy };
+}
+
+/** The number of a name, for whoever has greeted with the whole listing. */
+export function numberOf(contract: Protocol, name: string): number {
+  const number = contract.messages.findIndex((message) => message.name === name);
+  if (number === -1) throw new TypeError(`The contract has no ${name}`);
+  return number;
+}
+
+/** The HELLO of a client of a contract, or one with other members. */
+export function helloFor(contract: Protocol, members: object = {}): Uint8Array {
+  return frame(KIND.HELLO, 0, JSON.stringify({ hawser: [1, 1], ...introduction(contract), ...members }));
+}
+
+/** The WELCOME of a server of a contract, or one with other members. */
+export function welcomeFor(contract: Protocol, members: object = {}): Uint8Array {
+  const session = { session: "00112233445566778899aabbccddeeff", resumed: false, received: 0, resumeWindowMs: 30_000 };
+  return frame(KIND.WELCOME, 0, JSON.stringify({ hawser: 1, ...introduction(contract), ...session, ...members }));
+}
+
+/** A message of any length, in as many pieces as it takes. */
+export function message(kind: number, id: number, ...payload: readonly (Uint8Array | string)[]): Uint8Array {
+  const whole = joined(...payload.map((part) => (typeof part === "string" ? utf8(part) : part)));
+  const frames: Uint8Array[] = [];
+  for (let from = 0; from === 0 || from < whole.length; from += MAX_PAYLOAD) {
+    const isLast = from + MAX_PAYLOAD >= whole.length;
+    frames.push(frame(isLast ? kind : kind | MORE, id, whole.subarray(from, from + MAX_PAYLOAD)));
+  }
+  return joined(...frames);
+}
+
+const MAX_PAYLOAD = 65_536;
+const MORE = 0x80;
 
 /** One end of a connection. */
 export class HandPeer {
@@ -46,6 +89,20 @@ export class HandPeer {
         resolve();
       });
     });
+  }
+
+  /** Connect to a server of a contract, and be let in. */
+  static async greet(fixture: Fixture, address: Address | null, contract: Protocol, members: object = {}): Promise<HandPeer> {
+    const peer = await HandPeer.dial(fixture, address);
+    peer.say(SIGNATURE, helloFor(contract, members));
+    await peer.hearOf("WELCOME");
+    return peer;
+  }
+
+  /** Let a client of a contract in. */
+  async welcome(contract: Protocol, members: object = {}): Promise<void> {
+    await this.hearOf("HELLO");
+    this.say(SIGNATURE, welcomeFor(contract, members));
   }
 
   /** Connect to a server; what it sends is kept open when it ends, until this side ends too. */

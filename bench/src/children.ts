@@ -3,6 +3,8 @@
  * Owns every pid that the bench starts: whatever happens, each is stopped by its pid.
  */
 import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import net from "node:net";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
@@ -38,11 +40,12 @@ export function start(core: 0 | 1, command: string, args: readonly string[]): Ch
   return child;
 }
 
-/** Ask a child to end, by the end of its stdin; kill it when it takes its time. */
-export async function stop(child: Child): Promise<void> {
+/** Ask a child to end, by the end of its stdin, and by a signal where one is given; kill it when it takes its time. */
+export async function stop(child: Child, signal?: "SIGTERM"): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
   const gone = new Promise((settle) => child.once("exit", settle));
   child.stdin.end();
+  if (signal !== undefined) child.kill(signal);
   const killer = setTimeout(() => child.kill("SIGKILL"), 2_000);
   await gone;
   clearTimeout(killer);
@@ -51,11 +54,13 @@ export async function stop(child: Child): Promise<void> {
 /** A server that listens. `profileDir` makes Node write a CPU profile there. */
 export async function startServer(system: System, options: readonly string[], profileDir: string | null): Promise<{ child: Child; pid: number; port: number; nextLine: () => Promise<string> }> {
   const [command, ...args] = commandOf(system, profileDir);
-  const child = start(0, command, [...args, ...system.options, ...options]);
+  const chosen = system.runtime === "installed" ? await freePort() : null; // it does not choose one, nor say which it has
+  const child = start(0, command, [...args, ...system.options, ...options, ...(chosen === null ? [] : ["--port", String(chosen)])]);
   const nextLine = linesOf(child);
   try {
-    const line = await nextLine();
-    const port = Number(/^listening (\d+)$/.exec(line)?.[1]);
+    let line = await nextLine();
+    while (chosen !== null && !line.includes("Ready to accept connections")) line = await nextLine();
+    const port = chosen ?? Number(/^listening (?:on tcp:\/\/127\.0\.0\.1:)?(\d+)$/.exec(line)?.[1]);
     if (!(port > 0) || child.pid === undefined) throw new Error(`${system.name} said ${JSON.stringify(line)}`);
     return { child, pid: child.pid, port, nextLine };
   } catch (error) {
@@ -82,6 +87,15 @@ export function linesOf(child: Child): () => Promise<string> {
   };
 }
 
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as net.AddressInfo; // it listens on a port
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
 function commandOf(system: System, profileDir: string | null): [string, ...string[]] {
   const program = join(import.meta.dirname, "servers", system.program);
   switch (system.runtime) {
@@ -90,6 +104,8 @@ function commandOf(system: System, profileDir: string | null): [string, ...strin
       if (file === null) throw new Error("there is no C compiler");
       return [file];
     }
+    case "installed":
+      return [system.program];
     case "node":
       return [runtimes.node, "--expose-gc", ...(profileDir === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`]), program];
     case "deno":
@@ -100,7 +116,7 @@ function commandOf(system: System, profileDir: string | null): [string, ...strin
 }
 
 /** The programs themselves, not the shims in .bin: a shim's process is not the server's. */
-export const runtimes: Readonly<Record<Exclude<Runtime, "native">, string>> = {
+export const runtimes: Readonly<Record<Exclude<Runtime, "installed" | "native">, string>> = {
   node: process.execPath,
   deno: join(root, "node_modules", "deno", "deno"),
   bun: join(root, "node_modules", "bun", "bin", "bun.exe"),

@@ -13,7 +13,7 @@ export interface Dialect {
   readonly json?: true;
 }
 
-export type DialectName = "grpc" | "jsonrpc" | "lines" | "lines-json" | "socketio" | "u32be" | "ws" | "ws-json";
+export type DialectName = "grpc" | "jsonrpc" | "lines" | "lines-json" | "resp" | "socketio" | "u32be" | "ws" | "ws-json";
 
 const binary = 0x2;
 const textual = 0x1;
@@ -36,6 +36,8 @@ export const dialects: Readonly<Record<DialectName, Dialect>> = {
   },
   // Only grpc-load.ts speaks it: it takes the payload's length from here.
   grpc: same((payload) => payload),
+  // Only redis-benchmark speaks it, which is told the payload's length.
+  resp: same((payload) => payload),
 };
 
 /** A payload of `size` bytes of ASCII without line endings, quotes or backslashes; the text of a JSON object where that is wanted. */

@@ -11,6 +11,7 @@ import { pinned } from "./children.ts";
 import { measure, nativeLoad, type Pace, type Sample } from "./measure.ts";
 import { plot } from "./plot.ts";
 import { formatProfile } from "./profile.ts";
+import { missingRedis } from "./redis.ts";
 import { count, criterion, formatWork, type Row } from "./report.ts";
 import { systems } from "./systems.ts";
 import { type Work, works } from "./works.ts";
@@ -57,11 +58,14 @@ const pace: Pace = { warmupMs: flags.quick ? 300 : 700, durationMs: seconds * 1_
 if (pace.profileDir !== null) mkdirSync(pace.profileDir, { recursive: true });
 
 const wanted = flags.only?.split(",");
-const plan = works
-  .filter(({ name }) => wanted === undefined || wanted.some((each) => name === each || name.startsWith(`${each}-`)))
+const named = works.filter(({ name }) => wanted === undefined || wanted.some((each) => name === each || name.startsWith(`${each}-`)));
+const noRedis = named.some(({ kind }) => kind === "redis") ? missingRedis() : null;
+if (noRedis !== null) note(`skipped: redis-*, ${noRedis}`);
+const plan = named
+  .filter(({ kind }) => kind !== "redis" || noRedis === null)
   .map((work) => ({ work, systems: systemsFor(work) }))
   .filter((each) => each.systems.length > 0);
-if (plan.length === 0) usage("no work is left; see --help for the names");
+if (plan.length === 0 && noRedis === null) usage("no work is left; see --help for the names");
 
 const total = plan.reduce((sum, each) => sum + each.systems.length, 0) * rounds;
 const estimate = total * (pace.warmupMs / 1_000 + seconds + 0.4);

@@ -9,7 +9,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Child, linesOf, runtimes, start, startServer, stop } from "./children.ts";
 import { type DialectName, dialects, payloadOf } from "./dialects.ts";
 import { compiled } from "./native.ts";
+import { redisLoad } from "./redis.ts";
 import type { System } from "./systems.ts";
+import type { LoadReport } from "./window.ts";
 import type { Work } from "./works.ts";
 
 /** What was measured, by name: see `columns` in report.ts for the units. */
@@ -22,23 +24,6 @@ export interface Pace {
   readonly attempts: number;
   /** Where Node writes CPU profiles of the servers, or null. */
   readonly profileDir: string | null;
-}
-
-/** What a load generator prints. Times are nanoseconds. */
-interface LoadReport {
-  readonly error?: string;
-  readonly messages: number;
-  readonly ns: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly p999: number;
-  readonly max: number;
-  readonly serverCpuNs: number;
-  readonly loadCpuNs: number;
-  /** What others used of the two cores. */
-  readonly othersCpuNs: number;
-  readonly rss: number;
-  readonly peakRss: number;
 }
 
 const scratch = mkdtempSync(join(tmpdir(), "hawser-bench-"));
@@ -74,6 +59,8 @@ async function measureOnce(system: System, work: Work, pace: Pace): Promise<Samp
     switch (work.kind) {
       case "idle":
         return await idle(server, work, () => generate("idle"));
+      case "redis":
+        return sampleOf(await redisLoad(server.port, server.pid, work, pace.warmupMs, pace.durationMs));
       case "slow": {
         const without = await run(generate("echo"));
         const beside = await run(generate("slow", ["slow=1"]));
@@ -83,13 +70,13 @@ async function measureOnce(system: System, work: Work, pace: Pace): Promise<Samp
         return sampleOf(await run(generate(work.kind)));
     }
   } finally {
-    await stop(server.child);
+    await stop(server.child, work.kind === "redis" ? "SIGTERM" : undefined);
   }
 }
 
 async function run(child: Child): Promise<LoadReport> {
   try {
-    const report = JSON.parse(await linesOf(child)()) as LoadReport; // our own programs wrote it
+    const report = JSON.parse(await linesOf(child)()) as LoadReport & { readonly error?: string }; // our own programs wrote it
     if (report.error !== undefined) throw new Error(report.error);
     if (report.messages === 0) throw new Error("no message came in the time that was measured");
     return report;

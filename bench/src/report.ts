@@ -41,6 +41,7 @@ const columns: Readonly<Record<Kind, readonly Column[]>> = {
     { head: "p99 us without", key: "p99Without", format: count },
     { head: "p99 with/without", key: "p99Ratio", format: (value) => value.toFixed(2), spread: true },
   ],
+  redis: [{ head: "requests/s", key: "rate", format: count, spread: true }, ...rateColumns],
   idle: [
     { head: "KB/connection", key: "kbEach", format: (value) => value.toFixed(2), spread: true },
     { head: "before gc", key: "kbEachUncollected", format: (value) => value.toFixed(2) },
@@ -93,7 +94,7 @@ function formatComparison(work: Work, rows: readonly Row[]): string {
   ]);
 }
 
-function cell(figure: Figure | null, format: (value: number) => string, spread = false): string {
+export function cell(figure: Figure | null, format: (value: number) => string, spread = false): string {
   if (figure === null) return "-";
   const range = spread && figure.min !== figure.max ? ` (${format(figure.min)}..${format(figure.max)})` : "";
   return format(figure.median) + range;
@@ -110,11 +111,11 @@ function digits(value: number): string {
   return value >= 99.95 ? value.toFixed(0) : value >= 9.995 ? value.toFixed(1) : value.toFixed(2);
 }
 
-function times(value: number): string {
+export function times(value: number): string {
   return digits(value);
 }
 
-function percent(value: number): string {
+export function percent(value: number): string {
   return `${(value * 100).toFixed(0)} %`;
 }
 

@@ -4,14 +4,15 @@
  */
 import type { DialectName } from "./dialects.ts";
 
-export type Runtime = "bun" | "deno" | "native" | "node";
-export type Kind = "broadcast" | "churn" | "echo" | "idle" | "slow";
+/** "native" is C that is compiled here, "installed" a program of the system. */
+export type Runtime = "bun" | "deno" | "installed" | "native" | "node";
+export type Kind = "broadcast" | "churn" | "echo" | "idle" | "redis" | "slow";
 
 export interface System {
   readonly name: string;
   readonly title: string;
   readonly runtime: Runtime;
-  /** A file of servers/, or of native/ for C. */
+  /** A file of servers/, of native/ for C, or a command that is installed. */
   readonly program: string;
   readonly options: readonly string[];
   readonly dialect: DialectName;
@@ -39,6 +40,8 @@ export const systems: readonly System[] = [
   system("grpc-js", "@grpc/grpc-js, unary call", "grpc.ts", "grpc", talk),
   { ...system("c", "C epoll, length-prefixed", "server.c", "u32be", everything, ["framing=u32be"]), runtime: "native" },
   { ...system("c-lines", "C epoll, lines", "server.c", "lines", everything, ["framing=lines"]), runtime: "native" },
+  system("hawser-resp", "Hawser: examples/resp, a Redis of ten commands", "../../../examples/resp/main.ts", "resp", ["redis"], ["--address", "tcp://127.0.0.1:0"]),
+  { ...system("redis", "Redis itself, nothing saved to disk", "redis-server", "resp", ["redis"], ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]), runtime: "installed" },
   ...(["deno", "bun"] as const).flatMap((runtime) =>
     onNode.map((each) => ({ ...each, name: `${each.name}@${runtime}`, title: `${each.title}, on ${runtime}`, runtime })),
   ),

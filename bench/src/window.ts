@@ -10,6 +10,22 @@ import process from "node:process";
 const BUCKETS_PER_OCTAVE = 32;
 const STALL_MS = 8_000;
 
+/** What a load generator says of a measurement. Times are nanoseconds. */
+export interface LoadReport {
+  readonly messages: number;
+  readonly ns: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+  readonly serverCpuNs: number;
+  readonly loadCpuNs: number;
+  /** What others used of the two cores. */
+  readonly othersCpuNs: number;
+  readonly rss: number;
+  readonly peakRss: number;
+}
+
 export class Window {
   /** "warming" compares replies; "measuring" counts; "done" is over. */
   phase: "done" | "measuring" | "warming" = "warming";
@@ -66,7 +82,7 @@ export class Window {
   report(): string {
     const serverCpuNs = cpuNsOf(this.#pid) - this.#serverCpu;
     const loadCpuNs = ownCpuNs() - this.#ownCpu;
-    return JSON.stringify({
+    const report: LoadReport = {
       messages: this.#messages,
       ns: (this.#ended - this.#started) * 1e6,
       p50: this.#percentile(0.5),
@@ -78,7 +94,8 @@ export class Window {
       othersCpuNs: Math.max(0, coresBusyNs() - this.#coresBusy - serverCpuNs - loadCpuNs),
       rss: statusBytes(this.#pid, "VmRSS"),
       peakRss: statusBytes(this.#pid, "VmHWM"),
-    });
+    };
+    return JSON.stringify(report);
   }
 
   #percentile(share: number): number {
@@ -106,13 +123,13 @@ function ownCpuNs(): number {
 }
 
 /** What cores 0 and 1 did, for whomever: the rest of it is other people's. */
-function coresBusyNs(): number {
+export function coresBusyNs(): number {
   const busy = cpus().slice(0, 2).map(({ times }) => times.user + times.nice + times.sys + times.irq);
   return busy.reduce((sum, ms) => sum + ms, 0) * 1e6;
 }
 
 /** CPU of all threads of a process, by the scheduler's account; 0 where there is no /proc. */
-function cpuNsOf(pid: number): number {
+export function cpuNsOf(pid: number): number {
   try {
     return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => sum + Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0]), 0);
   } catch {
@@ -120,7 +137,7 @@ function cpuNsOf(pid: number): number {
   }
 }
 
-function statusBytes(pid: number, field: string): number {
+export function statusBytes(pid: number, field: string): number {
   try {
     return Number(new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1_024;
   } catch {

@@ -1,6 +1,7 @@
 /**
  * The works: what every system is made to do, and which systems do it unless others are named.
  */
+import { payloadOf } from "./dialects.ts";
 import type { Kind } from "./systems.ts";
 
 export interface Work {
@@ -14,6 +15,8 @@ export interface Work {
   readonly bytes: number;
   /** Messages that a broadcast makes in one turn. */
   readonly burst: number;
+  /** For kind "redis": redis-benchmark's arguments for the command, and how many keys it takes at random (1: always the same). */
+  readonly redis?: { readonly command: readonly string[]; readonly keys: number };
   /** The systems of a full run. */
   readonly systems: readonly string[];
   /** Those of `--quick`; none leaves the work out. */
@@ -27,6 +30,7 @@ const deep = small.filter((name) => name !== "grpc-js");
 const runtimes = ["hawser-bytes@deno", "net-raw@deno", "hawser-bytes@bun", "net-raw@bun"];
 const large = ["hawser-bytes", "hawser-text", "net-raw", "net-one-write", "ws", "socket.io", "c"];
 const spread = ["hawser-bytes", "hawser-text", "net-one-write", "ws", "socket.io", "c"];
+const respSystems = ["hawser-resp", "redis"];
 
 export const works: readonly Work[] = [
   echo("echo64-d1", 64, 64, 1, [...small, ...runtimes], ["hawser-bytes", "net-raw", "ws", "c"]),
@@ -56,12 +60,26 @@ export const works: readonly Work[] = [
     title: "echo of 64 B, 100 connections, depth 1, beside one that floods and reads 4 KiB every 50 ms",
     kind: "slow",
   },
+  ...redis("ping", "PING", ["-t", "ping_mbulk"]),
+  ...redis("echo", "ECHO of 64 B", ["ECHO", payloadOf(64).toString("latin1")]),
+  ...redis("set", "SET of 64 B", ["-t", "set"]),
+  ...redis("set-keys", "SET of 64 B, 100 000 random keys", ["-t", "set"], 100_000),
+  ...redis("get-keys", "GET of 64 B, 100 000 random keys", ["-t", "get"], 100_000),
 ];
 
 function echo(name: string, bytes: number, connections: number, depth: number, systems: readonly string[], quick: readonly string[] = []): Work {
   const size = bytes < 1_024 ? `${bytes} B` : bytes < 1_048_576 ? `${bytes / 1_024} KiB` : `${bytes / 1_048_576} MiB`;
   const title = `echo of ${size}, ${connections} connection${connections === 1 ? "" : "s"}, depth ${depth}`;
   return { name, title, kind: "echo", connections, depth, bytes, burst: 1, systems, quick };
+}
+
+function redis(name: string, what: string, command: readonly string[], keys = 1): Work[] {
+  return [1, 16, 128].map((depth) => ({
+    ...echo(`redis-${name}-p${depth}`, 64, 50, depth, respSystems, depth === 16 ? respSystems : []),
+    title: `redis-benchmark -c 50 -P ${depth}: ${what}`,
+    kind: "redis",
+    redis: { command, keys },
+  }));
 }
 
 function broadcast(name: string, connections: number, burst: number, quick: readonly string[] = []): Work {

@@ -215,8 +215,8 @@ describe("a connection that is killed", () => {
       assert(client !== null);
       return client.emit("up", note);
     };
-    const up = new Flow(ups, killer, emitUp);
-    const down = new Flow(downs, killer, emitDown);
+    const up: Flow = new Flow(ups, killer, emitUp);
+    const down: Flow = new Flow(downs, killer, emitDown);
     const target = await killer.listen();
     client = await connect(contract, target, {
       reconnect: { initialMs: 1, maxMs: 4, fromStart: true },

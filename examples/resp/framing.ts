@@ -8,7 +8,8 @@
  */
 import { defineFraming, FrameBuffer, type FrameDecoder, type FrameLimits, type FrameSink, type FramingFault, malformed, tooLarge, truncated } from "@hawser/protocol";
 
-const [LF, CR, DOLLAR, STAR, ZERO, NINE] = [0x0a, 0x0d, 0x24, 0x2a, 0x30, 0x39] as const;
+const [LF, CR, DOLLAR, STAR, ZERO] = [0x0a, 0x0d, 0x24, 0x2a, 0x30] as const;
+const EIGHT_DIGITS = 99_999_999; // after more than this a number takes no further digit
 const EMPTY_BYTES = 6; // an empty argument: $0 CR LF CR LF
 
 /** Replies need no framing: the codec writes each of them whole. */
@@ -18,10 +19,9 @@ export const resp = defineFraming({ name: "resp", decoder: (limits) => new Comma
 class CommandDecoder implements FrameDecoder {
   readonly #limits: FrameLimits;
   readonly #kept = new FrameBuffer();
-  #read = 0; // bytes of the kept command that need not be read again
+  #read = 0; // bytes of the kept command that need not be read again: up to its count, or one of its arguments
   #need = 0; // bytes of it that must be there before reading can go on
   #left = -1; // arguments of it still to come; -1 before the count
-  #length = -1; // of the next argument; -1 before its length
   #offset = 0; // of the command in the stream
   #fault: FramingFault | null = null;
 
@@ -43,10 +43,8 @@ class CommandDecoder implements FrameDecoder {
       const end = this.#scan(bytes, start, fresh ? chunk.length : kept.length);
       if (fresh) at = end === -1 ? chunk.length : end;
       if (end !== -1) {
-        kept.clear();
+        if (!fresh) kept.clear();
         this.#offset += end - start;
-        this.#read = 0;
-        this.#left = -1;
         sink.frame(bytes, start, end);
       } else if (!this.#failed(sink) && fresh) {
         kept.append(chunk, start, chunk.length);
@@ -65,49 +63,49 @@ class CommandDecoder implements FrameDecoder {
   #scan(bytes: Uint8Array, start: number, end: number): number {
     if (bytes[start] !== STAR) return this.#scanLine(bytes, start, end);
     let at = start + this.#read;
-    while (this.#left !== 0) {
-      if (this.#length === -1) {
-        if (this.#left !== -1 && at < end && bytes[at] !== DOLLAR) return this.#refuse(start, at, "An argument begins with $");
-        let number = 0;
-        let digit = at + 1;
-        for (; digit < end && digit <= at + 9; digit++) {
-          const byte = bytes[digit] as number; // digit < end
-          if (byte < ZERO || byte > NINE || (number === 0 && digit > at + 1)) break;
-          number = number * 10 + byte - ZERO;
-        }
-        if (digit === at + 1 && digit < end) return this.#refuse(start, digit, "A count or a length is a decimal");
-        if (!this.#lineEnds(bytes, start, at, digit, end)) return -1;
-        const size = digit + 2 - start + (this.#left === -1 ? number * EMPTY_BYTES : number + 2 + (this.#left - 1) * EMPTY_BYTES);
-        if (size > this.#limits.maxFrameBytes) return this.#tooLarge(start, at + 1, size);
-        at = digit + 2;
-        if (this.#left === -1) {
-          this.#left = number;
-          continue;
-        }
-        this.#length = number;
+    let left = this.#left;
+    this.#read = 0;
+    this.#left = -1;
+    while (left !== 0) {
+      if (left !== -1 && at < end && bytes[at] !== DOLLAR) return this.#refuse(start, at, "An argument begins with $");
+      let number = 0;
+      let digit = at + 1;
+      for (; digit < end; digit++) {
+        const value = (bytes[digit] as number) ^ ZERO; // digit < end
+        if (value > 9 || number > EIGHT_DIGITS || (number === 0 && digit > at + 1)) break;
+        number = number * 10 + value;
       }
-      if (!this.#lineEnds(bytes, start, at, at + this.#length, end)) return -1;
-      at += this.#length + 2;
-      this.#length = -1;
-      this.#left--;
+      if (digit === at + 1 && digit < end) return this.#refuse(start, digit, "A count or a length is a decimal");
+      if (digit + 1 >= end || bytes[digit] !== CR || bytes[digit + 1] !== LF) return this.#stop(bytes, start, at, digit, end, left);
+      const size = digit + 2 - start + (left === -1 ? number * EMPTY_BYTES : number + 2 + (left - 1) * EMPTY_BYTES);
+      if (size > this.#limits.maxFrameBytes) return this.#tooLarge(start, at + 1, size);
+      if (left === -1) {
+        left = number;
+        at = digit + 2;
+      } else {
+        const cr = digit + 2 + number;
+        if (cr + 1 >= end || bytes[cr] !== CR || bytes[cr + 1] !== LF) return this.#stop(bytes, start, at, cr, end, left);
+        left--;
+        at = cr + 2;
+      }
     }
     return at;
   }
 
   #scanLine(bytes: Uint8Array, start: number, end: number): number {
     let at = start + this.#read;
+    this.#read = 0;
     while (at < end && bytes[at] !== LF) at++;
     const { maxFrameBytes } = this.#limits;
     if (Math.min(at + 1, end) - start > maxFrameBytes) return this.#tooLarge(start, start + maxFrameBytes, maxFrameBytes + 1);
-    return at < end ? at + 1 : this.#wait(at - start, at + 1 - start);
+    return at < end ? at + 1 : this.#wait(at - start, at + 1 - start, -1);
   }
 
-  /** Whether CR LF stands at `cr`. If it has not come yet, reading goes on at `from` when it has. */
-  #lineEnds(bytes: Uint8Array, start: number, from: number, cr: number, end: number): boolean {
-    if (cr < end && bytes[cr] !== CR) this.#refuse(start, cr, "CR LF is missing: a length is wrong, or no decimal without leading zeros");
-    else if (cr + 1 < end && bytes[cr + 1] !== LF) this.#refuse(start, cr + 1, "LF does not follow CR");
-    else if (cr + 1 >= end) this.#wait(from - start, Math.max(cr, end) + 1 - start);
-    return cr + 1 < end && this.#fault === null;
+  /** CR LF does not stand at `cr`. If it has not come yet, reading goes on at `from` when it has. */
+  #stop(bytes: Uint8Array, start: number, from: number, cr: number, end: number, left: number): -1 {
+    if (cr < end && bytes[cr] !== CR) return this.#refuse(start, cr, "CR LF is missing: a length is wrong, or no decimal without leading zeros");
+    if (cr + 1 < end) return this.#refuse(start, cr + 1, "LF does not follow CR");
+    return this.#wait(from - start, Math.max(cr, end) + 1 - start, left);
   }
 
   #failed(sink: FrameSink): boolean {
@@ -117,9 +115,10 @@ class CommandDecoder implements FrameDecoder {
     return true;
   }
 
-  #wait(read: number, need: number): -1 {
+  #wait(read: number, need: number, left: number): -1 {
     this.#read = read;
     this.#need = need;
+    this.#left = left;
     return -1;
   }
 

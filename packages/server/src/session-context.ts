@@ -4,7 +4,7 @@
  * @module
  */
 import type { HawserError, InboundCall, MessageEntry, Protocol } from "@hawser/protocol";
-import { CallContext } from "@hawser/transport";
+import { type Backlog, CallContext } from "@hawser/transport";
 import type { MiddlewareCall, SessionServer, SessionSocket } from "./session-handlers.ts";
 
 /** The session behind a context. */
@@ -19,8 +19,8 @@ export class ServedCall<P extends Protocol, C> extends CallContext {
   readonly socket: SessionSocket<P, C>;
   readonly #owner: ContextOwner<P, C>;
 
-  constructor(call: InboundCall, socket: SessionSocket<P, C>, owner: ContextOwner<P, C>) {
-    super(call);
+  constructor(call: InboundCall, backlog: Backlog, socket: SessionSocket<P, C>, owner: ContextOwner<P, C>) {
+    super(call, backlog);
     this.socket = socket;
     this.#owner = owner;
   }

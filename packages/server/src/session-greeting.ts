@@ -47,7 +47,7 @@ export class Greeted<C> implements Speaker, SessionLinkEvents {
     const { connection: limits, ticker, handshakeTimeoutMs } = host.options;
     this.#host = host;
     this.#greeter = host.kind.greeter(host.options);
-    this.link = new SessionLink(connection, { limits, ticker }, this);
+    this.link = new SessionLink(connection, { limits, ticker, onFull: "close" }, this);
     this.#dueMs = this.link.now() + handshakeTimeoutMs;
   }
 

@@ -210,7 +210,7 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
 
   stream(name: string, input?: unknown, options: OpenOptions = NO_OPTIONS): SessionStream<never> {
     const entry = messageToOpen(this.#host.kind.contract, "stream", name, "server");
-    const stream = openStream(this.#session, entry, input, options, this.#link.now());
+    const stream = openStream(this.#session, this.#link, entry, input, options, this.#link.now());
     if (options.timeoutMs !== undefined) this.#link.watch();
     return stream;
   }
@@ -244,7 +244,7 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
 
   /** @see SessionSink */
   call(call: InboundCall): void {
-    this.#host.responder.call(call, new ServedCall(call, this, this));
+    this.#host.responder.call(call, new ServedCall(call, this.#link, this, this));
   }
 
   /** @see SessionSink */

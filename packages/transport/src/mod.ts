@@ -24,7 +24,7 @@ export type { Phase } from "./errno.ts";
 export type { ConnectionLimitOptions, ConnectionLimits, WriteBufferOptions } from "./limits.ts";
 export type { MemoryPairOptions } from "./memory.ts";
 export type { Arguments, OpenOptions } from "./session-caller.ts";
-export type { SessionLinkEvents, SessionLinkOptions, Speaker } from "./session-link.ts";
+export type { Backlog, SessionLinkEvents, SessionLinkOptions, Speaker } from "./session-link.ts";
 export type { AnyHandler, AnyMiddleware, Awaitable, StreamResult } from "./session-responder.ts";
 export type { DialOptions, ListenerSink, ListenOptions, Pem, TlsOptions } from "./socket.ts";
 export type { Closed, WireSocketEvents, WireSocketOptions } from "./wire-socket.ts";

@@ -33,12 +33,29 @@ export interface SessionLinkEvents {
 export interface SessionLinkOptions {
   readonly limits: Pick<ConnectionLimits, "lingerTimeoutMs" | "writeBuffer">;
   readonly ticker: Ticker;
+  /** What happens above `writeBuffer.maxBytes`: the connection is closed, or nothing, since the speaker has a limit of its own and tells the sender. */
+  readonly onFull: "close" | "throw";
 }
 
+/** What a connection's backlog looks like to whoever could send more. */
+export interface Backlog {
+  /** More than `writeBuffer.highBytes` wait to be sent: whoever can waits for `room()`. */
+  readonly isHigh: boolean;
+  /** Resolves when no more than `writeBuffer.lowBytes` wait, or the connection is of no more use. */
+  room(): Promise<void>;
+}
+
+/**
+ * Bytes of output that leave before the turn is over, so that the peer works on them while this side goes on: of 256 calls at once on
+ * one connection 1.5 times as many are answered, for 2 % more CPU. Measured: bench/src/sessions.ts.
+ */
+const EARLY_BYTES = 8_192;
+
 /** A speaker on a connection. Its owner opens it, ticks it until it is gone, and tells it when the speaker wrote. */
-export class SessionLink implements ConnectionSink, Ticking {
+export class SessionLink implements Backlog, ConnectionSink, Ticking {
   readonly #connection: Connection;
   readonly #limits: SessionLinkOptions["limits"];
+  readonly #onFull: SessionLinkOptions["onFull"];
   readonly #ticker: Ticker;
   readonly #events: SessionLinkEvents;
   #speaker: Speaker | null = null;
@@ -48,6 +65,8 @@ export class SessionLink implements ConnectionSink, Ticking {
   #lingerMs = Infinity;
   /** Whether what waits is about to be fetched. */
   #fetching = false;
+  /** Who waits for room. */
+  #waiters: PromiseWithResolvers<undefined>[] = [];
   /** The one timer: for a deadline before the next tick. */
   #wakeMs = Infinity;
   #cancelWake: (() => void) | null = null;
@@ -55,6 +74,7 @@ export class SessionLink implements ConnectionSink, Ticking {
   constructor(connection: Connection, options: SessionLinkOptions, events: SessionLinkEvents) {
     this.#connection = connection;
     this.#limits = options.limits;
+    this.#onFull = options.onFull;
     this.#ticker = options.ticker;
     this.#events = events;
     this.#progressMs = options.ticker.now;
@@ -75,6 +95,17 @@ export class SessionLink implements ConnectionSink, Ticking {
 
   get pendingBytes(): number {
     return this.#connection.pendingBytes;
+  }
+
+  get isHigh(): boolean {
+    return this.#connection.output.exceeds(this.#limits.writeBuffer.highBytes);
+  }
+
+  room(): Promise<void> {
+    if (this.#state !== "open" || this.pendingBytes <= this.#limits.writeBuffer.lowBytes) return Promise.resolve();
+    const waiter = Promise.withResolvers<undefined>();
+    this.#waiters.push(waiter);
+    return waiter.promise;
   }
 
   /** Whether the connection is gone. */
@@ -99,11 +130,12 @@ export class SessionLink implements ConnectionSink, Ticking {
     this.watch();
   }
 
-  /** The speaker has written. Called often: what a turn writes leaves in one write, or in full slabs. */
+  /** The speaker has written. Called often: what a turn writes leaves in one write, or in several where it is much. */
   wrote(): void {
     if (this.#state !== "open") return;
     const { output } = this.#connection;
-    output.schedule();
+    if (output.length >= EARLY_BYTES) output.flush();
+    else output.schedule();
     if (output.exceeds(this.#limits.writeBuffer.maxBytes)) this.#slow(`let more than writeBuffer.maxBytes ${String(this.#limits.writeBuffer.maxBytes)} pile up`);
   }
 
@@ -158,7 +190,7 @@ export class SessionLink implements ConnectionSink, Ticking {
     this.#fetching = true;
     queueMicrotask(() => {
       this.#fetching = false;
-      if (this.#speaker !== null) this.#transmit(this.#speaker);
+      if (this.#speaker !== null) this.#fetch(this.#speaker);
     });
   }
 
@@ -191,13 +223,28 @@ export class SessionLink implements ConnectionSink, Ticking {
     else if (nowMs - this.#progressMs >= stallMs) this.#slow(`has read nothing for stallMs ${String(stallMs)}`);
   }
 
-  /** Fetch what waits for its turn, as far as the output has room. */
-  #transmit(speaker: Speaker): void {
+  /**
+   * Send what is written, unless the operating system has not taken what was sent before: then it stays in the output, where the
+   * speaker's limits see it, and a heartbeat is never behind more than one such batch.
+   */
+  #schedule(): void {
+    const { output } = this.#connection;
+    if (output.pendingBytes - output.length < this.#limits.writeBuffer.highBytes) output.schedule();
+  }
+
+  /** Send what is written, and fetch what waits for its turn, as far as the output has room. */
+  #fetch(speaker: Speaker): void {
     const { output, pendingBytes } = this.#connection;
-    const room = this.#limits.writeBuffer.highBytes - pendingBytes;
-    if (room <= 0) return;
-    speaker.transmit(output.length + room);
-    output.schedule();
+    const { highBytes, lowBytes } = this.#limits.writeBuffer;
+    if (output.length > 0) this.#schedule();
+    if (pendingBytes < highBytes) speaker.transmit(output.length + highBytes - pendingBytes);
+    if (this.#waiters.length > 0 && this.pendingBytes <= lowBytes) this.#wake();
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.resolve(undefined);
   }
 
   /** The peer does not read: nothing that is sent to it would arrive, so nothing is waited for. */
@@ -213,5 +260,6 @@ export class SessionLink implements ConnectionSink, Ticking {
     this.#cancelWake?.();
     this.#cancelWake = null;
     this.#wakeMs = Infinity;
+    this.#wake();
   }
 }

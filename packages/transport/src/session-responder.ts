@@ -7,6 +7,7 @@
  */
 import { type Handled, HawserError, type InboundCall, type InboundSink, isHawserError, type MessageEntry, type MessageType, type Protocol, type Side } from "@hawser/protocol";
 import { isThenable, Items, type ItemSource, PulledItems } from "./session-items.ts";
+import type { Backlog } from "./session-link.ts";
 
 /** A value, or a promise of it. */
 export type Awaitable<T> = PromiseLike<T> | T;
@@ -101,6 +102,7 @@ export class Responder {
  */
 export abstract class CallContext implements InboundSink, ItemSource {
   readonly #call: InboundCall;
+  readonly #backlog: Backlog;
   readonly #items: Items<unknown> | null;
   /** Made when a handler looks at the signal. */
   #controller: AbortController | null = null;
@@ -109,8 +111,10 @@ export abstract class CallContext implements InboundSink, ItemSource {
   #hasRoom = true;
   #roomed: (() => void) | null = null;
 
-  constructor(call: InboundCall) {
+  /** `backlog` is that of the connection on which the call came. */
+  constructor(call: InboundCall, backlog: Backlog) {
     this.#call = call;
+    this.#backlog = backlog;
     this.#items = call.entry.send === null ? null : new Items(this);
   }
 
@@ -244,6 +248,10 @@ export abstract class CallContext implements InboundSink, ItemSource {
           await new Promise<void>((resolve) => {
             this.#roomed = resolve;
           });
+          continue;
+        }
+        if (this.#backlog.isHigh) {
+          await this.#backlog.room();
           continue;
         }
         const step = items.next();

@@ -7,6 +7,7 @@
 import type { HawserError, MessageEntry, Session } from "@hawser/protocol";
 import { callOptions, type OpenOptions, SignalledCall } from "./session-caller.ts";
 import { Items, type ItemSource } from "./session-items.ts";
+import type { Backlog } from "./session-link.ts";
 
 /**
  * Open a stream.
@@ -14,8 +15,8 @@ import { Items, type ItemSource } from "./session-items.ts";
  * @throws {RangeError} when `timeoutMs` is not above zero
  * @throws {HawserError} CALL_CANCELLED when the signal is aborted already, and what `open` of the session throws
  */
-export function openStream(session: Session, entry: MessageEntry, input: unknown, options: OpenOptions, nowMs: number): SessionStream<never> {
-  const call = new StreamCall(entry, options.signal);
+export function openStream(session: Session, backlog: Backlog | null, entry: MessageEntry, input: unknown, options: OpenOptions, nowMs: number): SessionStream<never> {
+  const call = new StreamCall(entry, options.signal, backlog);
   try {
     call.opened(session.open(entry, input, callOptions(options, nowMs), call));
   } catch (error) {
@@ -28,6 +29,7 @@ export function openStream(session: Session, entry: MessageEntry, input: unknown
 /** What the session tells of a stream, for the one that holds it. */
 class StreamCall extends SignalledCall implements ItemSource {
   readonly items: Items<unknown> = new Items<unknown>(this);
+  readonly #backlog: Backlog | null;
   #hasRoom = true;
   /** Who waits for room, or for the end. */
   #waiting: PromiseWithResolvers<undefined>[] = [];
@@ -35,20 +37,33 @@ class StreamCall extends SignalledCall implements ItemSource {
   /** How it ended: with null, in order. */
   #outcome: { readonly error: HawserError | null } | null = null;
 
+  constructor(entry: MessageEntry, signal: AbortSignal | undefined, backlog: Backlog | null) {
+    super(entry, signal);
+    this.#backlog = backlog;
+  }
+
   send(item: unknown): boolean {
     this.#hasRoom = this.call?.send(item) ?? true;
-    return this.#hasRoom;
+    return this.#hasRoom && (this.isOver || this.#backlog?.isHigh !== true);
   }
 
   endSending(): void {
     this.call?.end();
   }
 
-  room(): Promise<void> {
-    if (this.#hasRoom || this.isOver) return Promise.resolve();
-    const waiter = Promise.withResolvers<undefined>();
-    this.#waiting.push(waiter);
-    return waiter.promise;
+  /** Resolves when there is room by both: the stream's credit, and what the connection has not sent. */
+  async room(): Promise<void> {
+    while (!this.isOver) {
+      if (!this.#hasRoom) {
+        const waiter = Promise.withResolvers<undefined>();
+        this.#waiting.push(waiter);
+        await waiter.promise;
+      } else if (this.#backlog?.isHigh === true) {
+        await this.#backlog.room();
+      } else {
+        return;
+      }
+    }
   }
 
   finished(): Promise<void> {

@@ -42,7 +42,7 @@ class FakeSpeaker implements Speaker {
   }
 }
 
-function linked(options: { writeBuffer?: WriteBufferOptions; windowBytes?: number; lingerTimeoutMs?: number } = {}) {
+function linked(options: { writeBuffer?: WriteBufferOptions; windowBytes?: number; lingerTimeoutMs?: number; onFull?: "close" | "throw" } = {}) {
   const turns = new Turns();
   const clock = new ManualClock();
   const ticker = new Ticker(clock);
@@ -50,7 +50,7 @@ function linked(options: { writeBuffer?: WriteBufferOptions; windowBytes?: numbe
   const log: string[] = [];
   const link = new SessionLink(
     mine,
-    { limits: resolveConnectionLimits(options, "server"), ticker },
+    { limits: resolveConnectionLimits(options, "server"), ticker, onFull: options.onFull ?? "close" },
     {
       lost: (error: HawserError) => void log.push(`lost ${error.code}`),
       gone: () => {

@@ -1,6 +1,6 @@
 import { defineProtocol, HawserError, type InboundCall, type InboundSink, type MessageEntry, type NamedFailure, type } from "@hawser/protocol";
 import { describe, expect, it } from "vitest";
-import { type AnyHandler, type AnyMiddleware, CallContext, Responder } from "../src/mod.ts";
+import { type AnyHandler, type AnyMiddleware, type Backlog, CallContext, Responder } from "../src/mod.ts";
 
 const contract = defineProtocol({
   name: "unit",
@@ -63,6 +63,10 @@ class FakeCall implements InboundCall {
 
 class Context extends CallContext {
   readonly reported: string[] = [];
+
+  constructor(call: InboundCall, backlog: Backlog = { isHigh: false, room: () => Promise.resolve() }) {
+    super(call, backlog);
+  }
 
   report(error: HawserError): void {
     this.reported.push(error.code);

@@ -43,6 +43,8 @@ export class Calls implements Registry {
   readonly #link: Link;
   readonly #outgoing = new Slots<Outgoing>();
   readonly #incoming = new Slots<Incoming>();
+  /** The peer's, whose REQUEST or STREAM has begun to come: open, but nobody has seen them. */
+  readonly #begun = new Set<number>();
   /** Ids that were used and are free, the last one first; and the highest that was ever used. */
   readonly #free: number[] = [];
   #highest: number;
@@ -56,7 +58,7 @@ export class Calls implements Registry {
 
   /** How many are open. */
   get open(): number {
-    return this.#outgoing.size + this.#incoming.size;
+    return this.#outgoing.size + this.#incoming.size + this.#begun.size;
   }
 
   /** When `tick` has something to do, at the earliest. */
@@ -102,14 +104,18 @@ export class Calls implements Registry {
 
   /** Whether the first piece of such a message may come; false: the session is ended for it. */
   admits(kind: number, id: number): boolean {
-    if (kind === REQUEST || kind === STREAM) return this.#mayOpen(kind, id);
+    if (kind === REQUEST || kind === STREAM) {
+      if (!this.#mayOpen(kind, id)) return false;
+      this.#begun.add(id);
+      return true;
+    }
     if (kind === ITEM) return this.#itemOf(id) !== null;
     return this.#answered(kind, id) !== null;
   }
 
   /** REQUEST or STREAM has come whole. */
   opened(kind: number, id: number, head: Head, bytes: Uint8Array, end: number): void {
-    if (!this.#mayOpen(kind, id)) return;
+    if (!this.#begun.delete(id) && !this.#mayOpen(kind, id)) return;
     const link = this.#link;
     if (head.name >= (link.peer?.entries.length ?? 0)) {
       link.violate("PROTOCOL_VIOLATION", `opened with the name ${String(head.name)}, which is not in its list`);
@@ -149,6 +155,7 @@ export class Calls implements Registry {
       else call?.credited(readU32(bytes, start));
     } else if (kind === CANCEL) {
       if (this.#isOurs(id)) this.#link.violate("PROTOCOL_VIOLATION", "cancelled a conversation that it did not open");
+      else if (this.#begun.delete(id)) this.#fail(id, new HawserError("CALL_CANCELLED", "cancelled before it had come whole"));
       else this.#incoming.at(id)?.cancelled();
     } else if (kind === END && !this.#isOurs(id)) {
       const call = this.#incoming.at(id);
@@ -185,6 +192,7 @@ export class Calls implements Registry {
   lose(reason: LossReason, cancellation: HawserError): void {
     const outgoing = this.#outgoing.clear();
     const incoming = this.#incoming.clear();
+    this.#begun.clear();
     this.#free.length = 0;
     this.#highest = this.#link.side === "client" ? -1 : 0;
     this.#dueMs = Infinity;
@@ -206,7 +214,7 @@ export class Calls implements Registry {
       ? `opened with the id ${String(id)}, which is this side's to choose`
       : this.#incoming.at(id) !== null
         ? `opened with the id ${String(id)}, which is in use`
-        : this.#incoming.size >= link.limits.maxConversations
+        : this.#incoming.size + this.#begun.size >= link.limits.maxConversations
           ? `opened more than ${String(link.limits.maxConversations)} conversations (maxConversations)`
           : null;
     if (wrong !== null) link.violate("PROTOCOL_VIOLATION", `${wrong} (${kindName(kind)})`);
@@ -247,8 +255,12 @@ export class Calls implements Registry {
       call.fail(error);
       return;
     }
-    writeFrame(link.output, FAIL, id, utf8Encode(formatFailure(error)));
-    link.wrote();
+    this.#fail(id, error);
+  }
+
+  #fail(id: number, error: HawserError): void {
+    writeFrame(this.#link.output, FAIL, id, utf8Encode(formatFailure(error)));
+    this.#link.wrote();
   }
 
   #dropped(error: HawserError): void {

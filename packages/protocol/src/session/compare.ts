@@ -14,7 +14,8 @@ export function compareContracts(ours: Protocol, theirs: Introduction, us: strin
   if (theirs.protocol !== ours.name) {
     return new HawserError("PROTOCOL_MISMATCH", `${capital(them)} speaks the contract ${name(theirs.protocol)}, ${us} ${name(ours.name)}: see whether the address is right`);
   }
-  if (!within(theirs.version, ours.accepts) || !within(ours.version, theirs.accepts)) {
+  const [lower, higher] = theirs.version < ours.version ? [theirs, ours] : [ours, theirs];
+  if (!within(lower.version, higher.accepts)) {
     const [oursText, theirsText] = [versions(ours.version, ours.accepts), versions(theirs.version, theirs.accepts)];
     return new HawserError("PROTOCOL_MISMATCH", `${capital(them)} speaks ${name(ours.name)} ${theirsText}, ${us} ${oursText}: update the older one, or let the newer accept it`);
   }

@@ -10,6 +10,7 @@
 import { ByteWriter } from "../bytes.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
+import { utf8Encode } from "../utf8-write.ts";
 import { invalid, readFailure } from "./failure.ts";
 import { Fifo } from "./fifo.ts";
 import { EVENT, HEADER_BYTES, ITEM_COST, openFrame, readU64, writeU64 } from "./frames.ts";
@@ -23,9 +24,11 @@ import type { Outcome, Settled } from "./types.ts";
 interface Retained {
   readonly entry: MessageEntry;
   number: number;
-  /** Head and body; the number is the head's last eight bytes. */
-  readonly payload: Uint8Array;
-  /** Where the body begins. */
+  readonly trace: string | null;
+  /** Head and body, whose number is the head's last eight bytes; or the body's text, which is there already where the codec has one. */
+  payload: Uint8Array | string;
+  /** Bytes of both, and where the body begins. */
+  readonly bytes: number;
   readonly body: number;
   readonly settled: Settled | null;
   /** What the peer's REJECT said. */
@@ -124,7 +127,7 @@ export class Emitter implements LaneOwner {
     this.#acked = number;
     for (let { first } = this.#retained; first !== undefined && first.number <= number; { first } = this.#retained) {
       this.#retained.shift();
-      this.#retainedBytes -= first.payload.length;
+      this.#retainedBytes -= first.bytes;
       this.#settle(first.settled, "delivered", first.error);
     }
   }
@@ -209,37 +212,35 @@ export class Emitter implements LaneOwner {
     const start = openFrame(output, EVENT, 0);
     writeHead(output, entry.index, 0, trace, this.#last + 1, false);
     const at = output.length;
-    this.#body(start, entry, payload, body, output);
+    const text = this.#body(start, entry, payload, body, output);
     const from = start + HEADER_BYTES;
-    const copy = output.copy(from);
-    if (this.#retainedBytes + copy.length > limits.maxRetainedBytes) {
+    const bytes = output.length - from;
+    if (this.#retainedBytes + bytes > limits.maxRetainedBytes) {
       output.truncate(start);
       throw retentionFull(entry, `maxRetainedBytes (${String(limits.maxRetainedBytes)})`);
     }
-    const retained: Retained = { entry, number: ++this.#last, payload: copy, body: at - from, settled, error: null, sent: false };
+    const retained: Retained = { entry, number: ++this.#last, trace, payload: text ?? output.copy(from), bytes, body: at - from, settled, error: null, sent: false };
     this.#retained.push(retained);
-    this.#retainedBytes += copy.length;
+    this.#retainedBytes += bytes;
     if (!attached) return;
-    const waiting = waitingFor(retained);
     if (this.#lane.open && link.seal(start)) {
-      this.#lane.credit -= waiting.cost;
+      this.#lane.credit -= costOf(retained);
       retained.sent = true;
       this.#sent = retained.number;
     } else {
       output.truncate(start);
-      link.outbox.push(this.#lane, waiting);
+      link.outbox.push(this.#lane, waitingFor(retained));
       link.pump();
     }
   }
 
-  #body(start: number, entry: MessageEntry, payload: unknown, body: Uint8Array | null, output: ByteWriter): void {
+  /** Write the body; returns its text where there is one. */
+  #body(start: number, entry: MessageEntry, payload: unknown, body: Uint8Array | null, output: ByteWriter): string | null {
     const link = this.#link;
-    if (body === null) {
-      link.body(start, entry, payload, output);
-    } else {
-      output.append(body);
-      link.checkBody(start, entry, body.length, output);
-    }
+    if (body === null) return link.body(start, entry, payload, output);
+    output.append(body);
+    link.checkBody(start, entry, body.length, output);
+    return null;
   }
 
   /** Numbers from 1 on for what is kept; what the peer does not know is taken out. Returns how many were sent before. */
@@ -248,16 +249,16 @@ export class Emitter implements LaneOwner {
     this.#last = this.#sent = this.#acked = 0;
     let repeated = 0;
     for (const retained of this.#retained.cut(0)) {
-      const { entry, payload, body } = retained;
-      if (peer?.knows(entry) === false || payload.length - body > (peer?.limits.maxMessageBytes ?? Infinity)) {
-        this.#retainedBytes -= payload.length;
+      const { entry, payload, bytes, body } = retained;
+      if (peer?.knows(entry) === false || bytes - body > (peer?.limits.maxMessageBytes ?? Infinity)) {
+        this.#retainedBytes -= bytes;
         unknown.push(retained);
         continue;
       }
       if (retained.sent) repeated++;
       retained.number = ++this.#last;
       retained.error = null;
-      writeU64(payload, body - 8, retained.number);
+      if (typeof payload !== "string") writeU64(payload, body - 8, retained.number);
       this.#retained.push(retained);
     }
     return repeated;
@@ -283,9 +284,19 @@ export class Emitter implements LaneOwner {
   }
 }
 
+/** A retained event for its lane: what waits is bytes, and they are kept in place of the text. */
 function waitingFor(retained: Retained): Waiting {
-  const { payload, body } = retained;
-  return { kind: EVENT, payload, cost: payload.length - body + ITEM_COST, counted: 0, tag: retained };
+  const { entry, number, trace, payload } = retained;
+  if (typeof payload !== "string") return { kind: EVENT, payload, cost: costOf(retained), counted: 0, tag: retained };
+  const output = new ByteWriter();
+  writeHead(output, entry.index, 0, trace, number, false);
+  output.append(utf8Encode(payload));
+  retained.payload = output.copy();
+  return waitingFor(retained);
+}
+
+function costOf({ bytes, body }: Retained): number {
+  return bytes - body + ITEM_COST;
 }
 
 function retentionFull(entry: MessageEntry, limit: string): HawserError {

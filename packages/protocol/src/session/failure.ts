@@ -18,8 +18,6 @@ const failures: ReadonlyMap<string, readonly [code: ErrorCode, text: string]> = 
   ["HANDLER_FAILED", ["REMOTE_HANDLER_FAILED", "failed in the peer's handler"]],
   ["INPUT_INVALID", ["INPUT_INVALID", "was refused by the peer for its input"]],
   ["ITEM_INVALID", ["ITEM_INVALID", "ended at an invalid item"]],
-  ["MESSAGE_TOO_LARGE", ["MESSAGE_TOO_LARGE", "was answered with more than maxMessageBytes of this side"]],
-  ["OUTPUT_INVALID", ["OUTPUT_INVALID", "was answered with something invalid"]],
   ["OVERLOADED", ["OVERLOADED", "was not handled, because the peer has too much to do"]],
   ["UNKNOWN_MESSAGE", ["MESSAGE_UNKNOWN", "is not known to the peer"]],
 ]);
@@ -33,9 +31,7 @@ const wireCodes: Readonly<Partial<Record<ErrorCode, string>>> = Object.freeze({
   INPUT_INVALID: "INPUT_INVALID",
   ITEM_INVALID: "ITEM_INVALID",
   MESSAGE_UNKNOWN: "UNKNOWN_MESSAGE",
-  OUTPUT_INVALID: "OUTPUT_INVALID",
   OVERLOADED: "OVERLOADED",
-  PAYLOAD_TOO_LARGE: "MESSAGE_TOO_LARGE",
   WRITE_BUFFER_FULL: "OVERLOADED",
 });
 
@@ -64,7 +60,9 @@ const MAX_FAIL = 1_024;
 /** The text of a FAIL or REJECT for an error that is not the contract's. */
 export function formatFailure(error: HawserError): string {
   const code = wireCodes[error.code] ?? "HANDLER_FAILED";
-  const message = texts[code] ?? (error.path === null ? "" : plain(error.message, 200));
+  const known = reasons[error.code] ?? texts[code];
+  if (known !== undefined) return JSON.stringify({ code, message: known });
+  const message = error.path === null ? "" : plain(error.message, 200);
   const text = JSON.stringify({ code, message, ...(error.path === null ? {} : { path: error.path }) });
   return text.length * 3 <= MAX_FAIL ? text : JSON.stringify({ code, message });
 }
@@ -75,9 +73,14 @@ const texts: Readonly<Record<string, string>> = Object.freeze({
   DEADLINE_EXCEEDED: "the deadline passed",
   DRAINING: "about to close",
   HANDLER_FAILED: "the handler failed",
-  MESSAGE_TOO_LARGE: "the answer is larger than what the opener takes",
   OVERLOADED: "too much to do",
   UNKNOWN_MESSAGE: "no such message, or not from this side",
+});
+
+/** The same for what the responder can't send: the peer's contract, or its limit, may be what is wrong. */
+const reasons: Readonly<Partial<Record<ErrorCode, string>>> = Object.freeze({
+  OUTPUT_INVALID: "the answer is not what the responder's contract says",
+  PAYLOAD_TOO_LARGE: "the answer is larger than what the opener takes",
 });
 
 /**
@@ -108,7 +111,7 @@ export function readFailure(entry: MessageEntry, bytes: Uint8Array, start: numbe
   const [local, text] = failures.get(code) ?? (["REMOTE_HANDLER_FAILED", `failed with a code that this side does not know, ${plain(code, 40)}`] as const);
   const steps = Array.isArray(path) ? path.filter((step) => typeof step === "string" || typeof step === "number").slice(0, 32) : null;
   const said = message === "" ? "" : `: ${plain(message)}`;
-  return new HawserError(local, `${what} ${text}${said}`, { origin: local === "INPUT_INVALID" || local === "MESSAGE_TOO_LARGE" ? "local" : "remote", scope: "conversation", ...(steps === null ? {} : { path: steps }) });
+  return new HawserError(local, `${what} ${text}${said}`, { origin: local === "INPUT_INVALID" ? "local" : "remote", scope: "conversation", ...(steps === null ? {} : { path: steps }) });
 }
 
 function namedError(entry: MessageEntry, name: string, payload: unknown): HawserError {

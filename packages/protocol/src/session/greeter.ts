@@ -8,8 +8,8 @@ import { ByteWriter } from "../bytes.ts";
 import type { Protocol } from "../contract.ts";
 import { HawserError } from "../errors.ts";
 import { compareContracts } from "./compare.ts";
-import { formatClosing, formatRefusal } from "./failure.ts";
-import { CLOSE, COUNTED_BYTES, HELLO, kindName, MAX_EARLY_PAYLOAD, REFUSE, SIGNATURE, writeText } from "./frames.ts";
+import { formatRefusal } from "./failure.ts";
+import { COUNTED_BYTES, HELLO, kindName, MAX_EARLY_PAYLOAD, REFUSE, SIGNATURE, writeText } from "./frames.ts";
 import { type HelloText, readHello } from "./hello.ts";
 import { Peer } from "./peer.ts";
 import { type FrameTarget, Reader } from "./reader.ts";
@@ -107,11 +107,8 @@ export class NativeGreeter implements Greeter, FrameTarget {
   }
 
   #violate(what: string): void {
-    const error = new HawserError("PROTOCOL_VIOLATION", `The client ${what}`);
-    const reply = new ByteWriter();
-    reply.append(SIGNATURE);
-    writeText(reply, CLOSE, formatClosing(error.code, error.message));
-    this.#refuse(error, reply.copy());
+    const error = new HawserError("HELLO_INVALID", `The client ${what}`);
+    this.#refuse(error, formatRefusalReply(error));
   }
 
   #refuse(error: HawserError, reply: Uint8Array): void {

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Protocol } from "../contract.ts";
-import { HawserError } from "../errors.ts";
+import { type ErrorCode, HawserError } from "../errors.ts";
 import { utf8Decode } from "../utf8.ts";
 import { utf8Encode } from "../utf8-write.ts";
 import { MAX_EARLY_PAYLOAD } from "./frames.ts";
@@ -79,7 +79,7 @@ export interface WelcomeText extends Introduction, Resume {
 
 /** Read a HELLO; an error with a code of PROTOCOL.md §3 when it is none. */
 export function readHello(bytes: Uint8Array, start: number, end: number): HawserError | HelloText {
-  return reading("HELLO", () => {
+  return reading("HELLO", "HELLO_INVALID", () => {
     const members = parse(bytes, start, end);
     const [lowest, highest] = range(members["hawser"], "hawser");
     if (lowest > WIRE_VERSION || highest < WIRE_VERSION) {
@@ -97,9 +97,9 @@ export function readHello(bytes: Uint8Array, start: number, end: number): Hawser
   });
 }
 
-/** Read a WELCOME: as `readHello`. */
+/** Read a WELCOME: as `readHello`, but PROTOCOL_VIOLATION where it is none. */
 export function readWelcome(bytes: Uint8Array, start: number, end: number): HawserError | WelcomeText {
-  return reading("WELCOME", () => {
+  return reading("WELCOME", "PROTOCOL_VIOLATION", () => {
     const members = parse(bytes, start, end);
     const version = whole(members["hawser"], "hawser", 1);
     if (version !== WIRE_VERSION) {
@@ -120,12 +120,12 @@ export function readWelcome(bytes: Uint8Array, start: number, end: number): Haws
 /** What a greeting lacks; never leaves this file. */
 class Fault extends Error {}
 
-function reading<T>(what: string, read: () => T): HawserError | T {
+function reading<T>(what: string, code: ErrorCode, read: () => T): HawserError | T {
   try {
     return read();
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    return new HawserError("HELLO_INVALID", `The peer's ${what} can't be read: ${error.message}`);
+    return new HawserError(code, `The peer's ${what} can't be read: ${error.message}`);
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import type { Calls } from "./calls.ts";
 import type { Emitter } from "./emitter.ts";
-import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, ITEM, kindName, MAX_PAYLOAD, MORE, readU32, REJECT, REQUEST, RESULT, STREAM } from "./frames.ts";
+import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, ITEM, kindName, MAX_PAYLOAD, MORE, readU32, REJECT, REQUEST, RESULT, STREAM } from "./frames.ts";
 import { Head } from "./head.ts";
 import type { Link } from "./link.ts";
 import { Pieces } from "./pieces.ts";
@@ -55,32 +55,29 @@ export class Inbound implements FrameTarget {
     const rule = frameRules[whole];
     const size = end - start;
     if (rule === undefined || frameRows[whole]?.[this.#control.current] === "!" || (kind !== whole && !rule.cut)) {
-      this.#violate(`sent ${kindName(kind)}${kind === whole ? "" : " in pieces"}, which may not come here`);
+      const isEchoed = whole === HELLO && link.side === "client";
+      this.#violate(`sent ${kindName(kind)}${kind === whole ? "" : " in pieces"}, which may not come here${isEchoed ? ": it may be an echo server, which sends back what it gets" : ""}`);
     } else if ((rule.id === "zero" && id !== 0) || (rule.id === "conversation" && id === 0)) {
       this.#violate(`sent ${rule.name} with the id ${String(id)}`);
-    } else if (kind !== whole || (this.#pieces.any && this.#pieces.has(id))) {
-      this.#piece(kind, whole, id, bytes, start, end);
+    } else if (rule.cut && (kind !== whole || (this.#pieces.any && this.#pieces.has(id)))) {
+      this.#piece(kind, whole, rule.min, id, bytes, start, end);
     } else if (size < rule.min || size > rule.max) {
       this.#violate(`sent ${rule.name} with ${String(size)} bytes`);
+    } else if (this.#pieces.any && whole === END && this.#pieces.has(id)) {
+      this.#violate(`sent END for ${String(id)} before its message was complete`);
     } else {
+      if (this.#pieces.any && whole === CANCEL) this.#pieces.drop(id);
       this.#take(whole, id, bytes, start, end);
     }
     return epoch === link.epoch;
   }
 
-  /** A frame that is a piece, or comes between the pieces of a message of its id. */
-  #piece(kind: number, whole: number, id: number, bytes: Uint8Array, start: number, end: number): void {
-    const rule = frameRules[whole];
-    if (rule?.cut !== true) {
-      if (whole === CANCEL) this.#pieces.drop(id);
-      if (whole === END) this.#violate(`sent END for ${String(id)} before its message was complete`);
-      else this.#take(whole, id, bytes, start, end);
-      return;
-    }
+  /** A frame that is a piece; `min`: what the joined payload has at least. */
+  #piece(kind: number, whole: number, min: number, id: number, bytes: Uint8Array, start: number, end: number): void {
     const { epoch } = this.#link;
     const joined = this.#pieces.take(kind, id, bytes, start, end, this.#mayBegin);
     if (joined === null || epoch !== this.#link.epoch) return;
-    if (joined.length < rule.min) this.#violate(`sent ${rule.name} with ${String(joined.length)} bytes`);
+    if (joined.length < min) this.#violate(`sent ${kindName(whole)} with ${String(joined.length)} bytes`);
     else this.#take(whole, id, joined.bytes, 0, joined.length);
   }
 

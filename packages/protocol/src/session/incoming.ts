@@ -113,11 +113,11 @@ export class Incoming extends Conversation implements InboundCall {
     const cost = this.count(end - start);
     const { sink, entry } = this;
     if (this.#local !== "open" || this.#cancellation !== null) return;
-    if (sink === null) {
-      this.consume(cost);
+    if (sink === null || entry.send === null) {
+      this.consume(cost); // dropped, and so taken
       return;
     }
-    const value = entry.send === null ? undefined : readBody(entry, entry.send, bytes, start, end);
+    const value = readBody(entry, entry.send, bytes, start, end);
     if (value instanceof Issue) {
       this.#cancel(invalid("ITEM_INVALID", `The item of "${plain(entry.name, 60)}" is invalid`, "remote", value));
       return;

@@ -5,8 +5,10 @@
  * @module
  */
 import { ByteWriter } from "../bytes.ts";
+import type { Codec } from "../codec.ts";
 import type { MessageEntry, Side } from "../contract.ts";
 import { type ErrorCode, HawserError, isHawserError } from "../errors.ts";
+import { utf8Write } from "../utf8.ts";
 import { HEADER_BYTES, MAX_PAYLOAD, sealFrame } from "./frames.ts";
 import type { SessionLimits } from "./limits.ts";
 import { type Lane, Outbox } from "./outbox.ts";
@@ -14,8 +16,11 @@ import type { Peer } from "./peer.ts";
 import { plain } from "./quote.ts";
 import type { SessionSink } from "./types.ts";
 
-/** Bytes of output above which the driver is told at once, and not at the end of a chunk; and up to which large messages are moved. */
-const FULL_BYTES = 49_152;
+/**
+ * Bytes of output above which the driver is told at once, and not at the end of a chunk: what is answered to the first half of a large
+ * chunk may leave while the second is read.
+ */
+const FULL_BYTES = 8_192;
 
 /** How a link ends for a broken rule. */
 export type Violate = (code: ErrorCode, message: string) => void;
@@ -97,18 +102,21 @@ export class Link {
 
   /**
    * Append a body behind what was written since `start`; where this throws, the output is truncated to `start`.
+   * Returns the body's text, or null where its codec has none.
    *
    * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_TOO_LARGE
    */
-  body(start: number, entry: MessageEntry, value: unknown, output: ByteWriter = this.output): void {
+  body(start: number, entry: MessageEntry, value: unknown, output: ByteWriter = this.output): string | null {
     const from = output.length;
+    let text: string | null;
     try {
-      if (value !== undefined) entry.codec.encode(value, output);
+      text = encode(entry.codec, value, output);
     } catch (cause) {
       output.truncate(start);
       throw isHawserError(cause) ? cause : new HawserError("PAYLOAD_FORBIDDEN", `Cannot send "${plain(entry.name, 60)}": ${entry.codec.name}() can't encode what it carries`, { cause });
     }
     this.checkBody(start, entry, output.length - from, output);
+    return text;
   }
 
   /** As `body`, for a body of `length` bytes that is written already. */
@@ -162,4 +170,15 @@ export class Link {
       this.caught(error);
     }
   }
+}
+
+function encode(codec: Codec<unknown>, value: unknown, output: ByteWriter): string | null {
+  if (value === undefined) return "";
+  if (codec.text === undefined) {
+    codec.encode(value, output);
+    return null;
+  }
+  const text = codec.text(value);
+  if (!utf8Write(text, output)) throw new TypeError("The codec's text has a lone surrogate, which has no UTF-8");
+  return text;
 }

@@ -69,7 +69,8 @@ class NativeSessions implements SessionKind {
 
 /** Throws where a contract can't be told in one greeting. */
 function checkSize(contract: Protocol): void {
-  const greeting = formatWelcome(introduce(contract, resolveSessionLimits(), 0x7fff_ffff), "0".repeat(32), false, Number.MAX_SAFE_INTEGER, 0xffff_ffff);
+  const widest = resolveSessionLimits({ maxMessageBytes: 0xffff_ffff, maxPartials: 0xffff_ffff, maxConversations: 0x7fff_ffff, windowBytes: 0x7fff_ffff });
+  const greeting = formatWelcome(introduce(contract, widest, 0x7fff_ffff), "0".repeat(32), false, Number.MAX_SAFE_INTEGER, 0xffff_ffff);
   try {
     checkGreeting(greeting, "");
   } catch {

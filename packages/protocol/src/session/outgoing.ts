@@ -101,7 +101,7 @@ export class Outgoing extends Conversation implements OutboundCall {
 
   /** Whether the responder may send anything now. */
   get answerable(): boolean {
-    return this.#remote === "open" && this.#isOut;
+    return this.#remote === "open" && this.#hasBegun;
   }
 
   /** RESULT has come. */
@@ -183,6 +183,11 @@ export class Outgoing extends Conversation implements OutboundCall {
     return this.#local !== "opening" && this.#local !== "sealed";
   }
 
+  /** Whether its first piece is: the conversation is open. */
+  get #hasBegun(): boolean {
+    return this.#isOut || (this.lane !== null && this.lane.out > 0);
+  }
+
   #begun(): void {
     this.#local = this.entry.send === null ? "over" : "open";
   }
@@ -198,15 +203,15 @@ export class Outgoing extends Conversation implements OutboundCall {
   /** Send nothing more but CANCEL; what has not begun is forgotten. */
   #abandon(): void {
     const { lane, link } = this;
-    const isOut = this.#isOut;
-    const unsent = !isOut && lane !== null && lane.out === 0;
+    const hasBegun = this.#hasBegun;
     if (lane !== null) link.outbox.drop(lane);
     this.#local = "over";
-    if (!unsent) {
+    if (hasBegun) {
       writeEmpty(link.output, CANCEL, this.id);
       link.wrote();
+    } else {
+      this.#remote = "over"; // the peer never saw it open
     }
-    if (!isOut) this.#remote = "over"; // the peer never saw it open
     this.#free();
   }
 

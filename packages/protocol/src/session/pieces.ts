@@ -39,6 +39,10 @@ export class Pieces {
    */
   take(kind: number, id: number, bytes: Uint8Array, start: number, end: number, mayBegin: (kind: number, id: number) => boolean): FrameBuffer | null {
     const whole = kind & ~MORE;
+    if (kind !== whole && start === end) {
+      this.#refuse("PROTOCOL_VIOLATION", `sent an empty piece of ${kindName(whole)} that is not its last`);
+      return null;
+    }
     let partial = this.#partials.get(id);
     if (partial === undefined) {
       if (this.#partials.size >= this.#link.limits.maxPartials) {

@@ -47,8 +47,6 @@ export class Receiver {
   #grant = 0;
   #held = 0;
   #taken = 0;
-  /** Whether ACK waits for the end of the chunk. */
-  #telling: "later" | "now" = "now";
   /** Whether waiting events are being given out, further up. */
   #pumping: "no" | "yes" = "no";
   /** Rejections of this connection. */
@@ -112,14 +110,8 @@ export class Receiver {
     this.#pump();
   }
 
-  /** A chunk begins: what is handled is told when it ends. Pairs with `acknowledge`. */
-  gather(): void {
-    this.#telling = "later";
-  }
-
-  /** Tell the peer what is handled, if it does not know. */
+  /** Tell the peer what is handled, if it does not know: at the end of each chunk, and when a handler finishes later. */
   acknowledge(): void {
-    this.#telling = "now";
     if (this.#handled === this.#acked || !this.#link.attached) return;
     this.#acked = this.#handled;
     writeNumbered(this.#link.output, ACK, this.#handled);
@@ -196,7 +188,7 @@ export class Receiver {
     }
     this.#take(arrived.cost);
     this.#pump();
-    if (this.#telling === "now" && this.#pumping === "no") this.acknowledge();
+    if (this.#pumping === "no") this.acknowledge();
     this.onIdle?.();
   }
 

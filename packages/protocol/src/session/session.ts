@@ -157,7 +157,6 @@ export class NativeSession implements Session, Control {
     this.#enter(nowMs);
     this.#reading = "yes";
     this.#heartbeat?.heard(nowMs);
-    this.#receiver.gather();
     for (const codec of chunked) codec.chunk(chunk);
     try {
       this.#read(chunk);

@@ -5,6 +5,7 @@ import { defineProtocol } from "../../src/contract.ts";
 import { HawserError } from "../../src/errors.ts";
 import { type Schema, type } from "../../src/schema.ts";
 import { nativeSessions } from "../../src/session/native.ts";
+import type { SessionKind } from "../../src/session/types.ts";
 import { frame, head, joined, KIND, linesOf, NAME, readyClient, readyServer, u32 } from "./by-hand.ts";
 import { entryOf, Pair, readyPair } from "./ends.ts";
 
@@ -178,16 +179,44 @@ describe("a request", () => {
     expect(linesOf(client.take())).toEqual(["REQUEST 5 00030031"]);
   });
 
-  test("that is cancelled between its pieces ends with CANCEL, and its id is free", () => {
+  test("that is cancelled between its pieces ends with CANCEL and one FAIL, and its id is free then", () => {
     const pair = readyPair();
     const large = pair.client.open("say", LARGE);
-    const [first] = [pair.client.take()];
+    const first = pair.client.take();
     large.cancel();
-    expect([linesOf(pair.client.output.copy()), pair.client.session.openCalls, pair.client.session.queuedBytes]).toEqual([["CANCEL 1"], 0, 0]);
+    expect([linesOf(pair.client.output.copy()), pair.client.session.openCalls, pair.client.session.queuedBytes]).toEqual([["CANCEL 1"], 1, 0]);
     pair.server.session.receive(first, 0);
+    expect([pair.server.told(), pair.server.session.openCalls]).toEqual([[], 1]);
+    pair.server.session.receive(pair.client.take(), 0);
+    expect([linesOf(pair.server.output.copy()), pair.server.session.openCalls]).toEqual([['FAIL 1 {"code":"CANCELLED","message":"cancelled by its opener"}'], 0]);
+    pair.flush();
+    expect([pair.client.told(), pair.client.session.openCalls]).toEqual([["say fail CALL_CANCELLED"], 0]);
     pair.client.open("say", 2);
+    expect(linesOf(pair.client.output.copy())).toEqual(["REQUEST 1 00030032"]);
     pair.flush();
     expect(pair.server.told()).toEqual(["call say 2"]);
+  });
+
+  test("that is answered between its pieces stops with CANCEL, and its id is free", () => {
+    const client = readyClient();
+    client.open("say", "x".repeat(90_000));
+    expect(linesOf(client.take())).toEqual(["REQUEST+ 1 65536 bytes"]);
+    client.session.receive(frame(KIND.FAIL, 1, '{"code":"OVERLOADED","message":""}'), 0);
+    expect([client.told(), linesOf(client.take()), client.session.openCalls, client.session.queuedBytes]).toEqual([["say fail OVERLOADED"], ["CANCEL 1"], 0, 0]);
+    client.open("talk", "x".repeat(90_000));
+    client.take();
+    client.session.receive(joined(frame(KIND.ITEM, 1, "1"), frame(KIND.END, 1)), 0);
+    expect([client.told(), linesOf(client.take()), client.session.openCalls]).toEqual([["talk item 1", "talk end"], ["CANCEL 1"], 0]);
+    client.session.transmit(1_000_000);
+    client.open("say", 1);
+    expect(linesOf(client.take())).toEqual(["REQUEST 1 00030031"]);
+  });
+
+  test("that is answered before its first piece is out ends the session", () => {
+    const client = readyClient();
+    for (let count = 0; count < 3; count++) client.open("say", "x".repeat(90_000)); // the peer lets two be unfinished
+    client.session.receive(frame(KIND.RESULT, 5, "1"), 0);
+    expect(client.log.at(-1)).toBe("over PROTOCOL_VIOLATION");
   });
 
   test("is refused here when the peer takes no more, and can be opened when one has ended", () => {
@@ -232,30 +261,32 @@ describe("a request", () => {
   });
 
   test.each<[string, object | null, string, string]>([
-    ["that the contract does not name", { name: "polite", payload: 1 }, "OUTPUT_INVALID", "OUTPUT_INVALID"],
-    ["whose payload JSON has no text for", { name: "rude", payload: 1n }, "PAYLOAD_FORBIDDEN", "REMOTE_HANDLER_FAILED"],
-    ["whose payload is larger than what the opener takes", { name: "rude", payload: "x".repeat(1_100_000) }, "PAYLOAD_TOO_LARGE", "MESSAGE_TOO_LARGE"],
-  ])("that fails with an error %s fails otherwise, and the responder is told why", (_, failure, here, there) => {
+    ["that the contract does not name", { name: "polite", payload: 1 }, "OUTPUT_INVALID", "the answer is not what the responder's contract says"],
+    ["whose payload JSON has no text for", { name: "rude", payload: 1n }, "PAYLOAD_FORBIDDEN", "the handler failed"],
+    ["whose payload is larger than what the opener takes", { name: "rude", payload: "x".repeat(1_100_000) }, "PAYLOAD_TOO_LARGE", "the answer is larger than what the opener takes"],
+  ])("that fails with an error %s fails otherwise, and the responder is told why", (_, failure, here, message) => {
     const pair = readyPair();
     pair.server.onCall = (call) => {
       expect(call.fail(failure as { name: string; payload: unknown })?.code).toBe(here);
+      expect(linesOf(pair.server.output.copy())).toEqual([`FAIL 1 ${JSON.stringify({ code: "HANDLER_FAILED", message })}`]);
     };
     pair.client.open("say", 1);
     pair.flush();
-    expect(pair.client.told()).toEqual([`say fail ${there}`]);
+    expect(pair.client.told()).toEqual(["say fail REMOTE_HANDLER_FAILED"]);
   });
 
   test.each<[string, unknown, string, string]>([
-    ["JSON has no text for", 1n, "PAYLOAD_FORBIDDEN", "REMOTE_HANDLER_FAILED"],
-    ["is larger than what the opener takes", "x".repeat(1_100_000), "PAYLOAD_TOO_LARGE", "MESSAGE_TOO_LARGE"],
-  ])("whose answer %s fails, and the responder is told why", (_, answer, here, there) => {
+    ["JSON has no text for", 1n, "PAYLOAD_FORBIDDEN", "the handler failed"],
+    ["is larger than what the opener takes", "x".repeat(1_100_000), "PAYLOAD_TOO_LARGE", "the answer is larger than what the opener takes"],
+  ])("whose answer %s fails, and the responder is told why", (_, answer, here, message) => {
     const pair = readyPair();
     pair.server.onCall = (call) => {
       expect(call.reply(answer)?.code).toBe(here);
+      expect(linesOf(pair.server.output.copy())).toEqual([`FAIL 1 ${JSON.stringify({ code: "HANDLER_FAILED", message })}`]);
     };
     pair.client.open("say", 1);
     pair.flush();
-    expect(pair.client.told()).toEqual([`say fail ${there}`]);
+    expect(pair.client.told()).toEqual(["say fail REMOTE_HANDLER_FAILED"]);
     expect(pair.server.session.openCalls).toBe(0);
   });
 
@@ -295,6 +326,21 @@ describe("a request", () => {
     lines.push(...linesOf(server.take()).map((line) => line.slice(0, 9)));
     expect(lines).toEqual(["RESULT+ 1", "FAIL 5 {\"", "RESULT 1 ", "RESULT+ 3", "RESULT 3 "]);
     expect([server.session.openCalls, server.session.queuedBytes]).toEqual([0, 0]);
+  });
+
+  test("fills the room that there is, and no more; what is in the output counts", () => {
+    const size = 9 + 3 + 2 + 70_000;
+    for (const [maxQueuedBytes, fits] of [[size, true], [size - 1, false]] as const) {
+      const pair = readyPair({ limits: { maxQueuedBytes } });
+      const open = (): unknown => pair.client.open("say", "x".repeat(70_000));
+      if (fits) expect(open).not.toThrow();
+      else expect(open).toThrow(expect.objectContaining({ code: "WRITE_BUFFER_FULL" }));
+    }
+    const pair = readyPair({ limits: { maxQueuedBytes: 150_000 } });
+    pair.client.open("say", "x".repeat(70_000));
+    expect(() => pair.client.open("say", "x".repeat(70_000))).toThrow(expect.objectContaining({ code: "WRITE_BUFFER_FULL" }));
+    pair.flush();
+    pair.client.open("say", "x".repeat(70_000));
   });
 
   test("has one way to be answered", () => {
@@ -573,7 +619,7 @@ describe("a checked contract", () => {
     };
     pair.client.open("double", 1);
     pair.flush();
-    expect(pair.client.told()).toEqual(["numbers end", "double fail OUTPUT_INVALID", "double fail OUTPUT_INVALID"]);
+    expect(pair.client.told()).toEqual(["numbers end", "double fail REMOTE_HANDLER_FAILED", "double fail REMOTE_HANDLER_FAILED"]);
   });
 
   /** A client whose own schemas take everything, and a server that checks. */
@@ -622,6 +668,20 @@ describe("a checked contract", () => {
     pair.server.calls[0]?.end();
     pair.flush();
     expect(pair.client.told()).toEqual(["numbers fail ITEM_INVALID"]);
+    expect([pair.client.session.openCalls, pair.server.session.openCalls]).toEqual([0, 0]);
+  });
+
+  test("drops items for which the responder's contract has no place, and gives their credit back", () => {
+    const items = { input: type<unknown>(), item: type<unknown>() };
+    const kindOf = (flow: object): SessionKind => nativeSessions(defineProtocol({ name: "f", version: 1, streams: { flow } }));
+    const pair = readyPair({ kind: kindOf({ ...items, send: type<unknown>() }) }, { kind: kindOf(items), limits: { windowBytes: 100 } });
+    const call = pair.client.open("flow");
+    for (let count = 0; count < 50; count++) call.send(count);
+    call.end();
+    pair.flush();
+    expect([pair.client.session.queuedBytes, pair.server.told()]).toEqual([0, ["call flow nothing", "flow got end"]]);
+    pair.server.calls[0]?.end();
+    pair.flush();
     expect([pair.client.session.openCalls, pair.server.session.openCalls]).toEqual([0, 0]);
   });
 

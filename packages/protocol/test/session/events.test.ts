@@ -257,6 +257,20 @@ describe("credit for events of a lost connection", () => {
   });
 });
 
+test("what was handled on the old connection gives no credit on the new one", () => {
+  const client = readyClient();
+  const events = (first: number): Uint8Array => joined(...[first, first + 1].map((number) => frame(KIND.EVENT, 0, head(NAME.note, 4), u64(number), "1")));
+  client.session.receive(events(1), 0); // 34 of 100 bytes: not worth a frame
+  client.session.lost(0);
+  client.session.attach(client.output, 0);
+  client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))), 0);
+  client.take();
+  client.session.receive(events(3), 0);
+  expect(linesOf(client.take())).toEqual(["ACK 0 0000000000000004"]);
+  client.session.receive(events(5), 0);
+  expect(linesOf(client.take())).toEqual(["CREDIT 0 00000033", "ACK 0 0000000000000006"]);
+});
+
 describe("a lost connection", () => {
   test("makes the sender send again what the other end does not have, and the other drop what it has", () => {
     const pair = readyPair();
@@ -351,6 +365,16 @@ describe("a lost connection", () => {
     expect(linesOf(client.take()).at(-1)).toBe("ACK 0 0000000000000001");
     expect(client.log.filter((line) => line.startsWith("event"))).toEqual(["event note 1", "event note 2", "event note 3"]);
   });
+});
+
+test("an event that was taken before its peer was known is not sent to one that takes less", () => {
+  const client = waitingClient();
+  client.emit("note", "x".repeat(1022));
+  client.emit("note", "x".repeat(1023));
+  client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ limits: { maxMessageBytes: 1024, maxPartials: 1, maxConversations: 1, windowBytes: 1, eventWindowBytes: 1 } }))), 0);
+  expect(client.told()).toEqual(['note "xxxxxxxxxxxxxxx…1025 not-sent MESSAGE_UNKNOWN', "ready"]);
+  client.session.receive(frame(KIND.ACK, 0, u64(1)), 0);
+  expect(client.told()).toEqual(['note "xxxxxxxxxxxxxxx…1024 delivered']);
 });
 
 test("a rejection of an old session is not said again in a new one", () => {

@@ -42,28 +42,28 @@ describe("a greeter", () => {
     const ping = frame(KIND.PING, 0, u64(1));
     for (const bytes of [joined(good, ping), joined(good, ping.subarray(0, 1)), joined(good, hex("ff ff ff ff")), joined(good, good)]) {
       const { greeting } = read(bytes, Infinity);
-      expect(said(greeting)).toBe("PROTOCOL_VIOLATION: The client sent more before it had the WELCOME");
-      if (greeting?.ok === false) expect(linesOf(greeting.reply.subarray(8))).toEqual(['CLOSE 0 {"code":"PROTOCOL_VIOLATION","message":"The client sent more before it had the WELCOME"}']);
+      expect(said(greeting)).toBe("HELLO_INVALID: The client sent more before it had the WELCOME");
+      if (greeting?.ok === false) expect(linesOf(greeting.reply.subarray(8))).toEqual(['REFUSE 0 {"code":"HELLO_INVALID","message":"The client sent more before it had the WELCOME"}']);
     }
     const greeter = greeterOf();
     expect(said(greeter.receive(good))).toBe("ok");
     expect(greeter.receive(new Uint8Array(0))).toBeNull();
-    expect(said(greeter.receive(ping))).toContain("PROTOCOL_VIOLATION");
+    expect(said(greeter.receive(ping))).toContain("HELLO_INVALID");
     expect(greeter.receive(ping)).toBeNull();
   });
 
   const broken: [string, Uint8Array, string][] = [
-    ["another frame than HELLO", frame(KIND.REQUEST, 1, head(NAME.say)), "PROTOCOL_VIOLATION: The client sent REQUEST with the id 1 where HELLO belongs"],
-    ["an unknown kind", frame(0x7f, 0), "PROTOCOL_VIOLATION: The client sent kind 0x7f with the id 0 where HELLO belongs"],
-    ["a HELLO with an id", frame(KIND.HELLO, 1, hello()), "PROTOCOL_VIOLATION: The client sent HELLO with the id 1 where HELLO belongs"],
-    ["a HELLO of 16 385 bytes", frame(KIND.HELLO, 0, hello().padEnd(16_385)), "PROTOCOL_VIOLATION: The client sent a frame of length 16390, where HELLO has at most 16389"],
-    ["a length of 0", hex("00 00 00 00 01 00 00 00 00"), "PROTOCOL_VIOLATION: The client sent a frame of length 0, where HELLO has at most 16389"],
+    ["another frame than HELLO", frame(KIND.REQUEST, 1, head(NAME.say)), "HELLO_INVALID: The client sent REQUEST with the id 1 where HELLO belongs"],
+    ["an unknown kind", frame(0x7f, 0), "HELLO_INVALID: The client sent kind 0x7f with the id 0 where HELLO belongs"],
+    ["a HELLO with an id", frame(KIND.HELLO, 1, hello()), "HELLO_INVALID: The client sent HELLO with the id 1 where HELLO belongs"],
+    ["a HELLO of 16 385 bytes", frame(KIND.HELLO, 0, hello().padEnd(16_385)), "HELLO_INVALID: The client sent a frame of length 16390, where HELLO has at most 16389"],
+    ["a length of 0", hex("00 00 00 00 01 00 00 00 00"), "HELLO_INVALID: The client sent a frame of length 0, where HELLO has at most 16389"],
   ];
-  test.each(broken)("answers %s with signature and CLOSE", (_, bytes, expected) => {
+  test.each(broken)("answers %s with signature and REFUSE", (_, bytes, expected) => {
     for (const chunkBytes of [Infinity, 1]) {
       const { greeting } = read(joined(SIGNATURE, bytes), chunkBytes);
       expect(said(greeting)).toBe(expected);
-      if (greeting?.ok === false) expect(linesOf(greeting.reply.subarray(8))[0]).toMatch(/^CLOSE 0 \{"code":"PROTOCOL_VIOLATION"/);
+      if (greeting?.ok === false) expect(linesOf(greeting.reply.subarray(8))[0]).toMatch(/^REFUSE 0 \{"code":"HELLO_INVALID"/);
     }
   });
 
@@ -125,7 +125,7 @@ describe("a greeter", () => {
     for (const [name, value] of Object.entries(most)) {
       expect(said(read(joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ limits: { ...most, [name]: value + 1 } }))), Infinity).greeting)).toContain(`limits.${name}`);
     }
-    expect(said(read(joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ version: 2 ** 53 - 1, accepts: [1, 2 ** 53 - 1] }))), Infinity).greeting)).toContain("PROTOCOL_MISMATCH");
+    expect(said(read(joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ version: 2 ** 53 - 1, accepts: [2, 2 ** 53 - 1] }))), Infinity).greeting)).toContain("PROTOCOL_MISMATCH");
   });
 
   test("ignores members and elements that the page does not list", () => {

@@ -45,6 +45,8 @@ const anyone: readonly Breach[] = [
   ["§1 another unknown kind", P, [frame(0x0b, 0)]],
   ["§1 an unknown kind behind the last", P, [frame(0x18, 0)]],
   ["§1 a bit of kind without a name", P, [frame(0x50, 1, say)]],
+  ["§1 an empty piece", P, [frame(KIND.EVENT | MORE, 0)]],
+  ["§1 an empty piece in the middle", P, [frame(KIND.EVENT | MORE, 0, head(NAME.tick)), frame(KIND.EVENT | MORE, 0)]],
   ["§1 PING in pieces", P, [frame(KIND.PING | MORE, 0, u64(1))]],
   ["§1 CANCEL in pieces", P, [frame(KIND.CANCEL | MORE, 1)]],
   ["§1 another kind of the same id between the pieces", P, [frame(KIND.EVENT | MORE, 0, head(NAME.tick)), frame(KIND.EVENT, 0, "1"), frame(KIND.EVENT | MORE, 0, head(NAME.tick)), frame(KIND.REQUEST, 0, say)]],
@@ -56,6 +58,7 @@ const anyone: readonly Breach[] = [
   ["§2 PING with an id", P, [frame(KIND.PING, 1, u64(1))]],
   ["§2 PING of 7 bytes", P, [frame(KIND.PING, 0, filler(7))]],
   ["§2 PING of 9 bytes", P, [frame(KIND.PING, 0, filler(9))]],
+  ["§2 PING of 7 bytes between the pieces of an EVENT", P, [frame(KIND.EVENT | MORE, 0, head(NAME.tick)), frame(KIND.PING, 0, filler(7))]],
   ["§7 PONG that answers nothing", P, [frame(KIND.PONG, 0, u64(1))]],
   ["§2 DRAIN with an id", P, [frame(KIND.DRAIN, 3)]],
   ["§2 DRAIN with a payload", P, [frame(KIND.DRAIN, 0, "x")]],
@@ -89,6 +92,8 @@ const fromClient: readonly Breach[] = [
   ["§4 REQUEST with a high id in use", P, [frame(KIND.REQUEST, 0xffff_ffff, say), frame(KIND.REQUEST, 0xffff_ffff, say)]],
   ["§4 STREAM with an id in use, at its first piece", P, [frame(KIND.STREAM, 1, talk), frame(KIND.STREAM | MORE, 1, "x")]],
   ["§4 more than maxConversations", P, [1, 3, 5, 7, 9].map((id) => frame(KIND.REQUEST, id, say))],
+  ["§4 more than maxConversations, one of them not yet whole", P, [...[1, 3, 5].map((id) => frame(KIND.REQUEST, id, say)), frame(KIND.REQUEST | MORE, 7, say), frame(KIND.REQUEST, 9, say)]],
+  ["§4 more than maxConversations, at the first piece", P, [...[1, 3, 5, 7].map((id) => frame(KIND.REQUEST, id, say)), frame(KIND.STREAM | MORE, 9, talk)]],
   ["§2 REQUEST without a whole head", P, [frame(KIND.REQUEST, 1, "xx")]],
   ["§2 REQUEST with a deadline of 0", P, [frame(KIND.REQUEST, 1, head(NAME.say, 1), u32(0))]],
   ["§2 REQUEST whose deadline is cut short", P, [frame(KIND.REQUEST, 1, head(NAME.say, 1), filler(3))]],
@@ -116,6 +121,8 @@ const fromClient: readonly Breach[] = [
   ["§4 END for what is not open", P, [frame(KIND.END, 1)]],
   ["§2 END with a payload", P, [frame(KIND.STREAM, 1, talk), frame(KIND.END, 1, "x")]],
   ["§4 CANCEL by the responder", P, [frame(KIND.CANCEL, 2)]],
+  ["§2 CANCEL with a payload between the pieces of a REQUEST", P, [frame(KIND.REQUEST | MORE, 1, say), frame(KIND.CANCEL, 1, "x")]],
+  ["§2 CREDIT of 5 bytes between the pieces of an ITEM", P, [frame(KIND.STREAM, 1, talk), frame(KIND.ITEM | MORE, 1, "1"), frame(KIND.CREDIT, 1, filler(5))]],
   ["§4 CREDIT for a request", P, [frame(KIND.REQUEST, 1, say), frame(KIND.CREDIT, 1, u32(1))]],
   ["§5 credit for items above 2147483647", F, [frame(KIND.STREAM, 1, talk), frame(KIND.CREDIT, 1, u32(0x7fff_ffff))]],
   ["§5 an ITEM without credit", F, [frame(KIND.STREAM, 1, talk), frame(KIND.ITEM, 1, "1"), frame(KIND.ITEM, 1, filler(100)), frame(KIND.ITEM, 1, "1")]],
@@ -128,7 +135,7 @@ const fromClient: readonly Breach[] = [
 
 const fromServer: readonly Breach[] = [
   ["§4 REQUEST with an id of the client", P, [frame(KIND.REQUEST, 1, head(NAME.ask))]],
-  ["§4 FAIL for what is not open", P, [frame(KIND.FAIL, 5, '{"code":"OVERLOADED","message":""}')]],
+  ["§4 FAIL for what is not open", P, [frame(KIND.FAIL, 9, '{"code":"OVERLOADED","message":""}')]],
   ["§4 RESULT after RESULT", P, [frame(KIND.RESULT, 1), frame(KIND.RESULT, 1)]],
   ["§4 RESULT of a stream", P, [frame(KIND.RESULT, 3)]],
   ["§4 END of a request", P, [frame(KIND.END, 1)]],
@@ -137,6 +144,9 @@ const fromServer: readonly Breach[] = [
   ["§4 CANCEL by the responder", P, [frame(KIND.CANCEL, 1)]],
   ["§6 FAIL that is not JSON", P, [frame(KIND.FAIL, 1, "no")]],
   ["§6 FAIL that is a list", P, [frame(KIND.FAIL, 1, "[]")]],
+  ["§6 FAIL that is null", P, [frame(KIND.FAIL, 1, "null")]],
+  ["§6 FAIL that is a number", P, [frame(KIND.FAIL, 1, "12")]],
+  ["§4 FAIL for a STREAM whose first piece is not out", P, [frame(KIND.FAIL, 7, '{"code":"OVERLOADED","message":""}')]],
   ["§6 FAIL without a message", P, [frame(KIND.FAIL, 1, '{"code":"OVERLOADED"}')]],
   ["§6 FAIL with a number for its code", P, [frame(KIND.FAIL, 1, '{"code":7,"message":""}')]],
   ["§6 FAIL NAMED without a name", P, [frame(KIND.FAIL, 1, '{"code":"NAMED","message":""}')]],
@@ -147,7 +157,7 @@ const fromServer: readonly Breach[] = [
   ["§8 REJECT that can't be read", P, [frame(KIND.REJECT, 0, u64(1), "[]")]],
 ];
 
-/** A client that has opened `say` 1 and `count` 3, whose items it does not take, and emitted `note` 1. */
+/** A client that has opened `say` 1 and `count` 3, whose items it does not take, and emitted `note` 1; `say` 5 is begun, and `talk` 7 waits. */
 function busyClient(): End {
   const client = readyClient();
   client.open("say", 1);
@@ -156,6 +166,8 @@ function busyClient(): End {
   const none = (): void => undefined;
   if (count !== undefined) session.open(count, 1, {}, { result: none, item: none, end: none, fail: none, writable: none });
   client.emit("note", 1);
+  client.open("say", "x".repeat(90_000));
+  client.open("talk", "x".repeat(90_000)).end();
   client.take();
   return client;
 }
@@ -207,7 +219,8 @@ describe("what is just within a rule is taken:", () => {
     ["a payload of 65 536 bytes", [frame(KIND.REQUEST, 1, say, filler(65_533))]],
     ["as many conversations as maxConversations", [1, 3, 5, 7].map((id) => frame(KIND.REQUEST, id, say))],
     ["as many begun messages as maxPartials", [1, 3].map((id) => frame(KIND.REQUEST | MORE, id, say))],
-    ["pieces of no bytes", [frame(KIND.REQUEST | MORE, 1), frame(KIND.REQUEST | MORE, 1, say), frame(KIND.REQUEST | MORE, 1), frame(KIND.REQUEST, 1)]],
+    ["a last piece of no bytes", [frame(KIND.REQUEST | MORE, 1, say), frame(KIND.REQUEST, 1)]],
+    ["as many conversations as maxConversations, none of them whole at once", [1, 3].map((id) => frame(KIND.REQUEST | MORE, id, say)).concat([1, 3, 5, 7].map((id) => frame(KIND.REQUEST, id, id < 5 ? "1" : say)))],
     ["other frames between pieces", [frame(KIND.EVENT | MORE, 0, head(NAME.tick)), frame(KIND.PING, 0, u64(1)), frame(KIND.CREDIT, 0, u32(1)), frame(KIND.REQUEST, 1, say), frame(KIND.EVENT, 0, "1")]],
     ["CREDIT of a stream between the pieces of its item", [frame(KIND.STREAM, 1, talk), frame(KIND.ITEM | MORE, 1, "1"), frame(KIND.CREDIT, 1, u32(1)), frame(KIND.ITEM, 1, "2")]],
     ["CANCEL between the pieces of a REQUEST, and its id again", [frame(KIND.REQUEST | MORE, 1, say), frame(KIND.CANCEL, 1), frame(KIND.REQUEST, 1, say)]],
@@ -248,12 +261,12 @@ describe("before the session is ready", () => {
     ["a WELCOME with an id", P, frame(KIND.WELCOME, 1, welcome())],
     ["a WELCOME of more than 16 384 bytes", P, frame(KIND.WELCOME, 0, welcome({ padding: "x".repeat(17_000) }))],
     ["two WELCOMEs", P, joined(frame(KIND.WELCOME, 0, welcome()), frame(KIND.WELCOME, 0, welcome()))],
-    ["a WELCOME that is not JSON", "HELLO_INVALID", frame(KIND.WELCOME, 0, "no")],
-    ["a WELCOME without limits", "HELLO_INVALID", frame(KIND.WELCOME, 0, welcome({ limits: undefined }))],
-    ["a WELCOME whose session is not an identity", "HELLO_INVALID", frame(KIND.WELCOME, 0, welcome({ session: "0" }))],
-    ["a WELCOME whose resumed is a number", "HELLO_INVALID", frame(KIND.WELCOME, 0, welcome({ resumed: 1 }))],
-    ["a WELCOME whose received is not whole", "HELLO_INVALID", frame(KIND.WELCOME, 0, welcome({ received: 0.5 }))],
-    ["a WELCOME whose window is too long", "HELLO_INVALID", frame(KIND.WELCOME, 0, welcome({ resumeWindowMs: 2 ** 32 }))],
+    ["a WELCOME that is not JSON", P, frame(KIND.WELCOME, 0, "no")],
+    ["a WELCOME without limits", P, frame(KIND.WELCOME, 0, welcome({ limits: undefined }))],
+    ["a WELCOME whose session is not an identity", P, frame(KIND.WELCOME, 0, welcome({ session: "0" }))],
+    ["a WELCOME whose resumed is a number", P, frame(KIND.WELCOME, 0, welcome({ resumed: 1 }))],
+    ["a WELCOME whose received is not whole", P, frame(KIND.WELCOME, 0, welcome({ received: 0.5 }))],
+    ["a WELCOME whose window is too long", P, frame(KIND.WELCOME, 0, welcome({ resumeWindowMs: 2 ** 32 }))],
   ];
   test.each(early)("a client ends the session for %s: %s", (_, code, bytes) => {
     const client = waitingClient();
@@ -329,8 +342,9 @@ describe("hostile JSON", () => {
     const say1 = client.kind.contract.find("say");
     const none = (): void => undefined;
     if (say1 !== undefined) client.session.open(say1, 1, {}, { result: none, item: none, end: none, fail: (error) => void errors.push(error), writable: none });
-    client.session.receive(frame(KIND.FAIL, 3, JSON.stringify({ code: "INPUT_INVALID", message: `\u001b[2J\n${"x".repeat(1000)}`, path: [...Array.from({ length: 100 }, () => "a"), { not: "a step" }] })), 0);
+    client.session.receive(frame(KIND.FAIL, 3, JSON.stringify({ code: "INPUT_INVALID", message: `\u001b[2J\n${"x".repeat(1000)}`, path: [{ not: "a step" }, null, 7, ...Array.from({ length: 100 }, () => "a")] })), 0);
     const [error] = errors as { message: string; path: unknown[]; origin: string }[];
+    expect(error?.path.slice(0, 2)).toEqual([7, "a"]);
     expect(error?.message.length).toBeLessThanOrEqual(256);
     expect(error?.message).not.toMatch(/[\u0000-\u001f]/); // eslint-disable-line no-control-regex -- that is what is looked for
     expect([error?.path.length, error?.origin]).toEqual([32, "local"]);

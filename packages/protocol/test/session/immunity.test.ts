@@ -80,7 +80,7 @@ describe("row 15: before the session is ready, what may come and go is bounded",
       if (greeting !== null) answers.push(greeting.ok ? "ok" : greeting.error.code);
       if (greeting?.ok === false) replied += greeting.reply.length;
     }
-    expect(answers).toEqual(["ok", "PROTOCOL_VIOLATION"]);
+    expect(answers).toEqual(["ok", "HELLO_INVALID"]);
     expect(replied).toBeLessThan(256);
   });
 
@@ -198,7 +198,7 @@ describe("row 18: what was agreed is kept, however small", () => {
     expect(() => pair.server.open("ask", "x".repeat(1023))).toThrow(expect.objectContaining({ code: "PAYLOAD_TOO_LARGE" }));
     pair.server.open("ask", "x".repeat(1022));
     pair.flush();
-    expect(pair.client.told()).toEqual(['call ask "xxxxxxxxxxxxxxx…1024', "say fail MESSAGE_TOO_LARGE"]);
+    expect(pair.client.told()).toEqual(['call ask "xxxxxxxxxxxxxxx…1024', "say fail REMOTE_HANDLER_FAILED"]);
   });
 
   test("row 18: with the smallest windows and limits, everything arrives all the same", () => {
@@ -222,7 +222,7 @@ describe("row 18: what was agreed is kept, however small", () => {
       const limits = { maxMessageBytes: 1024, maxPartials: 1, maxConversations: 1, windowBytes: 1, eventWindowBytes: 1, [limit]: 0 };
       const client = waitingClient();
       client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ limits }))), 0);
-      expect(client.told()).toEqual(["over HELLO_INVALID"]);
+      expect(client.told()).toEqual(["over PROTOCOL_VIOLATION"]);
     }
   });
 });

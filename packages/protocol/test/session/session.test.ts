@@ -6,7 +6,7 @@ import { HawserError } from "../../src/errors.ts";
 import { resolveSessionLimits, sessionLimitTable } from "../../src/session/limits.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import { type } from "../../src/schema.ts";
-import type { InboundCall } from "../../src/session/types.ts";
+import type { InboundCall, SessionKind } from "../../src/session/types.ts";
 import { frame, head, hello, joined, KIND, linesOf, NAME, readyClient, readyServer, SESSION, SIGNATURE, small, u32, u64, waitingClient, welcome } from "./by-hand.ts";
 import { countingRandom, echo, End, entryOf, greet, Pair, readyPair } from "./ends.ts";
 
@@ -101,8 +101,7 @@ describe("a handshake", () => {
 
   const differing: [string, object, string, string][] = [
     ["another contract", { protocol: "ohce\u0007" }, "PROTOCOL_MISMATCH", 'The server speaks the contract "ohce", this client "echo": see whether the address is right'],
-    ["a version that does not accept this one", { version: 3, accepts: [2, 3] }, "PROTOCOL_MISMATCH", 'The server speaks "echo" version 3 (accepts 2 to 3), this client version 1 (accepts 1): update the older one, or let the newer accept it'],
-    ["a version that this one does not accept", { version: 2, accepts: [1, 2] }, "PROTOCOL_MISMATCH", 'The server speaks "echo" version 2 (accepts 1 to 2), this client version 1 (accepts 1): update the older one, or let the newer accept it'],
+    ["a higher version that does not accept this one", { version: 3, accepts: [2, 3] }, "PROTOCOL_MISMATCH", 'The server speaks "echo" version 3 (accepts 2 to 3), this client version 1 (accepts 1): update the older one, or let the newer accept it'],
     ["a message of another type", { messages: [["note", "request", "json", ""]] }, "CONTRACT_DIFFERS", 'Both sides speak "echo" 1, but not the same: "note" has another type; the server lacks "tick", and 4 more. Raise the version with each change'],
     ["a message more", { messages: [["note", "event", "text", ""], ["more", "event", "json", ""]] }, "CONTRACT_DIFFERS", 'Both sides speak "echo" 1, but not the same: "note" has another codec; this client lacks "more", and 5 more. Raise the version with each change'],
     ["another version of the page", { hawser: 2 }, "VERSION_UNSUPPORTED", "The server chose version 2 of Hawser's session protocol, this client speaks version 1"],
@@ -119,6 +118,22 @@ describe("a handshake", () => {
     expect(linesOf(end.take())).toEqual([`CLOSE 0 ${JSON.stringify({ code, message })}`]);
   });
 
+  test("between two versions is the higher one's to accept, on either side", () => {
+    const kindOf = (version: number, accepts: readonly [number, number]): SessionKind => nativeSessions(defineProtocol({ name: "v", version, accepts, requests: { [`of ${String(version)}`]: {} } }));
+    const older = kindOf(2, [2, 2]);
+    const cases: [SessionKind, string][] = [[kindOf(5, [1, 5]), "ready"], [kindOf(5, [2, 5]), "ready"], [kindOf(5, [3, 5]), "over PROTOCOL_MISMATCH"], [kindOf(1, [1, 1]), "over PROTOCOL_MISMATCH"], [kindOf(1, [1, 9]), "over PROTOCOL_MISMATCH"]];
+    for (const [other, expected] of cases) {
+      for (const [client, server] of [[older, other], [other, older]] as const) {
+        const pair = new Pair({ kind: client }, { kind: server });
+        pair.client.session.attach(pair.client.output, 0);
+        const greeting = pair.server.kind.greeter({ random: countingRandom() }).receive(pair.client.take());
+        if (greeting?.ok === true) pair.server.session.welcome(pair.server.output, greeting.hello, false, 0);
+        pair.client.session.receive(greeting?.ok === false ? greeting.reply : pair.server.take(), 0);
+        expect(pair.client.told()).toEqual([expected]);
+      }
+    }
+  });
+
   test("compares shapes where both sides know them", () => {
     const messages = (digest: string): unknown => [["note", "event", "json", ""], ["tick", "event", "json", ""], ["ask", "request", "json", ""], ["say", "request", "json", digest], ["count", "stream", "json", ""], ["talk", "stream", "json", ""]];
     const entries = echo.messages.map((entry) => (entry.name === "say" ? { ...entry, digest: "0123456789abcdef" } : entry));
@@ -131,7 +146,7 @@ describe("a handshake", () => {
   });
 
   test("between two versions leaves what only one has unknown to the other", () => {
-    const older = nativeSessions(defineProtocol({ name: "v", version: 1, accepts: [1, 2], requests: { both: { from: "both" }, old: { from: "both" } }, events: { changed: { payload: type<unknown>() } } }));
+    const older = nativeSessions(defineProtocol({ name: "v", version: 1, requests: { both: { from: "both" }, old: { from: "both" } }, events: { changed: { payload: type<unknown>() } } }));
     const newer = nativeSessions(defineProtocol({ name: "v", version: 2, accepts: [1, 2], requests: { both: { from: "both" }, fresh: { from: "both" }, changed: {} }, events: { later: { delivery: "at-least-once" } } }));
     const pair = readyPair({ kind: older }, { kind: newer });
     expect([pair.client.session.peerVersion, pair.server.session.peerVersion]).toEqual([2, 1]);
@@ -369,6 +384,8 @@ describe("close()", () => {
     ["not JSON", "over PROTOCOL_VIOLATION", "local"],
     ["", "over PROTOCOL_VIOLATION", "local"],
     ["[]", "over PROTOCOL_VIOLATION", "local"],
+    ["null", "over PROTOCOL_VIOLATION", "local"],
+    ["7", "over PROTOCOL_VIOLATION", "local"],
     [`{"code":"OVERLOADED","message":"${"long ".repeat(1000)}"}`, "over OVERLOADED", "remote"],
   ])("of the peer with %s ends the session", (payload, told, origin) => {
     const server = readyServer();
@@ -380,6 +397,16 @@ describe("close()", () => {
     server.session.receive(joined(frame(KIND.CLOSE, 0, payload), frame(KIND.PING, 0, u64(1))), 0);
     expect([server.told(), origins, server.session.state, server.take().length]).toEqual([[told], [origin], "closed", 0]);
   });
+});
+
+test("what a CLOSE says is what the error says", () => {
+  for (const [message, text] of [["you sent too much", "The peer closed the session (FLOW_VIOLATION): you sent too much"], ["", "The peer closed the session (FLOW_VIOLATION)"]]) {
+    const server = readyServer();
+    const texts: unknown[] = [];
+    server.onOver = (error) => void texts.push(error?.message);
+    server.session.receive(frame(KIND.CLOSE, 0, JSON.stringify({ code: "FLOW_VIOLATION", message })), 0);
+    expect(texts).toEqual([text]);
+  }
 });
 
 describe("a session that is resumed", () => {
@@ -629,9 +656,18 @@ describe("callbacks", () => {
     pair.server.wrotes = 0;
     pair.server.session.receive(pair.client.take(), 0);
     expect(pair.server.wrotes).toBe(1);
+    pair.client.wrotes = 0;
+    pair.client.session.receive(joined(...[1, 2, 3].map((number) => frame(KIND.PING, 0, u64(number)))), 0);
+    expect(pair.client.wrotes).toBe(1);
+    pair.client.open("say", 1).cancel();
+    expect(pair.client.wrotes).toBe(3);
     pair.server.open("ask", 1);
     pair.server.session.receive(frame(KIND.CREDIT, 0, u32(1)), 0);
     expect(pair.server.wrotes).toBe(2);
+    pair.server.session.drain();
+    expect(pair.server.wrotes).toBe(3);
+    pair.server.session.close();
+    expect(pair.server.wrotes).toBe(4);
   });
 });
 

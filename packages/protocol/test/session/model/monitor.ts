@@ -93,7 +93,6 @@ export class Monitor {
     }
     const part = isOpener ? known.opener : known.responder;
     if (part === "over" && !(isOpener && (kind === CREDIT || kind === CANCEL))) say("after its last frame");
-    if (isOpener && kind === CANCEL && (begun === REQUEST || begun === STREAM)) known.responder = "over"; // it never was open
     if (isLast && (kind === RESULT || kind === FAIL || kind === END || kind === CANCEL)) {
       if (isOpener) known.opener = "over";
       else known.responder = "over";
