@@ -304,6 +304,36 @@ describe("a client of a contract", () => {
     assert.equal(await client.request("echo", 1), 1);
   });
 
+  it("many streams to a client that stops reading wait for it: no more is made than the connection takes, and nothing breaks", async () => {
+    let made = 0;
+    const { server, errors } = await fixture.serveContract(
+      desk,
+      {
+        ...handlers,
+        async *forever() {
+          for (;;) yield await Promise.resolve(++made);
+        },
+      },
+      { writeBuffer: { highBytes: 10_000, lowBytes: 5_000, maxBytes: 50_000 }, maxQueuedBytes: 50_000 },
+    );
+    const [near, far] = memoryPair({ windowBytes: 10_000 });
+    server.accept(near);
+    const client = await connectTo(desk, far);
+    const streams = Array.from({ length: 50 }, () => client.stream("forever"));
+    await Promise.all(streams.map((stream) => stream.next()));
+    far.pause();
+    await turns(100);
+    const before = made;
+    await turns(100);
+    assert.equal(made, before);
+    assert(near.pendingBytes <= 20_000, `${near.pendingBytes} bytes wait`);
+    assert.deepEqual([client.state, errors], ["ready", []]);
+    far.resume();
+    for (const stream of streams) for (let i = 0; i < 100; i++) assert.equal((await stream.next()).done, false);
+    assert.deepEqual(errors, []);
+    await client.close();
+  });
+
   it("one connection that was made elsewhere is used once: when it is gone, the client is over", async () => {
     const { server } = await fixture.serveContract(desk, handlers);
     const [near, far] = memoryPair();

@@ -113,7 +113,7 @@ for (const transport of transports) {
       const client = await connect();
       for (const id of [1, 2]) {
         const { code, failure: named } = await failure(client.request("ticket.get", { id }));
-        assert.deepEqual([code, named], ["OUTPUT_INVALID", null]);
+        assert.deepEqual([code, named], ["REMOTE_HANDLER_FAILED", null]);
       }
       assert.deepEqual(errors.map(({ code }) => code), ["OUTPUT_INVALID", "OUTPUT_INVALID"]);
     });
@@ -256,6 +256,16 @@ for (const transport of transports) {
       assert.deepEqual(order, ["small", "large"]);
       assert.equal(Buffer.compare(blob, large), 0);
       assert.equal((await failure(client.request("blob", new Uint8Array(4_000_001)))).code, "PAYLOAD_TOO_LARGE");
+    });
+
+    it("more than may wait is refused with WRITE_BUFFER_FULL, and breaks nothing", async () => {
+      const { connect } = await fixture.serveContract(desk, handlers);
+      const client = await connect({ maxQueuedBytes: 2_000_000 });
+      const answers = await Promise.allSettled(Array.from({ length: 100 }, () => client.request("blob", new Uint8Array(100_000))));
+      const failed = answers.filter((answer) => answer.status === "rejected").map(({ reason }) => (reason as HawserError).code);
+      assert(failed.length > 0 && failed.length < 100, `${failed.length} failed`);
+      assert.deepEqual(new Set(failed), new Set(["WRITE_BUFFER_FULL"]));
+      assert.equal(await client.request("echo", "still here"), "still here");
     });
 
     it("the server asks the client where the contract says so", async () => {

@@ -4,10 +4,10 @@ import net from "node:net";
 import tls from "node:tls";
 import type { Protocol } from "@hawser/protocol";
 import type { Address } from "@hawser/transport";
-import { frame, framesOf, joined, KIND, SIGNATURE } from "../packages/protocol/test/session/by-hand.ts";
+import { frame, framesOf, joined, KIND, SIGNATURE } from "@hawser/protocol/testing";
 import { clientTls, type Fixture, type TransportName } from "./transports.ts";
 
-export { filler, frame, head, joined, KIND, SIGNATURE, u32, u64 } from "../packages/protocol/test/session/by-hand.ts";
+export { filler, frame, head, joined, KIND, SIGNATURE, u32, u64 } from "@hawser/protocol/testing";
 
 /** One frame that came. */
 export type Heard = ReturnType<typeof framesOf>[number];
@@ -21,7 +21,7 @@ export function utf8(text: string): Uint8Array {
 }
 
 /** What both greetings say of a contract. */
-export function introduction({ name, version, accepts, messages }: Protocol): object {
+export function introduction({ name, version, accepts, messages }: Protocol): { readonly messages: readonly unknown[]; readonly [member: string]: unknown } {
   return { protocol: name, version, accepts, messages: messages.map((each) => [each.name, each.type, each.codec.name, each.digest]), limits: roomy };
 }
 
@@ -60,24 +60,30 @@ const MORE = 0x80;
 /** One end of a connection. */
 export class HandPeer {
   readonly socket: net.Socket;
+  /** What carries it: of TLS, the socket of TCP below; else the same. */
+  readonly carrier: net.Socket;
   /** Resolves when both directions are closed, however they were. */
   readonly closed: Promise<void>;
-  /** All that has come. */
-  bytes: Uint8Array = new Uint8Array(0);
+  /** Whole frames behind the signature. */
+  readonly frames: Heard[] = [];
   /** Whether the other side has said that nothing more comes, or the connection is gone. */
   hasEnded = false;
-  #frames = 0;
+  readonly #chunks: Uint8Array[] = [];
+  /** What is not a whole frame yet, nor the whole signature. */
+  #rest: Uint8Array = new Uint8Array(0);
+  #isGreeted = false;
+  #next = 0;
   #wake: () => void = () => undefined;
 
-  constructor(socket: net.Socket) {
+  constructor(socket: net.Socket, carrier: net.Socket = socket) {
     this.socket = socket;
+    this.carrier = carrier;
     socket.setNoDelay(true);
     socket.on("error", () => undefined);
     socket.on("data", (chunk: Buffer) => {
-      const all = new Uint8Array(this.bytes.length + chunk.length);
-      all.set(this.bytes);
-      all.set(chunk, this.bytes.length);
-      this.bytes = all;
+      this.#chunks.push(chunk);
+      this.#rest = joined(this.#rest, chunk);
+      this.#read();
       this.#wake();
     });
     socket.on("end", () => {
@@ -89,6 +95,11 @@ export class HandPeer {
         resolve();
       });
     });
+  }
+
+  /** All that has come. */
+  get bytes(): Uint8Array {
+    return joined(...this.#chunks);
   }
 
   /** Connect to a server of a contract, and be let in. */
@@ -108,9 +119,9 @@ export class HandPeer {
   /** Connect to a server; what it sends is kept open when it ends, until this side ends too. */
   static async dial(fixture: Fixture, address: Address | null, transport: TransportName = "tcp"): Promise<HandPeer> {
     if (address === null || !("port" in address)) throw new TypeError("There is no address of TCP");
-    const where = { port: address.port, host: "127.0.0.1", allowHalfOpen: true };
-    const socket = transport === "tls" ? tls.connect({ ...where, ...clientTls, servername: "localhost" }) : net.connect(where);
-    const peer = new HandPeer(socket);
+    const carrier = net.connect({ port: address.port, host: "127.0.0.1", allowHalfOpen: true });
+    const socket = transport === "tls" ? tls.connect({ socket: carrier, ...clientTls, servername: "localhost" }) : carrier;
+    const peer = new HandPeer(socket, carrier);
     fixture.own({ abort: () => void socket.destroy() });
     await new Promise<void>((resolve, reject) => {
       socket.once(transport === "tls" ? "secureConnect" : "connect", resolve).once("error", reject);
@@ -156,9 +167,9 @@ export class HandPeer {
   /** The next whole frame behind the signature, or null at the end of the stream. */
   async hear(): Promise<Heard | null> {
     for (;;) {
-      const next = this.heard()[this.#frames];
+      const next = this.frames[this.#next];
       if (next !== undefined) {
-        this.#frames++;
+        this.#next++;
         return next;
       }
       if (this.hasEnded) return null;
@@ -170,7 +181,7 @@ export class HandPeer {
   async hearOf(kind: keyof typeof KIND): Promise<Heard> {
     for (;;) {
       const next = await this.hear();
-      if (next === null) throw new Error(`The stream ended before ${kind} came: ${this.heard().map((each) => `${each.kind} ${each.text}`).join(", ")}`);
+      if (next === null) throw new Error(`The stream ended before ${kind} came: ${this.frames.map((each) => `${each.kind} ${each.text}`).join(", ")}`);
       if (next.kind === kind) return next;
     }
   }
@@ -180,12 +191,18 @@ export class HandPeer {
     while (!this.hasEnded) await this.#more();
   }
 
-  /** All whole frames that have come. */
-  heard(): Heard[] {
-    let end = SIGNATURE.length;
-    const view = new DataView(this.bytes.buffer);
-    while (end + 4 <= this.bytes.length && end + 4 + view.getUint32(end) <= this.bytes.length) end += 4 + view.getUint32(end);
-    return end > this.bytes.length ? [] : framesOf(this.bytes.subarray(SIGNATURE.length, end));
+  #read(): void {
+    if (!this.#isGreeted) {
+      if (this.#rest.length < SIGNATURE.length) return;
+      this.#isGreeted = true;
+      this.#rest = this.#rest.subarray(SIGNATURE.length);
+    }
+    const rest = this.#rest;
+    const view = new DataView(rest.buffer, rest.byteOffset, rest.length);
+    let end = 0;
+    while (end + 4 <= rest.length && end + 4 + view.getUint32(end) <= rest.length) end += 4 + view.getUint32(end);
+    this.frames.push(...framesOf(rest.subarray(0, end)));
+    this.#rest = rest.subarray(end);
   }
 
   #more(): Promise<void> {

@@ -13,7 +13,7 @@ import { createServer } from "@hawser/server";
 import { type Address, Ticker } from "@hawser/transport";
 import { ManualClock } from "@hawser/transport/testing";
 import { z } from "zod";
-import { Random } from "../packages/protocol/src/testing/random.ts";
+import { Random } from "@hawser/protocol/testing";
 import { turns, until } from "./conversation.ts";
 import { failure, SessionFixture } from "./sessions.ts";
 import { serverTls } from "./transports.ts";

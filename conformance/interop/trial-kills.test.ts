@@ -9,7 +9,7 @@ import { connect, type SessionClient } from "@hawser/client";
 import { defineProtocol, type Outcome, type } from "@hawser/protocol";
 import { createServer, type SessionSocket } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
-import { Random } from "../../packages/protocol/src/testing/random.ts";
+import { Random } from "@hawser/protocol/testing";
 import { turns } from "../conversation.ts";
 import { Fixture } from "../transports.ts";
 

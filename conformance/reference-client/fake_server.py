@@ -80,6 +80,7 @@ class State:
         self.handled = 0
         self.sent = 0
         self.settled = 0  # of this side's events
+        self.max_message_bytes = 0  # what the client said last
         self.retained: Dict[int, bytes] = {}
         self.rejects: List[Tuple[int, bytes]] = []  # what this side has rejected
         self.rejected: List[int] = []  # what the client has rejected
@@ -311,8 +312,11 @@ class Connection:
         known = self.server.states.get(resume["session"])
         if known and not known.settled <= resume["received"] <= known.sent and "any received" not in self.server.faults:
             known = None
+        if known and self.limits["maxMessageBytes"] < known.max_message_bytes:
+            known = None
         self.state = known or State(self.server)
         self.server.states[self.state.id] = self.state
+        self.state.max_message_bytes = self.limits["maxMessageBytes"]
         if self.state.connection:
             old = self.state.connection
             old.close("SESSION_REPLACED", "resumed elsewhere")

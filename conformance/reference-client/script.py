@@ -1189,6 +1189,15 @@ async def _(bench: Bench) -> None:
         check(welcome.resumed == (received == 2), f"`resumed` is {welcome.resumed} with {received} received")
 
 
+@step("§8 resume with a smaller maxMessageBytes: a new session")
+async def _(bench: Bench) -> None:
+    for most in (99_999, 100_000):
+        first = await resumable(bench, Limits(maxMessageBytes=100_000))
+        first.lose()
+        welcome = await (await bench.wire()).greet(Limits(maxMessageBytes=most), resume=resume(first, 0))
+        check(welcome.resumed == (most == 100_000), f"`resumed` is {welcome.resumed} with a maxMessageBytes of {most}")
+
+
 @step("§8 resume: other limits, and the list of messages in another order")
 async def _(bench: Bench) -> None:
     first = await resumable(bench)

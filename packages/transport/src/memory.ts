@@ -109,6 +109,11 @@ class MemoryConnection implements Connection {
     return false;
   }
 
+  /** For the output: no write says true. */
+  taken(): void {
+    // The peer takes bytes in a later turn.
+  }
+
   /** For the output, as `write`. */
   flushLater(output: Output): void {
     this.#schedule(() => {

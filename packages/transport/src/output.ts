@@ -66,6 +66,8 @@ const NOTHING = new Uint8Array(0);
 export interface OutputTarget {
   /** Take the bytes. True when the operating system has them already; otherwise `written()` is called later, in the order of the writes. */
   write(bytes: Uint8Array): boolean;
+  /** The write that said true is accounted for: whoever waits for `pendingBytes` to fall may be told, and may append and flush again. */
+  taken(): void;
   /** Call `flushDue()` when this turn has read what there was to read: {@link flushAtEndOfTurn}, unless time is injected. */
   flushLater(output: Output): void;
 }
@@ -183,6 +185,7 @@ export class Output extends ByteWriter {
     }
     if (this.#target.write(storage.subarray(0, length))) {
       pool.give(storage);
+      this.#target.taken();
       return;
     }
     (this.#sent ??= []).push({ storage, length });
@@ -219,7 +222,10 @@ export class Output extends ByteWriter {
     const view = shared.seal(this.#from, this.#to);
     this.#shared = null;
     this.#from = this.#to = 0;
-    if (this.#target.write(view)) return;
+    if (this.#target.write(view)) {
+      this.#target.taken();
+      return;
+    }
     (this.#sent ??= []).push({ storage: NOTHING, length });
     this.#sentBytes += length;
   }

@@ -133,10 +133,9 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
   /** The speaker has written. Called often: what a turn writes leaves in one write, or in several where it is much. */
   wrote(): void {
     if (this.#state !== "open") return;
-    const { output } = this.#connection;
-    if (output.length >= EARLY_BYTES) output.flush();
-    else output.schedule();
-    if (output.exceeds(this.#limits.writeBuffer.maxBytes)) this.#slow(`let more than writeBuffer.maxBytes ${String(this.#limits.writeBuffer.maxBytes)} pile up`);
+    this.#schedule();
+    const { maxBytes } = this.#limits.writeBuffer;
+    if (this.#onFull === "close" && this.#connection.output.exceeds(maxBytes)) this.#slow(`let more than writeBuffer.maxBytes ${String(maxBytes)} pile up`);
   }
 
   /** The speaker may have a new deadline, before the next tick: a call has been opened. */
@@ -229,14 +228,17 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
    */
   #schedule(): void {
     const { output } = this.#connection;
-    if (output.pendingBytes - output.length < this.#limits.writeBuffer.highBytes) output.schedule();
+    if (output.pendingBytes - output.length >= this.#limits.writeBuffer.highBytes) return;
+    if (output.length >= EARLY_BYTES) output.flush();
+    else output.schedule();
   }
 
   /** Send what is written, and fetch what waits for its turn, as far as the output has room. */
   #fetch(speaker: Speaker): void {
-    const { output, pendingBytes } = this.#connection;
+    const { output } = this.#connection;
     const { highBytes, lowBytes } = this.#limits.writeBuffer;
     if (output.length > 0) this.#schedule();
+    const { pendingBytes } = this.#connection;
     if (pendingBytes < highBytes) speaker.transmit(output.length + highBytes - pendingBytes);
     if (this.#waiters.length > 0 && this.pendingBytes <= lowBytes) this.#wake();
   }

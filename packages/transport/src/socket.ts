@@ -215,10 +215,18 @@ class SocketConnection implements Connection {
       return; // 'close' follows
     }
     if (this.#socket.destroyed) return; // after abort(), what the callback is for has been dropped
-    if (this.#call === "begun") this.#call = "done";
-    else if (this.#taken > 0) this.#taken--;
+    if (this.#call === "begun") {
+      this.#call = "done"; // taken() follows
+      return;
+    }
+    if (this.#taken > 0) this.#taken--;
     else this.output.written();
     this.#sink?.written();
+  }
+
+  /** For the output, as `write`: the stream tells it by its callback, in a later tick. */
+  taken(): void {
+    if (this.#write !== null) this.#sink?.written();
   }
 
   /** For the output, as `write`. */

@@ -12,6 +12,12 @@ class Target implements OutputTarget {
     return this.takes;
   }
 
+  onTaken = (): void => undefined;
+
+  taken(): void {
+    this.onTaken();
+  }
+
   flushLater(output: Output): void {
     this.scheduled.push(output);
   }
@@ -63,6 +69,19 @@ describe("Output", () => {
     output.written();
     output.written();
     expect(output.pendingBytes).toBe(0);
+  });
+
+  it("may be appended to and flushed by whoever is told that the target has taken a write", () => {
+    const { output, target } = outputAndTarget();
+    let more = 3;
+    target.onTaken = (): void => {
+      if (more-- === 0) return;
+      output.append(encode("x"));
+      output.flush();
+    };
+    output.append(encode("a"));
+    output.flush();
+    expect([target.writes, output.pendingBytes, output.bytes.length]).toEqual([["a", "x", "x", "x"], 0, 0]);
   });
 
   it("knows whether it exceeds a limit as exactly as pendingBytes, with joined text of any length in bytes", () => {

@@ -183,6 +183,36 @@ describe("SessionLink", () => {
     expect(log).toEqual(["lost SLOW_CONSUMER", "gone"]);
   });
 
+  it("keeps what is said in the output while the system has not taken what was sent, where its speaker can count it", async () => {
+    const { turns, speaker, peer, link, log } = linked({ onFull: "throw", windowBytes: 10, writeBuffer: { lowBytes: 50, highBytes: 100, maxBytes: 1_000 } });
+    peer.connection.pause();
+    speaker.say("x".repeat(200));
+    await turns.settle();
+    for (let i = 0; i < 50; i++) speaker.say("y".repeat(100));
+    await turns.settle();
+    expect(link.output.length).toBe(5_000);
+    expect([link.isHigh, log]).toEqual([true, []]);
+    let hasRoom = false;
+    void link.room().then(() => (hasRoom = true));
+    await turns.settle();
+    expect(hasRoom).toBe(false);
+    peer.connection.resume();
+    await turns.settle();
+    expect([peer.received.length, hasRoom, link.isHigh]).toEqual([5_200, true, false]);
+    await link.room();
+  });
+
+  it("room() does not wait for a connection that is of no more use", async () => {
+    const { turns, speaker, peer, link } = linked({ windowBytes: 10, writeBuffer: { lowBytes: 50, highBytes: 100 } });
+    peer.connection.pause();
+    speaker.say("x".repeat(200));
+    await turns.settle();
+    const room = link.room();
+    link.abort();
+    await room;
+    await link.room();
+  });
+
   it("a peer that takes nothing for stallMs is lost as SLOW_CONSUMER; one that takes a little is not", async () => {
     const { turns, clock, speaker, peer, log } = linked({ windowBytes: 10, writeBuffer: { stallMs: 2_000 } });
     peer.connection.pause();

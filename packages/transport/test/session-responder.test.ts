@@ -177,6 +177,23 @@ describe("Responder", () => {
     expect([made, log.length]).toEqual([5, 5]);
   });
 
+  it("takes no item either while the connection's backlog is high", async () => {
+    const call = new FakeCall("count");
+    let open: () => void = () => undefined;
+    const backlog = {
+      isHigh: false,
+      room: () => new Promise<void>((resolve) => (open = () => { backlog.isHigh = false; resolve(); })),
+    };
+    const source = function* () { for (let i = 1; i <= 3; i++) { backlog.isHigh = i === 2; yield i; } };
+    const handlers = { get: () => 1, either: () => undefined, count: source, take: () => undefined };
+    new Responder(contract, "server", handlers).call(call, new Context(call, backlog));
+    await turns();
+    expect(call.log).toEqual(["item 1", "item 2"]);
+    open();
+    await turns();
+    expect(call.log).toEqual(["item 1", "item 2", "item 3", "end"]);
+  });
+
   it("an item that can't be sent fails the call, and the source cleans up", async () => {
     let state = "running";
     const { log, context } = await run("count", function* () {

@@ -70,7 +70,7 @@ export class Calls implements Registry {
   begin(entry: MessageEntry, input: unknown, options: CallOptions, sink: CallSink): OutboundCall {
     const link = this.#link;
     const { peer } = link;
-    if (peer?.knows(entry) !== true) throw new HawserError("MESSAGE_UNKNOWN", `Cannot call "${plain(entry.name, 60)}": the peer's contract (version ${String(peer?.version)}) does not have it`);
+    if (!peer.knows(entry)) throw new HawserError("MESSAGE_UNKNOWN", `Cannot call "${plain(entry.name, 60)}": the peer's contract (version ${String(peer.version)}) does not have it`);
     const most = peer.limits.maxConversations;
     if (this.#outgoing.size >= most) throw new HawserError("OVERLOADED", `Cannot call "${plain(entry.name, 60)}": the peer takes at most ${String(most)} calls at once (its maxConversations)`);
     const issue = entry.input.outbound(input);
@@ -117,11 +117,11 @@ export class Calls implements Registry {
   opened(kind: number, id: number, head: Head, bytes: Uint8Array, end: number): void {
     if (!this.#begun.delete(id) && !this.#mayOpen(kind, id)) return;
     const link = this.#link;
-    if (head.name >= (link.peer?.entries.length ?? 0)) {
+    if (head.name >= link.peer.entries.length) {
       link.violate("PROTOCOL_VIOLATION", `opened with the name ${String(head.name)}, which is not in its list`);
       return;
     }
-    const entry = link.peer?.entries[head.name] ?? null;
+    const entry = link.peer.entries[head.name] ?? null;
     if (entry === null || entry.from === link.side || entry.type !== (kind === REQUEST ? "request" : "stream")) {
       this.#refuse(id, head, new HawserError("MESSAGE_UNKNOWN", "no such message, or not from this side"));
       return;

@@ -75,7 +75,7 @@ export abstract class Conversation implements LaneOwner {
 
   /** The lane, made now if need be; its credit is that of items. */
   protected ensureLane(): Lane {
-    return (this.lane ??= new Lane(this.id, this, this.link.peer?.limits.windowBytes ?? 0));
+    return (this.lane ??= new Lane(this.id, this, this.link.peer.limits.windowBytes));
   }
 
   /** Send an item of this end; see `send` of both kinds of call. */

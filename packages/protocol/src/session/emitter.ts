@@ -80,7 +80,7 @@ export class Emitter implements LaneOwner {
    */
   emit(entry: MessageEntry, payload: unknown, body: Uint8Array | null, trace: string | null, settled: Settled | null): boolean {
     const link = this.#link;
-    if (link.peer !== null && !link.peer.knows(entry)) {
+    if (!link.peer.knows(entry)) {
       this.#settle(settled, "not-sent", new HawserError("MESSAGE_UNKNOWN", `"${plain(entry.name, 60)}" was not sent: the peer's contract (version ${String(link.peer.version)}) does not have it`));
       return true;
     }
@@ -154,7 +154,7 @@ export class Emitter implements LaneOwner {
    */
   resume(isNew: boolean, received: number): number {
     const link = this.#link;
-    this.#lane = new Lane(0, this, link.peer?.limits.eventWindowBytes ?? 0);
+    this.#lane = new Lane(0, this, link.peer.limits.eventWindowBytes);
     this.#full = false;
     const unknown: Retained[] = [];
     let repeated = 0;
@@ -250,7 +250,7 @@ export class Emitter implements LaneOwner {
     let repeated = 0;
     for (const retained of this.#retained.cut(0)) {
       const { entry, payload, bytes, body } = retained;
-      if (peer?.knows(entry) === false || bytes - body > (peer?.limits.maxMessageBytes ?? Infinity)) {
+      if (!peer.knows(entry) || bytes - body > peer.limits.maxMessageBytes) {
         this.#retainedBytes -= bytes;
         unknown.push(retained);
         continue;

@@ -11,7 +11,7 @@ import { compareContracts } from "./compare.ts";
 import { formatRefusal } from "./failure.ts";
 import { COUNTED_BYTES, HELLO, kindName, MAX_EARLY_PAYLOAD, REFUSE, SIGNATURE, writeText } from "./frames.ts";
 import { type HelloText, readHello } from "./hello.ts";
-import { Peer } from "./peer.ts";
+import { GreetedPeer, type Peer } from "./peer.ts";
 import { type FrameTarget, Reader } from "./reader.ts";
 import { Recogniser } from "./recognise.ts";
 import type { Greeter, Greeting, Hello } from "./types.ts";
@@ -29,7 +29,7 @@ export class NativeHello implements Hello {
     this.auth = text.auth;
     this.resume = text.resume;
     this.peerVersion = text.version;
-    this.peer = new Peer(contract, text);
+    this.peer = new GreetedPeer(contract, text);
   }
 }
 

@@ -72,12 +72,12 @@ export class Incoming extends Conversation implements InboundCall {
   fail(error: HawserError | NamedFailure): HawserError | null {
     if (!this.#answering()) return null;
     if (isHawserError(error)) {
-      this.#finish(formatFailure(error));
+      this.#finish(formatFailure(isOwn(error) ? new HawserError("HANDLER_FAILED", "A handler failed") : error));
       return null;
     }
     const text = formatNamed(this.entry, error);
     if (typeof text !== "string") return this.#refuse(text);
-    const most = this.link.peer?.limits.maxMessageBytes ?? Infinity;
+    const most = this.link.peer.limits.maxMessageBytes;
     const { length } = utf8Encode(text);
     if (length <= most) {
       this.#finish(text);
@@ -226,4 +226,9 @@ export class Incoming extends Conversation implements InboundCall {
     this.dueMs = Infinity;
     if (this.#remote === "over") this.registry.release(this);
   }
+}
+
+/** Whether this side's program made the wrong value: the opener is not to blame, whatever the code says. */
+function isOwn({ code, origin }: HawserError): boolean {
+  return origin === "local" && (code === "INPUT_INVALID" || code === "ITEM_INVALID");
 }

@@ -12,7 +12,7 @@ import { utf8Write } from "../utf8.ts";
 import { HEADER_BYTES, MAX_PAYLOAD, sealFrame } from "./frames.ts";
 import type { SessionLimits } from "./limits.ts";
 import { type Lane, Outbox } from "./outbox.ts";
-import type { Peer } from "./peer.ts";
+import { NOBODY, type Peer } from "./peer.ts";
 import { plain } from "./quote.ts";
 import type { SessionSink } from "./types.ts";
 
@@ -37,8 +37,7 @@ export class Link {
   output: ByteWriter = new ByteWriter();
   /** Whether the peer reads messages: the handshake is over, and the connection there. */
   attached = false;
-  /** Null until the first handshake is over. */
-  peer: Peer | null = null;
+  peer: Peer = NOBODY;
   /** The last instant that the session was told. */
   nowMs = 0;
   /** Changes with each connection, and when one ends. */
@@ -121,7 +120,7 @@ export class Link {
 
   /** As `body`, for a body of `length` bytes that is written already. */
   checkBody(start: number, entry: MessageEntry, length: number, output: ByteWriter = this.output): void {
-    const most = this.peer?.limits.maxMessageBytes ?? Infinity;
+    const most = this.peer.limits.maxMessageBytes;
     if (length <= most) return;
     output.truncate(start);
     throw new HawserError("PAYLOAD_TOO_LARGE", `Cannot send "${plain(entry.name, 60)}" with ${String(length)} bytes: the peer takes at most ${String(most)} (its maxMessageBytes)`);

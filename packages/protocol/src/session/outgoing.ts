@@ -138,6 +138,10 @@ export class Outgoing extends Conversation implements OutboundCall {
     const sink = this.#sink;
     if (sink === null) return;
     const { entry } = this;
+    if (!entry.hasItems) {
+      this.consume(cost); // dropped, and so taken: this side's contract has no place for it
+      return;
+    }
     const value = readBody(entry, entry.item, bytes, start, end);
     if (value instanceof Issue) {
       this.cancel(invalid("ITEM_INVALID", `The peer's item of "${plain(entry.name, 60)}" is invalid`, "remote", value));

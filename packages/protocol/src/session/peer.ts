@@ -33,10 +33,26 @@ export interface Introduction {
 }
 
 /** What a session asks about its peer for each message. */
-export class Peer {
+export interface Peer {
   readonly version: number;
   readonly limits: PeerLimits;
   /** Our entry for each name in what the peer sends; null: we have none, or another of that name. */
+  readonly entries: readonly (MessageEntry | null)[];
+  knows(entry: MessageEntry): boolean;
+}
+
+/** The peer before the first handshake: whatever is kept for it may be for it. */
+export const NOBODY: Peer = Object.freeze({
+  version: 0,
+  limits: Object.freeze({ maxMessageBytes: Infinity, maxPartials: 1, maxConversations: 0, windowBytes: 0, eventWindowBytes: 0 }),
+  entries: Object.freeze([]),
+  knows: () => true,
+});
+
+/** The peer that a greeting describes. */
+export class GreetedPeer implements Peer {
+  readonly version: number;
+  readonly limits: PeerLimits;
   readonly entries: readonly (MessageEntry | null)[];
   /** Whether the peer has the entry, by our index. */
   readonly #knows: readonly boolean[];

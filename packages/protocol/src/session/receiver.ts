@@ -77,7 +77,7 @@ export class Receiver {
   event(head: Head, bytes: Uint8Array, end: number): void {
     const link = this.#link;
     const { number, trace, body } = head;
-    const entries = link.peer?.entries ?? [];
+    const { entries } = link.peer;
     if (!this.mayBegin()) return;
     if (head.name >= entries.length) {
       link.violate("PROTOCOL_VIOLATION", `sent an event with the name ${String(head.name)}, which is not in its list`);
@@ -130,16 +130,23 @@ export class Receiver {
 
   /** The session is ready on a new connection. */
   resume(isNew: boolean): void {
+    if (isNew) this.#beginAnew();
+    else this.#sayAgain();
     this.#giveBack();
-    if (isNew) {
-      this.#received = this.#handled = this.#acked = 0;
-      this.#rejections = [];
-      for (const arrived of this.#waiting.toArray()) arrived.number = 0;
-      if (this.#current !== null) this.#current.number = 0;
-      return;
-    }
+  }
+
+  /** What came under the numbers of the old session is not acknowledged in the new one. */
+  #beginAnew(): void {
+    this.#received = this.#handled = this.#acked = 0;
+    this.#rejections = [];
+    for (const arrived of this.#waiting.toArray()) arrived.number = 0;
+    if (this.#current !== null) this.#current.number = 0;
+  }
+
+  /** What may have been lost with the connection. */
+  #sayAgain(): void {
     for (const { number, text } of this.#rejections) writeNumbered(this.#link.output, REJECT, number, text);
-    this.#acked = 0; // it may not have come
+    this.#acked = 0;
     this.acknowledge();
   }
 

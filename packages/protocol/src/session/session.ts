@@ -23,7 +23,7 @@ import { formatHello, formatWelcome, introduce, readWelcome, type WelcomeText } 
 import { type Control, Inbound } from "./inbound.ts";
 import type { SessionLimits } from "./limits.ts";
 import { Link } from "./link.ts";
-import { Peer } from "./peer.ts";
+import { GreetedPeer, type Peer } from "./peer.ts";
 import { plain } from "./quote.ts";
 import { Reader } from "./reader.ts";
 import { Receiver } from "./receiver.ts";
@@ -98,7 +98,7 @@ export class NativeSession implements Session, Control {
   }
 
   get peerVersion(): number {
-    return this.#link.peer?.version ?? 0;
+    return this.#link.peer.version;
   }
 
   get queuedBytes(): number {
@@ -128,7 +128,7 @@ export class NativeSession implements Session, Control {
 
   canResume(hello: Hello): boolean {
     const { resume } = hello;
-    return hello instanceof NativeHello && resume !== null && resume.session === this.#id && this.#state !== "closed" && this.#emitter.canHave(resume.received);
+    return hello instanceof NativeHello && resume !== null && resume.session === this.#id && this.#state !== "closed" && this.#takesAsMuch(hello.peer) && this.#emitter.canHave(resume.received);
   }
 
   welcome(output: ByteWriter, hello: Hello, resumed: boolean, nowMs: number): void {
@@ -260,8 +260,13 @@ export class NativeSession implements Session, Control {
         this.#welcomed(readWelcome(bytes, start, end));
         return;
       default: // CLOSE and REFUSE; a HELLO is nowhere in the table
-        this.#closed(kind, readClosing(bytes, start, end, kind === REFUSE ? "The server refused the session" : "The peer closed the session"));
+        this.#closed(readClosing(bytes, start, end, kind === REFUSE ? "The server refused the session" : "The peer closed the session"));
     }
+  }
+
+  /** Whether a peer that comes again takes what is kept for it. */
+  #takesAsMuch(peer: Peer): boolean {
+    return peer.limits.maxMessageBytes >= this.#link.peer.limits.maxMessageBytes;
   }
 
   #read(chunk: Uint8Array): void {
@@ -287,7 +292,7 @@ export class NativeSession implements Session, Control {
       this.#refuse(error);
     } else if (!(text instanceof HawserError)) {
       this.#move("WELCOME");
-      this.#link.peer = new Peer(contract, text);
+      this.#link.peer = new GreetedPeer(contract, text);
       this.#id = text.session;
       this.#begin(text.resumed, text.received, text.resumeWindowMs);
     }
@@ -303,7 +308,6 @@ export class NativeSession implements Session, Control {
   #begin(resumed: boolean, received: number, resumeWindowMs: number): void {
     const link = this.#link;
     const { peer } = link;
-    if (peer === null) return;
     this.#heartbeat = new Heartbeat(this.#parts.limits, link.nowMs);
     this.#reader.open();
     link.outbox.maxPartials = peer.limits.maxPartials;
@@ -340,10 +344,11 @@ export class NativeSession implements Session, Control {
     link.leave();
   }
 
-  #closed(kind: number, said: HawserError | "DRAINED" | "NORMAL"): void {
-    const error = typeof said !== "string" ? said : kind === REFUSE ? new HawserError("PROTOCOL_VIOLATION", "The server refused the session without a reason") : null;
-    const mayPass = kind === REFUSE ? error?.retryable === true : error?.code === "HEARTBEAT_LOST";
-    this.#over(mayPass ? (kind === REFUSE ? "retry" : "silence") : "over", error, lossReason("The peer closed the session", error ?? undefined));
+  #closed(said: HawserError | "DRAINED" | "NORMAL"): void {
+    const isRefused = this.#state === "handshake"; // a CLOSE is as a REFUSE there
+    const error = typeof said !== "string" ? said : isRefused ? new HawserError("PROTOCOL_VIOLATION", "The server refused the session without a reason") : null;
+    const mayPass = isRefused ? error?.retryable === true : error?.code === "HEARTBEAT_LOST";
+    this.#over(mayPass ? (isRefused ? "retry" : "silence") : "over", error, lossReason("The peer closed the session", error ?? undefined));
   }
 
   #beat(nowMs: number): void {

@@ -28,10 +28,10 @@ export function writeTrace(text: string, output: ByteWriter): void {
   }
 }
 
-/** The text of 25 bytes; null when they are not a trace context, which is then as if there were none. */
+/** The text of 25 bytes, which are there; null when they are not a trace context, which is then as if there were none. */
 export function readTrace(bytes: Uint8Array, at: number): string | null {
   let digits = "";
-  for (let index = 0; index < TRACE_BYTES; index++) digits += (bytes[at + index] ?? 0).toString(16).padStart(2, "0");
+  for (let index = 0; index < TRACE_BYTES; index++) digits += (bytes[at + index] as number).toString(16).padStart(2, "0");
   const text = `00-${digits.slice(0, 32)}-${digits.slice(32, 48)}-${digits.slice(48)}`;
   return isTrace(text) ? text : null;
 }

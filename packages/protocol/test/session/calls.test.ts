@@ -6,7 +6,7 @@ import { HawserError } from "../../src/errors.ts";
 import { type Schema, type } from "../../src/schema.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import type { SessionKind } from "../../src/session/types.ts";
-import { frame, head, joined, KIND, linesOf, NAME, readyClient, readyServer, u32 } from "./by-hand.ts";
+import { frame, head, joined, KIND, linesOf, NAME, readyClient, readyServer, SIGNATURE, u32, waitingClient, welcome } from "./by-hand.ts";
 import { entryOf, Pair, readyPair } from "./ends.ts";
 
 const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -240,6 +240,18 @@ describe("a request", () => {
     expect(new TextDecoder().decode(pair.server.output.copy())).not.toContain("secret");
     pair.flush();
     expect(pair.client.told()).toEqual(["say fail REMOTE_HANDLER_FAILED"]);
+  });
+
+  test("is not the opener's fault where the handler's own values are wrong", () => {
+    const pair = readyPair();
+    for (const code of ["INPUT_INVALID", "ITEM_INVALID", "OUTPUT_INVALID"] as const) {
+      for (const origin of ["local", "remote"] as const) {
+        pair.server.onCall = (call) => void call.fail(new HawserError(code, "", { origin, path: ["x"] }));
+        pair.client.open("say", 1);
+        pair.flush();
+      }
+    }
+    expect(pair.client.told().map((line) => line.slice(9))).toEqual(["REMOTE_HANDLER_FAILED", "INPUT_INVALID", "REMOTE_HANDLER_FAILED", "ITEM_INVALID", "REMOTE_HANDLER_FAILED", "REMOTE_HANDLER_FAILED"]);
   });
 
   test("fails with an error that the contract names", () => {
@@ -565,6 +577,22 @@ describe("a stream", () => {
     pair.flush();
     expect(pair.client.session.queuedBytes).toBe(0);
     expect(pair.server.told()).toEqual(["call talk nothing"]);
+  });
+
+  test("drops items for which this side's contract has no place, and gives their credit back", () => {
+    const server = readyServer();
+    const items = Array.from({ length: 20 }, () => "12345678901234567890");
+    server.session.receive(frame(KIND.STREAM, 1, head(NAME.count, 8)), 0);
+    for (const item of items) server.session.receive(frame(KIND.ITEM, 1, item), 0);
+    expect([server.told(), server.session.state]).toEqual([["call count nothing"], "ready"]);
+
+    const bare = nativeSessions(defineProtocol({ name: "bare", version: 1, streams: { quiet: {} } }));
+    const client = waitingClient({ kind: bare, limits: { windowBytes: 100 } });
+    client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ protocol: "bare", messages: [["quiet", "stream", "json", ""]] }))), 0);
+    client.open("quiet");
+    for (const item of items) client.session.receive(frame(KIND.ITEM, 1, item), 0);
+    client.session.receive(frame(KIND.END, 1), 0);
+    expect(client.told()).toEqual(["ready", "quiet end"]);
   });
 
   test("drops what comes for a cancelled one", () => {

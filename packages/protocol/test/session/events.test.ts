@@ -253,7 +253,7 @@ describe("credit for events of a lost connection", () => {
     waiting.splice(0).forEach((handled) => { handled(); });
     while (waiting.length > 0) waiting.shift()?.();
     client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))), 0);
-    expect(linesOf(client.take())).toEqual(["CREDIT 0 00000072", "ACK 0 0000000000000003"]);
+    expect(linesOf(client.take())).toEqual(["ACK 0 0000000000000003", "CREDIT 0 00000072"]);
   });
 });
 

@@ -83,6 +83,16 @@ describe("a handshake", () => {
     expect([end.session.state, end.told(), end.take().length]).toEqual([state, [told], 0]);
   });
 
+  test.each([
+    ["OVERLOADED", "lost", "over OVERLOADED resumable"],
+    ["HELLO_INVALID", "closed", "over HELLO_INVALID"],
+    ["NORMAL", "closed", "over PROTOCOL_VIOLATION"],
+  ])("that ends with CLOSE %s is refused with that: the session is %s", (code, state, told) => {
+    const end = waitingClient();
+    end.session.receive(joined(SIGNATURE, frame(KIND.CLOSE, 0, JSON.stringify({ code, message: "no" }))), 0);
+    expect([end.session.state, end.told(), end.take().length]).toEqual([state, [told], 0]);
+  });
+
   test("refuses by a code that the client knows, whatever the error", () => {
     const { kind } = new End("server");
     expect(linesOf(kind.refusal(new HawserError("TOO_MANY_CONNECTIONS", "full")).subarray(8))).toEqual(['REFUSE 0 {"code":"OVERLOADED","message":"full"}']);
@@ -481,6 +491,9 @@ describe("a session that is resumed", () => {
     expect(can).toEqual([false, false, true, true, true, false]);
     expect(server.session.canResume(resume(3, id.replace("0", "f")).hello)).toBe(false);
     expect(server.session.canResume({ auth: undefined, resume: { session: id, received: 3 }, peerVersion: 1 })).toBe(false);
+    const limits = { maxMessageBytes: 99_999, maxPartials: 1, maxConversations: 1, windowBytes: 1, eventWindowBytes: 1 };
+    const smaller = greet(server.kind, joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ limits, resume: { session: id, received: 3 } })))).hello;
+    expect(server.session.canResume(smaller)).toBe(false); // what is kept may be more than it takes now
     server.session.close();
     expect(server.session.canResume(resume(3, id).hello)).toBe(false);
   });
