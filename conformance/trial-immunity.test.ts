@@ -2,6 +2,7 @@
 // begins with its row. Rows 19 and 20, about handles and idle processes, are in interop/trial-handles.test.ts.
 
 import assert from "node:assert/strict";
+import process from "node:process";
 import { describe, it } from "node:test";
 import { deflateSync } from "node:zlib";
 import { connect, type SessionClient } from "@hawser/client";

@@ -5,11 +5,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { connect, type SessionClient, type SessionConnectOptions } from "@hawser/client";
 import { defineProtocol, type HawserError, type } from "@hawser/protocol";
+import type { ReadFrame } from "@hawser/protocol/testing";
 import { createServer, type SessionHandlers, type SessionServer, type SessionServerOptions } from "@hawser/server";
 import { z } from "zod";
 import { turns, until } from "./conversation.ts";
 import { failure, SessionFixture, taken } from "./sessions.ts";
-import { head, type Heard, HandPeer, introduction, KIND, message, numberOf, roomy, SIGNATURE, u64, utf8 } from "./trial-peer.ts";
+import { head, HandPeer, introduction, KIND, message, numberOf, roomy, SIGNATURE, u64, utf8 } from "./trial-peer.ts";
 
 const order = z.object({ item: z.string(), counts: z.array(z.number()) });
 const receipt = z.object({ id: z.number() });
@@ -112,7 +113,7 @@ describe("payloads that are not what the contract says", () => {
   };
 
   /** What the peer says of a failed conversation. */
-  function failureOf({ kind, text }: Heard): { code: string; path?: unknown; message: string } {
+  function failureOf({ kind, text }: ReadFrame): { code: string; path?: unknown; message: string } {
     assert.equal(kind, "FAIL");
     return JSON.parse(text) as ReturnType<typeof failureOf>; // as PROTOCOL.md §6 says
   }
@@ -151,7 +152,7 @@ describe("payloads that are not what the contract says", () => {
       ] as const) {
         errors.length = 0;
         peer.say(message(kind, id(), head(numberOf(post, name)), JSON.stringify(good)));
-        const { code, path } = failureOf((await peer.hear()) as Heard);
+        const { code, path } = failureOf((await peer.hear()) as ReadFrame);
         assert.deepEqual([code, path], ["HANDLER_FAILED", undefined]);
         await until(() => errors.length > 0);
         const [{ path: where, cause }] = errors as [HawserError];
@@ -179,7 +180,7 @@ describe("payloads that are not what the contract says", () => {
           [KIND.STREAM, "feed"],
         ] as const) {
           peer.say(message(kind, id(), head(numberOf(post, name)), body));
-          const failed = failureOf((await peer.hear()) as Heard);
+          const failed = failureOf((await peer.hear()) as ReadFrame);
           assert.deepEqual([failed.code, failed.path], ["INPUT_INVALID", path]);
         }
         // In the middle of a stream: the items before it have been taken.
@@ -189,7 +190,7 @@ describe("payloads that are not what the contract says", () => {
         await peer.hearOf("ITEM");
         await until(() => calls.length === 2);
         peer.say(message(KIND.ITEM, stream, body), message(KIND.ITEM, stream, JSON.stringify(good)));
-        const failed = failureOf((await peer.hear()) as Heard);
+        const failed = failureOf((await peer.hear()) as ReadFrame);
         assert.deepEqual([failed.code, failed.path], ["ITEM_INVALID", path]);
         peer.say(message(KIND.END, stream));
         assert.deepEqual(calls, ["feed", "item rope"]);
@@ -364,7 +365,7 @@ describe("payloads that are meant to do harm", () => {
 });
 
 /** The answer to the request 1, joined where it comes in pieces; the credit between is of no matter. */
-async function answered(peer: HandPeer): Promise<Heard> {
+async function answered(peer: HandPeer): Promise<ReadFrame> {
   for (let text = ""; ; ) {
     const next = await peer.hear();
     assert(next !== null, "the server has ended");

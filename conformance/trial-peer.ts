@@ -1,16 +1,13 @@
-// A peer that is written by hand, from PROTOCOL.md and with nothing of packages/*/src: bytes on a plain socket, and the frames in what comes back.
+// A peer that is written by hand, from PROTOCOL.md and with nothing of the engine: bytes on a plain socket, and the frames in what comes back.
 
 import net from "node:net";
 import tls from "node:tls";
 import type { Protocol } from "@hawser/protocol";
+import { frame, framesOf, joined, KIND, type ReadFrame, SIGNATURE } from "@hawser/protocol/testing";
 import type { Address } from "@hawser/transport";
-import { frame, framesOf, joined, KIND, SIGNATURE } from "@hawser/protocol/testing";
 import { clientTls, type Fixture, type TransportName } from "./transports.ts";
 
 export { filler, frame, head, joined, KIND, SIGNATURE, u32, u64 } from "@hawser/protocol/testing";
-
-/** One frame that came. */
-export type Heard = ReturnType<typeof framesOf>[number];
 
 /** What a side says it can take (PROTOCOL.md §3). */
 export const roomy = { maxMessageBytes: 1_048_576, maxPartials: 8, maxConversations: 1_024, windowBytes: 262_144, eventWindowBytes: 262_144 };
@@ -65,7 +62,7 @@ export class HandPeer {
   /** Resolves when both directions are closed, however they were. */
   readonly closed: Promise<void>;
   /** Whole frames behind the signature. */
-  readonly frames: Heard[] = [];
+  readonly frames: ReadFrame[] = [];
   /** Whether the other side has said that nothing more comes, or the connection is gone. */
   hasEnded = false;
   readonly #chunks: Uint8Array[] = [];
@@ -165,7 +162,7 @@ export class HandPeer {
   }
 
   /** The next whole frame behind the signature, or null at the end of the stream. */
-  async hear(): Promise<Heard | null> {
+  async hear(): Promise<ReadFrame | null> {
     for (;;) {
       const next = this.frames[this.#next];
       if (next !== undefined) {
@@ -178,7 +175,7 @@ export class HandPeer {
   }
 
   /** The next frame of a kind; what comes before it is passed over. */
-  async hearOf(kind: keyof typeof KIND): Promise<Heard> {
+  async hearOf(kind: keyof typeof KIND): Promise<ReadFrame> {
     for (;;) {
       const next = await this.hear();
       if (next === null) throw new Error(`The stream ended before ${kind} came: ${this.frames.map((each) => `${each.kind} ${each.text}`).join(", ")}`);

@@ -247,8 +247,10 @@ describe("a connection that is killed", () => {
     };
     client.lifecycle.on("resumed", share);
     share();
-    while (broken.length === 0 && (up.handled < EVENTS || down.handled < EVENTS)) await turns(10);
-    assert.deepEqual(broken, []);
+    let end = "";
+    client.lifecycle.on("close", ({ error }) => (end = error?.message ?? "closed"));
+    while (broken.length === 0 && end === "" && (up.handled < EVENTS || down.handled < EVENTS)) await turns(10);
+    assert.deepEqual([broken, end], [[], ""]);
     await Promise.all([up.settled(), down.settled()]);
     const seconds = (performance.now() - begun) / 1_000;
     const kinds = [...killer.killed].sort().map(([kind, count]) => `${count} ${kind}`);

@@ -82,6 +82,30 @@ test("ByteWriter.truncate() forgets, and copy() is not a view, also of a Buffer'
   }
 });
 
+test.each([0, 1, 1_048_575, 1_048_576, 3_000_000])("ByteWriter.split() takes out %d bytes, which nothing that is written later changes", (length) => {
+  for (const before of [0, 1, 300, 5_000]) {
+    const writer = new ByteWriter();
+    const [kept, taken] = [counted(before), counted(length + before).subarray(before)];
+    writer.append(kept);
+    writer.append(taken);
+    const split = writer.split(before);
+    writer.append(counted(2_000));
+    expect(Buffer.compare(split, taken)).toBe(0);
+    expect(Buffer.compare(writer.copy(), Buffer.concat([kept, counted(2_000)]))).toBe(0);
+  }
+});
+
+test("ByteWriter.split() copies what is short, and gives what is long out in its storage", () => {
+  const writer = new ByteWriter();
+  writer.append(counted(1_000));
+  const { bytes: short } = writer;
+  expect(writer.split(10).buffer).not.toBe(short.buffer);
+  writer.append(counted(1_048_576));
+  const { bytes: long } = writer;
+  expect(writer.split(10).buffer).toBe(long.buffer);
+  expect(writer.bytes.buffer).not.toBe(long.buffer);
+});
+
 test("FrameBuffer puts pieces together, as copies", () => {
   const buffer = new FrameBuffer();
   const chunk = hex("01 02 03");

@@ -147,7 +147,7 @@ export class Link {
       output.truncate(start);
       throw this.full();
     }
-    const payload = output.copy(start + HEADER_BYTES);
+    const payload = output.split(start + HEADER_BYTES);
     output.truncate(start);
     outbox.push(lane, { kind, payload, cost, counted, tag });
     this.pump();

@@ -254,6 +254,17 @@ describe("a request", () => {
     expect(pair.client.told().map((line) => line.slice(9))).toEqual(["REMOTE_HANDLER_FAILED", "INPUT_INVALID", "REMOTE_HANDLER_FAILED", "ITEM_INVALID", "REMOTE_HANDLER_FAILED", "REMOTE_HANDLER_FAILED"]);
   });
 
+  test("fails with what the peer says of it, if it says anything", () => {
+    const client = readyClient();
+    const texts: string[] = [];
+    const none = (): void => undefined;
+    for (const message of ["too busy", ""]) {
+      client.session.open(entryOf(client.kind, "say"), 1, {}, { result: none, item: none, end: none, fail: (error) => void texts.push(error.message), writable: none });
+      client.session.receive(frame(KIND.FAIL, 1, JSON.stringify({ code: "OVERLOADED", message })), 0);
+    }
+    expect(texts).toEqual(['"say" was not handled, because the peer has too much to do: too busy', '"say" was not handled, because the peer has too much to do']);
+  });
+
   test("fails with an error that the contract names", () => {
     const pair = readyPair();
     pair.server.onCall = (call) => {
