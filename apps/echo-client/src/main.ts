@@ -31,7 +31,15 @@ let isLeaving = false;
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined); // who read it has gone
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, leave);
 if (spoken === "session") await talkInSession();
-else await talkOnWire(wires[spoken]());
+else await talkOnWire(chooseWire(spoken));
+
+function chooseWire(name: keyof typeof wires): Wire<string> {
+  try {
+    return wires[name]();
+  } catch (error) {
+    fail(error);
+  }
+}
 
 async function talkInSession(): Promise<void> {
   session = await openSession(options, print).catch(fail);
