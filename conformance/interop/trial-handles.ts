@@ -14,7 +14,7 @@ import { serverTls } from "../transports.ts";
 import { ends } from "./trial-handles-contract.ts";
 
 /** Lets nothing of a connection outlive it for long. */
-const hasty = { handshakeTimeoutMs: 400, lingerTimeoutMs: 100, resumeWindowMs: 100, heartbeatMs: 200, heartbeatTimeoutMs: 200, writeBuffer: { stallMs: 400 } };
+const hasty = { handshakeTimeoutMs: 2_000, lingerTimeoutMs: 200, resumeWindowMs: 200, heartbeatMs: 1_000, heartbeatTimeoutMs: 1_000, writeBuffer: { stallMs: 2_000 } };
 
 async function serve(): Promise<void> {
   const server = createServer(
