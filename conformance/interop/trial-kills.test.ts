@@ -7,9 +7,9 @@ import process from "node:process";
 import { describe, it } from "node:test";
 import { connect, type SessionClient } from "@hawser/client";
 import { defineProtocol, type Outcome, type } from "@hawser/protocol";
+import { Random } from "@hawser/protocol/testing";
 import { createServer, type SessionSocket } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
-import { Random } from "@hawser/protocol/testing";
 import { turns } from "../conversation.ts";
 import { Fixture } from "../transports.ts";
 
