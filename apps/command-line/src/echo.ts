@@ -6,7 +6,7 @@
 import { defineProtocol, type Protocol, text, type } from "@hawser/protocol";
 
 /** The wires that both programs speak, by the name that `--wire` takes. */
-export const echoWires = Object.freeze(["lines", "length32", "classic", "session"] as const);
+const echoWires = Object.freeze(["lines", "length32", "classic", "session"] as const);
 
 /** A name of {@link echoWires}. */
 export type EchoWire = (typeof echoWires)[number];

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { type Address, parseAddress, type TlsOptions } from "@hawser/transport";
 
-export { echoFlags, echoProtocol, echoWires, readEchoWire } from "./echo.ts";
+export { echoFlags, echoProtocol, readEchoWire } from "./echo.ts";
 export type { EchoWire } from "./echo.ts";
 
 const text = { type: "string" } as const;

@@ -5,7 +5,7 @@
  * @module
  */
 import { type Handled, HawserError, type MessageEntry, type Protocol } from "@hawser/protocol";
-import { handlerFailed, isThenable, type Responder } from "@hawser/transport";
+import { handleEvent, type Responder } from "@hawser/transport";
 import { type AnyListener, Listeners } from "./session-listeners.ts";
 
 /** An event that waits for its first listener. */
@@ -74,25 +74,7 @@ export class Delivery {
   }
 
   #deliver(entry: MessageEntry, payload: unknown, context: unknown, handled: Handled): void {
-    const fail = (cause: unknown): void => {
-      const error = handlerFailed(entry, cause);
-      handled(error);
-      this.#report(error);
-    };
-    let result: unknown;
-    try {
-      result = this.#listeners.call(entry.name, payload, context);
-    } catch (cause) {
-      fail(cause);
-      return;
-    }
-    if (isThenable(result)) {
-      result.then(() => {
-        handled();
-      }, fail);
-    } else {
-      handled();
-    }
+    handleEvent(entry, () => this.#listeners.call(entry.name, payload, context), handled, this.#report);
   }
 
   /** In a turn of its own: whoever calls `on()` does not expect to be called back from within. */

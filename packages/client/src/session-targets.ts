@@ -4,13 +4,11 @@
  *
  * @module
  */
-import { type Address, type AddressInput, type Connection, dial, type DialOptions, formatAddress, parseAddress } from "@hawser/transport";
+import { type Address, type AddressInput, type Awaitable, type Connection, dial, type DialOptions, formatAddress, parseAddress } from "@hawser/transport";
 import type { ResolvedReconnect } from "./session-options.ts";
 
 /** What makes a connection where there is no address: a `memoryPair()`, or a transport of one's own. Called for each attempt. */
 export type Connector = () => Awaitable<Connection>;
-
-type Awaitable<T> = PromiseLike<T> | T;
 
 /** What `connect()` takes to find a server. A connection that was made elsewhere is used once. */
 export type Target = AddressInput | Connection | Connector | readonly (AddressInput | Connector)[];

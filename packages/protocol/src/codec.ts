@@ -23,7 +23,7 @@ export interface Codec<In, Out = In> {
    * @throws {TypeError} when the message is not of the codec's type
    */
   encode(message: Out, output: ByteWriter): void;
-  /** The message's bytes as the text that they are in UTF-8; throws as `encode` does. Absent where they are not text. */
+  /** The message's bytes as the well-formed text that they are in UTF-8; throws as `encode` does. Absent where they are not text. */
   text?(message: Out): string;
   /**
    * A chunk is about to be cut into messages, or null: its bytes do not change until the next call, so what is worked out
@@ -85,12 +85,12 @@ class TextCodec implements Codec<string> {
   }
 
   encode(message: string, output: ByteWriter): void {
-    if (typeof message !== "string") throw new TypeError(`Cannot send ${describeType(message)} as text: it takes a string`);
+    checkString(message);
     if (!utf8Write(message, output)) throw loneSurrogate();
   }
 
   text(message: string): string {
-    if (typeof message !== "string") throw new TypeError(`Cannot send ${describeType(message)} as text: it takes a string`);
+    checkString(message);
     if (!message.isWellFormed()) throw loneSurrogate();
     return message;
   }
@@ -190,6 +190,10 @@ class JsonCodec<T> implements Codec<T> {
     }
     return encoded;
   }
+}
+
+function checkString(message: unknown): void {
+  if (typeof message !== "string") throw new TypeError(`Cannot send ${describeType(message)} as text: it takes a string`);
 }
 
 function loneSurrogate(): HawserError {

@@ -324,12 +324,18 @@ export class WireEncoder<Out> {
    * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL, PAYLOAD_TOO_LARGE
    */
   encode(message: Out, output: ByteWriter): void {
-    if (this.#joins && this.#join(message, output)) return;
+    const text = this.#joins ? (this.#codec.text?.(message) ?? null) : null;
+    if (text !== null && this.#join(text, output)) return;
     const frames = this.#frames;
     const start = openFrame(frames, output);
     try {
       const payload = output.length;
-      this.#codec.encode(message, output);
+      if (text === null) {
+        this.#codec.encode(message, output);
+      } else {
+        output.join(text);
+        output.settle();
+      }
       if (this.#sentinel !== null && this.#sentinel.form === "frame") guardPayload(this.#sentinel, output, payload);
       sealFrame(frames, output, start, this.#maxFrameBytes);
       if (this.#guard !== null) this.#guard.check(output, start); // last: it remembers what is sent
@@ -340,9 +346,8 @@ export class WireEncoder<Out> {
   }
 
   /** Join a message's frame to the text of this turn; false when its bytes must be looked at. */
-  #join(message: Out, output: ByteWriter): boolean {
-    const text = this.#codec.text?.(message);
-    if (text === undefined || text.length * 3 > this.#maxFrameBytes) return false;
+  #join(text: string, output: ByteWriter): boolean {
+    if (text.length * 3 > this.#maxFrameBytes) return false;
     if (this.#joinsNot !== "" && text.endsWith(this.#joinsNot)) return false;
     const frame = this.#frames.frameText?.(text);
     if (frame === undefined || frame === null) return false;

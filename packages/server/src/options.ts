@@ -32,6 +32,11 @@ export interface CloseOptions {
   readonly deadlineMs?: number | undefined;
 }
 
+/** Complete a server's close options. */
+export function resolveCloseOptions({ graceMs = 0, deadlineMs = 10_000 }: CloseOptions = {}): { readonly graceMs: number; readonly deadlineMs: number } {
+  return { graceMs, deadlineMs };
+}
+
 /** How a server's connections ended when it closed. */
 export interface CloseResult {
   /** Connections that closed in order. */

@@ -8,7 +8,7 @@ import { HawserError, nativeSessions, type Protocol, type SessionKind, type Wire
 import { type Address, type AddressInput, type Connection, SharedOutput, type Ticking, WireSocket } from "@hawser/transport";
 import { Dispatcher, type ServerSocket, type WireHandlers } from "./handlers.ts";
 import { type ListenCallOptions, Listeners, refuse } from "./listeners.ts";
-import { type CloseOptions, type CloseResult, type ResolvedServerOptions, resolveServerOptions, type ServerOptions } from "./options.ts";
+import { type CloseOptions, type CloseResult, type ResolvedServerOptions, resolveCloseOptions, resolveServerOptions, type ServerOptions } from "./options.ts";
 import type { SessionHandlers, SessionServer } from "./session-handlers.ts";
 import type { SessionServerOptions } from "./session-options.ts";
 import { ContractServer } from "./session-server.ts";
@@ -177,8 +177,8 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
     return taken;
   }
 
-  close(options: CloseOptions = {}): Promise<CloseResult> {
-    return (this.#closing ??= this.#close(options.graceMs ?? 0, options.deadlineMs ?? 10_000));
+  close(options?: CloseOptions): Promise<CloseResult> {
+    return (this.#closing ??= this.#close(resolveCloseOptions(options)));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -190,7 +190,7 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
     for (const socket of this.#sockets) socket.tick(nowMs);
   }
 
-  async #close(graceMs: number, deadlineMs: number): Promise<CloseResult> {
+  async #close({ graceMs, deadlineMs }: ReturnType<typeof resolveCloseOptions>): Promise<CloseResult> {
     const total = this.#sockets.size;
     await this.#listeners.close();
     const { clock } = this.#options.ticker;

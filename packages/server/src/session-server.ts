@@ -7,7 +7,7 @@
 import { type EmitOptions, HawserError, type Hello, type Protocol, type SessionKind } from "@hawser/protocol";
 import { type Address, type AddressInput, type Closed, type Connection, isThenable, messageToOpen, Responder, type SessionLink, type Ticking } from "@hawser/transport";
 import { type ListenCallOptions, Listeners, refuse } from "./listeners.ts";
-import type { CloseOptions, CloseResult } from "./options.ts";
+import { type CloseOptions, type CloseResult, resolveCloseOptions } from "./options.ts";
 import { type Carried, draining, Greeted, type GreetingHost } from "./session-greeting.ts";
 import type { Audience, Room, SessionServer, SessionSocket } from "./session-handlers.ts";
 import { resolveSessionServerOptions, type ResolvedSessionOptions, type SessionServerOptions } from "./session-options.ts";
@@ -116,8 +116,8 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     return taken;
   }
 
-  close(options: CloseOptions = {}): Promise<CloseResult> {
-    return (this.#closing ??= this.#close(options.graceMs ?? 0, options.deadlineMs ?? 10_000));
+  close(options?: CloseOptions): Promise<CloseResult> {
+    return (this.#closing ??= this.#close(resolveCloseOptions(options)));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -213,7 +213,7 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     }
   }
 
-  async #close(graceMs: number, deadlineMs: number): Promise<CloseResult> {
+  async #close({ graceMs, deadlineMs }: ReturnType<typeof resolveCloseOptions>): Promise<CloseResult> {
     const { ticker } = this.options;
     const nowMs = ticker.clock.now();
     for (const session of this.#lost) session.giveUp();

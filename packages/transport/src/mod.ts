@@ -13,7 +13,7 @@ export { SharedOutput } from "./output.ts";
 export { callOptions, emitEvent, messageToOpen, openRequest, rejected, RequestCall } from "./session-caller.ts";
 export { isThenable } from "./session-items.ts";
 export { SessionLink } from "./session-link.ts";
-export { CallContext, handlerFailed, Responder } from "./session-responder.ts";
+export { CallContext, handleEvent, Responder } from "./session-responder.ts";
 export { openStream, SessionStream } from "./session-stream.ts";
 export { dial, listen } from "./socket.ts";
 export { WireSocket } from "./wire-socket.ts";

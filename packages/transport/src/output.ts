@@ -140,13 +140,12 @@ export class Output extends ByteWriter {
 
   /** Append `shared.bytes[from, to)`, without a copy where nothing else is appended in this turn. */
   share(shared: SharedOutput, from: number, to: number): void {
-    if (this.length > 0 || this.text !== "") {
-      this.append(shared.bytes, from, to);
-    } else if (this.#shared === null) {
+    const isEmpty = this.length === 0 && this.text === "";
+    if (isEmpty && this.#shared === null) {
       this.#shared = shared;
       this.#from = from;
       this.#to = to;
-    } else if (this.#shared === shared && this.#to === from) {
+    } else if (isEmpty && this.#shared === shared && this.#to === from) {
       this.#to = to;
     } else {
       this.append(shared.bytes, from, to);
@@ -183,13 +182,7 @@ export class Output extends ByteWriter {
       pool.give(storage);
       return;
     }
-    if (this.#target.write(storage.subarray(0, length))) {
-      pool.give(storage);
-      this.#target.taken();
-      return;
-    }
-    (this.#sent ??= []).push({ storage, length });
-    this.#sentBytes += length;
+    this.#hand(storage.subarray(0, length), storage);
   }
 
   /** Flush at the end of a turn: a schedule has come due. */
@@ -206,39 +199,46 @@ export class Output extends ByteWriter {
     pool.give(oldest.storage);
   }
 
+  /** The pipe is gone: forget everything. What the target still reads from is not reused. */
+  drop(): void {
+    this.#sent = null;
+    this.#sentBytes = 0;
+    this.#forgetShared();
+    this.text = "";
+    this.bytes = NOTHING;
+    this.length = 0;
+  }
+
   /** Copy the shared range, since something follows it. */
   #unshare(shared: SharedOutput): void {
     const { text } = this;
     const [from, to] = [this.#from, this.#to];
-    this.#shared = null;
-    this.#from = this.#to = 0;
+    this.#forgetShared();
     this.text = "";
     this.append(shared.bytes, from, to);
     this.text = text;
   }
 
   #flushShared(shared: SharedOutput): void {
-    const length = this.#to - this.#from;
     const view = shared.seal(this.#from, this.#to);
-    this.#shared = null;
-    this.#from = this.#to = 0;
-    if (this.#target.write(view)) {
-      this.#target.taken();
-      return;
-    }
-    (this.#sent ??= []).push({ storage: NOTHING, length });
-    this.#sentBytes += length;
+    this.#forgetShared();
+    this.#hand(view, NOTHING);
   }
 
-  /** The pipe is gone: forget everything. What the target still reads from is not reused. */
-  drop(): void {
-    this.#sent = null;
-    this.#sentBytes = 0;
+  #forgetShared(): void {
     this.#shared = null;
     this.#from = this.#to = 0;
-    this.text = "";
-    this.bytes = NOTHING;
-    this.length = 0;
+  }
+
+  /** Give bytes to the target; `storage` is what goes back to the pool when the system has them. */
+  #hand(bytes: Uint8Array, storage: Uint8Array): void {
+    if (this.#target.write(bytes)) {
+      pool.give(storage);
+      this.#target.taken();
+    } else {
+      (this.#sent ??= []).push({ storage, length: bytes.length });
+      this.#sentBytes += bytes.length;
+    }
   }
 }
 

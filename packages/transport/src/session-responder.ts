@@ -61,25 +61,7 @@ export class Responder {
 
   /** The peer has emitted an event. `report` is told what its handler throws. */
   event(entry: MessageEntry, payload: unknown, context: unknown, handled: Handled, report: (error: HawserError) => void): void {
-    const fail = (cause: unknown): void => {
-      const error = handlerFailed(entry, cause);
-      handled(error);
-      report(error);
-    };
-    let result: unknown;
-    try {
-      result = this.#run(entry, payload, context);
-    } catch (cause) {
-      fail(cause);
-      return;
-    }
-    if (isThenable(result)) {
-      result.then(() => {
-        handled();
-      }, fail);
-    } else {
-      handled();
-    }
+    handleEvent(entry, () => this.#run(entry, payload, context), handled, report);
   }
 
   #run(entry: MessageEntry, input: unknown, context: unknown): unknown {
@@ -269,8 +251,37 @@ export abstract class CallContext implements InboundSink, ItemSource {
   }
 }
 
+/** Have an event handled by `run`, and say when it is; `report` is told what it throws. */
+export function handleEvent(entry: MessageEntry, run: () => unknown, handled: Handled, report: (error: HawserError) => void): void {
+  let result: unknown;
+  try {
+    result = run();
+  } catch (cause) {
+    failEvent(entry, cause, handled, report);
+    return;
+  }
+  if (isThenable(result)) {
+    result.then(
+      () => {
+        handled();
+      },
+      (cause: unknown) => {
+        failEvent(entry, cause, handled, report);
+      },
+    );
+  } else {
+    handled();
+  }
+}
+
+function failEvent(entry: MessageEntry, cause: unknown, handled: Handled, report: (error: HawserError) => void): void {
+  const error = handlerFailed(entry, cause);
+  handled(error);
+  report(error);
+}
+
 /** What went wrong in a handler, for this side: the peer is told the code alone. */
-export function handlerFailed(entry: MessageEntry, cause: unknown): HawserError {
+function handlerFailed(entry: MessageEntry, cause: unknown): HawserError {
   if (isHawserError(cause) && cause.code === "MESSAGE_UNKNOWN" && cause.origin === "local") return cause;
   const text = cause instanceof Error ? cause.message : typeof cause === "string" ? cause : `it threw a value of type ${typeof cause}`;
   return new HawserError("HANDLER_FAILED", `The handler of the ${entry.type} ${entry.name} failed: ${text.slice(0, 160)}`, { cause, scope: "conversation" });

@@ -18,6 +18,11 @@ export interface Registry {
   release(conversation: Conversation): void;
 }
 
+/** The part of a call's sink that takes items. */
+interface ItemSink {
+  item(value: unknown, cost: number): void;
+}
+
 /** One end of a conversation. */
 export abstract class Conversation implements LaneOwner {
   readonly entry: MessageEntry;
@@ -126,6 +131,18 @@ export abstract class Conversation implements LaneOwner {
     if (this.#grant > 0) return true;
     this.link.violate("FLOW_VIOLATION", "sent an item without credit");
     return false;
+  }
+
+  /** Give an item that came to the program; returns why not, when it is invalid. */
+  protected give(check: Check, sink: ItemSink, bytes: Uint8Array, start: number, end: number, cost: number): Issue | null {
+    const value = readBody(this.entry, check, bytes, start, end);
+    if (value instanceof Issue) return value;
+    try {
+      sink.item(value, cost);
+    } catch (error) {
+      this.link.caught(error);
+    }
+    return null;
   }
 
   /** Count an item that came, of so many bytes; returns its cost. */

@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError, isHawserError, type NamedFailure } from "../errors.ts";
 import { utf8Encode } from "../utf8-write.ts";
-import { Conversation, readBody, type Registry } from "./conversation.ts";
+import { Conversation, type Registry } from "./conversation.ts";
 import { formatFailure, formatNamed, invalid } from "./failure.ts";
 import { END, FAIL, openFrame, RESULT, writeEmpty, writeFrame } from "./frames.ts";
 import type { Head } from "./head.ts";
@@ -117,16 +116,8 @@ export class Incoming extends Conversation implements InboundCall {
       this.consume(cost); // dropped, and so taken
       return;
     }
-    const value = readBody(entry, entry.send, bytes, start, end);
-    if (value instanceof Issue) {
-      this.#cancel(invalid("ITEM_INVALID", `The item of "${plain(entry.name, 60)}" is invalid`, "remote", value));
-      return;
-    }
-    try {
-      sink.item(value, cost);
-    } catch (error) {
-      this.link.caught(error);
-    }
+    const issue = this.give(entry.send, sink, bytes, start, end, cost);
+    if (issue !== null) this.#cancel(invalid("ITEM_INVALID", `The item of "${plain(entry.name, 60)}" is invalid`, "remote", issue));
   }
 
   /** The opener's items have ended: END has come, or there never were to be any. */

@@ -142,16 +142,8 @@ export class Outgoing extends Conversation implements OutboundCall {
       this.consume(cost); // dropped, and so taken: this side's contract has no place for it
       return;
     }
-    const value = readBody(entry, entry.item, bytes, start, end);
-    if (value instanceof Issue) {
-      this.cancel(invalid("ITEM_INVALID", `The peer's item of "${plain(entry.name, 60)}" is invalid`, "remote", value));
-      return;
-    }
-    try {
-      sink.item(value, cost);
-    } catch (error) {
-      this.link.caught(error);
-    }
+    const issue = this.give(entry.item, sink, bytes, start, end, cost);
+    if (issue !== null) this.cancel(invalid("ITEM_INVALID", `The peer's item of "${plain(entry.name, 60)}" is invalid`, "remote", issue));
   }
 
   /** END has come. */

@@ -9,6 +9,7 @@
  */
 import { HawserError } from "../errors.ts";
 import { SIGNATURE } from "./frames.ts";
+import { hexadecimal } from "./quote.ts";
 
 /** A way to begin: bytes, each one of a few, or any. */
 type Step = number | readonly number[] | "any";
@@ -111,7 +112,6 @@ function begins(seen: readonly number[], steps: ArrayLike<Step>): boolean {
 }
 
 function unnamed(seen: readonly number[]): HawserError {
-  const digits = seen.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  const what = seen.length === 0 ? "it sent nothing" : `its first bytes are ${digits}`;
+  const what = seen.length === 0 ? "it sent nothing" : `its first bytes are ${hexadecimal(seen, " ")}`;
   return new HawserError("NOT_HAWSER", `The peer does not speak Hawser's session protocol: ${what}`);
 }

@@ -24,7 +24,7 @@ import { type Control, Inbound } from "./inbound.ts";
 import type { SessionLimits } from "./limits.ts";
 import { Link } from "./link.ts";
 import { GreetedPeer, type Peer } from "./peer.ts";
-import { plain } from "./quote.ts";
+import { hexadecimal, plain } from "./quote.ts";
 import { Reader } from "./reader.ts";
 import { Receiver } from "./receiver.ts";
 import { Recogniser } from "./recognise.ts";
@@ -461,8 +461,4 @@ export class NativeSession implements Session, Control {
       this.#link.caught(error);
     }
   }
-}
-
-function hexadecimal(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
