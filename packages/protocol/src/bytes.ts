@@ -11,7 +11,7 @@ const EMPTY = new Uint8Array(0);
 const FIRST_BYTES = 256;
 /** Bytes below which copying one by one is quicker than a view and `set`. */
 const FEW = 32;
-/** Bytes from which it is cheaper to move what is before them than to copy them. */
+/** Bytes whose copying is felt: what is before them is moved instead, or they are copied in pieces. */
 const LONG = 1_048_576;
 /** Characters that are joined at most: their UTF-8 takes up to three times as many bytes. */
 const JOINED = 4_096;
@@ -140,22 +140,44 @@ export class ByteWriter {
  *
  * Copies what it is given, so the chunk's owner may overwrite it. Capacity is at most twice what arrived, never what was
  * promised. Storage is used again while one chunk after another ends inside a frame; `clear()` keeps nothing.
+ *
+ * Long storage has a successor, twice as long, which is filled while its second half is: when it is full nothing is left to be copied. To
+ * copy 32 MiB into fresh pages would hold the process up for some 25 ms.
  */
 export class FrameBuffer {
   bytes: Uint8Array = EMPTY;
   length = 0;
+  /** What `bytes` is replaced with when it is full, and how many bytes of it are copied already. */
+  #next = EMPTY;
+  #copied = 0;
 
-  /** Append `chunk[start, end)`. `expected` is the whole frame's length where it is known: capacity stops there. */
+  /** Append `chunk[start, end)`. `expected` is the whole frame's length where it is known, or the most that it may be: capacity stops there. */
   append(chunk: Uint8Array, start: number, end: number, expected?: number): void {
     const needed = this.length + (end - start);
-    if (needed > this.bytes.length) {
-      const next = new Uint8Array(Math.max(needed, Math.min(expected ?? Infinity, needed * 2)));
-      next.set(this.bytes.subarray(0, this.length));
-      this.bytes = next;
-    }
+    const most = expected ?? Infinity;
+    if (needed > this.bytes.length) this.#grow(needed, most);
     if (end - start < FEW) for (let i = start; i < end; i++) this.bytes[this.length + i - start] = chunk[i] as number; // in range by the caller's bounds
     else this.bytes.set(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end), this.length);
     this.length = needed;
+    if (needed >= LONG && needed * 2 > this.bytes.length && most > this.bytes.length) this.#prepare((end - start) * 2, most);
+  }
+
+  #grow(needed: number, most: number): void {
+    const prepared = this.#next.length >= needed;
+    const next = prepared ? this.#next : new Uint8Array(Math.max(needed, Math.min(most, needed * 2)));
+    const from = prepared ? this.#copied : 0;
+    next.set(this.bytes.subarray(from, this.length), from);
+    this.bytes = next;
+    this.#next = EMPTY;
+    this.#copied = 0;
+  }
+
+  /** Copy up to `count` bytes more to the successor. */
+  #prepare(count: number, most: number): void {
+    if (this.#next === EMPTY) this.#next = new Uint8Array(Math.min(most, this.bytes.length * 2));
+    const to = Math.min(this.length, this.#copied + count);
+    this.#next.set(this.bytes.subarray(this.#copied, to), this.#copied);
+    this.#copied = to;
   }
 
   /** Give the frame out and be empty; the storage is the caller's until `takeBack`. */
@@ -174,5 +196,7 @@ export class FrameBuffer {
   clear(): void {
     this.bytes = EMPTY;
     this.length = 0;
+    this.#next = EMPTY;
+    this.#copied = 0;
   }
 }

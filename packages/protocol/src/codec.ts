@@ -17,6 +17,11 @@ export interface Codec<In, Out = In> {
    */
   decode(bytes: Uint8Array, start: number, end: number): In;
   /**
+   * As `decode`, where nobody else uses the storage of `bytes`: what it returns may be a view of it. Absent where that spares nothing.
+   * Asked for large messages, which were received where they can stay.
+   */
+  adopt?(bytes: Uint8Array, start: number, end: number): In;
+  /**
    * Append the message's bytes to `output`.
    *
    * @throws {HawserError} PAYLOAD_FORBIDDEN when the message has no such bytes
@@ -25,6 +30,11 @@ export interface Codec<In, Out = In> {
   encode(message: Out, output: ByteWriter): void;
   /** The message's bytes as the well-formed text that they are in UTF-8; throws as `encode` does. Absent where they are not text. */
   text?(message: Out): string;
+  /**
+   * The message's bytes where they are, to be read from there until they have left; null leaves the message to `encode`.
+   * Absent where a message is copied when it is sent.
+   */
+  view?(message: Out): Uint8Array | null;
   /**
    * A chunk is about to be cut into messages, or null: its bytes do not change until the next call, so what is worked out
    * for one message may serve the next. Absent where there is nothing to share. Other bytes may be decoded in between.
@@ -51,15 +61,30 @@ export function text(): Codec<string> {
   return new TextCodec();
 }
 
+/** How {@link bytes} treats what is sent. */
+export interface BytesOptions {
+  /**
+   * Whether a message is copied when it is sent (default), so that its array may be overwritten at once. False: the calls of a session read one
+   * of more than 64 KiB where it is, as `socket.write` of `node:net` does it, and it must not change before its call has ended.
+   * To copy 64 MiB holds a process up for some 50 ms.
+   */
+  readonly copy?: boolean;
+}
+
 /**
- * Bytes as they are. A message that is sent is copied, and may be overwritten at once; one that arrives is the receiver's own.
+ * Bytes as they are. A message that is sent is copied, and may be overwritten at once, unless `copy` is false; one that arrives is the
+ * receiver's own.
  *
  * Messages of up to 4 KiB share slabs of 16 KiB, as Node's small Buffers share 64: each has its own bytes, but its `buffer` holds those of
  * others too, also of other connections, and one that is kept keeps its slab alive. Copy what you keep for long, and what
- * you transfer to another thread.
+ * you transfer to another thread. A large one of a session may be a part of its own `buffer`.
+ *
+ * @throws {TypeError} when `copy` is not a boolean
  */
-export function bytes(): Codec<Uint8Array> {
-  return new BytesCodec();
+export function bytes(options: BytesOptions = {}): Codec<Uint8Array> {
+  const { copy = true } = options;
+  if (typeof copy !== "boolean") throw new TypeError("Cannot use bytes() with a copy that is not true or false");
+  return copy ? new BytesCodec() : new UncopiedBytesCodec();
 }
 
 /**
@@ -135,6 +160,10 @@ class BytesCodec implements Codec<Uint8Array> {
     return new Uint8Array(this.#storage, start + this.#shift, end - start);
   }
 
+  adopt(source: Uint8Array, start: number, end: number): Uint8Array {
+    return new Uint8Array(source.buffer, source.byteOffset + start, end - start);
+  }
+
   encode(message: Uint8Array, output: ByteWriter): void {
     if (!(message instanceof Uint8Array)) throw new TypeError(`Cannot send ${describeType(message)} as bytes: it takes a Uint8Array`);
     output.append(message);
@@ -158,6 +187,12 @@ class BytesCodec implements Codec<Uint8Array> {
     this.#to = source === this.#chunk ? to : 0;
     this.#shift = this.#used - start;
     this.#used += to - start;
+  }
+}
+
+class UncopiedBytesCodec extends BytesCodec {
+  view(message: Uint8Array): Uint8Array | null {
+    return message instanceof Uint8Array ? message : null;
   }
 }
 

@@ -62,7 +62,11 @@ class LibraryCodec<T> implements Codec<T> {
 
   decode(source: Uint8Array, start: number, end: number): T {
     // A copy, not a view: libraries return views of what they read, and the source's owner overwrites it. Not `slice()`: a Buffer's is a view.
-    return this.#library.decode(new Uint8Array(source.subarray(start, end))) as T; // the type is the caller's claim, as libraryCodec() says
+    return this.adopt(new Uint8Array(source.subarray(start, end)), 0, end - start);
+  }
+
+  adopt(source: Uint8Array, start: number, end: number): T {
+    return this.#library.decode(new Uint8Array(source.buffer, source.byteOffset + start, end - start)) as T; // the type is the caller's claim, as libraryCodec() says
   }
 
   encode(message: T, output: ByteWriter): void {

@@ -34,7 +34,7 @@ export { varintPrefixed } from "./varint-prefixed.ts";
 export { wire, WireDecoder, WireEncoder } from "./wire.ts";
 export type { StorageSource } from "./bytes.ts";
 export type { Check, Issue } from "./check.ts";
-export type { Codec, PieceDecoder } from "./codec.ts";
+export type { BytesOptions, Codec, PieceDecoder } from "./codec.ts";
 export type { OnlyMembers, Protocol, ProtocolDefinition } from "./contract.ts";
 export type { FramingDefinition } from "./define-framing.ts";
 export type { ErrorCode, ErrorKind, ErrorOrigin, ErrorScope, HawserErrorOptions, NamedFailure } from "./errors.ts";

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { ByteWriter, FrameBuffer } from "../src/bytes.ts";
 import { hex, toHex } from "./notation.ts";
 
@@ -128,6 +128,41 @@ test("FrameBuffer stops at what is expected", () => {
   const buffer = new FrameBuffer();
   for (let at = 0; at < 1000; at++) buffer.append(hex("07"), 0, 1, 1000);
   expect([buffer.length, buffer.bytes.length]).toEqual([1000, 1000]);
+});
+
+test("FrameBuffer copies long storage to its successor while it fills, twice as much as comes, and loses nothing", () => {
+  const piece = counted(65_536);
+  for (const [expected, pieces] of [[undefined, 100], [5_000_000, 76], [2_097_152, 32], [undefined, 16]] as const) {
+    const buffer = new FrameBuffer();
+    const set = vi.spyOn(Uint8Array.prototype, "set");
+    for (let at = 1; at <= pieces; at++) {
+      set.mockClear();
+      buffer.append(piece, 0, piece.length, expected);
+      const copied = set.mock.calls.reduce((sum, [bytes]) => sum + bytes.length, 0);
+      expect(copied).toBeLessThanOrEqual(at <= 16 ? 2 * 1_048_576 : 4 * piece.length);
+      expect(buffer.bytes.length).toBeLessThanOrEqual(Math.min(expected ?? Infinity, at * 2 * 65_536));
+    }
+    set.mockRestore();
+    expect(buffer.length).toBe(pieces * 65_536);
+    for (let at = 0; at < pieces; at++) expect(Buffer.compare(buffer.bytes.subarray(at * 65_536, (at + 1) * 65_536), piece)).toBe(0);
+  }
+});
+
+test("FrameBuffer's successor takes one append that is longer than its room, and is gone with clear()", () => {
+  const buffer = new FrameBuffer();
+  buffer.append(counted(1_200_000), 0, 1_200_000);
+  const { bytes } = buffer;
+  expect(bytes.length).toBe(2_400_000);
+  buffer.append(counted(100_000), 0, 100_000);
+  buffer.append(counted(9_000_000), 0, 9_000_000);
+  expect(buffer.length).toBe(10_300_000);
+  for (const [from, length] of [[0, 1_200_000], [1_200_000, 100_000], [1_300_000, 9_000_000]] as const) {
+    expect(Buffer.compare(buffer.bytes.subarray(from, from + length), counted(length))).toBe(0);
+  }
+  buffer.append(counted(10), 0, 10);
+  buffer.clear();
+  buffer.append(hex("07"), 0, 1);
+  expect([buffer.length, buffer.bytes.length]).toEqual([1, 2]);
 });
 
 test("FrameBuffer.clear() lets its storage go", () => {

@@ -141,6 +141,26 @@ test("bytes() copies what it sends, and takes a Buffer", () => {
   expect(toHex(encode(bytes(), Buffer.from("ab")))).toBe("61 62");
 });
 
+test("bytes() keeps the storage that it may have, also that of a Buffer", () => {
+  for (const chunk of [hex("ff 01 02 03").subarray(1), Buffer.from([1, 2, 3])]) {
+    const message = bytes().adopt?.(chunk, 1, 3);
+    expect(message).toEqual(hex("02 03"));
+    expect(message?.buffer).toBe(chunk.buffer);
+    expect(message?.constructor).toBe(Uint8Array);
+  }
+});
+
+test("bytes({ copy: false }) says where a message is; what is no Uint8Array it leaves to encode()", () => {
+  const message = hex("01 02");
+  const codec = bytes({ copy: false });
+  expect(codec.view?.(message)).toBe(message);
+  expect(codec.view?.("ab" as never)).toBeNull();
+  expect(() => encode(codec, "ab" as never)).toThrow(TypeError);
+  expect(toHex(encode(codec, message))).toBe("01 02");
+  expect(["view" in bytes(), "view" in bytes({ copy: true }), codec.name]).toEqual([false, false, "bytes"]);
+  expect(() => bytes({ copy: "no" as never })).toThrow(TypeError);
+});
+
 test.each(["ab", [1, 2], new ArrayBuffer(2), null])("bytes() refuses %o, which is no Uint8Array", (message) => {
   expect(() => encode(bytes(), message as unknown as Uint8Array)).toThrow(TypeError);
 });

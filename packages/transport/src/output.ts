@@ -250,8 +250,21 @@ export function flushAtEndOfTurn(output: Output): void {
   if (due.push(output) === 1) laterTurn(flushAll);
 }
 
+/** Bytes that were read since the last flush. Module-level as `due` is. */
+let readBytes = 0;
+
+/** Bytes of reading that output waits for: libuv reads up to 32 times from a socket in one turn, which may take 30 ms of messages. */
+const PATIENCE_BYTES = 524_288;
+
+/** A read of so many bytes is done: where a turn reads very much, its output does not wait for the rest. */
+export function countRead(bytes: number): void {
+  readBytes += bytes;
+  if (readBytes > PATIENCE_BYTES && due.length > 0) flushAll();
+}
+
 function flushAll(): void {
   const outputs = due;
   due = [];
+  readBytes = 0;
   for (const output of outputs) output.flushDue();
 }

@@ -15,7 +15,7 @@ import { type Clock, laterTurn } from "./clock.ts";
 import type { Connection, ConnectionSink, Listener } from "./connection.ts";
 import { fromSystem, systemCode } from "./errno.ts";
 import { checkPath, checkPrivateDirectory, claimPath, isFileless, type OwnedPath } from "./ipc-path.ts";
-import { flushAtEndOfTurn, Output } from "./output.ts";
+import { countRead, flushAtEndOfTurn, Output } from "./output.ts";
 import { type DirectWrite, directWrite, readStatically } from "./static-read.ts";
 
 /** Text in PEM form, or its bytes; several where a list is given. */
@@ -237,6 +237,7 @@ class SocketConnection implements Connection {
   /** For the socket's events, as the next three. */
   received(chunk: Uint8Array): void {
     this.#sink?.chunk(chunk);
+    countRead(chunk.length);
   }
 
   ended(): void {

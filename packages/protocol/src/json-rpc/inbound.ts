@@ -29,14 +29,17 @@ export class Inbound implements InboundCall {
   readonly id: Id;
   /** The batch that it came in. */
   readonly batch: Batch | null;
+  /** What its text took, about. */
+  readonly bytes: number;
   readonly #answers: Answers;
   #state: "finished" | "open" = "open";
 
-  constructor(entry: MessageEntry, input: unknown, id: Id, batch: Batch | null, answers: Answers) {
+  constructor(entry: MessageEntry, input: unknown, id: Id, batch: Batch | null, bytes: number, answers: Answers) {
     this.entry = entry;
     this.input = input;
     this.id = id;
     this.batch = batch;
+    this.bytes = bytes;
     this.#answers = answers;
   }
 

@@ -137,7 +137,7 @@ export class Link implements FrameSink {
     } else if (jsonrpc !== "2.0" || typeof method !== "string" || (params !== undefined && typeof params !== "object") || (id !== undefined && !isId(id))) {
       responder.answer(errorText(isId(id) ? id : null, errorObject(INVALID_REQUEST, `Invalid Request: ${describeInvalid(message)}`)), batch);
     } else if (id !== undefined) {
-      responder.request(id, this.#find(method), params, batch);
+      responder.request(id, this.#find(method), params, batch, cost);
     } else if (method === CANCEL) {
       const cancelled: unknown = typeof params === "object" && params !== null && "id" in params ? params.id : undefined;
       if (isId(cancelled)) responder.cancel(cancelled);

@@ -24,6 +24,8 @@ export class Responder implements Answers {
   /** Requests that have no answer yet, by id; those with the id null are not among them. */
   readonly #byId = new Map<Id, Inbound>();
   readonly #open = new Set<Inbound>();
+  /** Bytes of their texts. */
+  #openBytes = 0;
   /** Whether new requests are refused. */
   #state: "draining" | "lost" | "open" = "open";
 
@@ -47,13 +49,14 @@ export class Responder implements Answers {
     this.#state = "lost";
     const open = [...this.#open];
     this.#open.clear();
+    this.#openBytes = 0;
     this.#byId.clear();
     for (const call of open) this.#cancel(call, reason);
   }
 
-  /** A request has come; `entry` is null where the peer has none of that name. */
-  request(id: Id, entry: MessageEntry | null, params: unknown, batch: Batch | null): void {
-    const refusal = this.#refusal(id, entry);
+  /** A request of about so many bytes has come; `entry` is null where the peer has none of that name. */
+  request(id: Id, entry: MessageEntry | null, params: unknown, batch: Batch | null, bytes: number): void {
+    const refusal = this.#refusal(id, entry, bytes);
     if (refusal !== null || entry === null) {
       this.answer(errorText(id, refusal ?? ""), batch);
       return;
@@ -63,9 +66,10 @@ export class Responder implements Answers {
       this.answer(errorText(id, invalidParams(input)), batch);
       return;
     }
-    const call = new Inbound(entry, input, id, batch, this);
+    const call = new Inbound(entry, input, id, batch, bytes, this);
     if (id !== null) this.#byId.set(id, call);
     this.#open.add(call);
+    this.#openBytes += bytes;
     if (batch !== null) batch.open++;
     this.#context.turn.run(() => {
       this.#context.sink.call(call);
@@ -120,12 +124,14 @@ export class Responder implements Answers {
   }
 
   /** Why a request is not served, as an error object, or null. */
-  #refusal(id: Id, entry: MessageEntry | null): string | null {
+  #refusal(id: Id, entry: MessageEntry | null, bytes: number): string | null {
     if (entry === null) return errorObject(METHOD_NOT_FOUND, "Method not found");
     if (entry.type !== "request") return errorObject(METHOD_NOT_FOUND, "Method not found: it is a notification, and takes no id");
     if (this.#byId.has(id)) return errorObject(INVALID_REQUEST, "Invalid Request: another with this id is open");
     if (this.#state === "draining") return failureObject("DRAINING");
-    return this.#open.size < this.#context.limits.maxConversations ? null : failureObject("OVERLOADED");
+    const { maxConversations, maxInputBytes } = this.#context.limits;
+    const fits = this.#open.size < maxConversations && (this.#open.size === 0 || this.#openBytes + bytes <= maxInputBytes);
+    return fits ? null : failureObject("OVERLOADED");
   }
 
   #cancel(call: Inbound, reason: HawserError): void {
@@ -137,8 +143,9 @@ export class Responder implements Answers {
   /** Give a call the answer that `give` sends; where that throws a HawserError, tell the peer that there is none, and return why. */
   #answer(call: Inbound, give: () => void): HawserError | null {
     if (!this.#open.delete(call)) return null;
-    const { batch, cancellation, id } = call;
+    const { batch, bytes, cancellation, id } = call;
     this.#byId.delete(id);
+    this.#openBytes -= bytes;
     const { turn } = this.#context;
     turn.enter();
     try {

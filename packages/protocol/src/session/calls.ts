@@ -45,6 +45,8 @@ export class Calls implements Registry {
   readonly #incoming = new Slots<Incoming>();
   /** The peer's, whose REQUEST or STREAM has begun to come: open, but nobody has seen them. */
   readonly #begun = new Set<number>();
+  /** Bytes that the peer's were opened with. */
+  #inputBytes = 0;
   /** Ids that were used and are free, the last one first; and the highest that was ever used. */
   readonly #free: number[] = [];
   #highest: number;
@@ -94,7 +96,8 @@ export class Calls implements Registry {
     if (this.#isOurs(id)) {
       if (this.#outgoing.delete(id, conversation)) this.#free.push(id);
     } else {
-      this.#incoming.delete(id, conversation);
+      const call = this.#incoming.at(id);
+      if (call !== null && this.#incoming.delete(id, conversation)) this.#inputBytes -= call.inputBytes;
     }
     this.onIdle?.();
   }
@@ -126,16 +129,22 @@ export class Calls implements Registry {
       this.#refuse(id, head, new HawserError("MESSAGE_UNKNOWN", "no such message, or not from this side"));
       return;
     }
-    const input = readBody(entry, entry.input, bytes, head.body, end);
+    const inputBytes = end - head.body;
+    if (this.#inputBytes > 0 && this.#inputBytes + inputBytes > link.limits.maxInputBytes) {
+      this.#refuse(id, head, new HawserError("OVERLOADED", "too much waits for its handlers"));
+      return;
+    }
+    const input = readBody(link, entry, entry.input, bytes, head.body, end);
     if (input instanceof Issue) {
       const error = invalid("INPUT_INVALID", `The input of "${plain(entry.name, 60)}" is invalid`, input.cause === undefined ? "remote" : "local", input);
       this.#refuse(id, head, error);
       if (input.cause !== undefined) this.#dropped(error);
       return;
     }
-    const call = new Incoming(entry, id, link, this, input, head);
+    const call = new Incoming(entry, id, link, this, input, inputBytes, head);
     const hasEnded = entry.send !== null && !head.items;
     this.#incoming.set(id, call);
+    this.#inputBytes += inputBytes;
     if (call.dueMs < this.#dueMs) this.#dueMs = call.dueMs;
     try {
       link.sink.call(call);
@@ -192,6 +201,7 @@ export class Calls implements Registry {
   lose(reason: LossReason, cancellation: HawserError): void {
     const outgoing = this.#outgoing.clear();
     const incoming = this.#incoming.clear();
+    this.#inputBytes = 0;
     this.#begun.clear();
     this.#free.length = 0;
     this.#highest = this.#link.side === "client" ? -1 : 0;
@@ -250,7 +260,7 @@ export class Calls implements Registry {
   #refuse(id: number, head: Head, error: HawserError): void {
     const link = this.#link;
     if (head.items) {
-      const call = new Incoming(UNKNOWN, id, link, this, undefined, head);
+      const call = new Incoming(UNKNOWN, id, link, this, undefined, 0, head);
       this.#incoming.set(id, call);
       call.fail(error);
       return;

@@ -8,7 +8,7 @@ import { type Check, Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
 import { invalid } from "./failure.ts";
-import { HEADER_BYTES, ITEM, ITEM_COST, openFrame, writeCredit } from "./frames.ts";
+import { ITEM, ITEM_COST, openFrame, writeCredit } from "./frames.ts";
 import type { Link } from "./link.ts";
 import { Lane, type LaneOwner, type Waiting } from "./outbox.ts";
 import { plain } from "./quote.ts";
@@ -91,8 +91,7 @@ export abstract class Conversation implements LaneOwner {
     link.checkRoom();
     const { output } = link;
     const start = openFrame(output, ITEM, this.id);
-    link.body(start, entry, item);
-    const cost = output.length - start - HEADER_BYTES + ITEM_COST;
+    const cost = link.write(start, entry, item) + ITEM_COST;
     const lane = this.ensureLane();
     if (lane.open && link.seal(start)) lane.credit -= cost;
     else link.queue(start, ITEM, lane, cost);
@@ -135,7 +134,7 @@ export abstract class Conversation implements LaneOwner {
 
   /** Give an item that came to the program; returns why not, when it is invalid. */
   protected give(check: Check, sink: ItemSink, bytes: Uint8Array, start: number, end: number, cost: number): Issue | null {
-    const value = readBody(this.entry, check, bytes, start, end);
+    const value = readBody(this.link, this.entry, check, bytes, start, end);
     if (value instanceof Issue) return value;
     try {
       sink.item(value, cost);
@@ -155,13 +154,13 @@ export abstract class Conversation implements LaneOwner {
 }
 
 /** What a body stands for: the value, or the {@link Issue}. `JSON`'s kin have no text for nothing but the empty one. */
-export function readBody(entry: MessageEntry, check: Check, bytes: Uint8Array, start: number, end: number): unknown {
+export function readBody(link: Link, entry: MessageEntry, check: Check, bytes: Uint8Array, start: number, end: number): unknown {
   if (check.kind === "nothing") return undefined;
   const { codec } = entry;
   let value: unknown;
   if (start < end || !emptyIsNothing(codec.name)) {
     try {
-      value = codec.decode(bytes, start, end);
+      value = bytes === link.joined && codec.adopt !== undefined ? codec.adopt(bytes, start, end) : codec.decode(bytes, start, end);
     } catch {
       return new Issue([], `is not what ${codec.name}() reads`); // what the codec threw may quote the payload
     }

@@ -74,11 +74,17 @@ export class Inbound implements FrameTarget {
 
   /** A frame that is a piece; `min`: what the joined payload has at least. */
   #piece(kind: number, whole: number, min: number, id: number, bytes: Uint8Array, start: number, end: number): void {
-    const { epoch } = this.#link;
+    const link = this.#link;
+    const { epoch } = link;
     const joined = this.#pieces.take(kind, id, bytes, start, end, this.#mayBegin);
-    if (joined === null || epoch !== this.#link.epoch) return;
-    if (joined.length < min) this.#violate(`sent ${kindName(whole)} with ${String(joined.length)} bytes`);
-    else this.#take(whole, id, joined.bytes, 0, joined.length);
+    if (joined === null || epoch !== link.epoch) return;
+    if (joined.length < min) {
+      this.#violate(`sent ${kindName(whole)} with ${String(joined.length)} bytes`);
+      return;
+    }
+    link.joined = joined.bytes;
+    this.#take(whole, id, joined.bytes, 0, joined.length);
+    link.joined = null;
   }
 
   /** A message's first piece has come: what can be said against it is said now, before it takes memory. */

@@ -23,6 +23,8 @@ export class Incoming extends Conversation implements InboundCall {
   readonly input: unknown;
   readonly trace: string | null;
   readonly deadlineMs: number;
+  /** Bytes of the input. */
+  readonly inputBytes: number;
   sink: InboundSink | null = null;
   #cancellation: HawserError | null = null;
   /** The responder's part: `"finishing"` until its last frame is out. */
@@ -30,9 +32,10 @@ export class Incoming extends Conversation implements InboundCall {
   /** The opener's part. */
   #remote: "open" | "over";
 
-  constructor(entry: MessageEntry, id: number, link: Link, registry: Registry, input: unknown, head: Head) {
+  constructor(entry: MessageEntry, id: number, link: Link, registry: Registry, input: unknown, inputBytes: number, head: Head) {
     super(entry, id, link, registry);
     this.input = input;
+    this.inputBytes = inputBytes;
     this.trace = head.trace;
     this.deadlineMs = head.deadlineMs === 0 ? Infinity : link.nowMs + head.deadlineMs;
     this.dueMs = this.deadlineMs;
@@ -53,7 +56,7 @@ export class Incoming extends Conversation implements InboundCall {
     const start = openFrame(output, RESULT, this.id);
     try {
       link.checkRoom();
-      link.body(start, entry, value);
+      link.write(start, entry, value);
       if (link.seal(start)) {
         this.#over();
       } else {

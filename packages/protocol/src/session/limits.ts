@@ -13,6 +13,7 @@ export type SessionLimit =
   | "heartbeatMs"
   | "heartbeatTimeoutMs"
   | "maxConversations"
+  | "maxInputBytes"
   | "maxMessageBytes"
   | "maxPartials"
   | "maxQueuedBytes"
@@ -45,7 +46,14 @@ export const sessionLimitTable: Readonly<Record<SessionLimit, Limit>> = Object.f
     unit: "conversations",
     min: 1,
     unlimited: false,
-    reason: "How many requests and streams the peer may have open at once: each may run a handler. The peer learns it and waits (PROTOCOL_VIOLATION).",
+    reason: "How many requests and streams the peer may have open at once: each may run a handler. The peer learns it and opens no more (OVERLOADED at its caller; PROTOCOL_VIOLATION).",
+  },
+  maxInputBytes: {
+    default: 16_777_216,
+    unit: "bytes",
+    min: 1,
+    unlimited: true,
+    reason: "What the peer's requests and streams may have been opened with, all that are open together: what slow handlers keep. One more is not handled, unless it is alone (OVERLOADED at its caller).",
   },
   windowBytes: {
     default: 262_144,

@@ -22,6 +22,8 @@ import type { SessionSink } from "./types.ts";
  */
 const FULL_BYTES = 8_192;
 
+const EMPTY = new Uint8Array(0);
+
 /** How a link ends for a broken rule. */
 export type Violate = (code: ErrorCode, message: string) => void;
 
@@ -42,6 +44,10 @@ export class Link {
   nowMs = 0;
   /** Changes with each connection, and when one ends. */
   epoch = 0;
+  /** The storage of the message at hand, where it came in pieces: it may keep it. */
+  joined: Uint8Array | null = null;
+  /** The rest of the body at hand, which is sent from where it is. */
+  #uncopied: Uint8Array = EMPTY;
   /** How many calls of the driver are under way, one within another. */
   #depth = 0;
   #wrote = false;
@@ -118,6 +124,25 @@ export class Link {
     return text;
   }
 
+  /**
+   * As `body`, for a message that `seal` or `queue` sends next: what is too long for one frame, and need not be copied, is left where it is.
+   * Returns the body's bytes.
+   *
+   * @throws {HawserError} as `body` does
+   */
+  write(start: number, entry: MessageEntry, value: unknown): number {
+    const { output } = this;
+    const view = entry.codec.view?.(value) ?? null;
+    if (view !== null && view.length > MAX_PAYLOAD) {
+      this.checkBody(start, entry, view.length);
+      this.#uncopied = view;
+      return view.length;
+    }
+    const from = output.length;
+    this.body(start, entry, value);
+    return output.length - from;
+  }
+
   /** As `body`, for a body of `length` bytes that is written already. */
   checkBody(start: number, entry: MessageEntry, length: number, output: ByteWriter = this.output): void {
     const most = this.peer.limits.maxMessageBytes;
@@ -129,7 +154,7 @@ export class Link {
   /** Complete the frame at `start` if it may go as it is: true. False: it is too large for one frame. */
   seal(start: number): boolean {
     const { output } = this;
-    if (output.length - start - HEADER_BYTES > MAX_PAYLOAD) return false;
+    if (output.length - start - HEADER_BYTES > MAX_PAYLOAD || this.#uncopied.length > 0) return false;
     sealFrame(output, start);
     this.wrote();
     return true;
@@ -142,14 +167,16 @@ export class Link {
    */
   queue(start: number, kind: number, lane: Lane, cost: number, tag: unknown = null): void {
     const { output, outbox, limits } = this;
-    const counted = output.length - start - HEADER_BYTES;
-    if (outbox.queuedBytes + output.length > limits.maxQueuedBytes) {
+    const rest = this.#uncopied;
+    this.#uncopied = EMPTY;
+    const counted = output.length - start - HEADER_BYTES + rest.length;
+    if (outbox.queuedBytes + output.length + rest.length > limits.maxQueuedBytes) {
       output.truncate(start);
       throw this.full();
     }
     const payload = output.split(start + HEADER_BYTES);
     output.truncate(start);
-    outbox.push(lane, { kind, payload, cost, counted, tag });
+    outbox.push(lane, { kind, payload, rest, cost, counted, tag });
     this.pump();
   }
 

@@ -7,12 +7,14 @@
  */
 import type { ByteWriter } from "../bytes.ts";
 import { Fifo } from "./fifo.ts";
-import { EVENT, ITEM, MAX_PAYLOAD, MORE, writeFrame } from "./frames.ts";
+import { EVENT, ITEM, MAX_PAYLOAD, MORE, openFrame, sealFrame } from "./frames.ts";
 
 /** A message that waits. */
 export interface Waiting {
   readonly kind: number;
   readonly payload: Uint8Array;
+  /** What follows the payload, and is read where the program has it. */
+  readonly rest?: Uint8Array;
   /** What it takes of the lane's credit. */
   readonly cost: number;
   /** Bytes that it adds to `queuedBytes`: none where somebody else counts them. */
@@ -135,17 +137,18 @@ export class Outbox {
   /** Write the lane's next frame; returns the message that it completes. */
   #move(lane: Lane, output: ByteWriter): Waiting | null {
     const message = lane.queue.first as Waiting; // movable, so there is one
-    const { kind, payload, cost } = message;
+    const { kind, cost } = message;
     const from = lane.out;
-    const to = Math.min(from + MAX_PAYLOAD, payload.length);
-    const isLast = to === payload.length;
+    const length = lengthOf(message);
+    const to = Math.min(from + MAX_PAYLOAD, length);
+    const isLast = to === length;
     if (from === 0) {
       lane.credit -= cost;
       if (!isLast) this.#begun++;
     } else if (isLast) {
       this.#begun--;
     }
-    writeFrame(output, isLast ? kind : kind | MORE, lane.id, payload, from, to);
+    writePiece(output, isLast ? kind : kind | MORE, lane.id, message, from, to);
     if (!isLast) {
       lane.out = to;
       return null;
@@ -158,7 +161,7 @@ export class Outbox {
 
   #mayMove(lane: Lane): boolean {
     if (!lane.movable) return false;
-    return lane.out > 0 || (lane.queue.first as Waiting).payload.length <= MAX_PAYLOAD || this.#begun < this.maxPartials;
+    return lane.out > 0 || lengthOf(lane.queue.first as Waiting) <= MAX_PAYLOAD || this.#begun < this.maxPartials;
   }
 
   #passOver(lane: Lane, passed: number): number {
@@ -171,4 +174,17 @@ export class Outbox {
     lane.listed = true;
     this.#turns.push(lane);
   }
+}
+
+function lengthOf({ payload, rest }: Waiting): number {
+  return payload.length + (rest?.length ?? 0);
+}
+
+/** A frame with the bytes `[from, to)` of a message. */
+function writePiece(output: ByteWriter, kind: number, id: number, { payload, rest }: Waiting, from: number, to: number): void {
+  const { length } = payload;
+  const start = openFrame(output, kind, id);
+  if (from < length) output.append(payload, from, Math.min(to, length));
+  if (rest !== undefined && to > length) output.append(rest, Math.max(0, from - length), to - length);
+  sealFrame(output, start);
 }

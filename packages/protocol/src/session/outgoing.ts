@@ -52,7 +52,7 @@ export class Outgoing extends Conversation implements OutboundCall {
     }
     const start = openFrame(output, kind, this.id);
     writeHead(output, entry.index, wireMs, trace ?? null, 0, hasItems);
-    link.body(start, entry, input);
+    link.write(start, entry, input);
     if (link.seal(start)) this.#begun();
     else link.queue(start, kind, this.ensureLane(), 0);
   }
@@ -109,7 +109,7 @@ export class Outgoing extends Conversation implements OutboundCall {
     const sink = this.#close();
     if (sink === null) return;
     const { entry } = this;
-    const value = readBody(entry, entry.output, bytes, start, end);
+    const value = readBody(this.link, entry, entry.output, bytes, start, end);
     if (value instanceof Issue) {
       this.#tell(sink, invalid("OUTPUT_INVALID", `The peer's answer to "${plain(entry.name, 60)}" is invalid`, "remote", value));
       return;

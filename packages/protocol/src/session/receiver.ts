@@ -101,7 +101,7 @@ export class Receiver {
     if (entry?.type !== "event" || entry.from === link.side) {
       error = new HawserError("MESSAGE_UNKNOWN", "The peer sent an event that this side's contract does not have, or not from the peer");
     } else {
-      payload = readBody(entry, entry.input, bytes, body, end);
+      payload = readBody(link, entry, entry.input, bytes, body, end);
       if (payload instanceof Issue) {
         error = invalid("EVENT_INVALID", `The peer's event "${plain(entry.name, 60)}" is invalid`, payload.cause === undefined ? "remote" : "local", payload);
       }

@@ -117,6 +117,19 @@ describe("a request of the peer", () => {
     expect(end.answers(request(5, "echo"))).toEqual([failure(1, -32800, text)]);
   });
 
+  test("above maxInputBytes is refused as overloaded, alone or in a batch, unless it is alone", () => {
+    const end = End.ready("server", { call: null, limits: { maxInputBytes: 600 } });
+    const long = "x".repeat(200);
+    const overloaded = (id: number): object => failure(id, -32000, text, { code: "OVERLOADED" });
+    expect(end.answers(request(1, "echo", [long]), request(2, "echo", [long]), request(3, "echo", [long]))).toEqual([overloaded(3)]);
+    expect(end.answers([request(4, "echo", [long]), request(5, "echo", [long])])).toEqual([[overloaded(4), overloaded(5)]]);
+    for (const call of end.calls) call.reply(null);
+    expect(end.read()).toEqual([success(1, null), success(2, null)]);
+    expect(end.answers(request(6, "echo", ["y".repeat(900)]), request(7, "echo", [long]))).toEqual([overloaded(7)]);
+    end.calls.at(-1)?.reply(null);
+    expect(end.answers(request(8, "echo", [long]), request(9, "echo", [long]))).toEqual([success(6, null)]);
+  });
+
   test("is no conversation of items", () => {
     const end = End.ready("server", { call: null });
     end.hear(request(1, "echo"));

@@ -142,6 +142,43 @@ describe("row 16: what one session may cost is bounded", () => {
     expect([server.calls.length, server.log.at(-1)]).toEqual([4, "over PROTOCOL_VIOLATION"]);
   });
 
+  test("row 16: large calls that slow handlers keep stay below maxInputBytes; those above are refused, and the session goes on", () => {
+    const pair = readyPair({ limits: { maxInputBytes: 2_500 } });
+    for (let count = 0; count < 5; count++) pair.client.open(count === 3 ? "count" : "say", "x".repeat(998), {}, String(count));
+    pair.client.open("talk", "y".repeat(998)).send("item");
+    pair.flush();
+    expect(pair.told()).toEqual({
+      client: ["2 fail OVERLOADED", "3 fail OVERLOADED", "4 fail OVERLOADED", "talk fail OVERLOADED"],
+      server: ["call say \"xxxxxxxxxxxxxxx…1000", "call say \"xxxxxxxxxxxxxxx…1000"],
+    });
+    pair.client.open("say", "z".repeat(400), {}, "small");
+    pair.flush();
+    expect(pair.server.told()).toEqual(["call say \"zzzzzzzzzzzzzzz…402"]);
+    for (const call of pair.server.calls) call.reply(null);
+    for (const size of [3_000, 998]) {
+      pair.client.open("say", "w".repeat(size), {}, String(size)); // alone, anything may come
+      pair.flush();
+      pair.server.calls.at(-1)?.reply(null);
+      pair.flush();
+    }
+    expect(pair.client.told()).toEqual(["0 result null", "1 result null", "small result null", "3000 result null", "998 result null"]);
+  });
+
+  test("row 16: what was kept for a connection that is lost counts no more", () => {
+    const pair = readyPair({ limits: { maxInputBytes: 2_500 } });
+    for (let count = 0; count < 2; count++) pair.client.open("say", "x".repeat(998));
+    pair.flush();
+    pair.cut();
+    pair.connect(true);
+    pair.told();
+    for (let count = 0; count < 3; count++) pair.client.open("say", "x".repeat(998), {}, String(count));
+    pair.flush();
+    expect(pair.client.told()).toEqual(["2 fail OVERLOADED"]);
+    for (const call of pair.server.calls) call.reply(null);
+    pair.flush();
+    expect(pair.client.told()).toEqual(["0 result null", "1 result null"]);
+  });
+
   test("row 16: a session without anything open holds no frame, no message and no call", () => {
     const pair = readyPair();
     pair.server.onCall = (call) => void call.reply(call.input);

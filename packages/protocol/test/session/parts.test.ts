@@ -1,17 +1,22 @@
 // The parts of a session by themselves: frames in golden bytes, heads, traces, the outbox, queues and slots.
 import { describe, expect, test } from "vitest";
 import { ByteWriter } from "../../src/bytes.ts";
+import { bytes } from "../../src/codec.ts";
+import { defineProtocol } from "../../src/contract.ts";
 import { HawserError } from "../../src/errors.ts";
 import { formatFailure } from "../../src/session/failure.ts";
 import { Fifo } from "../../src/session/fifo.ts";
 import * as frames from "../../src/session/frames.ts";
 import { Head, writeHead } from "../../src/session/head.ts";
+import { nativeSessions } from "../../src/session/native.ts";
 import { plain } from "../../src/session/quote.ts";
 import { Slots } from "../../src/session/slots.ts";
+import type { SessionKind } from "../../src/session/types.ts";
+import { type } from "../../src/schema.ts";
 import { isTrace, readTrace, writeTrace } from "../../src/session/trace.ts";
 import { hex, toHex } from "../notation.ts";
 import { framesOf, joined } from "./by-hand.ts";
-import { readyPair } from "./ends.ts";
+import { brief, readyPair } from "./ends.ts";
 
 const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const trace = "0a f7 65 19 16 cd 43 dd 84 48 eb 21 1c 80 31 9c b7 ad 6b 71 69 20 33 31 01";
@@ -176,4 +181,71 @@ test("formatFailure() leaves out a path that does not fit", () => {
   const error = (path: string[]): HawserError => new HawserError("INPUT_INVALID", "wrong", { path });
   expect(formatFailure(error(["a", "b"]))).toBe('{"code":"INPUT_INVALID","message":"wrong","path":["a","b"]}');
   expect(formatFailure(error(["x".repeat(1000)]))).toBe('{"code":"INPUT_INVALID","message":"wrong"}');
+});
+
+describe("a long message of bytes({ copy: false })", () => {
+  const long = (length: number): Uint8Array => Uint8Array.from({ length }, (_, at) => at % 251);
+  const kindOf = (copy: boolean): SessionKind =>
+    nativeSessions(
+      defineProtocol({
+        name: "octets",
+        version: 1,
+        requests: { put: { input: type<Uint8Array>(), output: type<Uint8Array>(), codec: bytes({ copy }) } },
+        streams: { pour: { item: type<Uint8Array>(), send: type<Uint8Array>(), codec: bytes({ copy }) } },
+      }),
+    );
+
+  test.each([65_533, 65_534, 65_536, 65_537, 131_069, 131_070, 131_072, 200_001])("of %d bytes is the same frames as a copied one, in each place", (length) => {
+    const [uncopied, copied] = [false, true].map((copy) => {
+      const pair = readyPair({ kind: kindOf(copy) });
+      pair.server.onCall = (call) => {
+        if (call.entry.name === "put") call.reply(call.input);
+        else call.send(long(length));
+      };
+      pair.client.open("put", long(length));
+      const pour = pair.client.open("pour");
+      pour.send(long(length));
+      pour.end();
+      const sent: string[] = [];
+      for (let turn = 0; turn < 20; turn++) {
+        for (const [from, to] of [[pair.client, pair.server], [pair.server, pair.client]] as const) {
+          from.session.transmit(65_536);
+          const chunk = from.take();
+          sent.push(toHex(chunk));
+          to.session.receive(chunk, 0);
+        }
+      }
+      const told = pair.client.told().filter((line) => line !== "pour writable");
+      expect(told.sort()).toEqual([`pour item ${brief(long(length))}`, `put result ${brief(long(length))}`]);
+      expect(pair.client.session.queuedBytes + pair.server.session.queuedBytes).toBe(0);
+      return sent.join(" ");
+    });
+    expect(uncopied === copied).toBe(true);
+  });
+
+  test("is read when it leaves; a copied one when it is sent", () => {
+    for (const copy of [false, true]) {
+      const pair = readyPair({ kind: kindOf(copy) });
+      const message = long(300_000);
+      pair.server.onCall = (call) => {
+        expect((call.input as Uint8Array).at(-1)).toBe(copy ? 299_999 % 251 : 255);
+      };
+      pair.client.open("put", message);
+      message.fill(255);
+      pair.flush();
+      expect(pair.server.calls.length).toBe(1);
+    }
+  });
+
+  test("that there is no room for leaves nothing behind", () => {
+    const pair = readyPair({ kind: kindOf(false), limits: { maxQueuedBytes: 100_000, maxMessageBytes: 150_000 } });
+    const { client } = pair;
+    expect(() => client.open("put", long(120_000))).toThrow(expect.objectContaining({ code: "WRITE_BUFFER_FULL" }));
+    expect(() => client.open("put", long(150_001))).toThrow(expect.objectContaining({ code: "PAYLOAD_TOO_LARGE" }));
+    expect([client.output.length, client.session.queuedBytes, client.session.openCalls]).toEqual([0, 0, 0]);
+    pair.server.onCall = (call) => void call.reply(call.input);
+    client.open("put", long(10));
+    pair.flush();
+    expect(client.told()).toEqual([`put result ${brief(long(10))}`]);
+  });
 });
