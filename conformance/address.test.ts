@@ -59,6 +59,24 @@ describe("an address", () => {
     assert.equal(`tcp://${socket.remote}`, formatAddress(address));
   });
 
+  it("of a socket stays the same when its connection is gone", async () => {
+    const remotes: string[] = [];
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const server = fixture.server(chat, {
+      open: ({ remote }) => void remotes.push(remote),
+      close({ remote }) {
+        remotes.push(remote);
+        resolve(undefined);
+      },
+    });
+    const address = await server.listen("tcp://localhost:0");
+    const socket = fixture.own(await connect(chat, address));
+    socket.abort();
+    await Promise.all([socket.closed, promise]);
+    assert.equal(remotes[1], remotes[0]);
+    assert.equal(`tcp://${socket.remote}`, formatAddress(address));
+  });
+
   for (const input of ["", "localhost:1234", "tcp://localhost", "tcp://localhost:70000", "tcp://localhost:12x4", "http://localhost:80", "unix:", "pipe:", "pipe:../x"]) {
     it(`${JSON.stringify(input)} can't be read: a TypeError that shows it, on both ends`, async () => {
       const server = fixture.server(chat, {});

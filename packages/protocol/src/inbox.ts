@@ -11,8 +11,16 @@ export class Inbox<Note extends object> {
   #bytes = new ByteWriter();
   /** A payload is where it ends in the buffer. */
   readonly #items: (number | Note)[] = [];
+  readonly #use: (bytes: Uint8Array, start: number, end: number) => void;
+  readonly #useNote: (note: Note) => void;
   #head = 0;
   #start = 0;
+
+  /** `use` is called with a payload's range, which is valid until that returns; `useNote` with a note. */
+  constructor(use: (bytes: Uint8Array, start: number, end: number) => void, useNote: (note: Note) => void) {
+    this.#use = use;
+    this.#useNote = useNote;
+  }
 
   /** How many payloads and notes wait. */
   get length(): number {
@@ -30,15 +38,15 @@ export class Inbox<Note extends object> {
     this.#items.push(note);
   }
 
-  /** Take what is first: calls `use` with a payload's range, which is valid until that returns, or `useNote`. The inbox must not be empty. */
-  take(use: (bytes: Uint8Array, start: number, end: number) => void, useNote: (note: Note) => void): void {
+  /** Take what is first. The inbox must not be empty. */
+  take(): void {
     const { bytes } = this.#bytes;
     const start = this.#start;
     const item = this.#items[this.#head++] as number | Note; // not empty, as the contract says
     if (typeof item === "number") this.#start = item;
     if (this.#head === this.#items.length) this.clear();
-    if (typeof item === "number") use(bytes, start, item);
-    else useNote(item);
+    if (typeof item === "number") this.#use(bytes, start, item);
+    else this.#useNote(item);
   }
 
   /** Forget everything, and the storage. */

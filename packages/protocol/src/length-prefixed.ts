@@ -122,8 +122,8 @@ const REFUSED = -Infinity;
 class LengthDecoder implements FrameDecoder {
   readonly #layout: Layout;
   readonly #limits: FrameLimits;
-  /** The begun frame from its first header byte on. */
-  readonly #frame = new FrameBuffer();
+  /** The begun frame from its first header byte on; null between frames, where an idle connection is. */
+  #frame: FrameBuffer | null = null;
   /** Length of the begun frame on the wire; 0 until its header is complete. */
   #frameBytes = 0;
   /** Bytes of an oversized frame that are still to be passed over. */
@@ -137,7 +137,7 @@ class LengthDecoder implements FrameDecoder {
   }
 
   get partial(): boolean {
-    return this.#frame.length > 0 || this.#discard > 0;
+    return this.#kept > 0 || this.#discard > 0;
   }
 
   push(chunk: Uint8Array, sink: FrameSink): void {
@@ -152,7 +152,7 @@ class LengthDecoder implements FrameDecoder {
         at = this.#pass(-frameBytes, at, chunk.length);
       } else if (frameBytes === 0 || have < frameBytes) {
         this.#frameBytes = frameBytes;
-        this.#frame.append(chunk, at, chunk.length, frameBytes === 0 ? header : frameBytes);
+        (this.#frame ??= new FrameBuffer()).append(chunk, at, chunk.length, frameBytes === 0 ? header : frameBytes);
         break;
       } else {
         const next = at + frameBytes;
@@ -160,18 +160,23 @@ class LengthDecoder implements FrameDecoder {
         at = next;
       }
     }
-    if (this.#frame.length === 0) this.#frame.clear();
+    if (this.#frame !== null && this.#frame.length === 0) this.#frame = null;
     this.#offset += chunk.length;
   }
 
   end(sink: FrameSink): void {
-    if (this.#state === "open" && this.#frame.length > 0) {
-      const wanted = this.#frameBytes > 0 ? `${String(this.#frameBytes - this.#frame.length)} bytes` : "the rest of its header";
-      sink.fault(truncated(this.#offset, this.#frame.length, wanted));
+    if (this.#state === "open" && this.#kept > 0) {
+      const wanted = this.#frameBytes > 0 ? `${String(this.#frameBytes - this.#kept)} bytes` : "the rest of its header";
+      sink.fault(truncated(this.#offset, this.#kept, wanted));
     }
-    this.#frame.clear();
+    this.#frame = null;
     this.#discard = 0;
     this.#state = "dead";
+  }
+
+  /** Bytes of the begun frame. */
+  get #kept(): number {
+    return this.#frame === null ? 0 : this.#frame.length;
   }
 
   /** Deliver the frames that lie whole in the chunk and within the limit; returns where the first other begins. */
@@ -196,7 +201,7 @@ class LengthDecoder implements FrameDecoder {
     if (this.#state === "dead") return chunk.length;
     if (this.#discard > 0) return this.#pass(this.#discard, 0, chunk.length);
     const frame = this.#frame;
-    if (frame.length === 0) return 0;
+    if (frame === null || frame.length === 0) return 0;
     let at = 0;
     if (this.#frameBytes === 0) {
       const { header } = this.#layout;

@@ -67,9 +67,11 @@ export function resolveFrameLimits(given: Partial<FrameLimits> = {}): FrameLimit
   if (!["close", "skip"].includes(onOversize)) {
     throw new TypeError(`Cannot use onOversize ${JSON.stringify(onOversize)}: it is "close" or "skip"`);
   }
-  const resolved = resolveLimits(frameLimitTable, given);
-  const isComplete = given.maxFrameBytes !== undefined && given.onOversize !== undefined && Object.isFrozen(given);
-  return isComplete ? (given as FrameLimits) : Object.freeze({ ...resolved, onOversize });
+  if (given.maxFrameBytes !== undefined && given.onOversize !== undefined && Object.isFrozen(given)) {
+    checkLimit("maxFrameBytes", frameLimitTable.maxFrameBytes, given.maxFrameBytes);
+    return given as FrameLimits; // it has what Partial leaves open
+  }
+  return Object.freeze({ ...resolveLimits(frameLimitTable, given), onOversize });
 }
 
 function checkLimit(name: string, row: Limit, value: unknown): void {

@@ -48,8 +48,8 @@ export function lines(options: { readonly ending?: LineEnding } = {}): Framing {
 class LineDecoder implements FrameDecoder {
   readonly #ending: LineEnding;
   readonly #limits: FrameLimits;
-  /** The begun line, without its ending as far as it is known. */
-  readonly #line = new FrameBuffer();
+  /** The begun line, without its ending as far as it is known; null between lines, where an idle connection is. */
+  #line: FrameBuffer | null = null;
   /** "line" collects; "skip" passes over the rest of an oversized line; "dead" ignores. */
   #state: "line" | "skip" | "dead" = "line";
   /** Stream offset of the next chunk. */
@@ -63,12 +63,13 @@ class LineDecoder implements FrameDecoder {
   }
 
   get partial(): boolean {
-    return this.#line.length > 0 || this.#state === "skip";
+    return this.#kept > 0 || this.#state === "skip";
   }
 
   push(chunk: Uint8Array, sink: FrameSink): void {
     const { maxFrameBytes } = this.#limits;
     const plain = this.#ending === "lf";
+    let line = this.#kept === 0 ? null : this.#line; // only the chunk's first line can have begun before it
     let start = 0;
     let near = NEAR_BYTES;
     const view = chunk.length < FEW_BYTES ? null : new DataView(chunk.buffer, chunk.byteOffset, chunk.length);
@@ -78,52 +79,58 @@ class LineDecoder implements FrameDecoder {
         this.#keep(chunk, start, sink);
         break;
       }
-      if (plain && this.#state === "line" && this.#line.length === 0 && lf - start <= maxFrameBytes) sink.frame(chunk, start, lf);
+      if (plain && this.#state === "line" && line === null && lf - start <= maxFrameBytes) sink.frame(chunk, start, lf);
       else if (this.#state === "skip") this.#resume(lf > 0 ? chunk[lf - 1] : this.#last);
-      else if (this.#line.length === 0) this.#complete(chunk, start, lf, this.#offset + start, sink);
-      else this.#join(chunk, start, lf, sink);
+      else if (line === null) this.#complete(chunk, start, lf, this.#offset + start, sink);
+      else this.#join(line, chunk, start, lf, sink);
+      line = null;
       near = lf - start > NEAR_BYTES ? 0 : NEAR_BYTES; // the next line is likely as long as this
       start = lf + 1;
     }
-    if (this.#line.length === 0) this.#line.clear();
+    if (this.#kept === 0) this.#line = null;
     this.#offset += chunk.length;
     this.#last = chunk.length > 0 ? (chunk[chunk.length - 1] as number) : this.#last; // in range
   }
 
   end(sink: FrameSink): void {
-    if (this.#state === "line" && this.#line.length > 0) sink.fault(truncated(this.#offset, this.#line.length, "the line ending"));
-    this.#line.clear();
+    if (this.#state === "line" && this.#kept > 0) sink.fault(truncated(this.#offset, this.#kept, "the line ending"));
+    this.#line = null;
     this.#state = "dead";
+  }
+
+  /** Bytes of the begun line. */
+  get #kept(): number {
+    return this.#line === null ? 0 : this.#line.length;
   }
 
   /** The chunk ends inside a line: keep what may still be one. */
   #keep(chunk: Uint8Array, start: number, sink: FrameSink): void {
     if (this.#state === "skip") return;
-    const kept = this.#line.length;
+    const kept = this.#kept;
     const size = kept + chunk.length - start;
     const max = this.#limits.maxFrameBytes;
     const mayEnd = this.#ending !== "lf" && chunk[chunk.length - 1] === CR ? 1 : 0;
     if (size - mayEnd > max) {
       this.#oversize(this.#offset + start - kept, sink);
     } else {
-      this.#line.append(chunk, start, chunk.length, max + 1);
+      (this.#line ??= new FrameBuffer()).append(chunk, start, chunk.length, max + 1);
     }
   }
 
   /** A line that began in an earlier chunk ends at `lf`. */
-  #join(chunk: Uint8Array, start: number, lf: number, sink: FrameSink): void {
-    const began = this.#offset + start - this.#line.length;
-    const size = this.#line.length + lf - start;
+  #join(line: FrameBuffer, chunk: Uint8Array, start: number, lf: number, sink: FrameSink): void {
+    const began = this.#offset + start - line.length;
+    const size = line.length + lf - start;
     if (size > this.#limits.maxFrameBytes + 1) {
       this.#oversize(began, sink);
       this.#resume(lf > 0 ? chunk[lf - 1] : this.#last);
       return;
     }
-    this.#line.append(chunk, start, lf, size);
-    const { length } = this.#line;
-    const bytes = this.#line.lend();
+    line.append(chunk, start, lf, size);
+    const { length } = line;
+    const bytes = line.lend();
     this.#complete(bytes, 0, length, began, sink);
-    this.#line.takeBack(bytes);
+    line.takeBack(bytes);
   }
 
   /** A whole line without its LF is `bytes[start, end)`; `began` is its stream offset. */
@@ -157,7 +164,7 @@ class LineDecoder implements FrameDecoder {
   #oversize(began: number, sink: FrameSink): void {
     const max = this.#limits.maxFrameBytes;
     const fault = tooLarge(began + max, max + 1, this.#limits, false);
-    this.#line.clear();
+    this.#line = null;
     this.#state = fault.fatal ? "dead" : "skip";
     sink.fault(fault);
   }

@@ -92,14 +92,10 @@ export class WireDecoder<In> implements FrameSink {
   readonly #codec: Codec<In, never>;
   readonly #frames: FrameDecoder;
   readonly #sentinel: FrameSentinel | null;
-  readonly #suffix: SuffixDecoder | null;
-  /** Where the suffix's decoder puts what is not the suffix. */
-  readonly #payloads: FrameSink | null;
+  readonly #suffix: SuffixInput | null;
   readonly #pieces: PieceDecoder<In> | null;
-  /** What came while the delivery was stopped, and what is done with it; null until that happens. */
+  /** What came while the delivery was stopped; null until that happens. */
   #inbox: Inbox<HawserError> | null = null;
-  #deliver: ((bytes: Uint8Array, start: number, end: number) => void) | null = null;
-  #report: ((error: HawserError) => void) | null = null;
   /** "open" decodes; "finished" saw the sentinel; "dead" ignores. */
   #input: "dead" | "finished" | "open" = "open";
   #held = false;
@@ -115,8 +111,7 @@ export class WireDecoder<In> implements FrameSink {
     this.#frames = framing.decoder(resolveFrameLimits(limits));
     this.#pieces = framing.unframed === true ? (codec.pieces?.() ?? null) : null;
     this.#sentinel = sentinel?.form === "frame" ? sentinel : null;
-    this.#suffix = sentinel?.form === "suffix" ? new SuffixDecoder(sentinel.needle) : null;
-    this.#payloads = this.#suffix === null ? null : this.#payloadSink();
+    this.#suffix = sentinel?.form === "suffix" ? { decoder: new SuffixDecoder(sentinel.needle), payloads: this.#payloadSink() } : null;
   }
 
   /** Whether a frame has begun and is not complete. */
@@ -153,7 +148,7 @@ export class WireDecoder<In> implements FrameSink {
   end(): void {
     if (this.#input !== "open") return;
     this.#frames.end(this);
-    if (this.#suffix !== null && this.#payloads !== null) this.#suffix.end(this.#payloads);
+    this.#suffix?.decoder.end(this.#suffix.payloads);
     if (!this.#inputIs("open")) return;
     this.#input = "dead";
     this.#finish("ended");
@@ -168,15 +163,7 @@ export class WireDecoder<In> implements FrameSink {
   release(): void {
     this.#held = false;
     const inbox = this.#inbox;
-    if (inbox !== null) {
-      const deliver = (this.#deliver ??= (bytes, start, end): void => {
-        this.#decode(bytes, start, end);
-      });
-      const report = (this.#report ??= (error): void => {
-        this.#sink.fault(error);
-      });
-      while (!this.held && inbox.length > 0) inbox.take(deliver, report);
-    }
+    if (inbox !== null) while (!this.held && inbox.length > 0) inbox.take();
     this.#settle();
   }
 
@@ -196,10 +183,11 @@ export class WireDecoder<In> implements FrameSink {
         return;
       }
       this.#payload(bytes, start + escapedBytes(sentinel, bytes, start, end), end);
-    } else if (this.#suffix === null || this.#payloads === null) {
+    } else if (this.#suffix === null) {
       this.#payload(bytes, start, end);
     } else {
-      const after = this.#input === "open" ? this.#suffix.push(bytes, start, end, this.#payloads) : start;
+      const { decoder, payloads } = this.#suffix;
+      const after = this.#input === "open" ? decoder.push(bytes, start, end, payloads) : start;
       if (after !== -1) this.#afterSentinel(end - after);
     }
   }
@@ -213,7 +201,7 @@ export class WireDecoder<In> implements FrameSink {
       this.#input = "dead";
       this.#finish(error);
     } else if (this.#held || this.waiting > 0) {
-      (this.#inbox ??= new Inbox()).putNote(error);
+      (this.#inbox ??= this.#newInbox()).putNote(error);
     } else {
       this.#sink.fault(error);
     }
@@ -228,10 +216,21 @@ export class WireDecoder<In> implements FrameSink {
     };
   }
 
+  #newInbox(): Inbox<HawserError> {
+    return new Inbox(
+      (bytes, start, end) => {
+        this.#decode(bytes, start, end);
+      },
+      (error) => {
+        this.#sink.fault(error);
+      },
+    );
+  }
+
   #payload(bytes: Uint8Array, start: number, end: number): void {
     if (this.#input !== "open") return;
     this.payloads++;
-    if (this.#held || (this.#inbox !== null && this.#inbox.length > 0)) (this.#inbox ??= new Inbox()).put(bytes, start, end);
+    if (this.#held || (this.#inbox !== null && this.#inbox.length > 0)) (this.#inbox ??= this.#newInbox()).put(bytes, start, end);
     else this.#decode(bytes, start, end);
   }
 
@@ -295,6 +294,12 @@ export class WireDecoder<In> implements FrameSink {
   }
 }
 
+/** The suffix that a stream is searched for, and where goes what is not the suffix. */
+interface SuffixInput {
+  readonly decoder: SuffixDecoder;
+  readonly payloads: FrameSink;
+}
+
 /** One connection's outbound half: messages in, bytes out. */
 export class WireEncoder<Out> {
   readonly #codec: Codec<unknown, Out>;
@@ -353,6 +358,11 @@ export class WireEncoder<Out> {
     if (frame === undefined || frame === null) return false;
     output.join(frame);
     return true;
+  }
+
+  /** The form of the wire's sentinel; null when it has none. */
+  get sentinel(): Sentinel["form"] | null {
+    return this.#sentinel === null ? null : this.#sentinel.form;
   }
 
   /** Append the sentinel to `output`, if the wire has one. */

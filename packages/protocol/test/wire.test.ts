@@ -480,6 +480,14 @@ describe("WireEncoder", () => {
     expect(new TextDecoder().decode(output.copy())).toBe("a\n\\exit\nno exit\n123456789 1234567890\n\\\\exit\nb\nexit\n");
   });
 
+  test.each([
+    [undefined, lines(), null],
+    ["exit", lines(), "frame"],
+    [{ suffix: " exit" }, raw(), "suffix"],
+  ] as const)("tells the form of the sentinel %j", (sentinel, framing, form) => {
+    expect(new WireEncoder(wire({ framing, codec: text(), ...(sentinel === undefined ? {} : { sentinel }) }), {}).sentinel).toBe(form);
+  });
+
   test("joins nothing where the sentinel's bytes are no text", () => {
     const output = new ByteWriter();
     new WireEncoder(wire({ framing: lines(), codec: text(), sentinel: hex("a9"), escape: hex("c3") }), {}).encode("a", output);

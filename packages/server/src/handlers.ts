@@ -29,21 +29,25 @@ export interface WireHandlers<In, Out = In> {
   error?(error: HawserError, socket?: ServerSocket<In, Out>): void;
 }
 
+/** What the dispatchers of one server share. */
+export interface Dispatch<In, Out> {
+  readonly handlers: WireHandlers<In, Out>;
+  readonly maxInFlight: number;
+  /** The socket is gone; messages of it may still be handled. */
+  readonly onClosed: (socket: WireSocket<In, Out>) => void;
+}
+
 /** Calls the handlers for one connection. */
 export class Dispatcher<In, Out> implements WireSocketEvents<In> {
-  readonly #handlers: WireHandlers<In, Out>;
-  readonly #maxInFlight: number;
-  readonly #onClosed: (socket: WireSocket<In, Out>) => void;
+  readonly #shared: Dispatch<In, Out>;
   #socket: WireSocket<In, Out> | null = null;
   #inFlight = 0;
   /** What is waited for: "open" its handler, "flow" nothing, "finish" the last messages. */
   #phase: "finish" | "flow" | "open" = "open";
   #closed: Closed | null = null;
 
-  constructor(handlers: WireHandlers<In, Out>, maxInFlight: number, onClosed: (socket: WireSocket<In, Out>) => void) {
-    this.#handlers = handlers;
-    this.#maxInFlight = maxInFlight;
-    this.#onClosed = onClosed;
+  constructor(shared: Dispatch<In, Out>) {
+    this.#shared = shared;
   }
 
   /** Begin with `socket`. */
@@ -51,7 +55,7 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
     this.#socket = socket;
     socket.hold();
     socket.open();
-    this.#run("open", () => this.#handlers.open?.(socket), () => {
+    this.#run("open", () => this.#shared.handlers.open?.(socket), () => {
       if (this.#phase === "open") this.#phase = "flow";
       socket.release();
       this.#finishWhenHandled();
@@ -62,13 +66,13 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
     const socket = this.#socket as WireSocket<In, Out>; // set before the first event
     let result: Promise<void> | undefined;
     try {
-      result = this.#handlers.message?.(message, socket) as Promise<void> | undefined; // void is undefined
+      result = this.#shared.handlers.message?.(message, socket) as Promise<void> | undefined; // void is undefined
     } catch (cause) {
       this.#handlerFailed("message", cause);
       return;
     }
     if (result === undefined || typeof result.then !== "function") return;
-    if (++this.#inFlight >= this.#maxInFlight) socket.hold();
+    if (++this.#inFlight >= this.#shared.maxInFlight) socket.hold();
     result.then(
       () => {
         this.#settled();
@@ -95,7 +99,7 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
 
   closed(closed: Closed): void {
     this.#closed = closed;
-    if (this.#socket !== null) this.#onClosed(this.#socket);
+    if (this.#socket !== null) this.#shared.onClosed(this.#socket);
     if (closed.error !== null && closed.error.origin === "transport") this.report(closed.error);
     this.#closeWhenHandled();
   }
@@ -103,7 +107,7 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
   /** Tell the `error` handler, whose own failure nobody could be told. */
   report(error: HawserError): void {
     try {
-      this.#handlers.error?.(error, this.#socket ?? undefined);
+      this.#shared.handlers.error?.(error, this.#socket ?? undefined);
     } catch {
       // Documented at WireHandlers.error.
     }
@@ -112,7 +116,7 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
   #settled(): void {
     this.#inFlight--;
     const socket = this.#socket as WireSocket<In, Out>; // set before the first event
-    if (this.#inFlight < this.#maxInFlight) socket.release();
+    if (this.#inFlight < this.#shared.maxInFlight) socket.release();
     this.#finishWhenHandled();
     this.#closeWhenHandled();
   }
@@ -126,7 +130,7 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
     const socket = this.#socket;
     if (closed === null || socket === null || this.#inFlight > 0 || socket.waiting > 0) return;
     this.#closed = null;
-    this.#run("close", () => this.#handlers.close?.(socket, closed), () => undefined);
+    this.#run("close", () => this.#shared.handlers.close?.(socket, closed), () => undefined);
   }
 
   /** Call a handler that is not for messages; `then` runs when it has settled well. */

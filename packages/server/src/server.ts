@@ -5,8 +5,8 @@
  * @module
  */
 import { HawserError, nativeSessions, type Protocol, type SessionKind, type Wire, WireEncoder } from "@hawser/protocol";
-import { type Address, type AddressInput, type Connection, SharedOutput, type Ticking, WireSocket } from "@hawser/transport";
-import { Dispatcher, type ServerSocket, type WireHandlers } from "./handlers.ts";
+import { type Address, type AddressInput, type Connection, SharedOutput, type Ticking, WireSocket, type WireSocketOptions } from "@hawser/transport";
+import { type Dispatch, Dispatcher, type ServerSocket, type WireHandlers } from "./handlers.ts";
 import { type ListenCallOptions, Listeners, refuse } from "./listeners.ts";
 import { type CloseOptions, type CloseResult, type ResolvedServerOptions, resolveCloseOptions, resolveServerOptions, type ServerOptions } from "./options.ts";
 import type { SessionHandlers, SessionServer } from "./session-handlers.ts";
@@ -102,12 +102,13 @@ export function createServer(
 
 class WireServer<In, Out> implements Server<In, Out>, Ticking {
   readonly #wire: Wire<In, Out>;
-  readonly #handlers: WireHandlers<In, Out>;
   readonly #options: ResolvedServerOptions;
+  /** What all sockets share, with their encoder, where an encoder remembers nothing. */
+  readonly #socketOptions: WireSocketOptions<Out>;
+  /** What all dispatchers share. */
+  readonly #dispatch: Dispatch<In, Out>;
   readonly #listeners: Listeners;
   readonly #sockets = new Set<WireSocket<In, Out>>();
-  /** All sockets' encoder, where an encoder remembers nothing. */
-  readonly #encoder: WireEncoder<Out> | undefined;
   /** For broadcasts: what all sockets are sent in this turn. */
   #shared = new SharedOutput();
   /** Called when the last socket is gone. */
@@ -115,10 +116,12 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
   #closing: Promise<CloseResult> | null = null;
 
   constructor(wire: Wire<In, Out>, handlers: WireHandlers<In, Out>, options: ResolvedServerOptions) {
+    const { connection: limits, ticker, maxInFlight } = options;
+    const encoder = wire.sentinel?.form === "suffix" ? undefined : new WireEncoder<Out>(wire, limits.frame);
     this.#wire = wire;
-    this.#handlers = handlers;
     this.#options = options;
-    this.#encoder = wire.sentinel?.form === "suffix" ? undefined : new WireEncoder<Out>(wire, options.connection.frame);
+    this.#socketOptions = { limits, ticker, onFull: "close", encoder };
+    this.#dispatch = { handlers, maxInFlight, onClosed: this.#forget };
     this.#listeners = new Listeners(options, {
       accepted: (connection) => {
         this.accept(connection);
@@ -138,7 +141,7 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
   }
 
   accept(connection: Connection): void {
-    const { maxConnections, maxInFlight, connection: limits, ticker } = this.#options;
+    const { maxConnections, ticker } = this.#options;
     if (this.#closing !== null || this.#sockets.size >= maxConnections) {
       refuse(connection);
       if (this.#closing === null) {
@@ -146,8 +149,8 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
       }
       return;
     }
-    const dispatcher = new Dispatcher(this.#handlers, maxInFlight, this.#forget);
-    const socket = new WireSocket(this.#wire, connection, { limits, ticker, onFull: "close", encoder: this.#encoder }, dispatcher);
+    const dispatcher = new Dispatcher(this.#dispatch);
+    const socket = new WireSocket(this.#wire, connection, this.#socketOptions, dispatcher);
     if (this.#sockets.size === 0) ticker.add(this);
     this.#sockets.add(socket);
     dispatcher.start(socket);
@@ -165,7 +168,7 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
     if (this.#shared.sealed) this.#shared = new SharedOutput();
     const shared = this.#shared;
     const from = shared.length;
-    (this.#encoder ?? new WireEncoder<Out>(this.#wire, this.#options.connection.frame)).encode(message, shared);
+    (this.#socketOptions.encoder ?? new WireEncoder<Out>(this.#wire, this.#options.connection.frame)).encode(message, shared);
     shared.settle();
     let taken = 0;
     for (const socket of this.#sockets) {
@@ -221,7 +224,7 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
 
   #report(error: HawserError): void {
     try {
-      this.#handlers.error?.(error);
+      this.#dispatch.handlers.error?.(error);
     } catch {
       // Documented at WireHandlers.error.
     }

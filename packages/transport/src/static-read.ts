@@ -29,8 +29,9 @@ interface Handle {
 export function readStatically(socket: object, onRead: OnRead): boolean {
   const handle = "_handle" in socket ? socket._handle : null;
   if (!isHandle(handle)) return false;
-  const symbols = symbolsOf(socket);
+  const symbols = hasSymbols(socket, known) ? known : symbolsOf(socket);
   if (symbols === null) return false;
+  known = symbols;
   buffer ??= Buffer.allocUnsafeSlow(READ_BYTES);
   Object.assign(socket, { [symbols.buffer]: buffer, [symbols.callback]: onRead });
   handle.useUserBuffer(buffer);
@@ -55,6 +56,13 @@ export function directWrite(socket: object): DirectWrite | null {
 interface ReadSymbols {
   readonly buffer: symbol;
   readonly callback: symbol;
+}
+
+/** What was found in the last socket: to search each costs a new connection some microseconds. Module-level on purpose: the runtime does not change. */
+let known: ReadSymbols | null = null;
+
+function hasSymbols(socket: object, symbols: ReadSymbols | null): boolean {
+  return symbols !== null && symbols.buffer in socket && symbols.callback in socket;
 }
 
 /** The symbols that Node keeps `onread`'s options under; null where a socket does not have just these. */

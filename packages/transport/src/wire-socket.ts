@@ -58,15 +58,11 @@ export interface WireSocketOptions<Out = never> {
  */
 export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Ticking {
   readonly #connection: Connection;
-  readonly #output: Output;
   readonly #events: WireSocketEvents<In>;
   readonly #decoder: WireDecoder<In>;
   readonly #encoder: WireEncoder<Out>;
-  readonly #hasSentinel: boolean;
-  readonly #answersSentinel: boolean;
-  readonly #limits: ConnectionLimits;
-  readonly #ticker: Ticker;
-  readonly #onFull: "close" | "throw";
+  /** Its owner's, which its sockets share: each field of its own costs an idle connection eight bytes. */
+  readonly #options: WireSocketOptions<Out>;
   #state: "closed" | "ending" | "lingering" | "open" = "open";
   /** How it ended, once that is known. */
   #outcome: Closed | null = null;
@@ -78,21 +74,16 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   #waiters: Waiter[] | null = null;
   /** Whether `send()` has said false since the output was last low. */
   #isHigh = false;
-  // Times of the ticker, for tick().
+  // Times of the ticker, for tick(). Null where there is none: a field that begins with Infinity keeps a number's own storage.
   #heardMs: number;
   #progressMs: number;
-  #partialMs = Infinity;
-  #lingerMs = Infinity;
+  #partialMs: number | null = null;
+  #lingerMs: number | null = null;
 
   constructor(wire: Wire<In, Out>, connection: Connection, options: WireSocketOptions<Out>, events: WireSocketEvents<In>) {
     this.#connection = connection;
-    this.#output = connection.output;
     this.#events = events;
-    this.#limits = options.limits;
-    this.#ticker = options.ticker;
-    this.#onFull = options.onFull;
-    this.#hasSentinel = wire.sentinel !== null;
-    this.#answersSentinel = wire.sentinel?.form === "frame";
+    this.#options = options;
     this.#decoder = new WireDecoder<In>(wire, options.limits.frame, this); // decodes only
     this.#encoder = options.encoder ?? new WireEncoder<Out>(wire, options.limits.frame);
     this.#heardMs = this.#progressMs = options.ticker.now;
@@ -148,8 +139,8 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
    */
   send(message: Out): boolean {
     if (this.#state !== "open") throw this.#notOpen("send");
-    const output = this.#output;
-    if (output.exceeds(this.#limits.writeBuffer.maxBytes - 1)) return this.#full();
+    const { output } = this.#connection;
+    if (output.exceeds(this.#options.limits.writeBuffer.maxBytes - 1)) return this.#full();
     this.#encoder.encode(message, output);
     return this.#sent(output);
   }
@@ -157,15 +148,15 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   /** Send frames that are encoded already, `shared.bytes[from, to)`: how a broadcast encodes once. Returns as `send` does; false when it is not open. */
   sendShared(shared: SharedOutput, from: number, to: number): boolean {
     if (this.#state !== "open") return false;
-    const output = this.#output;
-    if (output.exceeds(this.#limits.writeBuffer.maxBytes - 1)) return this.#full();
+    const { output } = this.#connection;
+    if (output.exceeds(this.#options.limits.writeBuffer.maxBytes - 1)) return this.#full();
     output.share(shared, from, to);
     return this.#sent(output);
   }
 
   /** Say that nothing more is sent: the sentinel, if the wire has one, and then the end of this direction. Reading goes on. */
   end(): void {
-    this.#end(this.#hasSentinel);
+    this.#end(this.#encoder.sentinel !== null);
   }
 
   /**
@@ -173,7 +164,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
    * peer it would be data.
    */
   finish(): void {
-    this.#end(this.#answersSentinel);
+    this.#end(this.#encoder.sentinel === "frame");
   }
 
   /** Give up at once, in both directions; what has not left is lost. `error` is what `closed` tells. */
@@ -205,7 +196,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
    * @throws {HawserError} CONNECTION_CLOSED, or why the connection ended
    */
   writable(): Promise<void> {
-    return this.#wait(this.#isHigh ? this.#limits.writeBuffer.lowBytes : Infinity);
+    return this.#wait(this.#isHigh ? this.#options.limits.writeBuffer.lowBytes : Infinity);
   }
 
   /**
@@ -230,12 +221,12 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   /** @see ConnectionSink */
   chunk(bytes: Uint8Array): void {
-    this.#heardMs = this.#ticker.now;
+    this.#heardMs = this.#options.ticker.now;
     const decoder = this.#decoder;
     const { payloads } = decoder;
     decoder.push(bytes);
-    if (!decoder.partial) this.#partialMs = Infinity;
-    else if (this.#partialMs === Infinity || decoder.payloads !== payloads) this.#partialMs = this.#ticker.now;
+    if (!decoder.partial) this.#partialMs = null;
+    else if (this.#partialMs === null || decoder.payloads !== payloads) this.#partialMs = this.#options.ticker.now;
     if (decoder.waiting > 0 && !this.#paused) {
       this.#paused = true;
       this.#connection.pause();
@@ -244,17 +235,17 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   /** @see ConnectionSink */
   ended(): void {
-    this.#partialMs = Infinity;
+    this.#partialMs = null;
     this.#decoder.end();
   }
 
   /** @see ConnectionSink */
   written(): void {
-    this.#progressMs = this.#ticker.now;
+    this.#progressMs = this.#options.ticker.now;
     if (this.#waiters === null && !this.#isHigh) return;
     const { pendingBytes } = this.#connection;
     this.#wake(pendingBytes);
-    if (this.#isHigh && pendingBytes <= this.#limits.writeBuffer.lowBytes) {
+    if (this.#isHigh && pendingBytes <= this.#options.limits.writeBuffer.lowBytes) {
       this.#isHigh = false;
       this.#events.writable();
     }
@@ -278,7 +269,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   /** @see WireSink */
   finished(how: Finish): void {
     // A suffix is not answered with a suffix: when this end has sent it, the peer's end is the answer.
-    const byUs = this.#state === "ending" && this.#hasSentinel && !this.#answersSentinel;
+    const byUs = this.#state === "ending" && this.#encoder.sentinel === "suffix";
     this.#outcome ??= { reason: byUs ? "sentinel" : how, error: null };
     if (this.#state === "ending") this.#linger();
     this.#events.finished(how);
@@ -294,24 +285,24 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   tick(nowMs: number): void {
     this.#tickOutput(nowMs);
     if (this.#state === "open" || this.#state === "ending") this.#tickInput(nowMs);
-    else if (this.#connection.pendingBytes > 0) this.#lingerMs = nowMs + this.#limits.lingerTimeoutMs;
-    else if (nowMs >= this.#lingerMs) this.#connection.abort();
+    else if (this.#connection.pendingBytes > 0) this.#lingerMs = nowMs + this.#options.limits.lingerTimeoutMs;
+    else if (this.#lingerMs !== null && nowMs >= this.#lingerMs) this.#connection.abort();
   }
 
   #tickOutput(nowMs: number): void {
     // Patience for a peer that reads slowly ends with the conversation.
-    const stallMs = Math.min(this.#limits.writeBuffer.stallMs, this.#state === "lingering" ? writeBufferTable.stallMs.default : Infinity);
+    const stallMs = Math.min(this.#options.limits.writeBuffer.stallMs, this.#state === "lingering" ? writeBufferTable.stallMs.default : Infinity);
     if (this.#connection.pendingBytes === 0) this.#progressMs = nowMs;
     else if (nowMs - this.#progressMs >= stallMs) this.#slow(`has read nothing for stallMs ${String(stallMs)}`);
   }
 
   #tickInput(nowMs: number): void {
-    const { frameTimeoutMs, idleTimeoutMs } = this.#limits;
+    const { frameTimeoutMs, idleTimeoutMs } = this.#options.limits;
     // While we do not read, the peer's silence is ours.
     if (this.#paused || this.#decoder.held) {
       this.#heardMs = nowMs;
-      if (this.#partialMs !== Infinity) this.#partialMs = nowMs;
-    } else if (nowMs - this.#partialMs >= frameTimeoutMs) {
+      if (this.#partialMs !== null) this.#partialMs = nowMs;
+    } else if (this.#partialMs !== null && nowMs - this.#partialMs >= frameTimeoutMs) {
       this.fault(new HawserError("FRAME_TIMEOUT", `A frame from ${this.remote} was not complete within frameTimeoutMs ${String(frameTimeoutMs)}`));
     } else if (nowMs - this.#heardMs >= idleTimeoutMs) {
       this.fault(new HawserError("IDLE_TIMEOUT", `${this.remote} was silent for idleTimeoutMs ${String(idleTimeoutMs)}`));
@@ -320,14 +311,15 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   #sent(output: Output): boolean {
     output.schedule();
-    if (!output.exceeds(this.#limits.writeBuffer.highBytes)) return true;
+    if (!output.exceeds(this.#options.limits.writeBuffer.highBytes)) return true;
     this.#isHigh = true;
     return false;
   }
 
   #full(): false {
-    const { maxBytes } = this.#limits.writeBuffer;
-    if (this.#onFull === "throw") {
+    const { limits, onFull } = this.#options;
+    const { maxBytes } = limits.writeBuffer;
+    if (onFull === "throw") {
       throw new HawserError("WRITE_BUFFER_FULL", `Cannot send: writeBuffer.maxBytes ${String(maxBytes)} wait to be sent already; await writable() when send() says false`);
     }
     this.#slow(`let more than writeBuffer.maxBytes ${String(maxBytes)} pile up`);
@@ -351,7 +343,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   #end(withSentinel: boolean): void {
     if (this.#state !== "open") return;
-    if (withSentinel) this.#encoder.encodeSentinel(this.#output);
+    if (withSentinel) this.#encoder.encodeSentinel(this.#connection.output);
     this.#state = "ending";
     this.#connection.end();
     if (this.#outcome !== null) this.#linger();
@@ -362,7 +354,8 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     if (this.#state === "lingering" || this.#state === "closed") return;
     if (this.#state === "open") this.#connection.end();
     this.#state = "lingering";
-    this.#lingerMs = this.#ticker.now + this.#limits.lingerTimeoutMs;
+    const { limits, ticker } = this.#options;
+    this.#lingerMs = ticker.now + limits.lingerTimeoutMs;
     this.#resume();
   }
 
