@@ -182,10 +182,10 @@ function findLf(bytes: Uint8Array, view: DataView | null, from: number, near: nu
   if (view !== null) {
     const stop = Math.min(from + near, length - 16);
     for (; at <= stop; at += 16) {
-      const a = lfBits(view.getUint32(at, true));
-      const b = lfBits(view.getUint32(at + 4, true));
-      const c = lfBits(view.getUint32(at + 8, true));
-      const d = lfBits(view.getUint32(at + 12, true));
+      const a = lfBits(view.getInt32(at, true));
+      const b = lfBits(view.getInt32(at + 4, true));
+      const c = lfBits(view.getInt32(at + 8, true));
+      const d = lfBits(view.getInt32(at + 12, true));
       if ((a | b | c | d) === 0) continue;
       if (a !== 0) return at + firstByte(a);
       if (b !== 0) return at + 4 + firstByte(b);

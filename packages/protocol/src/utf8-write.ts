@@ -26,3 +26,14 @@ export function utf8Encode(text: string): Uint8Array<ArrayBuffer> {
 export function writeWellFormed(text: string, bytes: Uint8Array, at: number): number {
   return "utf8Write" in bytes ? (bytes as Utf8Buffer).utf8Write(text, at) : encoder.encodeInto(text, bytes.subarray(at)).written;
 }
+
+/** Characters of the longest text whose bytes are counted. */
+export const COUNTED_CHARACTERS = 4_096;
+
+/** Where texts are written to be counted; nobody reads it. */
+const scratch = new Uint8Array(COUNTED_CHARACTERS * 3);
+
+/** How many bytes a text of up to {@link COUNTED_CHARACTERS} takes in UTF-8. */
+export function countBytes(text: string): number {
+  return encoder.encodeInto(text, scratch).written;
+}

@@ -4,11 +4,11 @@
  * @module
  */
 import type { ByteWriter } from "./bytes.ts";
-import { writeWellFormed } from "./utf8-write.ts";
+import { COUNTED_CHARACTERS, countBytes, writeWellFormed } from "./utf8-write.ts";
 
 // The package compiles without the types of Node or a browser; this is on every runtime that has typed arrays.
 declare class TextDecoder {
-  constructor(label: "utf-8", options: { fatal: boolean; ignoreBOM: boolean });
+  constructor(label: "latin1" | "utf-8", options?: { fatal: boolean; ignoreBOM: boolean });
   decode(bytes?: Uint8Array, options?: { stream: boolean }): string;
 }
 
@@ -50,24 +50,31 @@ export function utf8Decode(bytes: Uint8Array, start: number, end: number): strin
 }
 
 /** Bytes that are decoded at once, when several messages of a chunk lie in them. Measured: bench/HISTORY.md. */
-const BLOCK_BYTES = 4_096;
+const BLOCK_BYTES = COUNTED_CHARACTERS;
 
 /**
- * Decodes ranges of one chunk: those that lie in a run of ASCII are slices of one string, decoded at once.
+ * Decodes ranges of one chunk: those that are ASCII are slices of one string, decoded at once.
  *
- * Decoding a range of its own costs ten times a slice. Where the bytes are not all ASCII, each range is decoded by itself.
+ * Decoding a range of its own costs ten times a slice. Between the ranges may be anything, as in the headers of frames: where not all is ASCII,
+ * each range is looked at before it is sliced, and one that is not ASCII is decoded by itself. Measured: bench/HISTORY.md.
  */
 export class ChunkText {
   #chunk: Uint8Array | null = null;
-  /** The text of `#chunk[#from, #to)`, one character a byte; empty where that range is not ASCII. */
+  /** The chunk's storage, for looking at ranges; null until one is looked at. */
+  #view: DataView | null = null;
+  /** `#chunk[#from, #to)`, one character a byte. */
   #text = "";
   #from = 0;
   #to = 0;
+  /** Whether all blocks of the chunk have been ASCII so far. */
+  #isAscii = true;
 
   /** The chunk whose ranges come next; its bytes do not change until the next call. */
   chunk(bytes: Uint8Array | null): void {
     this.#chunk = bytes;
+    this.#view = null;
     this.#to = 0;
+    this.#isAscii = true;
   }
 
   /**
@@ -78,25 +85,40 @@ export class ChunkText {
   decode(bytes: Uint8Array, start: number, end: number): string {
     if (bytes !== this.#chunk) return utf8Decode(bytes, start, end);
     if (end > this.#to) this.#fill(bytes, start, end);
-    if (this.#text === "" || start < this.#from || end > this.#to) return utf8Decode(bytes, start, end);
+    if (start < this.#from || end > this.#to || !(this.#isAscii || this.#isRangeAscii(bytes, start, end))) return utf8Decode(bytes, start, end);
     return this.#text.slice(start - this.#from, end - this.#from);
   }
 
   #fill(bytes: Uint8Array, start: number, end: number): void {
-    let to = Math.min(start + BLOCK_BYTES, bytes.length);
+    const to = Math.min(start + BLOCK_BYTES, bytes.length);
     if (to - end < end - start) return; // this range is most of it
-    while (to > end && ((bytes[to] ?? 0) & 0xc0) === 0x80) to--; // not inside a character
     this.#from = start;
     this.#to = to;
-    try {
-      const block = utf8Decode(bytes, start, to);
-      this.#text = block.length === to - start ? block : "";
-    } catch {
-      // Bytes between the ranges, or a wrong one: each is judged by itself, to the end of the chunk.
-      this.#text = "";
-      this.#to = bytes.length;
-    }
+    this.#text = readSingleBytes(bytes, start, to);
+    // A text of one character a byte has as many bytes in UTF-8 only if it is ASCII.
+    this.#isAscii &&= countBytes(this.#text) === to - start;
   }
+
+  #isRangeAscii(bytes: Uint8Array, start: number, end: number): boolean {
+    const view = (this.#view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.length));
+    let bits = 0;
+    let at = start;
+    for (; at + 16 <= end; at += 16) bits |= view.getInt32(at, true) | view.getInt32(at + 4, true) | view.getInt32(at + 8, true) | view.getInt32(at + 12, true);
+    for (; at < end; at++) bits |= view.getUint8(at);
+    return (bits & 0x8080_8080) === 0;
+  }
+}
+
+/** Node's Buffer reads one character a byte, whatever the byte; the other runtimes' Buffers do so too. */
+interface Latin1Buffer extends Uint8Array {
+  latin1Slice(start: number, end: number): string;
+}
+
+const singleBytes = new TextDecoder("latin1");
+
+/** `bytes[start, end)` as text of one character a byte; only those that are ASCII are the same everywhere. */
+function readSingleBytes(bytes: Uint8Array, start: number, end: number): string {
+  return "latin1Slice" in bytes ? (bytes as Latin1Buffer).latin1Slice(start, end) : singleBytes.decode(bytes.subarray(start, end));
 }
 
 /** A decoder for text that is cut anywhere: it keeps at most the three bytes of a character that has begun. */

@@ -1,7 +1,7 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ByteWriter } from "../src/bytes.ts";
 import { allCuts, chunksOf } from "../src/testing/cuts.ts";
-import { utf8Decode, utf8Pieces, utf8Write } from "../src/utf8.ts";
+import { ChunkText, utf8Decode, utf8Pieces, utf8Write } from "../src/utf8.ts";
 import { utf8Encode } from "../src/utf8-write.ts";
 import { hex, toHex } from "./notation.ts";
 
@@ -92,4 +92,45 @@ test("utf8Pieces().decode() reads its range alone", () => {
   const decoder = utf8Pieces();
   expect(decoder.decode(hex("ff c3 ff"), 1, 2)).toBe("");
   expect(decoder.decode(hex("ff a9 ff"), 1, 2)).toBe("é");
+});
+
+describe("ChunkText", () => {
+  const texts = ["plain", "", "é", "€🚢", "\ufffd", "\ufeffa", "x".repeat(15), "y".repeat(16), "z".repeat(33), `${"w".repeat(31)}ü`, "last"];
+
+  /** The texts, each behind bytes that are no text: where they begin, and the chunk, as a view into storage or as a Buffer. */
+  function chunkOf(between: number, wrap: (bytes: Uint8Array) => Uint8Array): { chunk: Uint8Array; ranges: [number, number][] } {
+    const bytes: number[] = [];
+    const ranges = Array.from({ length: 400 }, (_, index): [number, number] => {
+      bytes.push(between, index & 0xff);
+      const start = bytes.length;
+      bytes.push(...utf8Encode(texts[index % texts.length] ?? ""));
+      return [start, bytes.length];
+    });
+    return { chunk: wrap(Uint8Array.from(bytes)), ranges };
+  }
+
+  const forms: [string, (bytes: Uint8Array) => Uint8Array][] = [
+    ["a Uint8Array", (bytes) => bytes],
+    ["a view", (bytes) => Uint8Array.from([0xff, ...bytes, 0xff]).subarray(1, bytes.length + 1)],
+    ["a Buffer", (bytes) => Buffer.from(Uint8Array.from([0xff, 0xff, ...bytes]).buffer, 2)],
+  ];
+
+  test.each(forms)("decodes each range of %s, whatever is between the ranges", (_, wrap) => {
+    const decoder = new ChunkText();
+    for (const between of [0x20, 0x80, 0xc3, 0xff, 0x20]) {
+      const { chunk, ranges } = chunkOf(between, wrap);
+      decoder.chunk(chunk);
+      expect(ranges.map(([start, end]) => decoder.decode(chunk, start, end))).toEqual(ranges.map((_range, index) => texts[index % texts.length]));
+      decoder.chunk(null);
+    }
+  });
+
+  test.each(forms)("refuses a range of %s that is not UTF-8, and goes on behind it", (_, wrap) => {
+    const decoder = new ChunkText();
+    const chunk = wrap(Uint8Array.from([...utf8Encode("a".repeat(40)), 0xc3, 0x61, 0xff, ...utf8Encode("b".repeat(40))]));
+    decoder.chunk(chunk);
+    expect(decoder.decode(chunk, 0, 20)).toBe("a".repeat(20));
+    for (const [start, end] of [[39, 41], [40, 42], [41, 43], [20, 60]] as const) expect(() => decoder.decode(chunk, start, end)).toThrow(TypeError);
+    expect(decoder.decode(chunk, 43, 83)).toBe("b".repeat(40));
+  });
 });

@@ -140,7 +140,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   send(message: Out): boolean {
     if (this.#state !== "open") throw this.#notOpen("send");
     const { output } = this.#connection;
-    if (output.exceeds(this.#options.limits.writeBuffer.maxBytes - 1)) return this.#full();
+    if (this.#isFull(output)) return this.#full();
     this.#encoder.encode(message, output);
     return this.#sent(output);
   }
@@ -149,7 +149,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   sendShared(shared: SharedOutput, from: number, to: number): boolean {
     if (this.#state !== "open") return false;
     const { output } = this.#connection;
-    if (output.exceeds(this.#options.limits.writeBuffer.maxBytes - 1)) return this.#full();
+    if (this.#isFull(output)) return this.#full();
     output.share(shared, from, to);
     return this.#sent(output);
   }
@@ -307,6 +307,12 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     } else if (nowMs - this.#heardMs >= idleTimeoutMs) {
       this.fault(new HawserError("IDLE_TIMEOUT", `${this.remote} was silent for idleTimeoutMs ${String(idleTimeoutMs)}`));
     }
+  }
+
+  /** Whether `maxBytes` wait. While send() has said true, no more than `highBytes` do, and nothing need be counted. */
+  #isFull(output: Output): boolean {
+    const { highBytes, maxBytes } = this.#options.limits.writeBuffer;
+    return (this.#isHigh || highBytes === maxBytes) && output.exceeds(maxBytes - 1);
   }
 
   #sent(output: Output): boolean {

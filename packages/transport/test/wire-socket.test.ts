@@ -228,6 +228,14 @@ describe("WireSocket: output", () => {
     expect([log, closed()?.error?.code]).toEqual([["failed SLOW_CONSUMER", "closed error"], "SLOW_CONSUMER"]);
   });
 
+  it("refuses a message when exactly maxBytes wait, also where highBytes is as much and send() has said true", () => {
+    const { socket, peer } = socketAndPeer(byteLines, { onFull: "throw", windowBytes: 10, writeBuffer: { highBytes: 50, lowBytes: 10, maxBytes: 50 } });
+    peer.connection.pause();
+    expect(socket.send(new Uint8Array(48))).toBe(true);
+    expect(socket.send(new Uint8Array(0))).toBe(true); // each line has its ending
+    expect(() => socket.send(new Uint8Array(1))).toThrow(expect.objectContaining({ code: "WRITE_BUFFER_FULL" }) as Error);
+  });
+
   it("above maxBytes a client's send() throws WRITE_BUFFER_FULL, and goes on when there is room", async () => {
     const { socket, peer, turns } = socketAndPeer(byteLines, { onFull: "throw", windowBytes: 10, writeBuffer: { highBytes: 20, lowBytes: 10, maxBytes: 50 } });
     peer.connection.pause();
