@@ -9,7 +9,7 @@ import { type Decoder, decoders } from "./decoders.ts";
 import { compiled } from "./native.ts";
 import { align, count } from "./report.ts";
 import { figureOf, ratio } from "./statistics.ts";
-import type { Sample } from "./measure.ts";
+import type { Sample } from "./rounds.ts";
 import { join } from "node:path";
 
 const help = `Usage: node bench/src/framings.ts [--rounds N] [--only TEXT] [--json]

@@ -3,9 +3,8 @@
  * The client is heavier than the server: see the load's CPU share, and compare by the server's CPU.
  */
 import { readFileSync } from "node:fs";
-import process from "node:process";
 import { Client, credentials } from "@grpc/grpc-js";
-import { failLoad, loadOptions, Window } from "./window.ts";
+import { failLoad, loadOptions, reportWhenOver, Window } from "./window.ts";
 
 const value = loadOptions();
 const payload = readFileSync(value("request", ""));
@@ -24,15 +23,7 @@ await Promise.all(clients.map((client) => new Promise<void>((resolve, reject) =>
 }))).catch(failLoad);
 for (const client of clients) for (let i = 0; i < depth; i++) call(client);
 
-setInterval(() => {
-  try {
-    if (window.goesOn()) return;
-  } catch (error) {
-    failLoad(error);
-  }
-  console.log(window.report());
-  process.exit();
-}, 5);
+reportWhenOver(window);
 
 function call(client: Client): void {
   const began = performance.now();

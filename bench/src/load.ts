@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import net from "node:net";
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
-import { failLoad, loadOptions, Window } from "./window.ts";
+import { failLoad, loadOptions, reportWhenOver, Window } from "./window.ts";
 
 const WRITE_BYTES = 256 * 1024;
 const SLOW_READ_MS = 50;
@@ -39,7 +39,7 @@ switch (mode) {
     break;
   case "churn":
     for (let i = 0; i < connections; i++) void churn();
-    untilOver();
+    reportWhenOver(window);
     break;
   case "broadcast":
     await broadcast();
@@ -80,7 +80,7 @@ async function echo(slow: number): Promise<void> {
     });
     send(depth);
   }
-  untilOver();
+  reportWhenOver(window);
 }
 
 /** Send all that goes, read hardly anything. */
@@ -113,7 +113,7 @@ async function broadcast(): Promise<void> {
     });
   }
   trigger();
-  untilOver();
+  reportWhenOver(window);
 }
 
 async function churn(): Promise<void> {
@@ -194,14 +194,6 @@ async function open(): Promise<net.Socket> {
 async function nextChunk(socket: net.Socket): Promise<Buffer> {
   const [chunk] = (await once(socket, "data")) as [Buffer]; // no encoding is set
   return chunk;
-}
-
-function untilOver(): void {
-  setInterval(() => {
-    if (window.goesOn()) return;
-    console.log(window.report());
-    process.exit();
-  }, 5);
 }
 
 /** So often that a write of WRITE_BYTES can begin anywhere in the first one. */

@@ -10,12 +10,10 @@ import { type Child, linesOf, runtimes, start, startServer, stop } from "./child
 import { type DialectName, dialects, payloadOf } from "./dialects.ts";
 import { compiled } from "./native.ts";
 import { redisLoad } from "./redis.ts";
+import { calmest, type Sample } from "./rounds.ts";
 import type { System } from "./systems.ts";
 import type { LoadReport } from "./window.ts";
 import type { Work } from "./works.ts";
-
-/** What was measured, by name: see `columns` in report.ts for the units. */
-export type Sample = Readonly<Record<string, number>>;
 
 export interface Pace {
   readonly warmupMs: number;
@@ -31,19 +29,9 @@ process.once("exit", () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-/** What others may use of the two cores (of 2.0) in a measurement that is not made again. */
-const CALM_SHARE = 0.15;
-
 /** Measure `system` at `work`, up to `pace.attempts` times while others use the cores; throws with the reason when it can't be. */
-export async function measure(system: System, work: Work, pace: Pace): Promise<Sample> {
-  let calmest: Sample | null = null;
-  for (let attempt = 0; attempt < pace.attempts; attempt++) {
-    const sample = await measureOnce(system, work, pace);
-    if (calmest === null || (sample["othersShare"] ?? 0) < (calmest["othersShare"] ?? 0)) calmest = sample;
-    if ((calmest["othersShare"] ?? 0) <= CALM_SHARE) break;
-  }
-  if (calmest === null) throw new Error("no attempt was allowed");
-  return calmest;
+export function measure(system: System, work: Work, pace: Pace): Promise<Sample> {
+  return calmest(pace.attempts, () => measureOnce(system, work, pace));
 }
 
 async function measureOnce(system: System, work: Work, pace: Pace): Promise<Sample> {

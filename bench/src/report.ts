@@ -2,18 +2,14 @@
  * What is printed: a table per work, and how Hawser stands to each of the others.
  */
 import { type Figure, figureOf, ratio } from "./statistics.ts";
-import type { Sample } from "./measure.ts";
+import type { SystemRow } from "./rounds.ts";
 import type { Kind, System } from "./systems.ts";
 import type { Work } from "./works.ts";
 
-/** One system's samples, one for each round; null where it failed. */
-export interface Row {
-  readonly system: System;
-  readonly rounds: readonly (Sample | null)[];
-  readonly failure: string | null;
-}
+export type Row = SystemRow<System>;
 
-interface Column {
+/** A figure of the table: its name in the samples, and how it is written. */
+export interface Column {
   readonly head: string;
   readonly key: string;
   readonly format: (value: number) => string;

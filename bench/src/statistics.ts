@@ -1,7 +1,7 @@
 /**
  * The figures of many rounds: median, smallest and largest; ratios are taken within a round, where both had the same noise.
  */
-import type { Sample } from "./measure.ts";
+import type { Sample } from "./rounds.ts";
 
 export interface Figure {
   readonly median: number;

@@ -106,6 +106,19 @@ export class Window {
   }
 }
 
+/** Print the report and end when the window is over; or end with what is wrong. */
+export function reportWhenOver(window: Window): void {
+  setInterval(() => {
+    try {
+      if (window.goesOn()) return;
+    } catch (error) {
+      failLoad(error);
+    }
+    console.log(window.report());
+    process.exit();
+  }, 5);
+}
+
 /** `key=value` arguments of a load generator, as load.c reads them. */
 export function loadOptions(): (key: string, otherwise: string) => string {
   return (key, otherwise) => process.argv.find((argument) => argument.startsWith(`${key}=`))?.slice(key.length + 1) ?? otherwise;

@@ -1,7 +1,7 @@
 /** `vscode-jsonrpc` over `node:net`: one request with one string, answered with it. */
 import net from "node:net";
 import { createMessageConnection, SocketMessageReader, SocketMessageWriter } from "vscode-jsonrpc/node";
-import { announce, BACKLOG, portOf } from "./serving.ts";
+import { announce, listenOn } from "./serving.ts";
 
 const server = net.createServer({ noDelay: true }, (socket) => {
   socket.on("error", () => socket.destroy());
@@ -9,6 +9,4 @@ const server = net.createServer({ noDelay: true }, (socket) => {
   connection.onRequest("echo", (message: string) => message);
   connection.listen();
 });
-server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, () => {
-  announce(portOf(server));
-});
+announce(await listenOn(server));

@@ -1,6 +1,6 @@
 /** `node:net`, framed by a 32-bit length as a careful program does it by hand: one `socket.write` for each message. */
 import net from "node:net";
-import { announce, BACKLOG, portOf, servingOptions } from "./serving.ts";
+import { announce, listenOn, servingOptions } from "./serving.ts";
 
 const { mode, burst } = servingOptions();
 const sockets = new Set<net.Socket>();
@@ -33,9 +33,7 @@ const server = net.createServer({ noDelay: true }, (socket) => {
   socket.on("error", () => socket.destroy());
   socket.on("close", () => sockets.delete(socket));
 });
-server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, () => {
-  announce(portOf(server));
-});
+announce(await listenOn(server));
 
 function message(socket: net.Socket, frame: Buffer): void {
   if (mode === "echo") {

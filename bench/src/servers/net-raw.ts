@@ -1,6 +1,6 @@
 /** Raw `node:net`: writes each chunk back. It frames nothing: the floor under every framing. */
 import net from "node:net";
-import { announce, BACKLOG, portOf } from "./serving.ts";
+import { announce, listenOn } from "./serving.ts";
 
 const server = net.createServer({ noDelay: true }, (socket) => {
   socket.on("data", (chunk) => {
@@ -9,6 +9,4 @@ const server = net.createServer({ noDelay: true }, (socket) => {
   socket.on("drain", () => socket.resume());
   socket.on("error", () => socket.destroy());
 });
-server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, () => {
-  announce(portOf(server));
-});
+announce(await listenOn(server));

@@ -1,7 +1,7 @@
 /** `node:net` with `split2`, as its README shows: one write per line. */
 import net from "node:net";
 import split2 from "split2";
-import { announce, BACKLOG, portOf } from "./serving.ts";
+import { announce, listenOn } from "./serving.ts";
 
 const server = net.createServer({ noDelay: true }, (socket) => {
   const split = socket.pipe(split2());
@@ -11,6 +11,4 @@ const server = net.createServer({ noDelay: true }, (socket) => {
   socket.on("drain", () => split.resume());
   socket.on("error", () => socket.destroy());
 });
-server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, () => {
-  announce(portOf(server));
-});
+announce(await listenOn(server));

@@ -23,6 +23,23 @@ export function servingOptions(): ServingOptions {
 /** Connections that a burst of clients may have waiting, the same for every server. */
 export const BACKLOG = 4_096;
 
+/** A server of `node:net` or `node:http`. */
+interface Listening {
+  listen(options: { port: number; host: string; backlog: number }, listening: () => void): unknown;
+  address(): string | { port: number } | null;
+}
+
+/** Have a server listen on loopback; resolves with its port. */
+export function listenOn(server: Listening): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, () => {
+      const address = server.address();
+      if (address === null || typeof address === "string") reject(new Error("The server has no port"));
+      else resolve(address.port);
+    });
+  });
+}
+
 /** Say where the server listens, and do what stdin says from now on. */
 export function announce(port: number): void {
   process.stdin.on("data", () => {
@@ -31,13 +48,6 @@ export function announce(port: number): void {
   });
   process.stdin.on("end", () => process.exit(0));
   process.stdout.write(`listening ${port}\n`);
-}
-
-/** The port of a bound `node:net` or `node:http` server. */
-export function portOf(server: { address(): string | { port: number } | null }): number {
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("The server has no port");
-  return address.port;
 }
 
 function collectGarbage(): void {

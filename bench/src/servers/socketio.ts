@@ -1,7 +1,7 @@
 /** `socket.io` over its WebSocket transport alone, with an event of one string. */
 import { createServer } from "node:http";
 import { Server } from "socket.io";
-import { announce, BACKLOG, portOf, servingOptions } from "./serving.ts";
+import { announce, listenOn, servingOptions } from "./serving.ts";
 
 const { mode, burst } = servingOptions();
 
@@ -14,6 +14,4 @@ server.on("connection", (socket) => {
     else for (let i = 0; i < burst; i++) server.emit("m", data);
   });
 });
-http.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, () => {
-  announce(portOf(http));
-});
+announce(await listenOn(http));

@@ -4,7 +4,7 @@
  */
 import { createServer } from "node:http";
 import { WebSocket, WebSocketServer } from "ws";
-import { announce, BACKLOG, portOf, servingOptions } from "./serving.ts";
+import { announce, listenOn, servingOptions } from "./serving.ts";
 
 const { mode, burst, value } = servingOptions();
 const isJson = value("codec", "bytes") === "json";
@@ -27,6 +27,4 @@ server.on("connection", (socket) => {
     }
   });
 });
-http.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, () => {
-  announce(portOf(http));
-});
+announce(await listenOn(http));

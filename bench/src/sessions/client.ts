@@ -6,7 +6,7 @@
  * Prints one line of JSON, as the load generators do. Every answer is looked at; of many calls at once, each 16th is timed.
  */
 import process from "node:process";
-import { failLoad, loadOptions, Window } from "../window.ts";
+import { failLoad, loadOptions, reportWhenOver, Window } from "../window.ts";
 import { type Client, isTicketOf, type Peer, type Ticket, ticketOf } from "./peer.ts";
 import { type SessionWork, sessionWorks } from "./works.ts";
 
@@ -24,15 +24,7 @@ if (work === undefined) failLoad(`no work ${value("work", "")}`);
 const client = await peer.connect(Number(value("port", "0")), variant);
 const window = new Window(Number(value("pid", "0")), Number(value("warmup", "500")), Number(value("duration", "1000")));
 begin(work, client);
-setInterval(() => {
-  try {
-    if (window.goesOn()) return;
-  } catch (error) {
-    failLoad(error);
-  }
-  console.log(window.report());
-  process.exit();
-}, 5);
+reportWhenOver(window);
 
 function begin({ uses, depth, source }: SessionWork, { request, stream, emit }: Client): void {
   const each = depth === 1 ? 1 : 16;

@@ -3,22 +3,15 @@
  */
 import { join } from "node:path";
 import { type Child, linesOf, runtimes, start, stop } from "../children.ts";
-import type { Pace, Sample } from "../measure.ts";
+import type { Pace } from "../measure.ts";
+import { calmest, type Sample } from "../rounds.ts";
 import type { LoadReport } from "../window.ts";
 import type { SessionSystem } from "./systems.ts";
 import type { SessionWork } from "./works.ts";
 
-/** What others may use of the two cores (of 2.0) in a measurement that is not made again. */
-const CALM_SHARE = 0.15;
-
 /** Measure a system at a work, up to `pace.attempts` times while others use the cores; throws with the reason when it can't be. */
-export async function measureSession(system: SessionSystem, work: SessionWork, pace: Pace): Promise<Sample> {
-  let calmest = await measureOnce(system, work, pace);
-  for (let attempt = 1; attempt < pace.attempts && othersShare(calmest) > CALM_SHARE; attempt++) {
-    const sample = await measureOnce(system, work, pace);
-    if (othersShare(sample) < othersShare(calmest)) calmest = sample;
-  }
-  return calmest;
+export function measureSession(system: SessionSystem, work: SessionWork, pace: Pace): Promise<Sample> {
+  return calmest(pace.attempts, () => measureOnce(system, work, pace));
 }
 
 async function measureOnce(system: SessionSystem, work: SessionWork, { warmupMs, durationMs, profileDir }: Pace): Promise<Sample> {
@@ -62,8 +55,4 @@ function sampleOf(report: LoadReport | { readonly error: string }): Sample {
     clientShare: loadCpuNs / ns,
     othersShare: othersCpuNs / ns,
   };
-}
-
-function othersShare(sample: Sample): number {
-  return sample["othersShare"] ?? 0;
 }

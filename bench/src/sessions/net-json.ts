@@ -1,7 +1,7 @@
 /** `node:net` as it is written by hand: a line of JSON with an id for each message, and one `socket.write` for each. */
 import { once } from "node:events";
 import net from "node:net";
-import { BACKLOG, portOf } from "../servers/serving.ts";
+import { listenOn } from "../servers/serving.ts";
 import { type Client, laterTickets, type Source, type Ticket, tickets } from "./peer.ts";
 
 interface Message {
@@ -20,9 +20,7 @@ export async function serve(): Promise<number> {
       else if (!send(socket, event === true || ticket === undefined ? { id } : { id, ticket })) socket.pause();
     });
   });
-  server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG });
-  await once(server, "listening");
-  return portOf(server);
+  return listenOn(server);
 }
 
 export async function connect(port: number): Promise<Client> {

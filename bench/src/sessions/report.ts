@@ -1,25 +1,13 @@
 /**
  * What `bench:sessions` prints: a table for each work, and how Hawser stands to each of the others.
  */
-import { align, cell, count, percent, times } from "../report.ts";
+import { align, cell, type Column, count, percent, times } from "../report.ts";
+import type { SystemRow } from "../rounds.ts";
 import { figureOf, ratio } from "../statistics.ts";
-import type { Sample } from "../measure.ts";
 import type { SessionSystem } from "./systems.ts";
 import type { SessionWork } from "./works.ts";
 
-/** One system's samples, one for each round; null where it failed. */
-export interface SessionRow {
-  readonly system: SessionSystem;
-  readonly rounds: readonly (Sample | null)[];
-  readonly failure: string | null;
-}
-
-interface Column {
-  readonly head: string;
-  readonly key: string;
-  readonly format: (value: number) => string;
-  readonly spread?: true;
-}
+export type SessionRow = SystemRow<SessionSystem>;
 
 export function formatSessionWork(work: SessionWork, rows: readonly SessionRow[]): string {
   const columns = columnsOf(work);

@@ -1,9 +1,8 @@
 /** `socket.io` over its WebSocket transport alone: events with acknowledgements. */
-import { once } from "node:events";
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 import { io } from "socket.io-client";
-import { BACKLOG, portOf } from "../servers/serving.ts";
+import { listenOn } from "../servers/serving.ts";
 import { type Client, laterTickets, type Source, type Ticket, tickets } from "./peer.ts";
 
 interface FromClient {
@@ -39,9 +38,7 @@ export async function serve(): Promise<number> {
       }
     };
   });
-  http.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG });
-  await once(http, "listening");
-  return portOf(http);
+  return listenOn(http);
 }
 
 export async function connect(port: number): Promise<Client> {

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import net from "node:net";
 import { createMessageConnection, type MessageConnection, RequestType1, SocketMessageReader, SocketMessageWriter } from "vscode-jsonrpc/node";
-import { BACKLOG, portOf } from "../servers/serving.ts";
+import { listenOn } from "../servers/serving.ts";
 import type { Client, Ticket } from "./peer.ts";
 
 const echo = new RequestType1<Ticket, Ticket, void>("echo");
@@ -14,9 +14,7 @@ export async function serve(): Promise<number> {
     connection.onRequest(echo, (ticket) => ticket);
     connection.listen();
   });
-  server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG });
-  await once(server, "listening");
-  return portOf(server);
+  return listenOn(server);
 }
 
 export async function connect(port: number): Promise<Client> {

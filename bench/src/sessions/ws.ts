@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { WebSocket, WebSocketServer } from "ws";
-import { BACKLOG, portOf } from "../servers/serving.ts";
+import { listenOn } from "../servers/serving.ts";
 import { type Client, laterTickets, type Source, type Ticket, tickets } from "./peer.ts";
 
 interface Message {
@@ -26,9 +26,7 @@ export async function serve(): Promise<number> {
       else if (ticket !== undefined) socket.send(JSON.stringify({ id, ticket } satisfies Message));
     });
   });
-  http.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG });
-  await once(http, "listening");
-  return portOf(http);
+  return listenOn(http);
 }
 
 export async function connect(port: number): Promise<Client> {
