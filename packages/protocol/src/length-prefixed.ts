@@ -113,9 +113,6 @@ function writeLength({ bytes, endian }: Layout, into: Uint8Array, at: number, le
   }
 }
 
-/** Bytes for which a DataView costs more than it saves. */
-const FEW_BYTES = 256;
-
 /** What #measure returns for a header that ended the decoding. */
 const REFUSED = -Infinity;
 
@@ -182,12 +179,10 @@ class LengthDecoder implements FrameDecoder {
   /** Deliver the frames that lie whole in the chunk and within the limit; returns where the first other begins. */
   #walk(chunk: Uint8Array, from: number, sink: FrameSink): number {
     const { length } = chunk;
-    if (length - from < FEW_BYTES) return from;
     const { maxFrameBytes } = this.#limits;
-    const view = new DataView(chunk.buffer, chunk.byteOffset, length);
     let at = from;
     while (at + 4 <= length && this.#state === "open") {
-      const size = view.getUint32(at);
+      const size = (((chunk[at] as number) << 24) | ((chunk[at + 1] as number) << 16) | ((chunk[at + 2] as number) << 8) | (chunk[at + 3] as number)) >>> 0; // in the chunk
       const next = at + 4 + size;
       if (size > maxFrameBytes || next > length) break;
       sink.frame(chunk, at + 4, next);
