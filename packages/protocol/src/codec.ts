@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ByteWriter } from "./bytes.ts";
+import { type ByteWriter, LONG } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
 import { ChunkText, utf8Pieces, utf8Write } from "./utf8.ts";
 
@@ -161,7 +161,10 @@ class BytesCodec implements Codec<Uint8Array> {
   }
 
   adopt(source: Uint8Array, start: number, end: number): Uint8Array {
-    return new Uint8Array(source.buffer, source.byteOffset + start, end - start);
+    const count = end - start;
+    // Storage that is little used is not worth keeping, unless to copy what is in it would be felt: then the rest has never been touched.
+    if (count < LONG && count * 4 < source.length * 3) return copyBytes(source, start, end);
+    return new Uint8Array(source.buffer, source.byteOffset + start, count);
   }
 
   encode(message: Uint8Array, output: ByteWriter): void {

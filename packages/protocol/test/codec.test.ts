@@ -143,11 +143,17 @@ test("bytes() copies what it sends, and takes a Buffer", () => {
 
 test("bytes() keeps the storage that it may have, also that of a Buffer", () => {
   for (const chunk of [hex("ff 01 02 03").subarray(1), Buffer.from([1, 2, 3])]) {
-    const message = bytes().adopt?.(chunk, 1, 3);
-    expect(message).toEqual(hex("02 03"));
+    const message = bytes().adopt?.(chunk, 0, 3);
+    expect(message).toEqual(hex("01 02 03"));
     expect(message?.buffer).toBe(chunk.buffer);
     expect(message?.constructor).toBe(Uint8Array);
   }
+});
+
+test("bytes() keeps no storage that is little used, unless it is long", () => {
+  const [small, long] = [new Uint8Array(1_000), new Uint8Array(3_000_000)];
+  const lengths = [[small, 749], [small, 750], [long, 1_048_575], [long, 1_048_576]] as const;
+  expect(lengths.map(([chunk, end]) => bytes().adopt?.(chunk, 0, end).buffer === chunk.buffer)).toEqual([false, true, false, true]);
 });
 
 test("bytes({ copy: false }) says where a message is; what is no Uint8Array it leaves to encode()", () => {
