@@ -246,6 +246,19 @@ describe("row 16: a client that has been let in and hoards memory", () => {
     assert.equal(served.called.length, 101);
   });
 
+  it("row 16: opens more large calls than maxInputBytes lets slow handlers keep: they are refused, and the session goes on", async () => {
+    const served = new Served(fixture, { maxInputBytes: 10 * KiB });
+    const peer = await served.greet();
+    const large = JSON.stringify("x".repeat(4 * KiB));
+    for (const id of [1, 3, 5]) peer.say(opening.wait(id, large));
+    const refusal = await peer.hearOf("FAIL");
+    assert.equal(refusal.id, 5);
+    assert.match(refusal.text, /OVERLOADED/);
+    peer.say(opening.say(7, '"small"'));
+    assert.equal((await peer.hearOf("RESULT")).text, '"small"');
+    assert.deepEqual(served.called, ["open", "wait", "wait", "say"]);
+  });
+
   for (const [what, first, next] of [
     ["events at least once", null, (i: number) => opening.note(i)],
     ["events at most once", null, () => opening.tick()],
