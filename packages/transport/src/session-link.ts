@@ -8,7 +8,7 @@
  *     closing  read and dropped: over       ended; the peer's end, or lingerTimeoutMs, closes
  *     gone     -                            -
  *
- * Reading is never held back: requests are bounded by maxConversations, items and events by credit.
+ * Reading is never held back: requests are bounded by maxConversations and maxInputBytes, items and events by credit.
  *
  * @module
  */
