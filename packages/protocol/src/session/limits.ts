@@ -39,7 +39,7 @@ export const sessionLimitTable: Readonly<Record<SessionLimit, Limit>> = Object.f
     unit: "messages",
     min: 1,
     unlimited: false,
-    reason: "How many large messages may arrive interleaved: the memory of unfinished ones is this times maxMessageBytes (PROTOCOL_VIOLATION).",
+    reason: "How many large messages may arrive interleaved: the memory of unfinished ones is this times maxMessageBytes, and twice that where it is set above 1 MiB (PROTOCOL_VIOLATION).",
   },
   maxConversations: {
     default: 1_024,
