@@ -95,9 +95,8 @@ export class Calls implements Registry {
     const { id } = conversation;
     if (this.#isOurs(id)) {
       if (this.#outgoing.delete(id, conversation)) this.#free.push(id);
-    } else {
-      const call = this.#incoming.at(id);
-      if (call !== null && this.#incoming.delete(id, conversation)) this.#inputBytes -= call.inputBytes;
+    } else if (this.#incoming.delete(id, conversation) && conversation instanceof Incoming) {
+      this.#inputBytes -= conversation.inputBytes;
     }
     this.onIdle?.();
   }
