@@ -45,6 +45,28 @@ for (const transport of transports) {
         assert(equal(await next(socket), huge));
       });
 
+      it(`${framing.name}: messages of every size that are kept stay as they came, whatever comes after them and on other connections`, async () => {
+        const kept: { message: Uint8Array; fill: number }[] = [];
+        const { connect } = await fixture.serve(binary, {
+          message(message, socket) {
+            kept.push({ message, fill: message[0] ?? 0 });
+            socket.send(message);
+          },
+        });
+        const sizes = [70_000, 12, 65_536, 300_000, 40_000, 16_384, 64, 131_072];
+        const sockets = await Promise.all([11, 12, 13].map(async (fill) => ({ fill, socket: await connect(binary) })));
+        const total = 5 * sizes.length;
+        const answers = sockets.map(async ({ fill, socket }) => {
+          const got: Uint8Array[] = [];
+          for (let round = 0; round < 5; round++) for (const size of sizes) if (!socket.send(new Uint8Array(size).fill(fill))) await socket.writable();
+          for await (const message of socket) if (got.push(message) === total) break;
+          return got.every((message, at) => equal(message, new Uint8Array(sizes[at % sizes.length] ?? 0).fill(fill)));
+        });
+        assert.deepEqual(await Promise.all(answers), [true, true, true]);
+        assert.equal(kept.length, 3 * total);
+        for (const { message, fill } of kept) assert(equal(message, new Uint8Array(message.length).fill(fill)));
+      });
+
       it(`${framing.name}: exactly maxFrameBytes passes, one byte more is PAYLOAD_TOO_LARGE for its sender and the connection goes on`, async () => {
         const limits = { maxFrameBytes: 1_000 };
         const { socket } = await fixture.pair(binary, { message: echo }, limits, limits);

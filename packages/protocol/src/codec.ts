@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type ByteWriter, LONG } from "./bytes.ts";
+import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
 import { ChunkText, utf8Pieces, utf8Write } from "./utf8.ts";
 
@@ -17,7 +17,7 @@ export interface Codec<In, Out = In> {
    */
   decode(bytes: Uint8Array, start: number, end: number): In;
   /**
-   * As `decode`, where nobody else uses the storage of `bytes`: what it returns may be a view of it. Absent where that spares nothing.
+   * As `decode`, where nobody writes into the storage of `bytes` any more: what it returns may be a view of it. Absent where that spares nothing.
    * Asked for large messages, which were received where they can stay.
    */
   adopt?(bytes: Uint8Array, start: number, end: number): In;
@@ -76,8 +76,9 @@ export interface BytesOptions {
  * receiver's own.
  *
  * Messages of up to 4 KiB share slabs of 16 KiB, as Node's small Buffers share 64: each has its own bytes, but its `buffer` holds those of
- * others too, also of other connections, and one that is kept keeps its slab alive. Copy what you keep for long, and what
- * you transfer to another thread. A large one of a session may be a part of its own `buffer`.
+ * others too, also of other connections, and one that is kept keeps its slab alive. Those from 16 KiB on may be where the connection was read to,
+ * with what else it sent, in up to sixteen times their length (1 MiB for one of 64 KiB). Copy what you keep for long, and what you transfer to
+ * another thread. A large one of a session may be a part of its own `buffer`.
  *
  * @throws {TypeError} when `copy` is not a boolean
  */
@@ -161,10 +162,7 @@ class BytesCodec implements Codec<Uint8Array> {
   }
 
   adopt(source: Uint8Array, start: number, end: number): Uint8Array {
-    const count = end - start;
-    // Storage that is little used is not worth keeping, unless to copy what is in it would be felt: then the rest has never been touched.
-    if (count < LONG && count * 4 < source.length * 3) return copyBytes(source, start, end);
-    return new Uint8Array(source.buffer, source.byteOffset + start, count);
+    return new Uint8Array(source.buffer, source.byteOffset + start, end - start);
   }
 
   encode(message: Uint8Array, output: ByteWriter): void {

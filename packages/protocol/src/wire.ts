@@ -99,6 +99,10 @@ export class WireDecoder<In> implements FrameSink {
   /** "open" decodes; "finished" saw the sentinel; "dead" ignores. */
   #input: "dead" | "finished" | "open" = "open";
   #held = false;
+  /** The chunk that is being taken apart, and whether views of it may be kept. */
+  #chunk: Uint8Array | null = null;
+  #stays = false;
+  #wouldKeep = false;
   /** What is reported once the inbox is empty: the end, and what came after it. */
   #endings: (Finish | HawserError)[] | null = null;
   /** How many payloads have arrived. */
@@ -134,14 +138,22 @@ export class WireDecoder<In> implements FrameSink {
     return this.#endings?.at(-1) ?? null;
   }
 
-  /** Take the next bytes; the chunk is not kept. */
-  push(chunk: Uint8Array): void {
+  /**
+   * Take the next bytes. The chunk is not kept, unless nobody writes into its storage any more (`stays`): then large messages may be views of it.
+   * Returns whether there was a message that is kept where it is read, or would be if the chunk stayed.
+   */
+  push(chunk: Uint8Array, stays = false): boolean {
     if (this.#input === "finished" && chunk.length > 0) this.#afterSentinel(chunk.length);
-    if (this.#input !== "open") return;
+    if (this.#input !== "open") return false;
+    this.#chunk = chunk;
+    this.#stays = stays;
+    this.#wouldKeep = false;
     this.#codec.chunk?.(chunk);
     this.#frames.push(chunk, this);
     this.#codec.chunk?.(null);
+    this.#chunk = null;
     if (this.#inputIs("finished") && this.#frames.partial === true) this.#afterSentinel(1);
+    return this.#wouldKeep;
   }
 
   /** The stream is over. */
@@ -238,13 +250,21 @@ export class WireDecoder<In> implements FrameSink {
     const pieces = this.#pieces;
     let message: In | null;
     try {
-      message = pieces === null ? this.#codec.decode(bytes, start, end) : pieces.decode(bytes, start, end);
+      if (pieces !== null) message = pieces.decode(bytes, start, end);
+      else message = end - start < KEPT_BYTES ? this.#codec.decode(bytes, start, end) : this.#decodeLarge(bytes, start, end);
     } catch (cause) {
       this.discard();
       this.#sink.fault(invalid(this.#codec.name, cause));
       return;
     }
     if (message !== null || pieces === null) this.#sink.message(message as In); // null is a message of a framed codec
+  }
+
+  #decodeLarge(bytes: Uint8Array, start: number, end: number): In {
+    const codec = this.#codec;
+    if (codec.adopt === undefined || bytes !== this.#chunk || !isWorthKeeping(bytes, end - start)) return codec.decode(bytes, start, end);
+    this.#wouldKeep = true;
+    return this.#stays ? codec.adopt(bytes, start, end) : codec.decode(bytes, start, end);
   }
 
   // A method, because the compiler takes a field to keep its value across the call that changes it.
@@ -292,6 +312,14 @@ export class WireDecoder<In> implements FrameSink {
       return false;
     }
   }
+}
+
+/** Bytes of a message from which it is worth a look whether it can stay where it was read. */
+const KEPT_BYTES = 16_384;
+
+/** Whether a message of `count` bytes may keep the storage of `bytes` alive: at most sixteen times what it needs. */
+function isWorthKeeping(bytes: Uint8Array, count: number): boolean {
+  return count >= KEPT_BYTES && count * 16 >= bytes.buffer.byteLength;
 }
 
 /** The suffix that a stream is searched for, and where goes what is not the suffix. */

@@ -150,12 +150,6 @@ test("bytes() keeps the storage that it may have, also that of a Buffer", () => 
   }
 });
 
-test("bytes() keeps no storage that is little used, unless it is long", () => {
-  const [small, long] = [new Uint8Array(1_000), new Uint8Array(3_000_000)];
-  const lengths = [[small, 749], [small, 750], [long, 1_048_575], [long, 1_048_576]] as const;
-  expect(lengths.map(([chunk, end]) => bytes().adopt?.(chunk, 0, end).buffer === chunk.buffer)).toEqual([false, true, false, true]);
-});
-
 test("bytes({ copy: false }) says where a message is; what is no Uint8Array it leaves to encode()", () => {
   const message = hex("01 02");
   const codec = bytes({ copy: false });

@@ -3,7 +3,7 @@ import { ByteWriter } from "../src/bytes.ts";
 import { bytes, type Codec, json, text } from "../src/codec.ts";
 import { delimited } from "../src/delimited.ts";
 import { HawserError } from "../src/errors.ts";
-import { encodeFrames } from "../src/framing.ts";
+import { encodeFrames, type Framing } from "../src/framing.ts";
 import { lengthPrefixed } from "../src/length-prefixed.ts";
 import type { FrameLimits } from "../src/limits.ts";
 import { lines } from "../src/lines.ts";
@@ -526,3 +526,81 @@ function payloadOf(codec: Codec<unknown>, message: unknown): Uint8Array {
   codec.encode(message, output);
   return output.copy();
 }
+
+describe("messages that stay where they were read", () => {
+  const binary = wire({ framing: lengthPrefixed(), codec: bytes() });
+  const sizes = [16_383, 16_384, 100_000];
+  const stream = send(binary, sizes.map((size, at) => new Uint8Array(size).fill(at + 1)));
+
+  test("are those from 16 KiB on in a chunk that stays; push() says that there were some", () => {
+    const { heard, decoder } = listen(binary);
+    const chunk = new Uint8Array(stream);
+    expect(decoder.push(chunk, true)).toBe(true);
+    expect((heard as Uint8Array[]).map((message) => message.buffer === chunk.buffer)).toEqual([false, true, true]);
+    expect((heard as Uint8Array[]).map((message) => [message.length, message[0], message.at(-1)])).toEqual(sizes.map((size, at) => [size, at + 1, at + 1]));
+  });
+
+  test("are none where the chunk does not stay; push() says whether there would have been some", () => {
+    const { heard, decoder } = listen(binary);
+    const chunk = new Uint8Array(stream);
+    expect(decoder.push(chunk)).toBe(true);
+    chunk.fill(9);
+    expect((heard as Uint8Array[]).map((message) => [message.buffer === chunk.buffer, message[0], message.at(-1)])).toEqual([1, 2, 3].map((fill) => [false, fill, fill]));
+    expect(decoder.push(chunk.subarray(0, 0))).toBe(false);
+    expect(listen(binary).decoder.push(stream.subarray(0, 16_387), true)).toBe(false);
+    expect(listen(plain).decoder.push(latin(`${"x".repeat(20_000)}\n`), true)).toBe(false);
+  });
+
+  test("are none that would keep more than sixteen times their own bytes alive", () => {
+    for (const [storageBytes, isKept] of [[16_384 * 16, true], [16_384 * 16 + 1, false]] as const) {
+      const { heard, decoder } = listen(binary);
+      const storage = new Uint8Array(storageBytes);
+      storage.set(send(binary, [new Uint8Array(16_384)]));
+      expect(decoder.push(storage.subarray(0, 16_388), true)).toBe(isKept);
+      expect((heard as Uint8Array[]).map((message) => message.buffer === storage.buffer)).toEqual([isKept]);
+    }
+  });
+
+  test("are none that chunks have cut: those are copied", () => {
+    const { heard, decoder } = listen(binary);
+    const all = new Uint8Array([...stream, ...stream]);
+    const keeps: boolean[] = [];
+    for (let at = 0; at < all.length; at += 10_000) {
+      const chunk = all.slice(at, at + 10_000);
+      keeps.push(decoder.push(chunk, true));
+      chunk.fill(9);
+    }
+    expect(keeps).not.toContain(true);
+    expect((heard as Uint8Array[]).map((message) => [message.length, ...new Set(message)])).toEqual([...sizes, ...sizes].map((size, at) => [size, (at % 3) + 1]));
+  });
+
+  test("are none while the delivery is held: what waits is copied", () => {
+    const { heard, decoder } = listen(binary);
+    decoder.hold();
+    const chunk = new Uint8Array(stream);
+    decoder.push(chunk, true);
+    decoder.push(chunk.subarray(0, 50_000), true);
+    decoder.push(chunk.subarray(50_000), true);
+    chunk.fill(9);
+    decoder.release();
+    expect((heard as Uint8Array[]).map((message) => [message.length, ...new Set(message)])).toEqual([...sizes, ...sizes].map((size, at) => [size, (at % 3) + 1]));
+  });
+
+  test("are none of a framing that hands out storage of its own, which it writes into again", () => {
+    const scratch = new Uint8Array(20_000);
+    const framing: Framing = {
+      name: "scratch",
+      decoder: () => ({
+        push(chunk, sink) {
+          scratch.fill(chunk[0] as number);
+          sink.frame(scratch, 0, scratch.length);
+        },
+        end: () => undefined,
+      }),
+      encoder: () => ({ headerBytes: 0, seal: () => undefined }),
+    };
+    const { heard, decoder } = listen(wire({ framing, codec: bytes() }));
+    for (const fill of [1, 2]) expect(decoder.push(Uint8Array.of(fill), true)).toBe(false);
+    expect((heard as Uint8Array[]).map((message) => [message.length, ...new Set(message)])).toEqual([[20_000, 1], [20_000, 2]]);
+  });
+});

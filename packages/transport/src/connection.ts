@@ -10,8 +10,11 @@ import type { Output } from "./output.ts";
 
 /** What a connection tells its one reader. */
 export interface ConnectionSink {
-  /** Bytes as they came; valid until this returns. */
-  chunk(bytes: Uint8Array): void;
+  /**
+   * Bytes as they came; valid until this returns, unless nobody writes into their storage any more (`stays`): then views of them may be kept.
+   * Returns true when something was kept, or would have been: the next chunks had better stay.
+   */
+  chunk(bytes: Uint8Array, stays: boolean): boolean | undefined;
   /** The peer will send nothing more; the other direction is still open. */
   ended(): void;
   /** Bytes have left for the operating system: `pendingBytes` is lower than it was. */

@@ -177,7 +177,7 @@ class MemoryConnection implements Connection {
       if (chunk === undefined) break;
       this.#windowUsed -= chunk.length;
       if (this.#peer !== null) this.#peer.#wake();
-      sink.chunk(chunk);
+      sink.chunk(chunk, true);
     }
     if (this.#isReading() && this.#window.length === 0 && this.#peerEnded) {
       this.#reading = "ended";

@@ -168,7 +168,7 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
   }
 
   /** @see ConnectionSink */
-  chunk(bytes: Uint8Array): void {
+  chunk(bytes: Uint8Array): undefined {
     if (this.#state !== "open") return;
     this.#speaker?.receive(bytes, this.now());
     this.watch();

@@ -8,7 +8,7 @@
  * @module
  */
 import net from "node:net";
-import tls from "node:tls";
+import type tls from "node:tls";
 import { HawserError } from "@hawser/protocol";
 import { type Address, formatAddress, formatHost } from "./address.ts";
 import { type Clock, laterTurn } from "./clock.ts";
@@ -16,7 +16,7 @@ import type { Connection, ConnectionSink, Listener } from "./connection.ts";
 import { fromSystem, systemCode } from "./errno.ts";
 import { checkPath, checkPrivateDirectory, claimPath, isFileless, type OwnedPath } from "./ipc-path.ts";
 import { countRead, flushAtEndOfTurn, Output } from "./output.ts";
-import { type DirectWrite, directWrite, readStatically } from "./static-read.ts";
+import { chooseNext, type DirectWrite, directWrite, isOwn, readStatically, stopReading } from "./static-read.ts";
 
 /** Text in PEM form, or its bytes; several where a list is given. */
 export type Pem = string | Uint8Array | readonly (string | Uint8Array)[];
@@ -76,7 +76,7 @@ export async function dial(address: Address, options: DialOptions): Promise<Conn
     checkPath(address.path, action);
     if (address.pipe !== undefined) checkPrivateDirectory(address.path, action, false);
   }
-  const socket = address.transport === "tls" ? dialTls(address, options.tls ?? {}) : dialPlain(address);
+  const socket = address.transport === "tls" ? await dialTls(address, options) : dialPlain(address);
   await established(socket, address.transport === "tls" ? "secureConnect" : "connect", action, options);
   return new SocketConnection(socket, address.transport, address.transport === "ipc" ? formatAddress(address) : remoteOf(socket));
 }
@@ -90,7 +90,7 @@ export async function dial(address: Address, options: DialOptions): Promise<Conn
 export async function listen(address: Address, options: ListenOptions, sink: ListenerSink): Promise<Listener> {
   const action = `listen on ${formatAddress(address)}`;
   const accept = acceptInto(sink, address);
-  const server = address.transport === "tls" ? tlsServer(address, options, sink, accept) : net.createServer(SOCKET_OPTIONS, accept);
+  const server = address.transport === "tls" ? await tlsServer(address, options, sink, accept) : net.createServer(SOCKET_OPTIONS, accept);
   // A failure to accept (no file descriptor left, say) must not end the program: the listener goes on.
   const keepOn = (error: unknown): void => {
     sink.failed(fromSystem(error, "listen", `accept on ${formatAddress(address)}`), "");
@@ -238,9 +238,10 @@ class SocketConnection implements Connection {
   }
 
   /** For the socket's events, as the next three. */
-  received(chunk: Uint8Array): void {
-    this.#sink?.chunk(chunk);
+  received(chunk: Uint8Array, stays: boolean): boolean {
+    const keeps = this.#sink?.chunk(chunk, stays) ?? false;
     countRead(chunk.length);
+    return keeps;
   }
 
   ended(): void {
@@ -253,18 +254,21 @@ class SocketConnection implements Connection {
   }
 
   closed(): void {
+    if (this.#write !== null) stopReading(this.#socket);
     this.output.drop();
     this.#sink?.gone(this.#error);
   }
 }
 
-function onRead(this: OwnedSocket, count: number, buffer: Uint8Array): boolean {
-  this[owner]?.received(buffer.subarray(0, count));
+function onRead(this: OwnedSocket, count: number, bytes: Uint8Array): boolean {
+  const stays = isOwn(bytes);
+  const keeps = this[owner]?.received(bytes.subarray(0, count), stays) ?? false;
+  if (keeps || stays) chooseNext(this, count, bytes, keeps);
   return true;
 }
 
 function onData(this: OwnedSocket, chunk: Uint8Array): void {
-  this[owner]?.received(chunk);
+  this[owner]?.received(chunk, true); // a stream's chunks are their receiver's
 }
 
 function onEnd(this: OwnedSocket): void {
@@ -285,12 +289,14 @@ function dialPlain(address: Exclude<Address, { transport: "fd" }>): net.Socket {
     : net.connect({ ...SOCKET_OPTIONS, host: address.host, port: address.port, autoSelectFamily: true });
 }
 
-function dialTls(address: Extract<Address, { host: string }>, options: TlsOptions): tls.TLSSocket {
-  const serverName = options.serverName ?? (net.isIP(address.host) === 0 ? address.host : undefined);
+async function dialTls(address: Extract<Address, { host: string }>, { tls: own = {}, signal }: DialOptions): Promise<tls.TLSSocket> {
+  const { connect } = await loadTls();
+  signal?.throwIfAborted();
+  const serverName = own.serverName ?? (net.isIP(address.host) === 0 ? address.host : undefined);
   return withCredentials(`connect to ${formatAddress(address)}`, () =>
-    tls.connect({
+    connect({
       ...SOCKET_OPTIONS,
-      ...credentials(options),
+      ...credentials(own),
       host: address.host,
       port: address.port,
       ...(serverName === undefined ? {} : { servername: serverName }),
@@ -362,14 +368,20 @@ function pem(value: Pem): (string | Buffer)[] {
   return list.map((each) => (typeof each === "string" ? each : Buffer.from(each)));
 }
 
-function tlsServer(address: Address, options: ListenOptions, sink: ListenerSink, accept: (socket: net.Socket) => void): tls.Server {
+/** Loaded when it is needed: it takes as much of the heap as all of Hawser, which the collector looks through again and again. */
+async function loadTls(): Promise<typeof tls> {
+  return (await import("node:tls")).default;
+}
+
+async function tlsServer(address: Address, options: ListenOptions, sink: ListenerSink, accept: (socket: net.Socket) => void): Promise<tls.Server> {
   const own = options.tls ?? {};
   if (own.cert === undefined || own.key === undefined) {
     throw new TypeError(`Cannot listen on ${formatAddress(address)}: tls.${own.cert === undefined ? "cert" : "key"} is missing; give the server's certificate and its private key as PEM`);
   }
+  const { createServer } = await loadTls();
   const requireClient = own.ca !== undefined;
   const server = withCredentials(`listen on ${formatAddress(address)}`, () =>
-    tls.createServer(
+    createServer(
       { ...SOCKET_OPTIONS, ...credentials(own), handshakeTimeout: options.handshakeTimeoutMs, requestCert: requireClient, rejectUnauthorized: requireClient },
       accept,
     ),

@@ -3,6 +3,9 @@
  * socket that connects and not for one that is accepted, so both take the same way, behind a test of what it needs.
  * Saves the 64 KiB that Node allocates for each read. Measured: bench/HISTORY.md.
  *
+ * A socket whose messages are so large that each would be copied out of that buffer reads into storage of its own, which is written once and
+ * belongs to the messages then.
+ *
  * @module
  */
 
@@ -16,6 +19,19 @@ let buffer: Uint8Array | null = null;
 
 /** What a socket calls for each read, with itself as `this`: the bytes are valid until it returns. */
 export type OnRead = (count: number, bytes: Uint8Array) => boolean;
+
+/**
+ * Bytes of a socket's own storage; what is left of it takes the next read while that is as much as the shared buffer takes. The fewer
+ * arrays there are beside the messages', the rarer does V8 collect all of its heap, which it does for every 64 MB of them.
+ */
+const OWN_BYTES = 1_048_576;
+
+/** How many sockets may have storage of their own, which waits with them while they are silent: 32 MiB. */
+const MOST_OWN = 32;
+
+/** How many have. Module-level as the buffer is, and what the next read of the socket that reads now goes to. */
+let own = 0;
+let next: Uint8Array | null = null;
 
 interface Handle {
   useUserBuffer(buffer: Uint8Array): void;
@@ -38,6 +54,46 @@ export function readStatically(socket: object, onRead: OnRead): boolean {
   return true;
 }
 
+/** Whether nobody writes into the bytes of a read any more. */
+export function isOwn(bytes: Uint8Array): boolean {
+  return bytes !== buffer;
+}
+
+/**
+ * To be called within `onRead`, when what was read into `bytes` has been used: choose where the socket's next read goes. `keeps`: messages
+ * were kept where they are, or would have been.
+ */
+export function chooseNext(socket: object, count: number, bytes: Uint8Array, keeps: boolean): void {
+  if (known === null) return;
+  if (!isOwn(bytes)) {
+    if (!keeps || own >= MOST_OWN) return;
+    own++;
+    next = Buffer.allocUnsafeSlow(OWN_BYTES);
+    Object.assign(socket, { [known.generator]: takeNext });
+  } else if (!keeps) {
+    own--;
+    next = buffer;
+  } else {
+    next = bytes.length - count < READ_BYTES ? Buffer.allocUnsafeSlow(OWN_BYTES) : bytes.subarray(count);
+  }
+}
+
+/** A socket that {@link readStatically} took is closed: its own storage is counted no more. */
+export function stopReading(socket: object): void {
+  if (known === null) return;
+  const bytes: unknown = Reflect.get(socket, known.buffer);
+  if (bytes === buffer) return;
+  own--;
+  Object.assign(socket, { [known.buffer]: buffer });
+}
+
+/** What Node calls after each read for the buffer of the next one; undefined: the same. */
+function takeNext(): Uint8Array | undefined {
+  const taken = next ?? undefined;
+  next = null;
+  return taken;
+}
+
 function isHandle(value: unknown): value is Handle {
   return typeof value === "object" && value !== null && "useUserBuffer" in value && typeof value.useUserBuffer === "function";
 }
@@ -56,13 +112,14 @@ export function directWrite(socket: object): DirectWrite | null {
 interface ReadSymbols {
   readonly buffer: symbol;
   readonly callback: symbol;
+  readonly generator: symbol;
 }
 
 /** What was found in the last socket: to search each costs a new connection some microseconds. Module-level on purpose: the runtime does not change. */
 let known: ReadSymbols | null = null;
 
 function hasSymbols(socket: object, symbols: ReadSymbols | null): boolean {
-  return symbols !== null && symbols.buffer in socket && symbols.callback in socket;
+  return symbols !== null && symbols.buffer in socket && symbols.callback in socket && symbols.generator in socket;
 }
 
 /** The symbols that Node keeps `onread`'s options under; null where a socket does not have just these. */
@@ -72,6 +129,7 @@ function symbolsOf(socket: object): ReadSymbols | null {
   const [buffers, callbacks, generators] = [named("kBuffer"), named("kBufferCb"), named("kBufferGen")];
   const [first] = buffers;
   const [second] = callbacks;
-  if (first === undefined || second === undefined || buffers.length + callbacks.length + generators.length !== 3) return null;
-  return { buffer: first, callback: second };
+  const [third] = generators;
+  if (first === undefined || second === undefined || third === undefined || buffers.length + callbacks.length + generators.length !== 3) return null;
+  return { buffer: first, callback: second, generator: third };
 }

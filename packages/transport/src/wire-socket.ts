@@ -220,17 +220,18 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   }
 
   /** @see ConnectionSink */
-  chunk(bytes: Uint8Array): void {
+  chunk(bytes: Uint8Array, stays: boolean): boolean {
     this.#heardMs = this.#options.ticker.now;
     const decoder = this.#decoder;
     const { payloads } = decoder;
-    decoder.push(bytes);
+    const keeps = decoder.push(bytes, stays);
     if (!decoder.partial) this.#partialMs = null;
     else if (this.#partialMs === null || decoder.payloads !== payloads) this.#partialMs = this.#options.ticker.now;
     if (decoder.waiting > 0 && !this.#paused) {
       this.#paused = true;
       this.#connection.pause();
     }
+    return keeps;
   }
 
   /** @see ConnectionSink */
