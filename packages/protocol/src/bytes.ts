@@ -38,6 +38,8 @@ export class ByteWriter {
   length = 0;
   /** Text that follows the bytes and is encoded by `settle()`: many messages in one call of the encoder. */
   text = "";
+  /** Whether `settle()` has something to do. */
+  unsettled = false;
   readonly #source: StorageSource;
 
   constructor(storage: Uint8Array = EMPTY, source: StorageSource = heap) {
@@ -64,11 +66,13 @@ export class ByteWriter {
   join(text: string): void {
     const joined = this.text + text;
     this.text = joined;
+    this.unsettled = true;
     if (joined.length >= JOINED) this.settle();
   }
 
   /** Encode the text that has been joined. */
   settle(): void {
+    this.unsettled = false;
     const { text } = this;
     if (text === "") return;
     this.text = "";
@@ -78,7 +82,7 @@ export class ByteWriter {
 
   /** Write `source[start, end)`; the bytes are copied. */
   append(source: Uint8Array, start = 0, end: number = source.length): void {
-    this.settle();
+    if (this.unsettled) this.settle();
     const count = end - start;
     this.reserve(count);
     const { bytes, length } = this;

@@ -140,12 +140,12 @@ const SLAB_BYTES = 16_384;
 class BytesCodec implements Codec<Uint8Array> {
   readonly name = "bytes";
   #chunk: Uint8Array | null = null;
-  /** Storage that messages are cut from; a new one when it is full. Its owners are the messages: it is never written twice. */
+  /** Storage that messages of short chunks are cut from; a new one when it is full. Its owners are the messages: it is never written twice. */
   #slab = NOTHING;
-  /** The slab's `buffer`: reading that property costs a third of a view. */
-  #storage = NOTHING.buffer;
   #used = 0;
-  /** The slab holds a copy of `#chunk[#from, #to)`, which begins `#shift` bytes later there than in the chunk. */
+  /** The slab's storage, or that of a part of the chunk. */
+  #storage = NOTHING.buffer;
+  /** The storage holds a copy of `#chunk[#from, #to)`, which begins `#shift` bytes later there than in the chunk. */
   #from = 0;
   #to = 0;
   #shift = 0;
@@ -157,7 +157,7 @@ class BytesCodec implements Codec<Uint8Array> {
 
   decode(source: Uint8Array, start: number, end: number): Uint8Array {
     if (end - start > SLAB_BYTES / 4) return copyBytes(source, start, end);
-    if (source !== this.#chunk || end > this.#to || start < this.#from || this.#slab.length === 0) this.#copy(source, start, end);
+    if (source !== this.#chunk || end > this.#to || start < this.#from) this.#copy(source, start, end);
     return new Uint8Array(this.#storage, start + this.#shift, end - start);
   }
 
@@ -174,13 +174,22 @@ class BytesCodec implements Codec<Uint8Array> {
     return { decode: copyBytes, end: () => undefined };
   }
 
-  /** Copy this message into the slab and, where they come from the chunk, the bytes behind it, for the next messages. */
+  /** Copy this message and, where they come from the chunk, the bytes behind it, for the next messages: many into storage of their own, few into the slab. */
   #copy(source: Uint8Array, start: number, end: number): void {
+    if (source === this.#chunk && source.length - start >= SLAB_BYTES / 2) {
+      const to = Math.min(start + SLAB_BYTES, source.length);
+      this.#storage = new Uint8Array(source.subarray(start, to)).buffer;
+      this.#from = start;
+      this.#to = to;
+      this.#shift = -start;
+      return;
+    }
     if (this.#slab.length - this.#used < end - start) {
       this.#slab = new Uint8Array(SLAB_BYTES);
       this.#storage = this.#slab.buffer;
       this.#used = 0;
     }
+    this.#storage = this.#slab.buffer;
     const room = this.#slab.length - this.#used;
     const to = source === this.#chunk ? Math.min(start + room, source.length) : end;
     this.#slab.set(source.subarray(start, to), this.#used);

@@ -134,7 +134,7 @@ export function encodeFrames(framing: Framing, payloads: Iterable<Uint8Array>, l
 
 /** Leave room for a frame's header; returns where the frame starts. Pairs with {@link sealFrame}. */
 export function openFrame(encoder: FrameEncoder, output: ByteWriter): number {
-  output.settle();
+  if (output.unsettled) output.settle();
   const start = output.length;
   output.reserve(encoder.headerBytes);
   output.length = start + encoder.headerBytes;

@@ -99,6 +99,8 @@ export class WireDecoder<In> implements FrameSink {
   /** "open" decodes; "finished" saw the sentinel; "dead" ignores. */
   #input: "dead" | "finished" | "open" = "open";
   #held = false;
+  /** Whether nothing stands between a frame of this chunk and its message: no sentinel is looked for, nobody holds, nothing waits. */
+  #direct = false;
   /** The chunk that is being taken apart, and whether views of it may be kept. */
   #chunk: Uint8Array | null = null;
   #stays = false;
@@ -149,7 +151,9 @@ export class WireDecoder<In> implements FrameSink {
     this.#stays = stays;
     this.#wouldKeep = false;
     this.#codec.chunk?.(chunk);
+    this.#direct = this.#pieces === null && this.#sentinel === null && this.#suffix === null && !this.#held && this.waiting === 0;
     this.#frames.push(chunk, this);
+    this.#direct = false;
     this.#codec.chunk?.(null);
     this.#chunk = null;
     if (this.#inputIs("finished") && this.#frames.partial === true) this.#afterSentinel(1);
@@ -169,6 +173,7 @@ export class WireDecoder<In> implements FrameSink {
   /** Stop the delivery. */
   hold(): void {
     this.#held = true;
+    this.#direct = false;
   }
 
   /** Deliver what waits, until someone holds again. */
@@ -181,6 +186,7 @@ export class WireDecoder<In> implements FrameSink {
 
   /** Forget what waits and ignore what comes. */
   discard(): void {
+    this.#direct = false;
     this.#input = "dead";
     this.#endings = null;
     this.#inbox?.clear();
@@ -188,6 +194,11 @@ export class WireDecoder<In> implements FrameSink {
 
   /** For the framing's decoder: a frame has come. */
   frame(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#direct) {
+      this.payloads++;
+      this.#decode(bytes, start, end);
+      return;
+    }
     const sentinel = this.#sentinel;
     if (sentinel !== null) {
       if (this.#input !== "open" || isSentinel(sentinel, bytes, start, end)) {
@@ -210,6 +221,7 @@ export class WireDecoder<In> implements FrameSink {
     if (this.#input !== "open") return;
     const error = new HawserError(fault.code, describeFault(fault), { cause: fault, ...(fault.fatal ? {} : { scope: "conversation" }) });
     if (fault.fatal) {
+      this.#direct = false;
       this.#input = "dead";
       this.#finish(error);
     } else if (this.#held || this.waiting > 0) {
@@ -231,7 +243,7 @@ export class WireDecoder<In> implements FrameSink {
   #newInbox(): Inbox<HawserError> {
     return new Inbox(
       (bytes, start, end) => {
-        this.#decode(bytes, start, end);
+        this.#deliver(bytes, start, end);
       },
       (error) => {
         this.#sink.fault(error);
@@ -243,21 +255,40 @@ export class WireDecoder<In> implements FrameSink {
     if (this.#input !== "open") return;
     this.payloads++;
     if (this.#held || (this.#inbox !== null && this.#inbox.length > 0)) (this.#inbox ??= this.#newInbox()).put(bytes, start, end);
-    else this.#decode(bytes, start, end);
+    else this.#deliver(bytes, start, end);
+  }
+
+  #deliver(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#pieces === null) this.#decode(bytes, start, end);
+    else this.#decodePiece(this.#pieces, bytes, start, end);
   }
 
   #decode(bytes: Uint8Array, start: number, end: number): void {
-    const pieces = this.#pieces;
-    let message: In | null;
+    let message: In;
     try {
-      if (pieces !== null) message = pieces.decode(bytes, start, end);
-      else message = end - start < KEPT_BYTES ? this.#codec.decode(bytes, start, end) : this.#decodeLarge(bytes, start, end);
+      message = end - start < KEPT_BYTES ? this.#codec.decode(bytes, start, end) : this.#decodeLarge(bytes, start, end);
     } catch (cause) {
-      this.discard();
-      this.#sink.fault(invalid(this.#codec.name, cause));
+      this.#refuse(cause);
       return;
     }
-    if (message !== null || pieces === null) this.#sink.message(message as In); // null is a message of a framed codec
+    this.#sink.message(message);
+  }
+
+  #decodePiece(pieces: PieceDecoder<In>, bytes: Uint8Array, start: number, end: number): void {
+    let message: In | null;
+    try {
+      message = pieces.decode(bytes, start, end);
+    } catch (cause) {
+      this.#refuse(cause);
+      return;
+    }
+    if (message !== null) this.#sink.message(message);
+  }
+
+  /** The codec could not read what came. */
+  #refuse(cause: unknown): void {
+    this.discard();
+    this.#sink.fault(invalid(this.#codec.name, cause));
   }
 
   #decodeLarge(bytes: Uint8Array, start: number, end: number): In {

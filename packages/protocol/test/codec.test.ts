@@ -215,3 +215,18 @@ test.each(["", "{", "{}}", "nul", "'a'", "[1,]", "\ufeff{}", "NaN", "1 2", "0x1"
 test("json() throws for JSON that is not UTF-8", () => {
   expect(() => decode(json(), hex("22 ff 22"))).toThrow(TypeError);
 });
+
+test("bytes() reads messages of chunks of every length, each its own for good", () => {
+  const codec = bytes();
+  const kept: { message: Uint8Array; expected: string }[] = [];
+  for (const length of [10, 8_191, 8_192, 16_384, 16_385, 40_000]) {
+    const chunk = Uint8Array.from({ length }, (_, at) => (at * 7 + length) % 251);
+    codec.chunk?.(chunk);
+    for (let at = 0, size = 1; at + size <= length; at += size, size = (size * 3) % 4_097) {
+      kept.push({ message: codec.decode(chunk, at, at + size), expected: toHex(chunk.subarray(at, at + size)) });
+    }
+    codec.chunk?.(null);
+    chunk.fill(0);
+  }
+  for (const { message, expected } of kept) expect(toHex(message)).toBe(expected);
+});

@@ -604,3 +604,22 @@ describe("messages that stay where they were read", () => {
     expect((heard as Uint8Array[]).map((message) => [message.length, ...new Set(message)])).toEqual([[20_000, 1], [20_000, 2]]);
   });
 });
+
+test("a frame after a fatal fault is not delivered, whatever the framing does", () => {
+  const framing: Framing = {
+    name: "goes on",
+    decoder: () => ({
+      push(chunk, sink) {
+        sink.frame(chunk, 0, 1);
+        sink.fault({ code: "FRAME_MALFORMED", offset: 1, fatal: true, detail: "wrong" });
+        sink.frame(chunk, 1, 2);
+      },
+      end: () => undefined,
+    }),
+    encoder: () => ({ headerBytes: 0, seal: () => undefined }),
+  };
+  const { heard, push } = listen(wire({ framing, codec: text() }));
+  push("ab");
+  push("cd");
+  expect(heard).toEqual(["a", "!FRAME_MALFORMED"]);
+});

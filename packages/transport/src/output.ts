@@ -142,6 +142,7 @@ export class Output extends ByteWriter {
   share(shared: SharedOutput, from: number, to: number): void {
     const isEmpty = this.length === 0 && this.text === "";
     if (isEmpty && this.#shared === null) {
+      this.unsettled = true;
       this.#shared = shared;
       this.#from = from;
       this.#to = to;

@@ -74,6 +74,10 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   #waiters: Waiter[] | null = null;
   /** Whether `send()` has said false since the output was last low. */
   #isHigh = false;
+  /** Looked at for each message, and so not read from the options. */
+  readonly #highBytes: number;
+  /** Whether `maxBytes` may wait though `send()` has said true: where it is no more than `highBytes`. */
+  readonly #mayFill: boolean;
   // Times of the ticker, for tick(). Null where there is none: a field that begins with Infinity keeps a number's own storage.
   #heardMs: number;
   #progressMs: number;
@@ -87,6 +91,9 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     this.#decoder = new WireDecoder<In>(wire, options.limits.frame, this); // decodes only
     this.#encoder = options.encoder ?? new WireEncoder<Out>(wire, options.limits.frame);
     this.#heardMs = this.#progressMs = options.ticker.now;
+    const { highBytes, maxBytes } = options.limits.writeBuffer;
+    this.#highBytes = highBytes;
+    this.#mayFill = highBytes === maxBytes;
   }
 
   /** Begin to read. Called once, by the owner, when it is ready for events. */
@@ -312,13 +319,12 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   /** Whether `maxBytes` wait. While send() has said true, no more than `highBytes` do, and nothing need be counted. */
   #isFull(output: Output): boolean {
-    const { highBytes, maxBytes } = this.#options.limits.writeBuffer;
-    return (this.#isHigh || highBytes === maxBytes) && output.exceeds(maxBytes - 1);
+    return (this.#isHigh || this.#mayFill) && output.exceeds(this.#options.limits.writeBuffer.maxBytes - 1);
   }
 
   #sent(output: Output): boolean {
     output.schedule();
-    if (!output.exceeds(this.#options.limits.writeBuffer.highBytes)) return true;
+    if (!output.exceeds(this.#highBytes)) return true;
     this.#isHigh = true;
     return false;
   }
