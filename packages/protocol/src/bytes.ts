@@ -133,7 +133,7 @@ export class ByteWriter {
   #grow(needed: number): void {
     const full = this.bytes;
     const next = this.#source.take(Math.max(needed, full.length * 2, FIRST_BYTES));
-    next.set(this.length === full.length ? full : full.subarray(0, this.length));
+    if (this.length > 0) next.set(this.length === full.length ? full : full.subarray(0, this.length));
     this.bytes = next;
     this.#source.give(full);
   }

@@ -6,6 +6,7 @@
  */
 import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
+import { SMALL_BYTES, smallBytes } from "./small-bytes.ts";
 import { ChunkText, utf8Pieces, utf8Write } from "./utf8.ts";
 
 /** A value <-> bytes pair, shared by every connection of a wire; what it remembers is only the chunk at hand. `In` is what arrives, `Out` what may be sent. */
@@ -76,7 +77,7 @@ export interface BytesOptions {
  * receiver's own.
  *
  * Messages of up to 4 KiB share slabs of 16 KiB, as Node's small Buffers share 64: each has its own bytes, but its `buffer` holds those of
- * others too, also of other connections, and one that is kept keeps its slab alive. Those from 16 KiB on may be where the connection was read to,
+ * others too, also of other connections, and one that is kept keeps its slab alive. (On Bun, one of up to 512 bytes has a `buffer` of its own.) Those from 16 KiB on may be where the connection was read to,
  * with what else it sent, in up to sixteen times their length (1 MiB for one of 64 KiB). Copy what you keep for long, and what you transfer to
  * another thread. A large one of a session may be a part of its own `buffer`.
  *
@@ -132,33 +133,16 @@ class TextCodec implements Codec<string> {
   }
 }
 
-const NOTHING = new Uint8Array(0);
-
-/** Bytes of a slab, which small messages share. Measured: bench/HISTORY.md. */
-const SLAB_BYTES = 16_384;
-
 class BytesCodec implements Codec<Uint8Array> {
   readonly name = "bytes";
-  #chunk: Uint8Array | null = null;
-  /** Storage that messages of short chunks are cut from; a new one when it is full. Its owners are the messages: it is never written twice. */
-  #slab = NOTHING;
-  #used = 0;
-  /** The slab's storage, or that of a part of the chunk. */
-  #storage = NOTHING.buffer;
-  /** The storage holds a copy of `#chunk[#from, #to)`, which begins `#shift` bytes later there than in the chunk. */
-  #from = 0;
-  #to = 0;
-  #shift = 0;
+  readonly #small = smallBytes();
 
   chunk(source: Uint8Array | null): void {
-    this.#chunk = source;
-    this.#to = 0;
+    this.#small.chunk(source);
   }
 
   decode(source: Uint8Array, start: number, end: number): Uint8Array {
-    if (end - start > SLAB_BYTES / 4) return copyBytes(source, start, end);
-    if (source !== this.#chunk || end > this.#to || start < this.#from) this.#copy(source, start, end);
-    return new Uint8Array(this.#storage, start + this.#shift, end - start);
+    return end - start > SMALL_BYTES ? copyBytes(source, start, end) : this.#small.copy(source, start, end);
   }
 
   adopt(source: Uint8Array, start: number, end: number): Uint8Array {
@@ -172,31 +156,6 @@ class BytesCodec implements Codec<Uint8Array> {
 
   pieces(): PieceDecoder<Uint8Array> {
     return { decode: copyBytes, end: () => undefined };
-  }
-
-  /** Copy this message and, where they come from the chunk, the bytes behind it, for the next messages: many into storage of their own, few into the slab. */
-  #copy(source: Uint8Array, start: number, end: number): void {
-    if (source === this.#chunk && source.length - start >= SLAB_BYTES / 2) {
-      const to = Math.min(start + SLAB_BYTES, source.length);
-      this.#storage = new Uint8Array(source.subarray(start, to)).buffer;
-      this.#from = start;
-      this.#to = to;
-      this.#shift = -start;
-      return;
-    }
-    if (this.#slab.length - this.#used < end - start) {
-      this.#slab = new Uint8Array(SLAB_BYTES);
-      this.#storage = this.#slab.buffer;
-      this.#used = 0;
-    }
-    this.#storage = this.#slab.buffer;
-    const room = this.#slab.length - this.#used;
-    const to = source === this.#chunk ? Math.min(start + room, source.length) : end;
-    this.#slab.set(source.subarray(start, to), this.#used);
-    this.#from = start;
-    this.#to = source === this.#chunk ? to : 0;
-    this.#shift = this.#used - start;
-    this.#used += to - start;
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * The seam to the outside: one byte pipe, whatever it is made of. Interfaces only.
- * TCP, TLS and IPC implement it in socket.ts, the in-memory pair in memory.ts; whoever has another pipe implements it too.
+ * TCP, TLS and IPC implement it in socket.ts, what Bun accepts in bun-socket.ts, the in-memory pair in memory.ts; whoever has another
+ * pipe implements it too.
  *
  * @module
  */
@@ -51,4 +52,29 @@ export interface Listener {
   readonly address: Address;
   /** Stop accepting; connections that are open stay so. Removes the socket file if it is still this listener's own. */
   close(): Promise<void>;
+}
+
+/** Where a listener puts what arrives. */
+export interface ListenerSink {
+  /** A connection is made (for TLS: after the handshake). Open it in this turn. */
+  accepted(connection: Connection): void;
+  /** A handshake or an accept failed; the listener goes on. */
+  failed(error: HawserError, remote: string): void;
+}
+
+/** What a listening socket is bound to: a host and a port, a path, or a file descriptor. */
+export interface Binding {
+  readonly host?: string;
+  readonly port?: number;
+  readonly path?: string;
+  readonly fd?: number;
+  readonly backlog?: number;
+}
+
+/** A listening socket of some runtime, whose connections go to the sink that it was made with. */
+export interface Acceptor {
+  /** Listen. Resolves with the address that the system gave, or null where that has no port; rejects with what the system says. */
+  bind(binding: Binding): Promise<{ readonly host: string; readonly port: number } | null>;
+  /** Stop accepting; also when it never listened. */
+  close(): void;
 }

@@ -1,6 +1,6 @@
 /**
  * Sockets: TCP, TLS and IPC over node:net and node:tls, which Node, Deno and Bun all have. The only file that imports them.
- * Owns the life of one socket and of one listener. Must not know frames or messages.
+ * Owns the life of one socket and of one listener. Must not know frames or messages. What Bun accepts without TLS is bun-socket.ts's.
  *
  * Where the runtimes differ: a TLS peer that breaks off in the handshake is an error on Node and Bun and a mere end on Deno,
  * so the end of a handshake is an error here; only Node listens on a file descriptor that it was given.
@@ -10,9 +10,10 @@
 import net from "node:net";
 import type tls from "node:tls";
 import { HawserError } from "@hawser/protocol";
-import { type Address, formatAddress, formatHost } from "./address.ts";
+import { type Address, formatAddress, formatPeer } from "./address.ts";
+import { bunAcceptor } from "./bun-socket.ts";
 import { type Clock, laterTurn } from "./clock.ts";
-import type { Connection, ConnectionSink, Listener } from "./connection.ts";
+import type { Acceptor, Binding, Connection, ConnectionSink, Listener, ListenerSink } from "./connection.ts";
 import { fromSystem, systemCode } from "./errno.ts";
 import { checkPath, checkPrivateDirectory, claimPath, isFileless, type OwnedPath } from "./ipc-path.ts";
 import { countRead, flushAtEndOfTurn, Output } from "./output.ts";
@@ -53,14 +54,6 @@ export interface ListenOptions {
   readonly backlog: number;
 }
 
-/** Where a listener puts what arrives. */
-export interface ListenerSink {
-  /** A connection is made (for TLS: after the handshake). Open it in this turn. */
-  accepted(connection: Connection): void;
-  /** A handshake or an accept failed; the listener goes on. */
-  failed(error: HawserError, remote: string): void;
-}
-
 /**
  * Connect to an address.
  *
@@ -89,31 +82,23 @@ export async function dial(address: Address, options: DialOptions): Promise<Conn
  */
 export async function listen(address: Address, options: ListenOptions, sink: ListenerSink): Promise<Listener> {
   const action = `listen on ${formatAddress(address)}`;
-  const accept = acceptInto(sink, address);
-  const server = address.transport === "tls" ? await tlsServer(address, options, sink, accept) : net.createServer(SOCKET_OPTIONS, accept);
-  // A failure to accept (no file descriptor left, say) must not end the program: the listener goes on.
-  const keepOn = (error: unknown): void => {
-    sink.failed(fromSystem(error, "listen", `accept on ${formatAddress(address)}`), "");
-  };
-  if (address.transport === "ipc" && !isFileless(address.path)) {
-    checkPath(address.path, action);
-    if (address.pipe !== undefined) checkPrivateDirectory(address.path, action, true);
-    const owned = await claimPath(
-      address.path,
-      options.mode,
-      action,
-      (path) => bound(server, { path, backlog: options.backlog }, action),
-      answers,
-    ).catch((error: unknown) => {
-      server.close();
-      throw fromSystem(error, "listen", action);
-    });
-    server.on("error", keepOn);
-    return listener(server, address, owned);
+  const acceptor = bunAcceptor(address, sink) ?? (await nodeAcceptor(address, options, sink));
+  try {
+    if (address.transport === "ipc" && !isFileless(address.path)) {
+      checkPath(address.path, action);
+      if (address.pipe !== undefined) checkPrivateDirectory(address.path, action, true);
+      const bind = async (path: string): Promise<void> => {
+        await acceptor.bind({ path, backlog: options.backlog });
+      };
+      return listener(acceptor, address, await claimPath(address.path, options.mode, action, bind, answers));
+    }
+    const bound = await acceptor.bind(bindingOf(address, options.backlog));
+    if (bound === null || address.transport === "ipc") return listener(acceptor, address, null);
+    return listener(acceptor, { transport: address.transport === "tls" ? "tls" : "tcp", ...bound }, null);
+  } catch (error) {
+    acceptor.close();
+    throw fromSystem(error, "listen", action);
   }
-  await bound(server, bindOptions(address, options.backlog), action);
-  server.on("error", keepOn);
-  return listener(server, boundAddress(server, address), null);
 }
 
 // Half-open, so that a peer that has said everything still gets its answers; no delay, since each turn is one write already.
@@ -418,7 +403,7 @@ function remoteOf(socket: net.Socket): string {
   if (remoteAddress === undefined) return "a client that is gone"; // a destroyed socket does not tell any more
   // What Node keeps of its answer costs more than the name itself; it would ask the system again. Measured: bench/HISTORY.md.
   if ("_peername" in socket) socket._peername = null;
-  return formatHost(remoteAddress.replace(/^::ffff:(?=\d+\.)/, ""), remotePort);
+  return formatPeer(remoteAddress, remotePort);
 }
 
 /**
@@ -429,7 +414,7 @@ function shedEnd(socket: net.Socket): void {
   for (const idle of socket.listeners("end")) socket.off("end", idle);
 }
 
-function bindOptions(address: Address, backlog: number): net.ListenOptions & { fd?: number } {
+function bindingOf(address: Address, backlog: number): Binding {
   switch (address.transport) {
     case "fd":
       return { fd: address.fd };
@@ -441,14 +426,34 @@ function bindOptions(address: Address, backlog: number): net.ListenOptions & { f
   }
 }
 
-function bound(server: net.Server, options: net.ListenOptions & { fd?: number }, action: string): Promise<void> {
+/** What listens by node:net or node:tls. */
+async function nodeAcceptor(address: Address, options: ListenOptions, sink: ListenerSink): Promise<Acceptor> {
+  const accept = acceptInto(sink, address);
+  const server = address.transport === "tls" ? await tlsServer(address, options, sink, accept) : net.createServer(SOCKET_OPTIONS, accept);
+  return {
+    bind: async (binding) => {
+      await bound(server, binding);
+      // A failure to accept (no file descriptor left, say) must not end the program: the listener goes on.
+      server.on("error", (error) => {
+        sink.failed(fromSystem(error, "listen", `accept on ${formatAddress(address)}`), "");
+      });
+      const real = server.address();
+      return real === null || typeof real === "string" ? null : { host: real.address, port: real.port };
+    },
+    close: () => {
+      server.close();
+    },
+  };
+}
+
+function bound(server: net.Server, binding: Binding): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<undefined>();
   const onError = (error: unknown): void => {
-    reject(fromSystem(error, "listen", action));
+    reject(error); // as the system says it
   };
   server.once("error", onError);
   try {
-    server.listen(options, () => {
+    server.listen(binding, () => {
       server.off("error", onError);
       resolve(undefined);
     });
@@ -458,13 +463,7 @@ function bound(server: net.Server, options: net.ListenOptions & { fd?: number },
   return promise;
 }
 
-function boundAddress(server: net.Server, asked: Address): Address {
-  const real = server.address();
-  if (asked.transport === "ipc" || real === null || typeof real === "string") return asked;
-  return { transport: asked.transport === "tls" ? "tls" : "tcp", host: real.address, port: real.port };
-}
-
-function listener(server: net.Server, address: Address, owned: OwnedPath | null): Listener {
+function listener(acceptor: Acceptor, address: Address, owned: OwnedPath | null): Listener {
   let closing: Promise<void> | null = null;
   return {
     address,
@@ -472,7 +471,7 @@ function listener(server: net.Server, address: Address, owned: OwnedPath | null)
     close: () =>
       (closing ??= new Promise((resolve) => {
         owned?.release();
-        server.close();
+        acceptor.close();
         resolve();
       })),
   };
