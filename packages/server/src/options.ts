@@ -49,7 +49,7 @@ type OwnLimit = "backlog" | "handshakeTimeoutMs" | "maxConnections" | "maxInFlig
 
 /** The limits of a server as a whole. */
 export const serverLimitTable: Readonly<Record<Exclude<OwnLimit, "mode">, Limit>> = Object.freeze({
-  backlog: { default: 1_024, unit: "connections", min: 1, unlimited: false, reason: "What a burst of clients needs while the loop is busy; the kernel clips it to its own maximum." },
+  backlog: { default: 1_024, unit: "connections", min: 1, unlimited: false, reason: "What a burst of clients needs while the loop is busy; the kernel clips it to its own maximum, and Bun has its own, 512." },
   handshakeTimeoutMs: { default: 5_000, unit: "milliseconds", min: 1, unlimited: false, reason: "A client that begins TLS and says nothing more costs a descriptor (CONNECT_TIMEOUT)." },
   maxConnections: { default: 10_000, unit: "connections", min: 1, unlimited: true, reason: "Each costs a descriptor and some 10 KB; below the usual limit of descriptors (TOO_MANY_CONNECTIONS)." },
   maxInFlight: { default: 1, unit: "messages", min: 1, unlimited: true, reason: "One: the messages of a connection are handled in the order in which they came, as a stream promises." },
