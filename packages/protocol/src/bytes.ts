@@ -12,7 +12,7 @@ const FIRST_BYTES = 256;
 /** Bytes below which copying one by one is quicker than a view and `set`. */
 const FEW = 32;
 /** Bytes whose copying is felt: what is before them is moved instead, or they are copied in pieces. */
-export const LONG = 1_048_576;
+const LONG = 1_048_576;
 /** Characters that are joined at most: their UTF-8 takes up to three times as many bytes. */
 const JOINED = 4_096;
 

@@ -77,9 +77,9 @@ export interface BytesOptions {
  * receiver's own.
  *
  * Messages of up to 4 KiB share slabs of 16 KiB, as Node's small Buffers share 64: each has its own bytes, but its `buffer` holds those of
- * others too, also of other connections, and one that is kept keeps its slab alive. (On Bun, one of up to 512 bytes has a `buffer` of its own.) Those from 16 KiB on may be where the connection was read to,
- * with what else it sent, in up to sixteen times their length (1 MiB for one of 64 KiB). Copy what you keep for long, and what you transfer to
- * another thread. A large one of a session may be a part of its own `buffer`.
+ * others too, also of other connections, and one that is kept keeps its slab alive. (On Bun, one of up to 512 bytes has a `buffer` of its own.)
+ * Those from 16 KiB on may be where the connection was read to, with what else it sent, in up to sixteen times their length (1 MiB for one of
+ * 64 KiB). Copy what you keep for long, and what you transfer to another thread. A large one of a session may be a part of its own `buffer`.
  *
  * @throws {TypeError} when `copy` is not a boolean
  */

@@ -64,7 +64,6 @@ export class SlabBytes implements SmallBytes {
     }
     if (this.#slab.length - this.#used < end - start) {
       this.#slab = new Uint8Array(SLAB_BYTES);
-      this.#storage = this.#slab.buffer;
       this.#used = 0;
     }
     this.#storage = this.#slab.buffer;

@@ -77,9 +77,12 @@ export function formatHost(host: string, port: number): string {
   return [host.includes(":") ? `[${host}]` : host, String(port)].join(":");
 }
 
-/** As {@link formatHost}, for a peer: an IPv4 address that a socket of IPv6 tells as one of its own is told as what it is. */
-export function formatPeer(host: string, port: number): string {
-  return formatHost(host.replace(/^::ffff:(?=\d+\.)/, ""), port);
+/**
+ * As {@link formatHost}, for a peer: an IPv4 address that a socket of IPv6 tells as one of its own is told as what it is. A destroyed socket
+ * does not tell any more.
+ */
+export function formatPeer(host: string | undefined, port: number): string {
+  return host === undefined ? "a client that is gone" : formatHost(host.replace(/^::ffff:(?=\d+\.)/, ""), port);
 }
 
 function parseUrl(url: string): Address {

@@ -61,16 +61,12 @@ class BunAcceptor implements Acceptor {
   accept(socket: BunSocket): void {
     this.#accepted++;
     const isIpc = this.#address.transport === "ipc";
-    const remote = isIpc ? `${formatAddress(this.#address)}#${String(this.#accepted)}` : remoteOf(socket);
+    const remote = isIpc ? `${formatAddress(this.#address)}#${String(this.#accepted)}` : formatPeer(socket.remoteAddress, socket.remotePort);
     const connection = new BunConnection(socket, isIpc ? "ipc" : "tcp", remote);
     socket.data = connection;
     this.#sink.accepted(connection);
     connection.keepUntilOpen();
   }
-}
-
-function remoteOf({ remoteAddress, remotePort }: BunSocket): string {
-  return remoteAddress === undefined ? "a client that is gone" : formatPeer(remoteAddress, remotePort);
 }
 
 class BunConnection implements Connection {

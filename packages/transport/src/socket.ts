@@ -239,7 +239,7 @@ class SocketConnection implements Connection {
   }
 
   closed(): void {
-    if (this.#write !== null) stopReading(this.#socket);
+    stopReading(this.#socket);
     this.output.drop();
     this.#sink?.gone(this.#error);
   }
@@ -400,7 +400,6 @@ function acceptInto(sink: ListenerSink, address: Address): (socket: net.Socket) 
 
 function remoteOf(socket: net.Socket): string {
   const { remoteAddress, remotePort = 0 } = socket;
-  if (remoteAddress === undefined) return "a client that is gone"; // a destroyed socket does not tell any more
   // What Node keeps of its answer costs more than the name itself; it would ask the system again. Measured: bench/HISTORY.md.
   if ("_peername" in socket) socket._peername = null;
   return formatPeer(remoteAddress, remotePort);

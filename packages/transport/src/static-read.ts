@@ -78,11 +78,11 @@ export function chooseNext(socket: object, count: number, bytes: Uint8Array, kee
   }
 }
 
-/** A socket that {@link readStatically} took is closed: its own storage is counted no more. */
+/** A socket is closed: if it has storage of its own, that is counted no more. */
 export function stopReading(socket: object): void {
   if (known === null) return;
   const bytes: unknown = Reflect.get(socket, known.buffer);
-  if (bytes === buffer) return;
+  if (!(bytes instanceof Uint8Array) || !isOwn(bytes)) return; // none, where it was not read statically
   own--;
   Object.assign(socket, { [known.buffer]: buffer });
 }

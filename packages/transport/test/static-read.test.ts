@@ -98,6 +98,7 @@ describe("a socket's own storage", () => {
     expect([having(), isOwn(last.buffer)]).toEqual([32, false]);
     stopReading((readings[0] as Reading).socket);
     stopReading((readings[0] as Reading).socket); // counted once
+    stopReading({ [kBuffer]: null }); // not read statically: never counted
     last.read(64 * KiB, true);
     expect([having(), isOwn(last.buffer)]).toEqual([32, true]);
     (readings[1] as Reading).read(10, false);
