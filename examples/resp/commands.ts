@@ -51,7 +51,10 @@ export function findCommand(bytes: Buffer, start: number, end: number): Command 
     const wanted = lettersOf(bytes, start, end);
     for (const { letters, command } of short) if (letters === wanted) return command;
   }
-  const name = bytes.toString("latin1", start, end).toLowerCase();
+  return findByName(bytes.toString("latin1", start, end).toLowerCase());
+}
+
+function findByName(name: string): Command {
   return commands.find((each) => each.name === name) ?? command(name, 0, Infinity, () => error(`unknown command ${JSON.stringify(name.slice(0, 64))}`));
 }
 

@@ -7,7 +7,7 @@ import type { Range } from "./store.ts";
 
 const [CR, STAR, ZERO] = [0x0d, 0x2a, 0x30] as const;
 const NOTHING = Buffer.alloc(0);
-/** Bytes up to which copying one by one is quicker than a call that leaves JavaScript. */
+/** Bytes below which copying one by one is quicker than a call that leaves JavaScript. */
 const FEW = 32;
 
 /** A command with its arguments. It is good until the next one is decoded: whoever keeps a part of it copies it. */
@@ -57,12 +57,12 @@ class RequestCodec<Command> implements Codec<Request<Command> | null, Range> {
   }
 
   encode({ bytes, start, end }: Range, output: ByteWriter): void {
-    const size = end - start;
-    output.reserve(size);
-    const { bytes: target, length } = output;
-    if (size > FEW) bytes.copy(target, length, start, end);
-    else for (let i = 0; i < size; i++) target[length + i] = bytes[start + i] as number; // in range
-    output.length = length + size;
+    if (end - start < FEW) {
+      output.append(bytes, start, end);
+    } else {
+      const at = output.skip(end - start);
+      bytes.copy(output.bytes, at, start, end);
+    }
   }
 
   /** One copy for all the requests of a chunk. */
@@ -89,13 +89,7 @@ class RequestCodec<Command> implements Codec<Request<Command> | null, Range> {
     at += 2;
     if (count > 1) at = request.key.set(bytes, at);
     if (count > 2) at = request.value.set(bytes, at);
-    if (count > 3 || request.more.length > 0) {
-      request.more = Array.from({ length: Math.max(0, count - 3) }, () => {
-        const bulk = new Bulk();
-        at = bulk.set(bytes, at);
-        return bulk;
-      });
-    }
+    if (count > 3 || request.more.length > 0) request.more = readMore(bytes, at, count - 3);
     return request;
   }
 
@@ -120,6 +114,15 @@ class Bulk implements Range {
     for (at += 2; bytes[at] !== CR; at++) length = length * 10 + (bytes[at] as number) - ZERO;
     return (this.end = at + 4 + length);
   }
+}
+
+function readMore(bytes: Buffer, start: number, count: number): readonly Range[] {
+  let at = start;
+  return Array.from({ length: Math.max(0, count) }, () => {
+    const bulk = new Bulk();
+    at = bulk.set(bytes, at);
+    return bulk;
+  });
 }
 
 /** Text of one byte per character. */

@@ -23,6 +23,17 @@ export interface StorageSource {
   give(storage: Uint8Array): void;
 }
 
+/** Copy `source[start, end)` to `target` from `at` on; the bounds are the caller's to keep. */
+function copy(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
+  const count = end - start;
+  if (count < FEW) copyFew(source, start, end, target, at);
+  else target.set(count === source.length ? source : source.subarray(start, end), at);
+}
+
+function copyFew(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
+  for (let i = start; i < end; i++) target[at + i - start] = source[i] as number; // in range
+}
+
 const heap: StorageSource = Object.freeze({ take: (bytes: number) => new Uint8Array(bytes), give: () => undefined });
 
 /**
@@ -51,6 +62,16 @@ export class ByteWriter {
   reserve(count: number): void {
     const needed = this.length + count;
     if (needed > this.bytes.length) this.#grow(needed);
+  }
+
+  /** Leave `count` bytes behind everything that is written so far, to be set by the caller; returns where they begin. */
+  skip(count: number): number {
+    if (this.unsettled) this.settle();
+    const { length } = this;
+    const needed = length + count;
+    if (needed > this.bytes.length) this.#grow(needed);
+    this.length = needed;
+    return length;
   }
 
   /** Write one byte (0 to 255). */
@@ -82,16 +103,8 @@ export class ByteWriter {
 
   /** Write `source[start, end)`; the bytes are copied. */
   append(source: Uint8Array, start = 0, end: number = source.length): void {
-    if (this.unsettled) this.settle();
-    const count = end - start;
-    this.reserve(count);
-    const { bytes, length } = this;
-    if (count < FEW) {
-      for (let i = 0; i < count; i++) bytes[length + i] = source[start + i] as number; // in range by the callers' bounds
-    } else {
-      bytes.set(start === 0 && end === source.length ? source : source.subarray(start, end), length);
-    }
-    this.length = length + count;
+    const at = this.skip(end - start);
+    copy(source, start, end, this.bytes, at); // `bytes` is read when there is room
   }
 
   /** Write `count` bytes at `at`, moving what follows; returns nothing, the gap's content is undefined until it is set. */
@@ -160,8 +173,7 @@ export class FrameBuffer {
     const needed = this.length + (end - start);
     const most = expected ?? Infinity;
     if (needed > this.bytes.length) this.#grow(needed, most);
-    if (end - start < FEW) for (let i = start; i < end; i++) this.bytes[this.length + i - start] = chunk[i] as number; // in range by the caller's bounds
-    else this.bytes.set(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end), this.length);
+    copy(chunk, start, end, this.bytes, this.length);
     this.length = needed;
     if (needed >= LONG && needed * 2 > this.bytes.length && most > this.bytes.length) this.#prepare((end - start) * 2, most);
   }

@@ -134,23 +134,18 @@ export function encodeFrames(framing: Framing, payloads: Iterable<Uint8Array>, l
 
 /** Leave room for a frame's header; returns where the frame starts. Pairs with {@link sealFrame}. */
 export function openFrame(encoder: FrameEncoder, output: ByteWriter): number {
-  if (output.unsettled) output.settle();
-  const start = output.length;
-  output.reserve(encoder.headerBytes);
-  output.length = start + encoder.headerBytes;
-  return start;
+  return output.skip(encoder.headerBytes);
 }
 
 /** Complete the frame that starts at `start`, or throw; the caller truncates the output to `start` then. */
 export function sealFrame(encoder: FrameEncoder, output: ByteWriter, start: number, maxFrameBytes: number): void {
   const size = output.length - start - encoder.headerBytes;
-  if (size > maxFrameBytes) {
-    throw new HawserError(
-      "PAYLOAD_TOO_LARGE",
-      `Cannot send a message of ${String(size)} bytes: maxFrameBytes is ${String(maxFrameBytes)}; raise it on both ends, or send less`,
-    );
-  }
+  if (size > maxFrameBytes) throw payloadTooLarge(size, maxFrameBytes);
   encoder.seal(output, start);
+}
+
+function payloadTooLarge(size: number, maxFrameBytes: number): HawserError {
+  return new HawserError("PAYLOAD_TOO_LARGE", `Cannot send a message of ${String(size)} bytes: maxFrameBytes is ${String(maxFrameBytes)}; raise it on both ends, or send less`);
 }
 
 /** The sentence for a fault, at most 256 bytes. */

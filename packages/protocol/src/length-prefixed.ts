@@ -267,11 +267,15 @@ class PlainEncoder implements FrameEncoder {
   seal(output: ByteWriter, start: number): void {
     const { bytes } = output;
     const size = output.length - start - 4;
-    if (size > 0xffff_ffff) new LengthEncoder(this.#layout).seal(output, start); // throws
+    if (size > 0xffff_ffff) this.#refuse(output, start);
     bytes[start] = size >>> 24;
     bytes[start + 1] = size >>> 16;
     bytes[start + 2] = size >>> 8;
     bytes[start + 3] = size;
+  }
+
+  #refuse(output: ByteWriter, start: number): void {
+    new LengthEncoder(this.#layout).seal(output, start); // throws
   }
 }
 

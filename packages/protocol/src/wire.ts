@@ -197,8 +197,13 @@ export class WireDecoder<In> implements FrameSink {
     if (this.#direct) {
       this.payloads++;
       this.#decode(bytes, start, end);
-      return;
+    } else {
+      this.#examine(bytes, start, end);
     }
+  }
+
+  /** A frame that may be the sentinel, hold a part of it, or have to wait. */
+  #examine(bytes: Uint8Array, start: number, end: number): void {
     const sentinel = this.#sentinel;
     if (sentinel !== null) {
       if (this.#input !== "open" || isSentinel(sentinel, bytes, start, end)) {
@@ -388,35 +393,42 @@ export class WireEncoder<Out> {
    * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL, PAYLOAD_TOO_LARGE
    */
   encode(message: Out, output: ByteWriter): void {
-    const text = this.#joins ? (this.#codec.text?.(message) ?? null) : null;
-    if (text !== null && this.#join(text, output)) return;
+    if (!this.#joins || !this.#join(message, output)) this.#write(this.#codec, message, output);
+  }
+
+  #write<T>(codec: Pick<Codec<unknown, T>, "encode">, message: T, output: ByteWriter): void {
     const frames = this.#frames;
     const start = openFrame(frames, output);
     try {
-      const payload = output.length;
-      if (text === null) {
-        this.#codec.encode(message, output);
-      } else {
-        output.join(text);
-        output.settle();
-      }
-      if (this.#sentinel !== null && this.#sentinel.form === "frame") guardPayload(this.#sentinel, output, payload);
-      sealFrame(frames, output, start, this.#maxFrameBytes);
-      if (this.#guard !== null) this.#guard.check(output, start); // last: it remembers what is sent
+      codec.encode(message, output);
+      if (this.#sentinel === null) sealFrame(frames, output, start, this.#maxFrameBytes);
+      else this.#sealGuarded(this.#sentinel, output, start);
     } catch (error) {
       output.truncate(start);
       throw error;
     }
   }
 
-  /** Join a message's frame to the text of this turn; false when its bytes must be looked at. */
-  #join(text: string, output: ByteWriter): boolean {
-    if (text.length * 3 > this.#maxFrameBytes) return false;
-    if (this.#joinsNot !== "" && text.endsWith(this.#joinsNot)) return false;
-    const frame = this.#frames.frameText?.(text);
-    if (frame === undefined || frame === null) return false;
-    output.join(frame);
+  /** Complete the frame of a message that may be mistaken for the sentinel. */
+  #sealGuarded(sentinel: Sentinel, output: ByteWriter, start: number): void {
+    const frames = this.#frames;
+    if (sentinel.form === "frame") guardPayload(sentinel, output, start + frames.headerBytes);
+    sealFrame(frames, output, start, this.#maxFrameBytes);
+    this.#guard?.check(output, start); // last: it remembers what is sent
+  }
+
+  /** Append a message's frame as text, joined to that of this turn unless its bytes must be looked at; false where the codec has no text of it. */
+  #join(message: Out, output: ByteWriter): boolean {
+    const text = this.#codec.text?.(message) ?? null;
+    if (text === null) return false;
+    const frame = this.#mayJoin(text) ? (this.#frames.frameText?.(text) ?? null) : null;
+    if (frame === null) this.#write(wellFormedText, text, output);
+    else output.join(frame);
     return true;
+  }
+
+  #mayJoin(text: string): boolean {
+    return text.length * 3 <= this.#maxFrameBytes && (this.#joinsNot === "" || !text.endsWith(this.#joinsNot));
   }
 
   /** The form of the wire's sentinel; null when it has none. */
@@ -433,6 +445,14 @@ export class WireEncoder<Out> {
     sealFrame(this.#frames, output, start, Infinity);
   }
 }
+
+/** Writes what a codec has given as its text. */
+const wellFormedText = {
+  encode: (text: string, output: ByteWriter): void => {
+    output.join(text);
+    output.settle();
+  },
+};
 
 /** The text of a sentinel's bytes; null when they are not UTF-8. */
 function textOf(bytes: Uint8Array): string | null {

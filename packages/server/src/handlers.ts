@@ -71,7 +71,12 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
       this.#handlerFailed("message", cause);
       return;
     }
-    if (result === undefined || typeof result.then !== "function") return;
+    if (result !== undefined) this.#wait(result, socket);
+  }
+
+  /** A message's handler is at work: wait for it, unless the options let others begin beside it. */
+  #wait(result: Promise<void>, socket: WireSocket<In, Out>): void {
+    if (typeof result.then !== "function") return;
     if (++this.#inFlight >= this.#shared.maxInFlight) socket.hold();
     result.then(
       () => {

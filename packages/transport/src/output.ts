@@ -60,7 +60,8 @@ function keep(pool: Uint8Array[], storage: Uint8Array, most: number): void {
  */
 const pool: StorageSource = new StoragePool();
 
-const NOTHING = new Uint8Array(0);
+/** A Buffer, as all storage of the pool: the engine then has one kind of array to expect. */
+const NOTHING = Buffer.allocUnsafeSlow(0);
 
 /** What an output writes to. */
 export interface OutputTarget {
@@ -166,6 +167,14 @@ export class Output extends ByteWriter {
       this.#scheduled = true;
       this.#target.flushLater(this);
     }
+  }
+
+  /** Schedule what was appended, and tell whether no more than `highBytes` wait now. */
+  commit(highBytes: number): boolean {
+    const most = this.#sentBytes + this.#to - this.#from + this.length + this.text.length * 3;
+    if (this.#scheduled && most <= highBytes && most < FULL_BYTES) return true; // for most messages of a turn there is nothing to do
+    this.schedule();
+    return !this.exceeds(highBytes);
   }
 
   /** Hand over what is appended. */

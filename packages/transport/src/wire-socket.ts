@@ -76,8 +76,8 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   #isHigh = false;
   /** Looked at for each message, and so not read from the options. */
   readonly #highBytes: number;
-  /** Whether `maxBytes` may wait though `send()` has said true: where it is no more than `highBytes`. */
-  readonly #mayFill: boolean;
+  /** Whether `maxBytes` may wait, and what waits is counted for each message: send() has said false, or `maxBytes` is no more than `highBytes`. */
+  #counts: boolean;
   // Times of the ticker, for tick(). Null where there is none: a field that begins with Infinity keeps a number's own storage.
   #heardMs: number;
   #progressMs: number;
@@ -91,9 +91,8 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     this.#decoder = new WireDecoder<In>(wire, options.limits.frame, this); // decodes only
     this.#encoder = options.encoder ?? new WireEncoder<Out>(wire, options.limits.frame);
     this.#heardMs = this.#progressMs = options.ticker.now;
-    const { highBytes, maxBytes } = options.limits.writeBuffer;
-    this.#highBytes = highBytes;
-    this.#mayFill = highBytes === maxBytes;
+    this.#highBytes = options.limits.writeBuffer.highBytes;
+    this.#counts = this.#alwaysCounts();
   }
 
   /** Begin to read. Called once, by the owner, when it is ready for events. */
@@ -145,20 +144,19 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
    * @throws {HawserError} CONNECTION_CLOSED after `end()`, or when the connection is gone
    */
   send(message: Out): boolean {
-    if (this.#state !== "open") throw this.#notOpen("send");
     const { output } = this.#connection;
-    if (this.#isFull(output)) return this.#full();
+    if ((this.#counts || this.#state !== "open") && !this.#mayTake(output)) return false;
     this.#encoder.encode(message, output);
-    return this.#sent(output);
+    return output.commit(this.#highBytes) || this.#high();
   }
 
   /** Send frames that are encoded already, `shared.bytes[from, to)`: how a broadcast encodes once. Returns as `send` does; false when it is not open. */
   sendShared(shared: SharedOutput, from: number, to: number): boolean {
     if (this.#state !== "open") return false;
     const { output } = this.#connection;
-    if (this.#isFull(output)) return this.#full();
+    if (this.#counts && this.#isFull(output)) return this.#full();
     output.share(shared, from, to);
-    return this.#sent(output);
+    return output.commit(this.#highBytes) || this.#high();
   }
 
   /** Say that nothing more is sent: the sentinel, if the wire has one, and then the end of this direction. Reading goes on. */
@@ -255,6 +253,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     this.#wake(pendingBytes);
     if (this.#isHigh && pendingBytes <= this.#options.limits.writeBuffer.lowBytes) {
       this.#isHigh = false;
+      this.#counts = this.#alwaysCounts();
       this.#events.writable();
     }
   }
@@ -317,15 +316,25 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     }
   }
 
-  /** Whether `maxBytes` wait. While send() has said true, no more than `highBytes` do, and nothing need be counted. */
-  #isFull(output: Output): boolean {
-    return (this.#isHigh || this.#mayFill) && output.exceeds(this.#options.limits.writeBuffer.maxBytes - 1);
+  #alwaysCounts(): boolean {
+    const { highBytes, maxBytes } = this.#options.limits.writeBuffer;
+    return highBytes === maxBytes;
   }
 
-  #sent(output: Output): boolean {
-    output.schedule();
-    if (!output.exceeds(this.#highBytes)) return true;
-    this.#isHigh = true;
+  /** Whether a message may be appended; throws, or breaks off, as send() says. */
+  #mayTake(output: Output): boolean {
+    if (this.#state !== "open") throw this.#notOpen("send");
+    return !this.#isFull(output) || this.#full();
+  }
+
+  /** Whether `maxBytes` wait. */
+  #isFull(output: Output): boolean {
+    return output.exceeds(this.#options.limits.writeBuffer.maxBytes - 1);
+  }
+
+  /** More than `highBytes` wait. */
+  #high(): false {
+    this.#isHigh = this.#counts = true;
     return false;
   }
 
