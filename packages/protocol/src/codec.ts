@@ -6,6 +6,7 @@
  */
 import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
+import type { ChunkSearch } from "./framing.ts";
 import { SMALL_BYTES, smallBytes } from "./small-bytes.ts";
 import { ChunkText, utf8Pieces, utf8Write } from "./utf8.ts";
 
@@ -41,6 +42,8 @@ export interface Codec<In, Out = In> {
    * for one message may serve the next. Absent where there is nothing to share. Other bytes may be decoded in between.
    */
   chunk?(bytes: Uint8Array | null): void;
+  /** Searches the chunk at hand in the text that is made of it. Absent where none is. */
+  readonly search?: ChunkSearch;
   /** A decoder for an unframed stream, whose pieces may cut a value anywhere. Absent where the codec needs whole messages. */
   pieces?(): PieceDecoder<In>;
 }
@@ -102,6 +105,7 @@ export function json<T = unknown>(): Codec<T> {
 class TextCodec implements Codec<string> {
   readonly name = "text";
   readonly #decoder = new ChunkText();
+  readonly search: ChunkSearch = this.#decoder;
 
   chunk(source: Uint8Array | null): void {
     this.#decoder.chunk(source);
@@ -168,6 +172,7 @@ class UncopiedBytesCodec extends BytesCodec {
 class JsonCodec<T> implements Codec<T> {
   readonly name = "json";
   readonly #decoder = new ChunkText();
+  readonly search: ChunkSearch = this.#decoder;
 
   chunk(source: Uint8Array | null): void {
     this.#decoder.chunk(source);

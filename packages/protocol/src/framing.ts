@@ -28,13 +28,19 @@ export interface Framing {
 export interface FrameDecoder {
   /**
    * Take the next bytes; the chunk is not kept, its owner may overwrite it when this returns.
-   * Not to be called from its own sink: the bytes would come before the rest of the chunk.
+   * Not to be called from its own sink: the bytes would come before the rest of the chunk. `search` is the codec's, if it has one.
    */
-  push(chunk: Uint8Array, sink: FrameSink): void;
+  push(chunk: Uint8Array, sink: FrameSink, search?: ChunkSearch): void;
   /** The stream is over: a frame that has begun is truncated. */
   end(sink: FrameSink): void;
   /** Whether a frame has begun and is not complete; where it is absent, `frameTimeoutMs` can't guard the framing. */
   readonly partial?: boolean;
+}
+
+/** A search in the text that a codec makes of a chunk anyway, which is quicker than one in its bytes: for framings that look for a delimiter. */
+export interface ChunkSearch {
+  /** Offset of the first `character`, which is ASCII, in `chunk` from `start` on; -1 when it is not near, or the text is that of another chunk. */
+  indexOf(chunk: Uint8Array, character: string, start: number): number;
 }
 
 /** Where a decoder puts what it found, in stream order. */

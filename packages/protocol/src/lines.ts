@@ -13,7 +13,7 @@
  */
 import { type ByteWriter, FrameBuffer } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
-import { type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, malformed, tooLarge, truncated } from "./framing.ts";
+import { type ChunkSearch, type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, malformed, tooLarge, truncated } from "./framing.ts";
 import type { FrameLimits } from "./limits.ts";
 
 /** Which bytes end a line. */
@@ -23,6 +23,8 @@ const LF = 0x0a;
 const CR = 0x0d;
 /** Lines up to this long are searched by 16 bytes at a time, longer ones by `indexOf`, whose call costs as much. Measured: bench/HISTORY.md. */
 const NEAR_BYTES = 160;
+/** Bytes of a chunk that the codec's text is searched in, and of a line after which it is no more: its blocks hold several lines. */
+const MANY_BYTES = 1_024;
 /** Bytes of a chunk for which a DataView costs more than it saves. */
 const FEW_BYTES = 128;
 
@@ -66,15 +68,17 @@ class LineDecoder implements FrameDecoder {
     return this.#kept > 0 || this.#state === "skip";
   }
 
-  push(chunk: Uint8Array, sink: FrameSink): void {
+  push(chunk: Uint8Array, sink: FrameSink, search?: ChunkSearch): void {
     const { maxFrameBytes } = this.#limits;
     const plain = this.#ending === "lf";
     let line = this.#kept === 0 ? null : this.#line; // only the chunk's first line can have begun before it
     let start = 0;
     let near = NEAR_BYTES;
+    let text = search !== undefined && chunk.length >= MANY_BYTES ? search : null;
     const view = chunk.length < FEW_BYTES ? null : new DataView(chunk.buffer, chunk.byteOffset, chunk.length);
     while (start < chunk.length && this.#state !== "dead") {
-      const lf = findLf(chunk, view, start, near);
+      let lf = text === null ? -1 : text.indexOf(chunk, "\n", start);
+      if (lf === -1) lf = findLf(chunk, view, start, near);
       if (lf === -1) {
         this.#keep(chunk, start, sink);
         break;
@@ -85,6 +89,7 @@ class LineDecoder implements FrameDecoder {
       else this.#join(line, chunk, start, lf, sink);
       line = null;
       near = lf - start > NEAR_BYTES ? 0 : NEAR_BYTES; // the next line is likely as long as this
+      if (lf - start > MANY_BYTES) text = null;
       start = lf + 1;
     }
     if (this.#kept === 0) this.#line = null;

@@ -38,7 +38,7 @@ export type { BytesOptions, Codec, PieceDecoder } from "./codec.ts";
 export type { OnlyMembers, Protocol, ProtocolDefinition } from "./contract.ts";
 export type { FramingDefinition } from "./define-framing.ts";
 export type { ErrorCode, ErrorKind, ErrorOrigin, ErrorScope, HawserErrorOptions, NamedFailure } from "./errors.ts";
-export type { DecodedChunks, FrameDecoder, FrameEncoder, FrameSink, Framing, FramingFault } from "./framing.ts";
+export type { ChunkSearch, DecodedChunks, FrameDecoder, FrameEncoder, FrameSink, Framing, FramingFault } from "./framing.ts";
 export type { JsonRpcOptions } from "./json-rpc/dialect.ts";
 export type { JsonRpcSessions } from "./json-rpc/json-rpc.ts";
 export type { LengthPrefixedOptions } from "./length-prefixed.ts";

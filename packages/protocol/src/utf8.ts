@@ -4,6 +4,7 @@
  * @module
  */
 import type { ByteWriter } from "./bytes.ts";
+import type { ChunkSearch } from "./framing.ts";
 import { COUNTED_CHARACTERS, countBytes, writeWellFormed } from "./utf8-write.ts";
 
 // The package compiles without the types of Node or a browser; this is on every runtime that has typed arrays.
@@ -58,7 +59,7 @@ const BLOCK_BYTES = COUNTED_CHARACTERS;
  * Decoding a range of its own costs ten times a slice. Between the ranges may be anything, as in the headers of frames: where not all is ASCII,
  * each range is looked at before it is sliced, and one that is not ASCII is decoded by itself. Measured: bench/HISTORY.md.
  */
-export class ChunkText {
+export class ChunkText implements ChunkSearch {
   #chunk: Uint8Array | null = null;
   /** The chunk's storage, for looking at ranges; null until one is looked at. */
   #view: DataView | null = null;
@@ -87,6 +88,17 @@ export class ChunkText {
     if (end > this.#to) this.#fill(bytes, start, end);
     if (start < this.#from || end > this.#to || !(this.#isAscii || this.#isRangeAscii(bytes, start, end))) return utf8Decode(bytes, start, end);
     return this.#text.slice(start - this.#from, end - this.#from);
+  }
+
+  /** @see ChunkSearch */
+  indexOf(chunk: Uint8Array, character: string, start: number): number {
+    if (chunk !== this.#chunk) return -1;
+    if (start < this.#from || start >= this.#to) this.#fill(chunk, start, start);
+    const at = this.#text.indexOf(character, start - this.#from);
+    if (at !== -1) return this.#from + at;
+    if (this.#from === start || this.#to === chunk.length) return -1;
+    this.#fill(chunk, start, start); // the block ends in the middle of what is looked for
+    return this.indexOf(chunk, character, start);
   }
 
   #fill(bytes: Uint8Array, start: number, end: number): void {

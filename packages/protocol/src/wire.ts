@@ -152,7 +152,7 @@ export class WireDecoder<In> implements FrameSink {
     this.#wouldKeep = false;
     this.#codec.chunk?.(chunk);
     this.#direct = this.#pieces === null && this.#sentinel === null && this.#suffix === null && !this.#held && this.waiting === 0;
-    this.#frames.push(chunk, this);
+    this.#frames.push(chunk, this, this.#codec.search);
     this.#direct = false;
     this.#codec.chunk?.(null);
     this.#chunk = null;

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { encodeFrames } from "../src/framing.ts";
+import { decodeChunks, encodeFrames, type Framing } from "../src/framing.ts";
 import { type LineEnding, lines } from "../src/lines.ts";
 import { verifyFraming } from "../src/testing/mod.ts";
 import { allCuts, chunksOf } from "../src/testing/cuts.ts";
-import { decodeChunks } from "../src/framing.ts";
+import { ChunkText } from "../src/utf8.ts";
 import { latin, read, toHex, transcript } from "./notation.ts";
 
 const endings: LineEnding[] = ["lf", "crlf", "any"];
@@ -150,6 +150,33 @@ test("lines() ignores what comes after a fatal fault, whatever the cut", () => {
   for (const cut of allCuts(9)) {
     const { frames, fault } = decodeChunks(lines(), chunksOf(latin("abcd\nok\n\n"), cut), { maxFrameBytes: 3 });
     expect([frames.length, fault?.offset]).toEqual([0, 3]);
+  }
+});
+
+test.each(endings)("lines(%s) finds in the text of a codec what it finds in bytes, however long the lines are and wherever chunks are cut", (ending) => {
+  const end = ending === "crlf" ? "\r\n" : "\n";
+  const lengths = [0, 3, 64, 64, 64, 1_023, 64, 1_025, 0, 5_000, 64, 64, 4_095, 4_096, 4_097, 20, 20_000, 64, 0, 0, 1];
+  const stream = latin(`${lengths.map((length, index) => (index % 3 === 0 ? "\xff" : "a").repeat(length)).join(end)}${end}${"b".repeat(700)}`);
+  const plain = decodeChunks(lines({ ending }), [stream]);
+  for (const size of [1_023, 1_024, 1_500, 4_096, 4_160, 9_999, stream.length]) {
+    const text = new ChunkText();
+    const searching: Framing = {
+      ...lines({ ending }),
+      decoder: (limits) => {
+        const decoder = lines({ ending }).decoder(limits);
+        return {
+          push: (chunk, sink) => {
+            text.chunk(chunk);
+            decoder.push(chunk, sink, text);
+          },
+          end: (sink) => {
+            decoder.end(sink);
+          },
+        };
+      },
+    };
+    const chunks = Array.from({ length: Math.ceil(stream.length / size) }, (_, index) => stream.subarray(index * size, (index + 1) * size));
+    expect(decodeChunks(searching, chunks), `chunks of ${String(size)}`).toEqual(plain);
   }
 });
 

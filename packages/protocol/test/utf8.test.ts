@@ -133,4 +133,20 @@ describe("ChunkText", () => {
     for (const [start, end] of [[39, 41], [40, 42], [41, 43], [20, 60]] as const) expect(() => decoder.decode(chunk, start, end)).toThrow(TypeError);
     expect(decoder.decode(chunk, 43, 83)).toBe("b".repeat(40));
   });
+
+  test.each(forms)("finds a character in %s from every place, if it is within a block, whatever the bytes around it", (_, wrap) => {
+    const searched = new ChunkText();
+    const chunk = wrap(Uint8Array.from({ length: 20_000 }, (_value, at) => ([0, 1, 90, 4_000, 4_095, 8_190, 8_191, 12_287, 12_288, 19_998].includes(at) ? 0x0a : (at * 7) | 0x80) & 0xff));
+    searched.chunk(chunk);
+    for (const from of [0, 1, 2, 3, 89, 91, 4_000, 4_001, 4_094, 4_096, 8_189, 8_192, 12_288, 12_289, 15_903, 19_998, 5_000, 0]) {
+      const expected = chunk.indexOf(0x0a, from);
+      const found = searched.indexOf(chunk, "\n", from);
+      if (expected - from < 4_096) expect(found, `from ${String(from)}`).toBe(expected);
+      else expect([-1, expected], `from ${String(from)}`).toContain(found);
+    }
+    expect(searched.indexOf(chunk, "\n", 19_999)).toBe(-1);
+    expect(searched.indexOf(Uint8Array.from(chunk), "\n", 0)).toBe(-1);
+    searched.chunk(null);
+    expect(searched.indexOf(chunk, "\n", 0)).toBe(-1);
+  });
 });

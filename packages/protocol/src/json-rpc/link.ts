@@ -64,7 +64,7 @@ export class Link implements FrameSink {
     try {
       for (let next: Uint8Array | undefined = chunk; next !== undefined; next = pending.shift()) {
         this.#text.chunk(next);
-        this.#decoder.push(next, this);
+        this.#decoder.push(next, this, this.#text);
       }
     } finally {
       this.#text.chunk(null);
