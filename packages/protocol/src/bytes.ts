@@ -34,6 +34,13 @@ function copyFew(source: Uint8Array, start: number, end: number, target: Uint8Ar
   for (let i = start; i < end; i++) target[at + i - start] = source[i] as number; // in range
 }
 
+/** Text that is joined: a new object each time, since V8 makes a record of each new string that an old one is given. */
+class Joined {
+  text = "";
+}
+
+const NONE = new Joined();
+
 const heap: StorageSource = Object.freeze({ take: (bytes: number) => new Uint8Array(bytes), give: () => undefined });
 
 /**
@@ -47,8 +54,7 @@ export class ByteWriter {
   bytes: Uint8Array;
   /** How many bytes are written. */
   length = 0;
-  /** Text that follows the bytes and is encoded by `settle()`: many messages in one call of the encoder. */
-  text = "";
+  #joined: Joined = NONE;
   /** Whether `settle()` has something to do. */
   unsettled = false;
   readonly #source: StorageSource;
@@ -85,18 +91,29 @@ export class ByteWriter {
    * Until then `bytes` and `length` are without it: whoever uses these calls `settle()` first, as `append` and `openFrame` do.
    */
   join(text: string): void {
-    const joined = this.text + text;
-    this.text = joined;
-    this.unsettled = true;
-    if (joined.length >= JOINED) this.settle();
+    const joined = this.#joined === NONE ? this.#beginJoining() : this.#joined;
+    const whole = joined.text + text;
+    joined.text = whole;
+    if (whole.length >= JOINED) this.settle();
+  }
+
+  /** Text that follows the bytes and is encoded by `settle()`: many messages in one call of the encoder. */
+  get text(): string {
+    return this.#joined.text;
+  }
+
+  /** Take out the text that has been joined. */
+  takeText(): string {
+    const { text } = this.#joined;
+    this.#joined = NONE;
+    return text;
   }
 
   /** Encode the text that has been joined. */
   settle(): void {
     this.unsettled = false;
-    const { text } = this;
+    const text = this.takeText();
     if (text === "") return;
-    this.text = "";
     this.reserve(text.length * 3);
     this.length += writeWellFormed(text, this.bytes, this.length);
   }
@@ -141,6 +158,11 @@ export class ByteWriter {
     this.bytes.set(bytes.subarray(0, at));
     this.length = at;
     return bytes.subarray(at, length);
+  }
+
+  #beginJoining(): Joined {
+    this.unsettled = true;
+    return (this.#joined = new Joined());
   }
 
   #grow(needed: number): void {

@@ -214,19 +214,18 @@ export class Output extends ByteWriter {
     this.#sent = null;
     this.#sentBytes = 0;
     this.#forgetShared();
-    this.text = "";
+    this.takeText();
     this.bytes = NOTHING;
     this.length = 0;
   }
 
   /** Copy the shared range, since something follows it. */
   #unshare(shared: SharedOutput): void {
-    const { text } = this;
+    const text = this.takeText();
     const [from, to] = [this.#from, this.#to];
     this.#forgetShared();
-    this.text = "";
     this.append(shared.bytes, from, to);
-    this.text = text;
+    if (text !== "") this.join(text);
   }
 
   #flushShared(shared: SharedOutput): void {
