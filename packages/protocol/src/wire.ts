@@ -192,7 +192,7 @@ export class WireDecoder<In> implements FrameSink {
     this.#inbox?.clear();
   }
 
-  /** For the framing's decoder: a frame has come. */
+  /** For the framing's decoder: a frame has come. What is rare is apart, so that the engine takes this into the framing's loop. */
   frame(bytes: Uint8Array, start: number, end: number): void {
     if (this.#direct) {
       this.payloads++;
@@ -396,6 +396,7 @@ export class WireEncoder<Out> {
     if (!this.#joins || !this.#join(message, output)) this.#write(this.#codec, message, output);
   }
 
+  /** Append a frame of what `codec` writes. */
   #write<T>(codec: Pick<Codec<unknown, T>, "encode">, message: T, output: ByteWriter): void {
     const frames = this.#frames;
     const start = openFrame(frames, output);
