@@ -73,11 +73,10 @@ export class ByteWriter {
   /** Leave `count` bytes behind everything that is written so far, to be set by the caller; returns where they begin. */
   skip(count: number): number {
     if (this.unsettled) this.settle();
-    const { length } = this;
-    const needed = length + count;
-    if (needed > this.bytes.length) this.#grow(needed);
-    this.length = needed;
-    return length;
+    this.reserve(count);
+    const at = this.length;
+    this.length = at + count;
+    return at;
   }
 
   /** Write one byte (0 to 255). */
@@ -88,7 +87,7 @@ export class ByteWriter {
 
   /**
    * Write well-formed text behind everything that is written so far; it becomes bytes later, with what joins it.
-   * Until then `bytes` and `length` are without it: whoever uses these calls `settle()` first, as `append` and `openFrame` do.
+   * Until then `bytes` and `length` are without it: whoever uses these calls `settle()` first, as `skip` and `append` do.
    */
   join(text: string): void {
     const joined = this.#joined === NONE ? this.#beginJoining() : this.#joined;

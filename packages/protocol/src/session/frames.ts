@@ -90,15 +90,13 @@ export function kindName(kind: number): string {
 
 /** Begin a frame: everything but its length. Returns where it starts; write the payload, then `sealFrame`. */
 export function openFrame(output: ByteWriter, kind: number, id: number): number {
-  const start = output.length;
-  output.reserve(HEADER_BYTES);
+  const start = output.skip(HEADER_BYTES);
   const { bytes } = output;
   bytes[start + 4] = kind;
   bytes[start + 5] = id >>> 24;
   bytes[start + 6] = id >>> 16;
   bytes[start + 7] = id >>> 8;
   bytes[start + 8] = id;
-  output.length = start + HEADER_BYTES;
   return start;
 }
 
@@ -122,18 +120,16 @@ export function writeEmpty(output: ByteWriter, kind: number, id: number): void {
 /** CREDIT. */
 export function writeCredit(output: ByteWriter, id: number, bytes: number): void {
   const start = openFrame(output, CREDIT, id);
-  output.reserve(4);
-  writeU32(output.bytes, output.length, bytes);
-  output.length += 4;
+  const at = output.skip(4);
+  writeU32(output.bytes, at, bytes);
   sealFrame(output, start);
 }
 
 /** ACK and the beginning of REJECT: a number, then what follows it. */
 export function writeNumbered(output: ByteWriter, kind: number, number: number, text = ""): void {
   const start = openFrame(output, kind, 0);
-  output.reserve(8);
-  writeU64(output.bytes, output.length, number);
-  output.length += 8;
+  const at = output.skip(8);
+  writeU64(output.bytes, at, number);
   if (text !== "") output.append(utf8Encode(text));
   sealFrame(output, start);
 }

@@ -32,9 +32,8 @@ export function writeHead(output: ByteWriter, name: number, deadlineMs: number, 
   output.length = at;
   if (traced) writeTrace(trace, output);
   if (number > 0) {
-    output.reserve(8);
-    writeU64(output.bytes, output.length, number);
-    output.length += 8;
+    const last = output.skip(8);
+    writeU64(output.bytes, last, number);
   }
 }
 
