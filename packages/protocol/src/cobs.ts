@@ -17,6 +17,7 @@
  *
  * @module
  */
+import { checkNone } from "./arguments.ts";
 import { Assembly } from "./assembly.ts";
 import type { ByteWriter } from "./bytes.ts";
 import type { FrameDecoder, FrameEncoder, FrameSink, Framing } from "./framing.ts";
@@ -39,7 +40,8 @@ const ZERO = Uint8Array.of(0);
  * assert.deepEqual([...encodeFrames(cobs(), [Uint8Array.of(0x11, 0, 0x22)])], [2, 0x11, 2, 0x22, 0]);
  * ```
  */
-export function cobs(): Framing {
+export function cobs(...none: readonly []): Framing {
+  checkNone("cobs()", none);
   return framing;
 }
 

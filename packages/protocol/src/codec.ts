@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { checkNone, checkOptions, describeValue } from "./arguments.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
 import type { ChunkSearch } from "./framing.ts";
@@ -48,6 +49,15 @@ export interface Codec<In, Out = In> {
   pieces?(): PieceDecoder<In>;
 }
 
+/** What keeps a caller's value from being a codec, as the end of a sentence; null where nothing does. */
+export function flawOfCodec(value: unknown): string | null {
+  if (typeof value === "function") return "is a function; call it, as in codec: text()";
+  if (typeof value !== "object" || value === null) return `is ${describeValue(value)}; use json(), text(), bytes() or a codec of your own`;
+  const { name, encode, decode } = value as Partial<Codec<unknown>>; // looked at before it is believed
+  const whole = typeof name === "string" && name !== "" && typeof encode === "function" && typeof decode === "function";
+  return whole ? null : "is not one: it needs a name, encode() and decode()";
+}
+
 /** Decodes one unframed stream piece by piece. */
 export interface PieceDecoder<In> {
   /** What the piece completes, or null while that is nothing yet. */
@@ -60,8 +70,11 @@ export interface PieceDecoder<In> {
  * Strings as UTF-8, strict: bytes that are not UTF-8 are MESSAGE_INVALID, a lone surrogate is PAYLOAD_FORBIDDEN. A BOM is text.
  *
  * A string that is kept may keep up to 4 KiB of its neighbours' text alive with it.
+ *
+ * @throws {TypeError} when an argument is given
  */
-export function text(): Codec<string> {
+export function text(...none: readonly []): Codec<string> {
+  checkNone("text()", none);
   return new TextCodec();
 }
 
@@ -84,9 +97,10 @@ export interface BytesOptions {
  * Those from 16 KiB on may be where the connection was read to, with what else it sent, in up to sixteen times their length (1 MiB for one of
  * 64 KiB). Copy what you keep for long, and what you transfer to another thread. A large one of a session may be a part of its own `buffer`.
  *
- * @throws {TypeError} when `copy` is not a boolean
+ * @throws {TypeError} when `copy` is not a boolean, or there is another option
  */
 export function bytes(options: BytesOptions = {}): Codec<Uint8Array> {
+  checkOptions("bytes()", options, ["copy"]);
   const { copy = true } = options;
   if (typeof copy !== "boolean") throw new TypeError("Cannot use bytes() with a copy that is not true or false");
   return copy ? new BytesCodec() : new UncopiedBytesCodec();
@@ -97,8 +111,11 @@ export function bytes(options: BytesOptions = {}): Codec<Uint8Array> {
  *
  * `T` is what the caller says the peer sends: it is not checked here. A value that JSON has no text for (`undefined`, a
  * function, a cycle, a bigint) is refused with PAYLOAD_FORBIDDEN.
+ *
+ * @throws {TypeError} when an argument is given
  */
-export function json<T = unknown>(): Codec<T> {
+export function json<T = unknown>(...none: readonly []): Codec<T> {
+  checkNone("json()", none);
   return new JsonCodec<T>();
 }
 

@@ -20,6 +20,7 @@
  *
  * @module
  */
+import { checkNone } from "./arguments.ts";
 import { FrameBuffer } from "./bytes.ts";
 import { CountedDecoder, type HeaderReader } from "./counted.ts";
 import { Decimal, decimalEncoder, LENGTH_DIGITS } from "./decimal.ts";
@@ -54,7 +55,8 @@ for (const byte of utf8Encode("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWX
  * assert.equal(new TextDecoder().decode(bytes), "Content-Length: 2\r\n\r\n{}");
  * ```
  */
-export function contentLength(): Framing {
+export function contentLength(...none: readonly []): Framing {
+  checkNone("contentLength()", none);
   return framing;
 }
 

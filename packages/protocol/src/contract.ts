@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { describeValue } from "./arguments.ts";
 import { json } from "./codec.ts";
 import { fnv1a64 } from "./fnv.ts";
 import { checkMembers, checkName, type EventDefinition, makeEntry, type MessageEntry, type MessageType, quote, type RequestDefinition, type StreamDefinition, wrong } from "./message.ts";
@@ -75,6 +76,17 @@ export function defineProtocol<const D extends ProtocolDefinition>(definition: D
   const listing = messages.map((entry) => [entry.name, entry.type, entry.codec.name, entry.digest]);
   const fingerprint = fnv1a64(JSON.stringify([name, version, listing]));
   return Object.freeze({ definition, name, version, accepts, messages, fingerprint, find: (sought: string) => byName.get(sought) });
+}
+
+/**
+ * Check that a caller's value is a contract. `what` is the function that takes it.
+ *
+ * @throws {TypeError} when it is not
+ */
+export function checkProtocol(what: string, value: unknown): asserts value is Protocol {
+  const { definition, messages, find } = (typeof value === "object" && value !== null ? value : {}) as Partial<Protocol>; // looked at before it is believed
+  if (definition !== undefined && Array.isArray(messages) && typeof find === "function") return;
+  throw new TypeError(`${what} takes a contract, got ${describeValue(value)}: make one with defineProtocol()`);
 }
 
 /** Makes a misspelled member of a definition an error where it stands: nothing fits the text that is its type. */

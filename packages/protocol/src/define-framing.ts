@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { checkOptions } from "./arguments.ts";
 import type { FrameDecoder, FrameEncoder, Framing } from "./framing.ts";
 import type { FrameLimits } from "./limits.ts";
 
@@ -21,7 +22,7 @@ export interface FramingDefinition {
 /**
  * Make a framing of a name, a decoder and an encoder.
  *
- * @throws {TypeError} when one of them is missing or of another type
+ * @throws {TypeError} when one of them is missing or of another type, or there is another member
  * @example
  * ```ts
  * import assert from "node:assert/strict";
@@ -43,6 +44,7 @@ export interface FramingDefinition {
  * ```
  */
 export function defineFraming(definition: FramingDefinition): Framing {
+  checkOptions("defineFraming()", definition, ["name", "decoder", "encoder"]);
   const { name, decoder, encoder }: { readonly [part in keyof FramingDefinition]: unknown } = definition;
   if (typeof name !== "string" || name === "") throw new TypeError("Cannot define a framing without a name: it is a string that is not empty");
   if (typeof decoder !== "function") throw new TypeError(`Cannot define the framing ${name}: its decoder is a function that returns { push, end }`);

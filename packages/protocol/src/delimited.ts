@@ -10,17 +10,18 @@
  *
  * @module
  */
+import { bytesOf } from "./arguments.ts";
 import { type ByteWriter, FrameBuffer } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
 import { type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, tooLarge, truncated } from "./framing.ts";
 import type { FrameLimits } from "./limits.ts";
 import { Needle, NeedleSearch } from "./search.ts";
-import { utf8Encode } from "./utf8-write.ts";
 
 /**
  * Frames that end with `delimiter`: text (its UTF-8) or bytes, one or more of them.
  *
- * @throws {RangeError} when the delimiter is empty
+ * @throws {TypeError} when the delimiter is neither text nor bytes
+ * @throws {RangeError} when it is empty
  * @example
  * ```ts
  * import assert from "node:assert/strict";
@@ -31,7 +32,7 @@ import { utf8Encode } from "./utf8-write.ts";
  * ```
  */
 export function delimited(delimiter: string | Uint8Array): Framing {
-  const needle = new Needle(typeof delimiter === "string" ? utf8Encode(delimiter) : delimiter);
+  const needle = new Needle(bytesOf("A delimiter", delimiter));
   const encoder = delimitedEncoder(needle);
   return Object.freeze({
     name: "delimited",

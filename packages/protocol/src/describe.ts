@@ -5,7 +5,7 @@
  * @module
  */
 import type { Check } from "./check.ts";
-import type { Protocol } from "./contract.ts";
+import { checkProtocol, type Protocol } from "./contract.ts";
 import type { MessageEntry } from "./message.ts";
 
 /**
@@ -28,6 +28,7 @@ import type { MessageEntry } from "./message.ts";
  * ```
  */
 export function describeProtocol(protocol: Protocol): string {
+  checkProtocol("describeProtocol()", protocol);
   const { name, version, accepts, fingerprint, messages } = protocol;
   const others = accepts[0] === accepts[1] ? "" : `, accepts ${accepts[0]} to ${accepts[1]}`;
   return [`${name} version ${version}${others}, fingerprint ${fingerprint}\n`, ...messages.map(describeMessage)].join("\n");

@@ -16,6 +16,7 @@
  *
  * @module
  */
+import { checkNone } from "./arguments.ts";
 import { Assembly, findEither } from "./assembly.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
@@ -42,7 +43,8 @@ const LONE_LF = "An LF stands alone: lines of this framing end with CR LF, and h
  * assert.equal(new TextDecoder().decode(frames[0]), ".hidden\r\n");
  * ```
  */
-export function dotStuffed(): Framing {
+export function dotStuffed(...none: readonly []): Framing {
+  checkNone("dotStuffed()", none);
   return framing;
 }
 

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { describeValue } from "./arguments.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { CountedDecoder, type HeaderReader } from "./counted.ts";
 import { HawserError } from "./errors.ts";
@@ -30,7 +31,7 @@ const MAX_BYTES = 0x7fff_ffff;
  */
 export function fixedLength(bytes: number): Framing {
   if (!Number.isInteger(bytes) || bytes < 1 || bytes > MAX_BYTES) {
-    throw new RangeError(`Cannot use fixedLength(${String(bytes)}): it is a whole number of bytes from 1 to ${String(MAX_BYTES)}`);
+    throw new RangeError(`Cannot use fixedLength(${describeValue(bytes)}): it is a whole number of bytes from 1 to ${String(MAX_BYTES)}`);
   }
   /** A header of no bytes, which is always complete. */
   const header: HeaderReader = Object.freeze({

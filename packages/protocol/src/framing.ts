@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { describeValue } from "./arguments.ts";
 import { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
 import { type FrameLimits, resolveFrameLimits } from "./limits.ts";
@@ -22,6 +23,22 @@ export interface Framing {
   decoder(limits: FrameLimits): FrameDecoder;
   /** An encoder for one connection's outbound frames. */
   encoder(limits: FrameLimits): FrameEncoder;
+}
+
+/**
+ * Check that a caller's value is a framing. `what` is the function that takes it.
+ *
+ * @throws {TypeError} when it is not
+ */
+export function checkFraming(what: string, value: unknown): asserts value is Framing {
+  if (typeof value === "function") throw new TypeError(`${what} takes a framing, got a function: call it, as in lines()`);
+  if (typeof value !== "object" || value === null) {
+    throw new TypeError(`${what} takes a framing, got ${describeValue(value)}: use lines(), lengthPrefixed() or another, or one of defineFraming()`);
+  }
+  const { name, decoder, encoder } = value as Partial<Framing>; // looked at before it is believed
+  if (typeof name !== "string" || typeof decoder !== "function" || typeof encoder !== "function") {
+    throw new TypeError(`${what} takes a framing, got an object without name, decoder() and encoder(): use lines(), lengthPrefixed() or another`);
+  }
 }
 
 /** Cuts one stream. After a fatal fault, and after `end`, it ignores what it is given. */
@@ -97,6 +114,7 @@ export interface DecodedChunks {
 /**
  * Decode a whole stream: the chunks, then its end.
  *
+ * @throws {TypeError} when the framing or a chunk is not one
  * @example
  * ```ts
  * import assert from "node:assert/strict";
@@ -109,6 +127,7 @@ export interface DecodedChunks {
  * ```
  */
 export function decodeChunks(framing: Framing, chunks: Iterable<Uint8Array>, limits?: Partial<FrameLimits>): DecodedChunks {
+  checkFraming("decodeChunks()", framing);
   const frames: Uint8Array[] = [];
   let first: FramingFault | null = null;
   const sink: FrameSink = {
@@ -116,7 +135,10 @@ export function decodeChunks(framing: Framing, chunks: Iterable<Uint8Array>, lim
     fault: (fault) => void (first ??= fault),
   };
   const decoder = framing.decoder(resolveFrameLimits(limits));
-  for (const chunk of chunks) decoder.push(chunk, sink);
+  for (const chunk of chunks) {
+    checkBytes("decodeChunks()", chunk);
+    decoder.push(chunk, sink);
+  }
   decoder.end(sink);
   return { frames, fault: first };
 }
@@ -125,17 +147,24 @@ export function decodeChunks(framing: Framing, chunks: Iterable<Uint8Array>, lim
  * Encode payloads as one run of frames: the plain way, and `decodeChunks` read backwards.
  *
  * @throws {HawserError} PAYLOAD_TOO_LARGE or PAYLOAD_FORBIDDEN
+ * @throws {TypeError} when the framing or a payload is not one
  */
 export function encodeFrames(framing: Framing, payloads: Iterable<Uint8Array>, limits?: Partial<FrameLimits>): Uint8Array {
+  checkFraming("encodeFrames()", framing);
   const resolved = resolveFrameLimits(limits);
   const encoder = framing.encoder(resolved);
   const output = new ByteWriter();
   for (const payload of payloads) {
+    checkBytes("encodeFrames()", payload);
     const start = openFrame(encoder, output);
     output.append(payload);
     sealFrame(encoder, output, start, resolved.maxFrameBytes);
   }
   return output.copy();
+}
+
+function checkBytes(what: string, value: unknown): void {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${what} takes a list of Uint8Arrays, got ${describeValue(value)} in it`);
 }
 
 /** Leave room for a frame's header; returns where the frame starts. Pairs with {@link sealFrame}. */

@@ -16,6 +16,7 @@
  *
  * @module
  */
+import { checkNone } from "./arguments.ts";
 import { Assembly } from "./assembly.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
@@ -44,7 +45,8 @@ const CLOSE = 0x7d;
  * assert.deepEqual(frames.map((frame) => new TextDecoder().decode(frame)), ["{\n}", "[1]"]);
  * ```
  */
-export function jsonSequence(): Framing {
+export function jsonSequence(...none: readonly []): Framing {
+  checkNone("jsonSequence()", none);
   return framing;
 }
 

@@ -14,6 +14,7 @@
  *
  * @module
  */
+import { checkOptions, describeValue } from "./arguments.ts";
 import { type ByteWriter, FrameBuffer } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
 import { type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, type FramingFault, malformed, tooLarge, truncated } from "./framing.ts";
@@ -41,7 +42,7 @@ export interface LengthPrefixedOptions {
  * With a `skip` below the header's length, what is left of the header is part of each payload: then a payload to be sent
  * must begin with it, and hold its own length. Header bytes that are skipped and stand before the length are sent as zeros.
  *
- * @throws {TypeError} when an option has the wrong type
+ * @throws {TypeError} when the options are not an object, or one has the wrong type or is not known
  * @throws {RangeError} when an option is out of its range
  * @example
  * ```ts
@@ -76,8 +77,9 @@ interface Layout {
 }
 
 function resolveLayout(options: LengthPrefixedOptions): Layout {
+  checkOptions("lengthPrefixed()", options, ["bytes", "endian", "offset", "adjustment", "skip", "includesHeader"]);
   const { bytes = 4, endian = "big", offset = 0, adjustment = 0, includesHeader = false } = options;
-  if (!["big", "little"].includes(endian)) throw new TypeError(`Cannot use endian ${JSON.stringify(endian)}: it is "big" or "little"`);
+  if (!["big", "little"].includes(endian)) throw new TypeError(`Cannot use endian ${describeValue(endian)}: it is "big" or "little"`);
   if (typeof includesHeader !== "boolean") throw new TypeError("Cannot use includesHeader: it is true or false");
   checkRange("bytes", bytes, 1, 8);
   checkRange("offset", offset, 0, 64);
@@ -90,9 +92,9 @@ function resolveLayout(options: LengthPrefixedOptions): Layout {
   return { bytes, endian, offset, header, extra, skip, plain };
 }
 
-function checkRange(name: string, value: number, min: number, max: number): void {
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new RangeError(`Cannot use lengthPrefixed({ ${name}: ${String(value)} }): it is a whole number from ${String(min)} to ${String(max)}`);
+function checkRange(name: string, value: unknown, min: number, max: number): asserts value is number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`Cannot use lengthPrefixed({ ${name}: ${describeValue(value)} }): it is a whole number from ${String(min)} to ${String(max)}`);
   }
 }
 

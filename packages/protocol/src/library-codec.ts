@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { describeValue } from "./arguments.ts";
 import type { ByteWriter } from "./bytes.ts";
 import type { Codec } from "./codec.ts";
 import { HawserError, isHawserError } from "./errors.ts";
@@ -43,6 +44,10 @@ export interface CodecLibrary {
 export function libraryCodec<T = unknown>(name: string, library: CodecLibrary): Codec<T> {
   if (typeof name !== "string" || name === "") throw new TypeError('Cannot use a library\'s codec without a name: both ends compare it; use "msgpack", "cbor" or one of your own');
   if (OWN.includes(name)) throw new TypeError(`Cannot use ${JSON.stringify(name)} as the name of a library's codec: it is Hawser's own; choose another`);
+  const given: unknown = library;
+  if ((typeof given !== "object" && typeof given !== "function") || given === null) {
+    throw new TypeError(`Cannot use ${describeValue(given)} as the codec ${JSON.stringify(name)}: give the library's object, with encode(value) and decode(bytes)`);
+  }
   if (typeof library.encode !== "function" || typeof library.decode !== "function") {
     throw new TypeError(`Cannot use this library as the codec ${JSON.stringify(name)}: it needs the functions encode(value) and decode(bytes)`);
   }

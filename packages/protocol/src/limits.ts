@@ -5,6 +5,8 @@
  * @module
  */
 
+import { checkOptions, describeValue } from "./arguments.ts";
+
 /** A row of a limits table. */
 export interface Limit {
   readonly default: number;
@@ -61,17 +63,29 @@ export function resolveLimits<Name extends string>(
   return Object.freeze(resolved);
 }
 
-/** Complete a caller's frame limits: see {@link resolveLimits}. What is complete and frozen comes back as it is: many connections share it. */
+/**
+ * Complete a caller's frame limits: see {@link resolveLimits}. What is complete and frozen comes back as it is: many connections share it.
+ *
+ * @throws {TypeError} when a value has the wrong type, or there is another member
+ * @throws {RangeError} when a value is out of its row's range
+ */
 export function resolveFrameLimits(given: Partial<FrameLimits> = {}): FrameLimits {
+  if (!isComplete(given)) checkOptions("The limits of a frame", given, ["maxFrameBytes", "onOversize"]);
   const onOversize = given.onOversize ?? "close";
-  if (!["close", "skip"].includes(onOversize)) {
-    throw new TypeError(`Cannot use onOversize ${JSON.stringify(onOversize)}: it is "close" or "skip"`);
+  if (!oversizePolicies.includes(onOversize)) {
+    throw new TypeError(`Cannot use onOversize ${describeValue(onOversize)}: it is "close" or "skip"`);
   }
-  if (given.maxFrameBytes !== undefined && given.onOversize !== undefined && Object.isFrozen(given)) {
+  if (isComplete(given)) {
     checkLimit("maxFrameBytes", frameLimitTable.maxFrameBytes, given.maxFrameBytes);
-    return given as FrameLimits; // it has what Partial leaves open
+    return given;
   }
   return Object.freeze({ ...resolveLimits(frameLimitTable, given), onOversize });
+}
+
+const oversizePolicies: readonly unknown[] = ["close", "skip"];
+
+function isComplete(given: Partial<FrameLimits> | null): given is FrameLimits {
+  return Object.isFrozen(given) && given?.maxFrameBytes !== undefined && given.onOversize !== undefined;
 }
 
 function checkLimit(name: string, row: Limit, value: unknown): void {

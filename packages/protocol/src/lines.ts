@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { checkOptions, describeValue } from "./arguments.ts";
 import { type ByteWriter, FrameBuffer } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
 import { type ChunkSearch, type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, malformed, tooLarge, truncated } from "./framing.ts";
@@ -33,12 +34,13 @@ const FEW_BYTES = 128;
  *
  * Ending `"lf"` (default), `"crlf"` (strict, as the internet's text protocols want it) or `"any"` (reads both, writes LF).
  *
- * @throws {TypeError} when the ending is none of these
+ * @throws {TypeError} when the ending is none of these, or there is another option
  */
 export function lines(options: { readonly ending?: LineEnding } = {}): Framing {
-  const ending = options.ending ?? "lf";
-  if (!Object.hasOwn(encoders, ending)) {
-    throw new TypeError(`Cannot use line ending ${JSON.stringify(ending)}: it is "lf", "crlf" or "any"`);
+  checkOptions("lines()", options, ["ending"]);
+  const { ending = "lf" } = options;
+  if (typeof ending !== "string" || !Object.hasOwn(encoders, ending)) {
+    throw new TypeError(`Cannot use line ending ${describeValue(ending)}: it is "lf", "crlf" or "any"`);
   }
   return Object.freeze({
     name: `lines(${ending})`,

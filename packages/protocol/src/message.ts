@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { nearestName } from "./arguments.ts";
 import { type Check, compile, nothing } from "./check.ts";
-import type { Codec } from "./codec.ts";
+import { type Codec, flawOfCodec } from "./codec.ts";
 import { fnv1a64 } from "./fnv.ts";
 import { isSchema, type Schema } from "./schema.ts";
 import { utf8Encode } from "./utf8-write.ts";
@@ -164,8 +165,13 @@ export function checkMembers(what: string, value: unknown, allowed: readonly str
   }
   for (const member of Reflect.ownKeys(value)) {
     if (typeof member === "symbol") throw wrong(what, `it has the member ${String(member)}; use strings`);
-    if (allowed !== null && !allowed.includes(member)) throw wrong(what, `it has no member ${quote(member)}; it takes ${allowed.join(", ")}`);
+    if (allowed !== null && !allowed.includes(member)) throw unknownMember(what, member, allowed);
   }
+}
+
+function unknownMember(what: string, member: string, allowed: readonly string[]): TypeError {
+  const near = nearestName(member, allowed);
+  return wrong(what, `it has no member ${quote(member)}; it takes ${allowed.join(", ")}${near === null ? "" : `; did you mean ${quote(near)}?`}`);
 }
 
 /** The error of a definition: says what can't be defined and why. */
@@ -180,12 +186,8 @@ export function quote(value: unknown): string {
 }
 
 function checkCodec(what: string, codec: unknown): void {
-  if (typeof codec === "function") throw wrong(what, "its codec is a function; call it, as in codec: text()");
-  if (typeof codec !== "object" || codec === null) throw wrong(what, `its codec is ${quote(codec)}; use json(), text(), bytes() or a codec of your own`);
-  const { name, encode, decode } = codec as Partial<Codec<unknown>>; // looked at before it is believed
-  if (typeof name !== "string" || name === "" || typeof encode !== "function" || typeof decode !== "function") {
-    throw wrong(what, "its codec is not one: it needs a name, encode() and decode()");
-  }
+  const flaw = flawOfCodec(codec);
+  if (flaw !== null) throw wrong(what, `its codec ${flaw}`);
 }
 
 function check(what: string, member: "input" | "item" | "output" | "payload" | "send", definition: AnyDefinition): Check {

@@ -14,6 +14,7 @@
  *
  * @module
  */
+import { checkOptions, describeValue } from "./arguments.ts";
 import { Assembly, findEither } from "./assembly.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
@@ -36,7 +37,7 @@ export interface MllpOptions {
 /**
  * Any bytes but 0b and 1c, which is HL7 in every encoding that MLLP allows.
  *
- * @throws {TypeError} when `skipBetween` is neither `"crlf"` nor `"none"`
+ * @throws {TypeError} when `skipBetween` is neither `"crlf"` nor `"none"`, or there is another option
  * @example
  * ```ts
  * import assert from "node:assert/strict";
@@ -47,9 +48,10 @@ export interface MllpOptions {
  * ```
  */
 export function mllp(options: MllpOptions = {}): Framing {
+  checkOptions("mllp()", options, ["skipBetween"]);
   const { skipBetween = "none" } = options;
   if (!BETWEEN.includes(skipBetween)) {
-    throw new TypeError(`Cannot use skipBetween ${JSON.stringify(skipBetween)}: it is "crlf" or "none"`);
+    throw new TypeError(`Cannot use skipBetween ${describeValue(skipBetween)}: it is "crlf" or "none"`);
   }
   return Object.freeze({
     name: "mllp",

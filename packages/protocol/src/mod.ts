@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { checkOptions, describeValue, nearestName, unknownName } from "./arguments.ts";
 export { ByteWriter, FrameBuffer } from "./bytes.ts";
 export { describeIssue } from "./check.ts";
 export { cobs } from "./cobs.ts";

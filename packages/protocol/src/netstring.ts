@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { checkNone } from "./arguments.ts";
 import { CountedDecoder } from "./counted.ts";
 import { decimalEncoder, DecimalHeader } from "./decimal.ts";
 import type { Framing } from "./framing.ts";
@@ -31,7 +32,8 @@ const COMMA = 0x2c;
  * assert.deepEqual(frames.map((frame) => frame.length), [3, 0]);
  * ```
  */
-export function netstring(): Framing {
+export function netstring(...none: readonly []): Framing {
+  checkNone("netstring()", none);
   return framing;
 }
 

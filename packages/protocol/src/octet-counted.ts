@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { checkNone } from "./arguments.ts";
 import { CountedDecoder } from "./counted.ts";
 import { decimalEncoder, DecimalHeader } from "./decimal.ts";
 import type { Framing } from "./framing.ts";
@@ -31,7 +32,8 @@ const SPACE = 0x20;
  * assert.equal(new TextDecoder().decode(bytes), "12 <34>1 hello!");
  * ```
  */
-export function octetCounted(): Framing {
+export function octetCounted(...none: readonly []): Framing {
+  checkNone("octetCounted()", none);
   return framing;
 }
 

@@ -8,10 +8,12 @@
  *
  * @module
  */
+import { checkNone } from "./arguments.ts";
 import type { FrameDecoder, FrameEncoder, FrameSink, Framing } from "./framing.ts";
 
 /** The stream as it comes: pieces say nothing about what the peer sent at once. */
-export function raw(): Framing {
+export function raw(...none: readonly []): Framing {
+  checkNone("raw()", none);
   return framing;
 }
 

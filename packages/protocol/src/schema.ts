@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { checkNone } from "./arguments.ts";
 
 /**
  * A schema of any library that speaks Standard Schema v1: `In` is what may be sent, `Out` what the receiver gets.
@@ -72,7 +73,8 @@ export interface SchemaShapes {
  * assert.equal(clock.find("now")?.output.kind, "unchecked");
  * ```
  */
-export function type<T>(): Schema<T> {
+export function type<T>(...none: readonly []): Schema<T> {
+  checkNone("type()", none);
   return UNCHECKED as Schema<T>; // T stands in no value: `types` is never there
 }
 

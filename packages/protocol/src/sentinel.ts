@@ -4,11 +4,11 @@
  *
  * @module
  */
+import { bytesOf, checkOptions } from "./arguments.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
 import type { FrameSink } from "./framing.ts";
 import { Needle, NeedleSearch } from "./search.ts";
-import { utf8Encode } from "./utf8-write.ts";
 
 /** What ends the conversation: a whole frame's payload, or the end of an unframed stream. */
 export type SentinelOption = string | Uint8Array | { readonly suffix: string | Uint8Array };
@@ -32,11 +32,11 @@ export type Sentinel = FrameSentinel | SuffixSentinel;
 /**
  * Prepare a sentinel.
  *
- * @throws {TypeError} when its form does not fit the framing
+ * @throws {TypeError} when it is neither text nor bytes nor a suffix of these, or its form does not fit the framing
  * @throws {RangeError} when it, or the escape, is empty
  */
 export function prepareSentinel(option: SentinelOption, escape: string | Uint8Array | undefined, unframed: boolean): Sentinel {
-  const isSuffix = typeof option === "object" && !(option instanceof Uint8Array);
+  const isSuffix = isSuffixOption(option);
   if (isSuffix !== unframed) {
     throw new TypeError(
       unframed
@@ -46,16 +46,25 @@ export function prepareSentinel(option: SentinelOption, escape: string | Uint8Ar
   }
   if (isSuffix) {
     if (escape !== undefined) throw new TypeError("Cannot escape a suffix: a stream without frames has no place for an escape");
-    return Object.freeze({ form: "suffix", needle: new Needle(toBytes(option.suffix)) });
+    return Object.freeze({ form: "suffix", needle: new Needle(bytesOf("The suffix of a sentinel", option.suffix)) });
   }
-  const escapeBytes = escape === undefined ? null : toBytes(escape);
+  const escapeBytes = escape === undefined ? null : bytesOf("An escape", escape);
   if (escapeBytes?.length === 0) throw new RangeError("Cannot use an empty escape");
-  const sentinel = toBytes(option);
+  const sentinel = bytesOf("A sentinel", option);
   if (sentinel.length === 0) throw new RangeError("Cannot use an empty sentinel: every empty message would end the conversation");
   if (escapeBytes !== null && stripped(sentinel, escapeBytes, 0, sentinel.length) > 0) {
     throw new RangeError("Cannot use an escape that the sentinel begins with");
   }
   return Object.freeze({ form: "frame", bytes: sentinel, escape: escapeBytes });
+}
+
+function isSuffixOption(option: SentinelOption): option is { readonly suffix: string | Uint8Array } {
+  if (typeof option !== "object" || option instanceof Uint8Array) {
+    bytesOf("A sentinel", option);
+    return false;
+  }
+  checkOptions("A sentinel", option, ["suffix"]);
+  return true;
 }
 
 /** Whether `bytes[start, end)` is the sentinel. */
@@ -152,10 +161,6 @@ export class SuffixGuard {
     }
     return true;
   }
-}
-
-function toBytes(value: string | Uint8Array): Uint8Array {
-  return typeof value === "string" ? utf8Encode(value) : new Uint8Array(value); // not slice(): a Buffer's slice is a view
 }
 
 /** Index after all the escapes that `bytes[start, end)` begins with. */

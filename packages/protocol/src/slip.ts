@@ -15,6 +15,7 @@
  *
  * @module
  */
+import { checkOptions } from "./arguments.ts";
 import { Assembly, findEither } from "./assembly.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
@@ -35,7 +36,7 @@ export interface SlipOptions {
 /**
  * Any bytes, at least one. Frames with and without a leading END are read alike.
  *
- * @throws {TypeError} when `leadingEnd` is not a boolean
+ * @throws {TypeError} when `leadingEnd` is not a boolean, or there is another option
  * @example
  * ```ts
  * import assert from "node:assert/strict";
@@ -45,6 +46,7 @@ export interface SlipOptions {
  * ```
  */
 export function slip(options: SlipOptions = {}): Framing {
+  checkOptions("slip()", options, ["leadingEnd"]);
   const { leadingEnd = false } = options;
   if (typeof leadingEnd !== "boolean") throw new TypeError("Cannot use leadingEnd: it is true or false");
   const encoder = slipEncoder(leadingEnd);

@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { checkNone } from "./arguments.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { CountedDecoder, type HeaderReader } from "./counted.ts";
 import { HawserError } from "./errors.ts";
@@ -32,7 +33,8 @@ const MORE = 0x80;
  * assert.deepEqual([...encodeFrames(varintPrefixed(), [new Uint8Array(300)]).subarray(0, 2)], [0xac, 0x02]);
  * ```
  */
-export function varintPrefixed(): Framing {
+export function varintPrefixed(...none: readonly []): Framing {
+  checkNone("varintPrefixed()", none);
   return framing;
 }
 

@@ -5,10 +5,11 @@
  *
  * @module
  */
+import { checkOptions } from "./arguments.ts";
 import type { ByteWriter } from "./bytes.ts";
-import type { Codec, PieceDecoder } from "./codec.ts";
+import { type Codec, flawOfCodec, type PieceDecoder } from "./codec.ts";
 import { HawserError, isHawserError } from "./errors.ts";
-import { describeFault, encodeFrames, type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, type FramingFault, openFrame, sealFrame } from "./framing.ts";
+import { checkFraming, describeFault, encodeFrames, type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, type FramingFault, openFrame, sealFrame } from "./framing.ts";
 import { Inbox } from "./inbox.ts";
 import { type FrameLimits, resolveFrameLimits } from "./limits.ts";
 import { escapedBytes, type FrameSentinel, guardPayload, isSentinel, prepareSentinel, type Sentinel, type SentinelOption, SuffixDecoder, SuffixGuard } from "./sentinel.ts";
@@ -34,7 +35,7 @@ export interface Wire<In, Out = In> {
 /**
  * Compose a wire.
  *
- * @throws {TypeError} when the parts do not fit: a frame sentinel on `raw()`, a sentinel that the framing can't carry, a codec that needs whole messages on `raw()`
+ * @throws {TypeError} when a part is missing, or not one, or not known; and when the parts do not fit: a frame sentinel on `raw()`, a sentinel that the framing can't carry, a codec that needs whole messages on `raw()`
  * @throws {RangeError} when the sentinel or the escape is empty
  * @example
  * ```ts
@@ -46,6 +47,7 @@ export interface Wire<In, Out = In> {
  * ```
  */
 export function wire<In, Out = In>(options: WireOptions<In, Out>): Wire<In, Out> {
+  checkParts(options);
   const { framing, codec } = options;
   const unframed = framing.unframed === true;
   if (unframed && codec.pieces === undefined) {
@@ -58,6 +60,18 @@ export function wire<In, Out = In>(options: WireOptions<In, Out>): Wire<In, Out>
   const sentinel = prepareSentinel(options.sentinel, options.escape, unframed);
   if (sentinel.form === "frame") checkCarried(framing, sentinel.bytes);
   return Object.freeze({ framing, codec, sentinel });
+}
+
+function checkParts(options: { readonly framing: unknown; readonly codec: unknown }): void {
+  if (isFraming(options)) throw new TypeError("wire() takes one object, got a framing: write wire({ framing, codec })");
+  checkOptions("wire()", options, ["framing", "codec", "sentinel", "escape"]);
+  checkFraming("wire()", options.framing);
+  const flaw = flawOfCodec(options.codec);
+  if (flaw !== null) throw new TypeError(`wire() takes a codec, but this one ${flaw}`);
+}
+
+function isFraming(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "decoder" in value && "encoder" in value;
 }
 
 function checkCarried(framing: Framing, sentinel: Uint8Array): void {

@@ -4,9 +4,10 @@
  *
  * @module
  */
+import { checkOptions, describeValue } from "../arguments.ts";
 import { contentLength } from "../content-length.ts";
-import type { Protocol } from "../contract.ts";
-import type { Framing } from "../framing.ts";
+import { checkProtocol, type Protocol } from "../contract.ts";
+import { checkFraming, type Framing } from "../framing.ts";
 import { type Limit, resolveLimits } from "../limits.ts";
 import type { MessageEntry } from "../message.ts";
 import type { ErrorNames, RequestNames } from "../views.ts";
@@ -57,10 +58,17 @@ const limitTable: Readonly<Record<"maxBatchMessages", Limit>> = Object.freeze({
  * @throws {RangeError} when maxBatchMessages or a code is out of its range
  */
 export function resolveDialect(contract: Protocol, options: JsonRpcOptions): Dialect {
-  const { downgrade = false, framing = contentLength() } = options;
+  checkProtocol("jsonRpc()", contract);
+  checkOptions("jsonRpc()", options, ["framing", "downgrade", "errorCodes", "maxBatchMessages"]);
+  const { downgrade = false, errorCodes = {}, framing = contentLength() } = options;
+  checkFraming("jsonRpc()", framing);
+  if (typeof downgrade !== "boolean") throw new TypeError(`jsonRpc() can't use downgrade ${describeValue(downgrade)}: it is true or false`);
+  if (typeof errorCodes !== "object" || (errorCodes as unknown) === null) {
+    throw new TypeError(`jsonRpc() can't use errorCodes ${describeValue(errorCodes)}: it is an object with a code for each name`);
+  }
   if (framing.unframed === true) throw new TypeError(`Cannot speak JSON-RPC over ${framing.name}: it does not tell where a message ends; use lines() or contentLength()`);
   for (const entry of contract.messages) checkEntry(entry, downgrade);
-  const codeOf = resolveCodes(contract, options.errorCodes ?? {});
+  const codeOf = resolveCodes(contract, errorCodes);
   return Object.freeze({
     contract,
     framing,

@@ -5,7 +5,7 @@
  * @module
  */
 import { ByteWriter } from "../bytes.ts";
-import type { MessageEntry, Protocol, Side } from "../contract.ts";
+import { checkProtocol, type MessageEntry, type Protocol, type Side } from "../contract.ts";
 import { HawserError } from "../errors.ts";
 import { invalid } from "./failure.ts";
 import { formatRefusalReply, NativeGreeter } from "./greeter.ts";
@@ -18,6 +18,7 @@ import type { Greeter, PreparedEvent, Session, SessionKind, SessionOptions, Sess
 /**
  * Sessions as PROTOCOL.md describes them, for a contract.
  *
+ * @throws {TypeError} when it is not a contract
  * @throws {RangeError} when the contract has so many messages that they do not fit into a greeting
  * @example
  * ```ts
@@ -30,6 +31,7 @@ import type { Greeter, PreparedEvent, Session, SessionKind, SessionOptions, Sess
  * ```
  */
 export function nativeSessions(contract: Protocol): SessionKind {
+  checkProtocol("nativeSessions()", contract);
   return new NativeSessions(contract);
 }
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Framing } from "../framing.ts";
+import { checkOptions } from "../arguments.ts";
+import { checkFraming, type Framing } from "../framing.ts";
 import { type FrameLimits, resolveFrameLimits } from "../limits.ts";
 import { breach } from "./breach.ts";
 import { checkCuts, checkEnds } from "./law-of-cuts.ts";
@@ -51,6 +52,8 @@ export interface VerifyOptions {
  * ```
  */
 export function verifyFraming(framing: Framing, samples: Iterable<Uint8Array>, options: VerifyOptions = {}): void {
+  checkFraming("verifyFraming()", framing);
+  checkOptions("verifyFraming()", options, ["seed", "cuts", "longBytes", "streams", "work"]);
   const payloads = [...samples];
   if (payloads.length === 0) throw new TypeError(`Cannot verify ${framing.name} without samples: give payloads that it carries`);
   if (framing.unframed === true) throw new TypeError(`Cannot verify ${framing.name}: its frames are the network's, and differ with each cut`);
