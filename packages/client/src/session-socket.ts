@@ -349,6 +349,8 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   }
 
   #hold<T>(held: HeldEvent | HeldRequest): Promise<T> {
+    // The program's code has run since: what it was encoded with may have closed the client.
+    if (this.#isOver()) throw this.#isClosed(`send ${held.what}`);
     this.#queue.push(held);
     return held.promise as Promise<T>; // an event's outcome, a request's answer
   }

@@ -31,13 +31,18 @@ export interface Codec<In, Out = In> {
    * @throws {TypeError} when the message is not of the codec's type
    */
   encode(message: Out, output: ByteWriter): void;
-  /** The message's bytes as the well-formed text that they are in UTF-8; throws as `encode` does. Absent where they are not text. */
+  /**
+   * The message's bytes as the well-formed text that they are in UTF-8; throws as `encode` does. Absent where they are not text.
+   * Used in place of `encode` where a message is sent.
+   */
   text?(message: Out): string;
   /**
-   * The message's bytes where they are, to be read from there until they have left; null leaves the message to `encode`.
-   * Absent where a message is copied when it is sent.
+   * The message's bytes where they are; throws as `encode` does. They are copied before anything else is encoded, unless the codec is
+   * `uncopied`. Absent where `encode` makes them. Used in place of `encode` where a message is sent.
    */
-  view?(message: Out): Uint8Array | null;
+  bytes?(message: Out): Uint8Array;
+  /** True if the bytes of a large message are read where `bytes` says they are, until they have left. Default: false. */
+  readonly uncopied?: boolean;
   /**
    * A chunk is about to be cut into messages, or null: its bytes do not change until the next call, so what is worked out
    * for one message may serve the next. Absent where there is nothing to share. Other bytes may be decoded in between.
@@ -154,6 +159,9 @@ class TextCodec implements Codec<string> {
   }
 }
 
+/** Arrays whose members are the engine's own, and not a program's. */
+const OWN_ARRAYS: ReadonlySet<unknown> = new Set<unknown>([Uint8Array.prototype, (globalThis as { readonly Buffer?: { readonly prototype: unknown } }).Buffer?.prototype]); // absent in browsers
+
 class BytesCodec implements Codec<Uint8Array> {
   readonly name = "bytes";
   readonly #small = smallBytes();
@@ -171,8 +179,15 @@ class BytesCodec implements Codec<Uint8Array> {
   }
 
   encode(message: Uint8Array, output: ByteWriter): void {
-    if (!(message instanceof Uint8Array)) throw new TypeError(`Cannot send ${describeType(message)} as bytes: it takes a Uint8Array`);
-    output.append(message);
+    output.append(this.bytes(message));
+  }
+
+  bytes(message: Uint8Array): Uint8Array {
+    // isView() first: it runs no code of a Proxy's. Another class may have a `length` of its own.
+    if (!ArrayBuffer.isView(message) || !(message instanceof Uint8Array)) {
+      throw new TypeError(`Cannot send ${describeType(message)} as bytes: it takes a Uint8Array`);
+    }
+    return OWN_ARRAYS.has(Object.getPrototypeOf(message)) ? message : new Uint8Array(message);
   }
 
   pieces(): PieceDecoder<Uint8Array> {
@@ -181,9 +196,7 @@ class BytesCodec implements Codec<Uint8Array> {
 }
 
 class UncopiedBytesCodec extends BytesCodec {
-  view(message: Uint8Array): Uint8Array | null {
-    return message instanceof Uint8Array ? message : null;
-  }
+  readonly uncopied = true;
 }
 
 class JsonCodec<T> implements Codec<T> {

@@ -75,6 +75,10 @@ class LibraryCodec<T> implements Codec<T> {
   }
 
   encode(message: T, output: ByteWriter): void {
+    output.append(this.bytes(message));
+  }
+
+  bytes(message: T): Uint8Array {
     let encoded: unknown;
     try {
       encoded = this.#library.encode(message);
@@ -85,6 +89,6 @@ class LibraryCodec<T> implements Codec<T> {
     if (!(encoded instanceof Uint8Array)) {
       throw new TypeError(`Cannot use the codec ${JSON.stringify(this.name)}: its encode() returned ${encoded instanceof Promise ? "a promise" : "something else"} where a Uint8Array is wanted`);
     }
-    output.append(encoded);
+    return encoded;
   }
 }

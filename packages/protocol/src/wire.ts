@@ -6,6 +6,7 @@
  * @module
  */
 import { checkOptions } from "./arguments.ts";
+import { type Body, BodyEncoder } from "./body.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { type Codec, flawOfCodec, type PieceDecoder } from "./codec.ts";
 import { HawserError, isHawserError } from "./errors.ts";
@@ -381,6 +382,7 @@ interface SuffixInput {
 /** One connection's outbound half: messages in, bytes out. */
 export class WireEncoder<Out> {
   readonly #codec: Codec<unknown, Out>;
+  readonly #bodies = new BodyEncoder();
   readonly #frames: FrameEncoder;
   readonly #sentinel: Sentinel | null;
   readonly #guard: SuffixGuard | null;
@@ -404,18 +406,36 @@ export class WireEncoder<Out> {
   /**
    * Append a message's frame to `output`; when this throws, `output` is as it was.
    *
+   * The codec may run the program's code, which may send to the same output, or close what it belongs to: whoever has to look at that in
+   * between calls `prepare` and `write`.
+   *
    * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL, PAYLOAD_TOO_LARGE
    */
   encode(message: Out, output: ByteWriter): void {
-    if (!this.#joins || !this.#join(message, output)) this.#write(this.#codec, message, output);
+    this.write(this.prepare(message), output);
   }
 
-  /** Append a frame of what `codec` writes. */
-  #write<T>(codec: Pick<Codec<unknown, T>, "encode">, message: T, output: ByteWriter): void {
+  /** What the codec makes of a message; nothing is written yet. Give it to `write` before the next message is prepared. */
+  prepare(message: Out): Body {
+    return this.#bodies.encode(this.#codec, message);
+  }
+
+  /**
+   * Append the frame of a message that was prepared. Runs no code of the program's; when this throws, `output` is as it was.
+   *
+   * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL, PAYLOAD_TOO_LARGE
+   */
+  write(body: Body, output: ByteWriter): void {
+    const frame = typeof body === "string" && this.#joins && this.#mayJoin(body) ? (this.#frames.frameText?.(body) ?? null) : null;
+    if (frame === null) this.#write(body, output);
+    else output.join(frame);
+  }
+
+  #write(body: Body, output: ByteWriter): void {
     const frames = this.#frames;
     const start = openFrame(frames, output);
     try {
-      codec.encode(message, output);
+      writeBody(body, output);
       if (this.#sentinel === null) sealFrame(frames, output, start, this.#maxFrameBytes);
       else this.#sealGuarded(this.#sentinel, output, start);
     } catch (error) {
@@ -432,16 +452,7 @@ export class WireEncoder<Out> {
     this.#guard?.check(output, start); // last: it remembers what is sent
   }
 
-  /** Append a message's frame as text, joined to that of this turn unless its bytes must be looked at; false where the codec has no text of it. */
-  #join(message: Out, output: ByteWriter): boolean {
-    const text = this.#codec.text?.(message) ?? null;
-    if (text === null) return false;
-    const frame = this.#mayJoin(text) ? (this.#frames.frameText?.(text) ?? null) : null;
-    if (frame === null) this.#write(wellFormedText, text, output);
-    else output.join(frame);
-    return true;
-  }
-
+  /** Whether a text may be joined to those of this turn: its bytes need not be looked at. */
   #mayJoin(text: string): boolean {
     return text.length * 3 <= this.#maxFrameBytes && (this.#joinsNot === "" || !text.endsWith(this.#joinsNot));
   }
@@ -461,13 +472,15 @@ export class WireEncoder<Out> {
   }
 }
 
-/** Writes what a codec has given as its text. */
-const wellFormedText = {
-  encode: (text: string, output: ByteWriter): void => {
-    output.join(text);
-    output.settle();
-  },
-};
+/** Append what a codec has made; its text is well-formed. */
+function writeBody(body: Body, output: ByteWriter): void {
+  if (typeof body !== "string") {
+    output.append(body);
+    return;
+  }
+  output.join(body);
+  output.settle();
+}
 
 /** The text of a sentinel's bytes; null when they are not UTF-8. */
 function textOf(bytes: Uint8Array): string | null {

@@ -150,14 +150,15 @@ test("bytes() keeps the storage that it may have, also that of a Buffer", () => 
   }
 });
 
-test("bytes({ copy: false }) says where a message is; what is no Uint8Array it leaves to encode()", () => {
+test("bytes({ copy: false }) says where a message is, and refuses what is no Uint8Array", () => {
   const message = hex("01 02");
   const codec = bytes({ copy: false });
-  expect(codec.view?.(message)).toBe(message);
-  expect(codec.view?.("ab" as never)).toBeNull();
+  expect(codec.uncopied).toBe(true);
+  expect(codec.bytes?.(message)).toBe(message);
+  expect(() => codec.bytes?.("ab" as never)).toThrow(TypeError);
   expect(() => encode(codec, "ab" as never)).toThrow(TypeError);
   expect(toHex(encode(codec, message))).toBe("01 02");
-  expect(["view" in bytes(), "view" in bytes({ copy: true }), codec.name]).toEqual([false, false, "bytes"]);
+  expect([bytes().uncopied, bytes({ copy: true }).uncopied, codec.name]).toEqual([undefined, undefined, "bytes"]);
   expect(() => bytes({ copy: "no" as never })).toThrow(TypeError);
 });
 

@@ -165,10 +165,12 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
   }
 
   broadcast(message: Out): number {
+    const encoder = this.#socketOptions.encoder ?? new WireEncoder<Out>(this.#wire, this.#options.connection.frame);
+    const body = encoder.prepare(message); // runs the program's code, which may broadcast
     if (this.#shared.sealed) this.#shared = new SharedOutput();
     const shared = this.#shared;
     const from = shared.length;
-    (this.#socketOptions.encoder ?? new WireEncoder<Out>(this.#wire, this.#options.connection.frame)).encode(message, shared);
+    encoder.write(body, shared);
     shared.settle();
     let taken = 0;
     for (const socket of this.#sockets) {

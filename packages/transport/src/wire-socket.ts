@@ -146,7 +146,9 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   send(message: Out): boolean {
     const { output } = this.#connection;
     if ((this.#counts || this.#state !== "open") && !this.#mayTake(output)) return false;
-    this.#encoder.encode(message, output);
+    const body = this.#encoder.prepare(message);
+    if (this.#state !== "open") throw this.#notOpen("send"); // the codec ran the program's code, which has ended it
+    this.#encoder.write(body, output);
     return output.commit(this.#highBytes) || this.#high();
   }
 

@@ -154,6 +154,7 @@ export class Link implements FrameSink {
       return;
     }
     const payload = readParams(entry.input, params);
+    if (this.#isLost) return; // the program's schema has ended the session
     if (payload instanceof Issue) {
       this.#dropped(invalid("EVENT_INVALID", `The peer's event ${quote(method)} was dropped: its payload is invalid`, payload.cause === undefined ? "remote" : "local", payload));
     } else if (!this.#events.push(entry, payload, cost)) {

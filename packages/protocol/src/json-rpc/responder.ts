@@ -62,6 +62,7 @@ export class Responder implements Answers {
       return;
     }
     const input = readParams(entry.input, params);
+    if (this.#isLost()) return; // the program's schema has ended the session
     if (input instanceof Issue) {
       this.answer(errorText(id, invalidParams(input)), batch);
       return;
@@ -134,6 +135,11 @@ export class Responder implements Answers {
     return fits ? null : failureObject("OVERLOADED");
   }
 
+  // A method, because the compiler takes a field to keep its value across the call that changes it.
+  #isLost(): boolean {
+    return this.#state === "lost";
+  }
+
   #cancel(call: Inbound, reason: HawserError): void {
     if (call.cancellation !== null) return;
     call.cancellation = reason;
@@ -169,6 +175,7 @@ export class Responder implements Answers {
    * @throws {HawserError} PAYLOAD_TOO_LARGE, PAYLOAD_FORBIDDEN, WRITE_BUFFER_FULL
    */
   #put(text: string, batch: Batch | null): void {
+    if (this.#isLost()) return; // what made the text has run the program's code
     const outbox = this.#outbox;
     if (batch === null) {
       outbox.put(text);

@@ -152,15 +152,18 @@ export class JsonRpcSession implements Session {
 
   open(entry: MessageEntry, input: unknown, options: CallOptions, sink: CallSink): OutboundCall {
     const method = this.#method(entry, "request");
-    const { caller } = this.#connected(entry);
-    if (this.#state === "draining") throw new HawserError("DRAINING", `Cannot open "${plain(entry.name, 60)}": this session drains`, { origin: "local" });
+    const link = this.#connected(entry);
+    this.#checkDraining(entry);
     const issue = entry.input.outbound(input);
     if (issue !== null) throw invalid("INPUT_INVALID", `The input of "${plain(entry.name, 60)}" is invalid`, "local", issue);
+    const params = writeParams(entry.input, input);
+    this.#checkSame(link, entry);
+    this.#checkDraining(entry);
     const { nowMs = this.#nowMs, timeoutMs = Infinity } = options;
     const { turn } = this.#context;
     turn.enter();
     try {
-      return caller.open(entry, method, writeParams(entry.input, input), nowMs + timeoutMs, sink);
+      return link.caller.open(entry, method, params, nowMs + timeoutMs, sink);
     } finally {
       turn.leave();
     }
@@ -168,8 +171,10 @@ export class JsonRpcSession implements Session {
 
   emit(entry: MessageEntry, payload: unknown, _options: EmitOptions, settled: Settled | null): boolean {
     const method = this.#method(entry, "event");
-    const { outbox } = this.#connected(entry);
-    return this.#notify(outbox, eventText(entry, method, payload), settled);
+    const link = this.#connected(entry);
+    const text = eventText(entry, method, payload);
+    this.#checkSame(link, entry);
+    return this.#notify(link.outbox, text, settled);
   }
 
   emitPrepared({ body, entry }: PreparedEvent, _options: EmitOptions, settled: Settled | null): boolean {
@@ -220,6 +225,15 @@ export class JsonRpcSession implements Session {
     const cannot = `Cannot send "${plain(entry.name, 60)}"`;
     if (this.#state === "closed") throw new HawserError("SESSION_CLOSED", `${cannot}: the session is over`);
     throw new HawserError("NOT_READY", `${cannot}: the session has no connection`);
+  }
+
+  /** Throws where the program's code, which has run since `link` was looked up, has ended the session or lost its connection. */
+  #checkSame(link: Link, entry: MessageEntry): void {
+    if (this.#connected(entry) !== link) throw new HawserError("NOT_SENT", `Cannot send "${plain(entry.name, 60)}": the connection was lost while it was encoded`);
+  }
+
+  #checkDraining(entry: MessageEntry): void {
+    if (this.#state === "draining") throw new HawserError("DRAINING", `Cannot open "${plain(entry.name, 60)}": this session drains`, { origin: "local" });
   }
 
   #notify(outbox: Outbox, message: Uint8Array | string, settled: Settled | null): boolean {

@@ -73,22 +73,26 @@ export class Calls implements Registry {
     const link = this.#link;
     const { peer } = link;
     if (!peer.knows(entry)) throw new HawserError("MESSAGE_UNKNOWN", `Cannot call "${plain(entry.name, 60)}": the peer's contract (version ${String(peer.version)}) does not have it`);
-    const most = peer.limits.maxConversations;
-    if (this.#outgoing.size >= most) throw new HawserError("OVERLOADED", `Cannot call "${plain(entry.name, 60)}": the peer takes at most ${String(most)} calls at once (its maxConversations)`);
-    const issue = entry.input.outbound(input);
-    if (issue !== null) throw invalid("INPUT_INVALID", `Cannot call "${plain(entry.name, 60)}" with this`, "local", issue);
+    this.#checkCount(entry);
+    const body = link.prepare("open", entry, input, "INPUT_INVALID");
+    this.#checkCount(entry);
     link.checkRoom();
     const id = this.#free.pop() ?? (this.#highest += 2);
     const call = new Outgoing(entry, id, link, this, sink);
     this.#outgoing.set(id, call);
     try {
-      call.begin(input, options);
+      call.begin(body, options);
     } catch (error) {
       this.release(call);
       throw error;
     }
     if (call.dueMs < this.#dueMs) this.#dueMs = call.dueMs;
     return call;
+  }
+
+  #checkCount(entry: MessageEntry): void {
+    const most = this.#link.peer.limits.maxConversations;
+    if (this.#outgoing.size >= most) throw new HawserError("OVERLOADED", `Cannot call "${plain(entry.name, 60)}": the peer takes at most ${String(most)} calls at once (its maxConversations)`);
   }
 
   release(conversation: Conversation): void {
@@ -133,7 +137,9 @@ export class Calls implements Registry {
       this.#refuse(id, head, new HawserError("OVERLOADED", "too much waits for its handlers"));
       return;
     }
+    const { epoch } = link;
     const input = readBody(link, entry, entry.input, bytes, head.body, end);
+    if (epoch !== link.epoch) return; // the program's schema has ended the session
     if (input instanceof Issue) {
       const error = invalid("INPUT_INVALID", `The input of "${plain(entry.name, 60)}" is invalid`, input.cause === undefined ? "remote" : "local", input);
       this.#refuse(id, head, error);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Body } from "../body.ts";
 import { type Check, Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
@@ -83,15 +84,21 @@ export abstract class Conversation implements LaneOwner {
     return (this.lane ??= new Lane(this.id, this, this.link.peer.limits.windowBytes));
   }
 
-  /** Send an item of this end; see `send` of both kinds of call. */
-  protected sendItem(check: Check, item: unknown): boolean {
+  /** The body of an item of this end. Runs the program's code: look at the state again before it is sent. */
+  protected encodeItem(check: Check, item: unknown): Body {
     const { entry, link } = this;
     const issue = check.outbound(item);
     if (issue !== null) throw invalid("ITEM_INVALID", `Cannot send this item of "${plain(entry.name, 60)}"`, "local", issue);
+    return link.encode(entry, item);
+  }
+
+  /** Send an item of this end; see `send` of both kinds of call. */
+  protected sendItem(body: Body): boolean {
+    const { entry, link } = this;
     link.checkRoom();
     const { output } = link;
     const start = openFrame(output, ITEM, this.id);
-    const cost = link.write(start, entry, item) + ITEM_COST;
+    const cost = link.write(start, entry, body) + ITEM_COST;
     const lane = this.ensureLane();
     if (lane.open && link.seal(start)) lane.credit -= cost;
     else link.queue(start, ITEM, lane, cost);

@@ -7,11 +7,12 @@
  *
  * @module
  */
+import type { Body } from "../body.ts";
 import { ByteWriter } from "../bytes.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
 import { utf8Encode } from "../utf8-write.ts";
-import { invalid, readFailure } from "./failure.ts";
+import { readFailure } from "./failure.ts";
 import { Fifo } from "./fifo.ts";
 import { EVENT, HEADER_BYTES, ITEM_COST, openFrame, readU64, writeU64 } from "./frames.ts";
 import { writeHead } from "./head.ts";
@@ -84,12 +85,10 @@ export class Emitter implements LaneOwner {
       this.#settle(settled, "not-sent", new HawserError("MESSAGE_UNKNOWN", `"${plain(entry.name, 60)}" was not sent: the peer's contract (version ${String(link.peer.version)}) does not have it`));
       return true;
     }
-    if (body === null) {
-      const issue = entry.input.outbound(payload);
-      if (issue !== null) throw invalid("EVENT_INVALID", `Cannot emit "${plain(entry.name, 60)}" with this`, "local", issue);
-    }
-    if (entry.delivery === "at-least-once") this.#retain(entry, payload, body, trace, settled);
-    else this.#pass(entry, payload, body, trace, settled);
+    const isKept = entry.delivery === "at-least-once";
+    const made = body ?? link.prepare(isKept ? "retain" : "emit", entry, payload, "EVENT_INVALID");
+    if (isKept) this.#retain(entry, made, trace, settled);
+    else this.#pass(entry, made, trace, settled);
     this.#full = link.attached && !this.#lane.open;
     return !this.#full;
   }
@@ -186,15 +185,13 @@ export class Emitter implements LaneOwner {
   }
 
   /** At most once: straight into the output, or into the lane. */
-  #pass(entry: MessageEntry, payload: unknown, body: Uint8Array | null, trace: string | null, settled: Settled | null): void {
+  #pass(entry: MessageEntry, body: Body, trace: string | null, settled: Settled | null): void {
     const link = this.#link;
     link.checkRoom();
     const { output } = link;
     const start = openFrame(output, EVENT, 0);
     writeHead(output, entry.index, 0, trace, 0, false);
-    const at = output.length;
-    this.#body(start, entry, payload, body, output);
-    const cost = output.length - at + ITEM_COST;
+    const cost = link.body(start, entry, body, output) + ITEM_COST;
     if (this.#lane.open && link.seal(start)) {
       this.#lane.credit -= cost;
       this.#settle(settled, "unknown", null);
@@ -204,7 +201,7 @@ export class Emitter implements LaneOwner {
   }
 
   /** At least once: kept, and sent if that can be now. */
-  #retain(entry: MessageEntry, payload: unknown, body: Uint8Array | null, trace: string | null, settled: Settled | null): void {
+  #retain(entry: MessageEntry, body: Body, trace: string | null, settled: Settled | null): void {
     const link = this.#link;
     const { limits, attached } = link;
     if (this.#retained.length >= limits.maxRetainedEvents) throw retentionFull(entry, `maxRetainedEvents (${String(limits.maxRetainedEvents)})`);
@@ -212,14 +209,14 @@ export class Emitter implements LaneOwner {
     const start = openFrame(output, EVENT, 0);
     writeHead(output, entry.index, 0, trace, this.#last + 1, false);
     const at = output.length;
-    const text = this.#body(start, entry, payload, body, output);
+    link.body(start, entry, body, output);
     const from = start + HEADER_BYTES;
     const bytes = output.length - from;
     if (this.#retainedBytes + bytes > limits.maxRetainedBytes) {
       output.truncate(start);
       throw retentionFull(entry, `maxRetainedBytes (${String(limits.maxRetainedBytes)})`);
     }
-    const retained: Retained = { entry, number: ++this.#last, trace, payload: text ?? output.copy(from), bytes, body: at - from, settled, error: null, sent: false };
+    const retained: Retained = { entry, number: ++this.#last, trace, payload: typeof body === "string" ? body : output.copy(from), bytes, body: at - from, settled, error: null, sent: false };
     this.#retained.push(retained);
     this.#retainedBytes += bytes;
     if (!attached) return;
@@ -232,15 +229,6 @@ export class Emitter implements LaneOwner {
       link.outbox.push(this.#lane, waitingFor(retained));
       link.pump();
     }
-  }
-
-  /** Write the body; returns its text where there is one. */
-  #body(start: number, entry: MessageEntry, payload: unknown, body: Uint8Array | null, output: ByteWriter): string | null {
-    const link = this.#link;
-    if (body === null) return link.body(start, entry, payload, output);
-    output.append(body);
-    link.checkBody(start, entry, body.length, output);
-    return null;
   }
 
   /** Numbers from 1 on for what is kept; what the peer does not know is taken out. Returns how many were sent before. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Body } from "../body.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError, isHawserError, type NamedFailure } from "../errors.ts";
 import { utf8Encode } from "../utf8-write.ts";
@@ -52,11 +53,18 @@ export class Incoming extends Conversation implements InboundCall {
     if (!this.#answering()) return null;
     const issue = entry.output.outbound(value);
     if (issue !== null) return this.#refuse(invalid("OUTPUT_INVALID", `Cannot answer "${plain(entry.name, 60)}" with this`, "local", issue));
+    let body: Body;
+    try {
+      body = link.encode(entry, value);
+    } catch (error) {
+      return this.#refuse(error as HawserError); // encode() throws nothing else
+    }
+    if (!this.#answering()) return null; // the program's code has answered it meanwhile, or ended the session
     const { output } = link;
     const start = openFrame(output, RESULT, this.id);
     try {
       link.checkRoom();
-      link.write(start, entry, value);
+      link.write(start, entry, body);
       if (link.seal(start)) {
         this.#over();
       } else {
@@ -66,7 +74,7 @@ export class Incoming extends Conversation implements InboundCall {
     } catch (error) {
       output.truncate(start);
       this.#local = "open";
-      return this.#refuse(error as HawserError); // body() and queue() throw nothing else
+      return this.#refuse(error as HawserError); // write() and queue() throw nothing else
     }
     return null;
   }
@@ -79,6 +87,7 @@ export class Incoming extends Conversation implements InboundCall {
     }
     const text = formatNamed(this.entry, error);
     if (typeof text !== "string") return this.#refuse(text);
+    if (!this.#answering()) return null; // as in reply()
     const most = this.link.peer.limits.maxMessageBytes;
     const { length } = utf8Encode(text);
     if (length <= most) {
@@ -91,8 +100,14 @@ export class Incoming extends Conversation implements InboundCall {
   send(item: unknown): boolean {
     const { entry } = this;
     if (!entry.hasItems) throw new TypeError(`Cannot send an item with "${plain(entry.name, 60)}": its responder sends none`);
-    if (this.#local !== "open" || this.#cancellation !== null || !this.connected) return true;
-    return this.sendItem(entry.item, item);
+    if (!this.#maySend()) return true;
+    const body = this.encodeItem(entry.item, item);
+    return this.#maySend() ? this.sendItem(body) : true; // the program's code may have ended it meanwhile
+  }
+
+  /** False where an item is dropped: the call is over. */
+  #maySend(): boolean {
+    return this.#local === "open" && this.#cancellation === null && this.connected;
   }
 
   end(): void {
@@ -190,7 +205,7 @@ export class Incoming extends Conversation implements InboundCall {
   }
 
   #refuse(error: HawserError): HawserError {
-    this.#finish(formatFailure(error));
+    if (this.#answering()) this.#finish(formatFailure(error)); // what made the error has run the program's code
     return error;
   }
 

@@ -4,11 +4,12 @@
  *
  * @module
  */
+import { type Body, BodyEncoder } from "../body.ts";
 import { ByteWriter } from "../bytes.ts";
-import type { Codec } from "../codec.ts";
 import type { MessageEntry, Side } from "../contract.ts";
 import { type ErrorCode, HawserError, isHawserError } from "../errors.ts";
 import { utf8Write } from "../utf8.ts";
+import { invalid } from "./failure.ts";
 import { HEADER_BYTES, MAX_PAYLOAD, sealFrame } from "./frames.ts";
 import type { SessionLimits } from "./limits.ts";
 import { type Lane, Outbox } from "./outbox.ts";
@@ -27,6 +28,9 @@ const EMPTY = new Uint8Array(0);
 /** How a link ends for a broken rule. */
 export type Violate = (code: ErrorCode, message: string) => void;
 
+/** Throws where the session's state does not let this side send such a message. */
+export type Admit = (input: "emit" | "open" | "retain", entry: MessageEntry) => void;
+
 /** One session's connections, one after another. */
 export class Link {
   readonly side: Side;
@@ -34,6 +38,7 @@ export class Link {
   readonly sink: SessionSink;
   /** Ends the session with CLOSE: the peer broke a rule. */
   readonly violate: Violate;
+  readonly #admit: Admit;
   readonly outbox: Outbox = new Outbox();
   /** Where frames go; a writer that nobody reads while there is no connection. */
   output: ByteWriter = new ByteWriter();
@@ -46,6 +51,7 @@ export class Link {
   epoch = 0;
   /** The storage of the message at hand, where it came in pieces: it may keep it. */
   joined: Uint8Array | null = null;
+  readonly #bodies = new BodyEncoder();
   /** The rest of the body at hand, which is sent from where it is. */
   #uncopied: Uint8Array = EMPTY;
   /** How many calls of the driver are under way, one within another. */
@@ -53,11 +59,12 @@ export class Link {
   #wrote = false;
   #thrown: { readonly error: unknown } | null = null;
 
-  constructor(side: Side, limits: SessionLimits, sink: SessionSink, violate: Violate) {
+  constructor(side: Side, limits: SessionLimits, sink: SessionSink, violate: Violate, admit: Admit) {
     this.side = side;
     this.limits = limits;
     this.sink = sink;
     this.violate = violate;
+    this.#admit = admit;
   }
 
   /** The connection is over: what is written from now on goes nowhere. */
@@ -66,6 +73,23 @@ export class Link {
     this.attached = false;
     this.epoch++;
     this.outbox.clear();
+  }
+
+  /**
+   * What goes out for a value that this side opens a conversation with, or emits: checked, then encoded. Both run the program's code;
+   * the state is looked at before and after.
+   *
+   * @throws {HawserError} `code` where the schema refuses the value; PAYLOAD_FORBIDDEN; what the state says; NOT_SENT where the
+   *   connection has changed meanwhile, except for `"retain"`
+   */
+  prepare(input: "emit" | "open" | "retain", entry: MessageEntry, value: unknown, code: "EVENT_INVALID" | "INPUT_INVALID"): Body {
+    const { epoch } = this;
+    const issue = entry.input.outbound(value);
+    if (issue !== null) throw invalid(code, `${cannot(input, entry)} with this`, "local", issue);
+    const body = this.encode(entry, value);
+    this.#admit(input, entry);
+    if (epoch !== this.epoch && input !== "retain") throw new HawserError("NOT_SENT", `${cannot(input, entry)}: the connection was lost while it was encoded`);
+    return body;
   }
 
   /** A call of the driver begins; pairs with `leave`. */
@@ -106,45 +130,48 @@ export class Link {
   }
 
   /**
+   * What the codec makes of a value. Called before a frame is opened: this runs the program's code, which may send, end the session, or
+   * lose the connection, so the caller looks at its state again before it writes. Write the body before the next one is encoded.
+   *
+   * @throws {HawserError} PAYLOAD_FORBIDDEN
+   */
+  encode(entry: MessageEntry, value: unknown): Body {
+    return encodeValue(this.#bodies, entry, value);
+  }
+
+  /**
    * Append a body behind what was written since `start`; where this throws, the output is truncated to `start`.
-   * Returns the body's text, or null where its codec has none.
+   * Returns the body's bytes.
    *
    * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_TOO_LARGE
    */
-  body(start: number, entry: MessageEntry, value: unknown, output: ByteWriter = this.output): string | null {
+  body(start: number, entry: MessageEntry, body: Body, output: ByteWriter = this.output): number {
     const from = output.length;
-    let text: string | null;
-    try {
-      text = encode(entry.codec, value, output);
-    } catch (cause) {
+    if (typeof body !== "string") {
+      output.append(body);
+    } else if (!utf8Write(body, output)) {
       output.truncate(start);
-      throw isHawserError(cause) ? cause : new HawserError("PAYLOAD_FORBIDDEN", `Cannot send "${plain(entry.name, 60)}": ${entry.codec.name}() can't encode what it carries`, { cause });
+      throw forbidden(entry, new TypeError("The codec's text has a lone surrogate, which has no UTF-8"));
     }
-    this.checkBody(start, entry, output.length - from, output);
-    return text;
+    const length = output.length - from;
+    this.#checkBody(start, entry, length, output);
+    return length;
   }
 
   /**
    * As `body`, for a message that `seal` or `queue` sends next: what is too long for one frame, and need not be copied, is left where it is.
-   * Returns the body's bytes.
    *
    * @throws {HawserError} as `body` does
    */
-  write(start: number, entry: MessageEntry, value: unknown): number {
-    const { output } = this;
-    const view = entry.codec.view?.(value) ?? null;
-    if (view !== null && view.length > MAX_PAYLOAD) {
-      this.checkBody(start, entry, view.length);
-      this.#uncopied = view;
-      return view.length;
-    }
-    const from = output.length;
-    this.body(start, entry, value);
-    return output.length - from;
+  write(start: number, entry: MessageEntry, body: Body): number {
+    const { length } = body;
+    if (typeof body === "string" || length <= MAX_PAYLOAD || entry.codec.uncopied !== true) return this.body(start, entry, body);
+    this.#checkBody(start, entry, length, this.output);
+    this.#uncopied = body;
+    return length;
   }
 
-  /** As `body`, for a body of `length` bytes that is written already. */
-  checkBody(start: number, entry: MessageEntry, length: number, output: ByteWriter = this.output): void {
+  #checkBody(start: number, entry: MessageEntry, length: number, output: ByteWriter): void {
     const most = this.peer.limits.maxMessageBytes;
     if (length <= most) return;
     output.truncate(start);
@@ -198,13 +225,24 @@ export class Link {
   }
 }
 
-function encode(codec: Codec<unknown>, value: unknown, output: ByteWriter): string | null {
+/**
+ * The body of a message's value; undefined is the empty one.
+ *
+ * @throws {HawserError} PAYLOAD_FORBIDDEN
+ */
+export function encodeValue(bodies: BodyEncoder, entry: MessageEntry, value: unknown): Body {
   if (value === undefined) return "";
-  if (codec.text === undefined) {
-    codec.encode(value, output);
-    return null;
+  try {
+    return bodies.encode(entry.codec, value);
+  } catch (cause) {
+    throw isHawserError(cause) ? cause : forbidden(entry, cause);
   }
-  const text = codec.text(value);
-  if (!utf8Write(text, output)) throw new TypeError("The codec's text has a lone surrogate, which has no UTF-8");
-  return text;
+}
+
+function cannot(input: "emit" | "open" | "retain", entry: MessageEntry): string {
+  return `Cannot ${input === "open" ? "call" : "emit"} "${plain(entry.name, 60)}"`;
+}
+
+function forbidden(entry: MessageEntry, cause: unknown): HawserError {
+  return new HawserError("PAYLOAD_FORBIDDEN", `Cannot send "${plain(entry.name, 60)}": ${entry.codec.name}() can't encode what it carries`, { cause });
 }

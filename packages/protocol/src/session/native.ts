@@ -4,13 +4,15 @@
  *
  * @module
  */
-import { ByteWriter } from "../bytes.ts";
+import { BodyEncoder } from "../body.ts";
 import { checkProtocol, type MessageEntry, type Protocol, type Side } from "../contract.ts";
 import { HawserError } from "../errors.ts";
+import { utf8Encode } from "../utf8-write.ts";
 import { invalid } from "./failure.ts";
 import { formatRefusalReply, NativeGreeter } from "./greeter.ts";
 import { checkGreeting, formatWelcome, introduce } from "./hello.ts";
 import { resolveSessionLimits } from "./limits.ts";
+import { encodeValue } from "./link.ts";
 import { plain } from "./quote.ts";
 import { type ChunkReader, NativeSession } from "./session.ts";
 import type { Greeter, PreparedEvent, Session, SessionKind, SessionOptions, SessionSink } from "./types.ts";
@@ -63,9 +65,8 @@ class NativeSessions implements SessionKind {
   prepare(entry: MessageEntry, payload: unknown): PreparedEvent {
     const issue = entry.input.outbound(payload);
     if (issue !== null) throw invalid("EVENT_INVALID", `Cannot emit "${plain(entry.name, 60)}" with this`, "local", issue);
-    const output = new ByteWriter();
-    if (payload !== undefined) entry.codec.encode(payload, output);
-    return { entry, body: output.copy() };
+    const body = encodeValue(new BodyEncoder(), entry, payload);
+    return { entry, body: typeof body === "string" ? utf8Encode(body) : new Uint8Array(body) };
   }
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Body } from "../body.ts";
 import { Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
@@ -36,11 +37,11 @@ export class Outgoing extends Conversation implements OutboundCall {
   }
 
   /**
-   * Send REQUEST or STREAM.
+   * Send REQUEST or STREAM, with the body of the input.
    *
    * @throws {HawserError} nothing was sent
    */
-  begin(input: unknown, { timeoutMs, nowMs, trace }: CallOptions): void {
+  begin(body: Body, { timeoutMs, nowMs, trace }: CallOptions): void {
     const { entry, link } = this;
     const { output } = link;
     const hasItems = entry.send !== null;
@@ -52,7 +53,7 @@ export class Outgoing extends Conversation implements OutboundCall {
     }
     const start = openFrame(output, kind, this.id);
     writeHead(output, entry.index, wireMs, trace ?? null, 0, hasItems);
-    link.write(start, entry, input);
+    link.write(start, entry, body);
     if (link.seal(start)) this.#begun();
     else link.queue(start, kind, this.ensureLane(), 0);
   }
@@ -78,11 +79,17 @@ export class Outgoing extends Conversation implements OutboundCall {
   }
 
   send(item: unknown): boolean {
-    const { entry } = this;
-    if (entry.send === null) throw new TypeError(`Cannot send an item with "${plain(entry.name, 60)}": its opener sends none`);
-    if (this.#local === "ending" || this.#local === "sealed") throw new TypeError(`Cannot send an item with "${plain(entry.name, 60)}" after end()`);
-    if (this.#sink === null || this.#local === "over" || !this.connected) return true;
-    return this.sendItem(entry.send, item);
+    const { send } = this.entry;
+    if (send === null) throw new TypeError(`Cannot send an item with "${plain(this.entry.name, 60)}": its opener sends none`);
+    if (!this.#maySend()) return true;
+    const body = this.encodeItem(send, item);
+    return this.#maySend() ? this.sendItem(body) : true; // the program's code may have ended it meanwhile
+  }
+
+  /** False where an item is dropped: the call is over. */
+  #maySend(): boolean {
+    if (this.#local === "ending" || this.#local === "sealed") throw new TypeError(`Cannot send an item with "${plain(this.entry.name, 60)}" after end()`);
+    return this.#sink !== null && this.#local !== "over" && this.connected;
   }
 
   end(): void {

@@ -22,7 +22,7 @@ import { Heartbeat } from "./heartbeat.ts";
 import { formatHello, formatWelcome, introduce, readWelcome, type WelcomeText } from "./hello.ts";
 import { type Control, Inbound } from "./inbound.ts";
 import type { SessionLimits } from "./limits.ts";
-import { Link } from "./link.ts";
+import { Link, type Violate } from "./link.ts";
 import { GreetedPeer, type Peer } from "./peer.ts";
 import { hexadecimal, plain } from "./quote.ts";
 import { Reader } from "./reader.ts";
@@ -70,8 +70,11 @@ export class NativeSession implements Session, Control {
     this.side = side;
     this.#parts = parts;
     this.#sink = sink;
-    const link = new Link(side, parts.limits, sink, (code, what) => {
+    const violate: Violate = (code, what) => {
       this.#violated(code, what);
+    };
+    const link = new Link(side, parts.limits, sink, violate, (input, entry) => {
+      this.#admit(input, entry);
     });
     this.#link = link;
     this.#calls = new Calls(link);
@@ -115,6 +118,7 @@ export class NativeSession implements Session, Control {
     this.#check("attach", "attach");
     const resume = this.#id === "" ? null : { session: this.#id, received: this.#receiver.received };
     const hello = formatHello(introduce(contract, limits, this.#receiver.announce()), auth, resume);
+    this.#check("attach", "attach"); // again: `auth` may have a getter that closes the session
     this.#enter(nowMs);
     this.#move("attach");
     this.#connect(output);
@@ -210,7 +214,7 @@ export class NativeSession implements Session, Control {
 
   open(entry: MessageEntry, input: unknown, options: CallOptions, sink: CallSink): OutboundCall {
     this.#checkEntry(entry, "open");
-    if (transitions.open[this.#state] === "!") throw this.#notReady(entry, "call");
+    this.#admit("open", entry);
     return this.#calls.begin(entry, input, options, sink);
   }
 
@@ -421,9 +425,12 @@ export class NativeSession implements Session, Control {
 
   #emit(entry: MessageEntry, payload: unknown, body: Uint8Array | null, { trace }: EmitOptions, settled: Settled | null): boolean {
     this.#checkEntry(entry, "emit");
-    const input = entry.delivery === "at-least-once" ? "retain" : "emit";
-    if (transitions[input][this.#state] === "!") throw this.#notReady(entry, "emit");
+    this.#admit(entry.delivery === "at-least-once" ? "retain" : "emit", entry);
     return this.#emitter.emit(entry, payload, body, trace ?? null, settled);
+  }
+
+  #admit(input: "emit" | "open" | "retain", entry: MessageEntry): void {
+    if (transitions[input][this.#state] === "!") throw this.#notReady(entry, input === "open" ? "call" : "emit");
   }
 
   #checkEntry(entry: MessageEntry, verb: "emit" | "open"): void {
