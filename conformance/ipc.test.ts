@@ -1,8 +1,7 @@
 // Socket files: whose they are, who may use them, and that nobody's is taken away.
 
 import assert from "node:assert/strict";
-import { existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import net from "node:net";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
@@ -12,6 +11,7 @@ import type { HawserError } from "@hawser/protocol";
 import { type AddressInput, formatAddress } from "@hawser/transport";
 import { chat, echo, next } from "./conversation.ts";
 import { runFile } from "./programs.ts";
+import { leaveStale } from "./stale.ts";
 import { Fixture } from "./transports.ts";
 
 describe("a socket file", () => {
@@ -21,15 +21,6 @@ describe("a socket file", () => {
     const socket = fixture.own(await connect(chat, address));
     socket.send("hello");
     assert.equal(await next(socket), "hello");
-  }
-
-  /** A socket file that nobody listens on: its other name is removed by the server's close. */
-  async function leaveStale(path: string): Promise<void> {
-    const server = net.createServer();
-    await new Promise<void>((resolve) => server.listen(`${path}.made`, resolve));
-    linkSync(`${path}.made`, path);
-    await new Promise((resolve) => server.close(resolve));
-    rmSync(`${path}.made`, { force: true });
   }
 
   it("belongs to this user alone: its mode is 0600, or what is asked for", async () => {

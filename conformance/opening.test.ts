@@ -1,8 +1,12 @@
 // The first bytes: sent before the other end has had time to listen for them.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, it } from "node:test";
-import { chat, collect, echo, next, turns } from "./conversation.ts";
+import { fileURLToPath } from "node:url";
+import { connect } from "@hawser/client";
+import { chat, collect, echo, next, plainLines, turns } from "./conversation.ts";
+import { runFile } from "./programs.ts";
 import { Fixture, transports } from "./transports.ts";
 
 for (const transport of transports) {
@@ -76,3 +80,18 @@ for (const transport of transports) {
     });
   });
 }
+
+describe("a server in another process that speaks first, and ends at once", () => {
+  const fixture = new Fixture("unix");
+
+  it("is heard each time", async () => {
+    const path = join(fixture.directory(), "first.sock");
+    const program = fixture.own(runFile(fileURLToPath(new URL("racer.ts", import.meta.url)), ["welcome"]));
+    program.say(`listen ${path} 0\n`);
+    await program.said(/outcome listening/);
+    for (let i = 0; i < 100; i++) {
+      const socket = fixture.own(await connect(plainLines, { path }));
+      assert.deepEqual(await collect(socket), ["welcome"], `connection ${String(i)}`);
+    }
+  });
+});

@@ -8,14 +8,17 @@
  * @module
  */
 import net from "node:net";
+import process from "node:process";
 import type tls from "node:tls";
 import { HawserError } from "@hawser/protocol";
 import { type Address, formatAddress, formatPeer } from "./address.ts";
+import { bunAnswers } from "./bun-probe.ts";
 import { bunAcceptor } from "./bun-socket.ts";
 import { type Clock, laterTurn } from "./clock.ts";
 import type { Acceptor, Binding, Connection, ConnectionSink, Listener, ListenerSink } from "./connection.ts";
 import { fromSystem, systemCode } from "./errno.ts";
-import { checkPath, checkPrivateDirectory, claimPath, isFileless, type OwnedPath } from "./ipc-path.ts";
+import { claimPath, type OwnedPath } from "./ipc-claim.ts";
+import { checkPath, checkPrivateDirectory, isFileless } from "./ipc-path.ts";
 import { countRead, flushAtEndOfTurn, Output } from "./output.ts";
 import { chooseNext, type DirectWrite, directWrite, isOwn, readStatically, stopReading } from "./static-read.ts";
 
@@ -82,7 +85,9 @@ export async function dial(address: Address, options: DialOptions): Promise<Conn
  */
 export async function listen(address: Address, options: ListenOptions, sink: ListenerSink): Promise<Listener> {
   const action = `listen on ${formatAddress(address)}`;
-  const acceptor = bunAcceptor(address, sink) ?? (await nodeAcceptor(address, options, sink));
+  const isShared = await isClusterWorker();
+  // Bun.listen knows nothing of the cluster's primary process, which binds for its workers.
+  const acceptor = (isShared ? null : bunAcceptor(address, sink)) ?? (await nodeAcceptor(address, options, sink));
   try {
     if (address.transport === "ipc" && !isFileless(address.path)) {
       checkPath(address.path, action);
@@ -90,7 +95,8 @@ export async function listen(address: Address, options: ListenOptions, sink: Lis
       const bind = async (path: string): Promise<void> => {
         await acceptor.bind({ path, backlog: options.backlog });
       };
-      return listener(acceptor, address, await claimPath(address.path, options.mode, action, bind, answers));
+      const { path } = address;
+      return listener(acceptor, address, await claimPath({ path, mode: options.mode, action, isShared, bind, answers }));
     }
     const bound = await acceptor.bind(bindingOf(address, options.backlog));
     if (bound === null || address.transport === "ipc") return listener(acceptor, address, null);
@@ -269,9 +275,12 @@ function onClose(this: OwnedSocket): void {
 }
 
 function dialPlain(address: Exclude<Address, { transport: "fd" }>): net.Socket {
-  return address.transport === "ipc"
-    ? net.connect({ ...SOCKET_OPTIONS, path: address.path })
-    : net.connect({ ...SOCKET_OPTIONS, host: address.host, port: address.port, autoSelectFamily: true });
+  const socket =
+    address.transport === "ipc"
+      ? net.connect({ ...SOCKET_OPTIONS, path: address.path })
+      : net.connect({ ...SOCKET_OPTIONS, host: address.host, port: address.port, autoSelectFamily: true });
+  // Deno would begin a read at once, and lose its bytes when open() gives the socket another buffer.
+  return socket.pause();
 }
 
 async function dialTls(address: Extract<Address, { host: string }>, { tls: own = {}, signal }: DialOptions): Promise<tls.TLSSocket> {
@@ -469,25 +478,37 @@ function listener(acceptor: Acceptor, address: Address, owned: OwnedPath | null)
     // Not the event 'close', which waits for the connections: those belong to whoever accepted them.
     close: () =>
       (closing ??= new Promise((resolve) => {
-        owned?.release();
-        acceptor.close();
+        const stop = (): void => {
+          acceptor.close();
+        };
+        if (owned === null) stop();
+        else owned.close(stop);
         resolve();
       })),
   };
 }
 
-/** Whether somebody accepts connections on a socket file. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect({ path });
-    const settle = (answer: boolean) => (): void => {
-      resolve(answer);
-      socket.destroy();
-    };
-    socket.on("connect", settle(true));
-    socket.on("error", (error) => {
-      // Refused or vanished: nobody listens. Anything else (a full backlog, no permission) may well be somebody.
-      settle(!["ECONNREFUSED", "ENOENT"].includes(systemCode(error)))();
-    });
-  });
+/** True in a worker of node:cluster. */
+async function isClusterWorker(): Promise<boolean> {
+  if (process.send === undefined) return false; // a worker has a channel to its primary process
+  return (await import("node:cluster")).default.isWorker;
+}
+
+/** True unless a connection to the socket file is refused, or there is none. */
+async function answers(path: string): Promise<boolean> {
+  return (
+    (await bunAnswers(path)) ??
+    (await new Promise((resolve) => {
+      const socket = net.connect({ path });
+      const settle = (answer: boolean) => (): void => {
+        resolve(answer);
+        socket.destroy();
+      };
+      socket.on("connect", settle(true));
+      socket.on("error", (error) => {
+        // Anything but refused or vanished (a full accept queue, no permission, another type of socket) is somebody.
+        settle(!["ECONNREFUSED", "ENOENT"].includes(systemCode(error)))();
+      });
+    }))
+  );
 }
