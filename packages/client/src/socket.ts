@@ -5,18 +5,27 @@
  * @module
  */
 import type { HawserError, Wire } from "@hawser/protocol";
-import { type Closed, type Connection, WireSocket, type WireSocketOptions } from "@hawser/transport";
+import { type Closed, type Connection, laterTurn, WireSocket, type WireSocketOptions } from "@hawser/transport";
 
 /** The events of a socket, with what a listener is called with. */
 export interface SocketEvents<In> {
   /** A message came. While there is a listener, messages flow to it and can't be iterated. */
   message: [message: In];
-  /** A frame was passed over (`onOversize: "skip"`), or the connection fails; `closed` tells the latter too. */
+  /**
+   * A frame was passed over (`onOversize: "skip"`), or the connection fails; `closed` tells the latter too. Where the peer's bytes or a
+   * timeout are why, `send()` and `end()` still work, in the listener and until this turn of the event loop ends.
+   */
   error: [error: HawserError];
   /** `send()` would say true again. */
   writable: [];
   /** The connection is gone. */
   close: [closed: Closed];
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    laterTurn(resolve);
+  });
 }
 
 type Listener<In, Name extends keyof SocketEvents<In>> = (...values: SocketEvents<In>[Name]) => void;
@@ -58,6 +67,8 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
       failed: (error) => {
         if (error.scope === "connection") this.#finish(error);
         this.#emit("error", error);
+        // The loop that reads gets the error in this turn, and may send last words as a listener may.
+        return error.scope === "connection" ? nextTurn() : undefined;
       },
       writable: () => {
         this.#emit("writable");
@@ -89,8 +100,11 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
     return this.#socket.transport;
   }
 
-  /** `"open"`: both ways; `"ending"`: this end has ended; `"lingering"`: the conversation is over, the peer has not closed yet. */
-  get state(): "closed" | "ending" | "lingering" | "open" {
+  /**
+   * `"open"`: both ways; `"ending"`: this end has ended; `"failing"`: an error ends it, and last words can be sent in this turn of the event
+   * loop; `"lingering"`: the conversation is over, the peer has not closed yet.
+   */
+  get state(): WireSocket<In, Out>["state"] {
     return this.#socket.state;
   }
 

@@ -19,6 +19,10 @@ export type ServerSocket<In, Out = In> = Pick<
  * A handler may return a promise: `open` holds the messages back until it settles; `maxInFlight` messages run at once
  * (default one), and above that the connection is not read. A handler that throws or rejects ends its own connection:
  * `error` is told, `closed` has the reason `"error"`.
+ *
+ * An error that ends a connection is told while last words can still be sent: in `error`, and until the promise that it returns has
+ * settled (at most `lingerTimeoutMs`), `socket.send()` and `socket.end()` work. An error that the peer causes is told when the
+ * messages before it are handled. Not so after SLOW_CONSUMER, whose peer does not read, and when the connection itself is lost.
  */
 export interface WireHandlers<In, Out = In> {
   open?(socket: ServerSocket<In, Out>): Promise<void> | void;
@@ -26,7 +30,7 @@ export interface WireHandlers<In, Out = In> {
   /** The connection is gone and its messages are handled. */
   close?(socket: ServerSocket<In, Out>, closed: Closed): Promise<void> | void;
   /** What went wrong: on a connection (then its socket is given), or before there was one. What this throws is ignored: there is nobody left to tell. */
-  error?(error: HawserError, socket?: ServerSocket<In, Out>): void;
+  error?(error: HawserError, socket?: ServerSocket<In, Out>): Promise<void> | void;
 }
 
 /** What the dispatchers of one server share. */
@@ -45,6 +49,8 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
   /** What is waited for: "open" its handler, "flow" nothing, "finish" the last messages. */
   #phase: "finish" | "flow" | "open" = "open";
   #closed: Closed | null = null;
+  /** What the peer caused while messages from before it are being handled, and how to say that it was told. */
+  #failure: { readonly error: HawserError; readonly told: (reported: PromiseLike<undefined> | undefined) => void } | null = null;
 
   constructor(shared: Dispatch<In, Out>) {
     this.#shared = shared;
@@ -94,8 +100,11 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
     this.#finishWhenHandled();
   }
 
-  failed(error: HawserError): void {
-    this.report(error);
+  failed(error: HawserError): Promise<undefined> | undefined {
+    if (error.scope !== "connection" || error.origin === "local" || this.#inFlight === 0) return this.report(error);
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    this.#failure = { error, told: resolve };
+    return promise;
   }
 
   writable(): void {
@@ -104,24 +113,34 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
 
   closed(closed: Closed): void {
     this.#closed = closed;
+    this.#tellFailure();
     if (this.#socket !== null) this.#shared.onClosed(this.#socket);
-    if (closed.error !== null && closed.error.origin === "transport") this.report(closed.error);
+    if (closed.error !== null && closed.error.origin === "transport") void this.report(closed.error);
     this.#closeWhenHandled();
   }
 
-  /** Tell the `error` handler, whose own failure nobody could be told. */
-  report(error: HawserError): void {
+  /** Tell the `error` handler, whose own failure nobody could be told; returns its promise, if it made one, which never rejects. */
+  report(error: HawserError): Promise<undefined> | undefined {
     try {
-      this.#shared.handlers.error?.(error, this.#socket ?? undefined);
+      const result = this.#shared.handlers.error?.(error, this.#socket ?? undefined) as Promise<void> | undefined; // void is undefined
+      return typeof result?.then === "function" ? result.then(() => undefined, () => undefined) : undefined;
     } catch {
-      // Documented at WireHandlers.error.
+      return undefined; // Documented at WireHandlers.error.
     }
+  }
+
+  #tellFailure(): void {
+    const failure = this.#failure;
+    if (failure === null || (this.#inFlight > 0 && this.#closed === null)) return;
+    this.#failure = null;
+    failure.told(this.report(failure.error));
   }
 
   #settled(): void {
     this.#inFlight--;
     const socket = this.#socket as WireSocket<In, Out>; // set before the first event
     if (this.#inFlight < this.#shared.maxInFlight) socket.release();
+    this.#tellFailure();
     this.#finishWhenHandled();
     this.#closeWhenHandled();
   }
@@ -156,6 +175,7 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
       () => {
         this.#inFlight--;
         then();
+        this.#tellFailure();
         this.#closeWhenHandled();
       },
       (cause: unknown) => {
@@ -172,7 +192,6 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
     if (socket.state === "closed" && isHawserError(cause) && cause.code === "CONNECTION_CLOSED") return;
     const text = cause instanceof Error ? cause.message : String(cause);
     const error = new HawserError("HANDLER_FAILED", `Cannot go on with ${socket.remote}: its ${name} handler failed: ${text.slice(0, 160)}`, { cause });
-    socket.fail(error);
-    this.report(error);
+    if (!socket.fail(error)) void this.report(error);
   }
 }

@@ -125,6 +125,115 @@ describe("createServer(): handlers", () => {
     await server.close();
   });
 
+  describe("error can say last words", () => {
+    const bad = "x".repeat(100);
+    const limits = { maxFrameBytes: 10 };
+
+    it("to a peer whose bytes are wrong, at once", async () => {
+      const states: unknown[] = [];
+      const { server, dial } = serve({
+        message: (message, socket) => void socket.send(`got ${message}`),
+        error: (error, socket) => {
+          states.push(error.code, socket?.state, socket?.send("refused"));
+          socket?.end();
+        },
+      }, limits);
+      const socket = await dial();
+      for (const message of ["ok", bad, "never handled"]) socket.send(message);
+      expect(await collect(socket)).toEqual(["got ok", "refused"]);
+      expect(states).toEqual(["FRAME_TOO_LARGE", "failing", true]);
+      await server.close();
+    });
+
+    it.each(["resolves", "rejects"] as const)("until its promise %s", async (how) => {
+      const { server, dial } = serve({
+        error: async (_, socket) => {
+          await Promise.resolve();
+          socket?.send("last word");
+          if (how === "rejects") throw new Error("boom");
+        },
+      }, limits);
+      const socket = await dial();
+      socket.send(bad);
+      expect(await collect(socket)).toEqual(["last word"]);
+      await server.close();
+    });
+
+    it("behind the answers to the messages before, whose handlers are still at work", async () => {
+      const work = [gate(), gate()];
+      const seen: string[] = [];
+      const { server, dial } = serve({
+        message: async (message, socket) => {
+          seen.push(message);
+          await work[Number(message)]?.promise;
+          socket.send(`got ${message}`);
+        },
+        error: (error, socket) => {
+          seen.push(error.code);
+          socket?.send("refused");
+        },
+      }, limits);
+      const socket = await dial();
+      for (const message of ["0", "1", bad]) socket.send(message);
+      const heard = collect(socket);
+      await socket.flushed();
+      for (const each of work) {
+        for (let i = 0; i < 5; i++) await Promise.resolve();
+        expect(seen).not.toContain("FRAME_TOO_LARGE");
+        each.resolve(undefined);
+      }
+      expect(await heard).toEqual(["got 0", "got 1", "refused"]);
+      expect(seen).toEqual(["0", "1", "FRAME_TOO_LARGE"]);
+      await server.close();
+    });
+
+    it("where a handler failed: to its peer, and error is told once", async () => {
+      for (const fail of [() => { throw new Error("boom"); }, () => Promise.reject(new Error("boom"))]) {
+        const codes: string[] = [];
+        const { server, dial } = serve({
+          message: fail,
+          error: (error, socket) => {
+            codes.push(error.code);
+            socket?.send("500");
+          },
+        });
+        const socket = await dial();
+        socket.send("x");
+        expect(await collect(socket)).toEqual(["500"]);
+        expect(codes).toEqual(["HANDLER_FAILED"]);
+        await server.close();
+      }
+    });
+
+    it("not when the connection was lost while a handler was at work; error is told before close", async () => {
+      const clock = new ManualClock();
+      const calls: string[] = [];
+      const work = gate();
+      const closed = gate();
+      const { server, dial } = serve({
+        message: () => work.promise,
+        error: (error, socket) => void calls.push(`${error.code} ${String(socket?.state)}`),
+        close: () => {
+          calls.push("close");
+          closed.resolve(undefined);
+        },
+      }, { ...limits, ticker: new Ticker(clock) });
+      const socket = await dial();
+      socket.send("0");
+      socket.send(bad);
+      await socket.flushed();
+      for (let i = 0; i < 5; i++) await Promise.resolve();
+      expect(calls).toEqual([]);
+      socket.abort();
+      for (let turns = 0; calls.length === 0 && turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
+      expect(calls).toEqual(["FRAME_TOO_LARGE closed"]);
+      work.resolve(undefined);
+      await closed.promise;
+      expect(calls).toEqual(["FRAME_TOO_LARGE closed", "close"]);
+      await server.close();
+    });
+  });
+
   it("that fail in open, close or error never end the process", async () => {
     const codes: string[] = [];
     for (const name of ["open", "close"] as const) {

@@ -6,6 +6,7 @@
  *     state      input                          output
  *     open       delivered                      messages
  *     ending     delivered                      ended
+ *     failing    read and dropped: an error     last words, until the owner's `failed` has settled, or lingerTimeoutMs
  *     lingering  read and dropped: over         ended; the peer's end, or lingerTimeoutMs, closes
  *     closed     -                              -
  *
@@ -32,8 +33,12 @@ export interface WireSocketEvents<In> {
   message(message: In): void;
   /** Everything that the peer sent is delivered, and it will send no more. */
   finished(how: Finish): void;
-  /** The peer's bytes are wrong, or it broke a limit. Of scope `"connection"`: the socket is closing. */
-  failed(error: HawserError): void;
+  /**
+   * The peer's bytes are wrong, or it broke a limit, or the owner called `fail`. Of scope `"connection"`: no message comes any more,
+   * and the socket can still send; it closes when this returns or, if it returns a promise, when that settles, at most `lingerTimeoutMs` later.
+   * After SLOW_CONSUMER nothing can be sent.
+   */
+  failed(error: HawserError): Promise<unknown> | undefined;
   /** Output fell to `lowBytes` after `send()` had said false. */
   writable(): void;
   closed(closed: Closed): void;
@@ -63,7 +68,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   readonly #encoder: WireEncoder<Out>;
   /** Its owner's, which its sockets share: each field of its own costs an idle connection eight bytes. */
   readonly #options: WireSocketOptions<Out>;
-  #state: "closed" | "ending" | "lingering" | "open" = "open";
+  #state: "closed" | "ending" | "failing" | "lingering" | "open" = "open";
   /** How it ended, once that is known. */
   #outcome: Closed | null = null;
   #paused = false;
@@ -118,8 +123,11 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     return this.#connection.transport;
   }
 
-  /** `"open"`: both ways; `"ending"`: this end has ended; `"lingering"`: the conversation is over, the peer has not closed yet. */
-  get state(): "closed" | "ending" | "lingering" | "open" {
+  /**
+   * `"open"`: both ways; `"ending"`: this end has ended; `"failing"`: an error ends it, and last words can be sent; `"lingering"`: the
+   * conversation is over, the peer has not closed yet.
+   */
+  get state(): "closed" | "ending" | "failing" | "lingering" | "open" {
     return this.#state;
   }
 
@@ -171,7 +179,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
    * peer it would be data.
    */
   finish(): void {
-    this.#end(this.#encoder.sentinel === "frame");
+    if (this.#state === "open") this.#end(this.#encoder.sentinel === "frame");
   }
 
   /** Give up at once, in both directions; what has not left is lost. `error` is what `closed` tells. */
@@ -181,12 +189,28 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     this.#breakOff();
   }
 
-  /** End because of an error: what was sent before still leaves, what comes is dropped, `closed` tells the error. */
-  fail(error: HawserError): void {
-    if (this.#state === "closed" || this.#outcome?.reason === "error") return;
+  /**
+   * End because of an error: what was sent before still leaves, what comes is dropped, `failed` may send last words, `closed` tells the error.
+   * Returns whether it was told to `failed`: an earlier error, or the end of the connection, stays how it ended.
+   */
+  fail(error: HawserError): boolean {
+    if (this.#state === "closed" || this.#outcome?.reason === "error") return false;
     this.#outcome = { reason: "error", error };
     this.#decoder.discard();
-    this.#linger();
+    if (this.#state === "open") this.#state = "failing";
+    this.#lingerMs = this.#options.ticker.now + this.#options.limits.lingerTimeoutMs;
+    this.#resume();
+    let lastWords: Promise<unknown> | undefined;
+    try {
+      lastWords = this.#events.failed(error);
+    } finally {
+      if (lastWords === undefined) this.#linger();
+    }
+    const linger = (): void => {
+      this.#linger();
+    };
+    lastWords?.then(linger, linger);
+    return true;
   }
 
   /** Nobody takes messages any more: drop what comes, and wait for the peer's end, but not for ever. */
@@ -287,13 +311,14 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   /** @see WireSink */
   fault(error: HawserError): void {
     if (error.scope === "connection") this.fail(error);
-    this.#events.failed(error);
+    else void this.#events.failed(error);
   }
 
   /** @see Ticking */
   tick(nowMs: number): void {
     this.#tickOutput(nowMs);
     if (this.#state === "open" || this.#state === "ending") this.#tickInput(nowMs);
+    else if (this.#state === "failing") this.#tickFailing(nowMs);
     else if (this.#connection.pendingBytes > 0) this.#lingerMs = nowMs + this.#options.limits.lingerTimeoutMs;
     else if (this.#lingerMs !== null && nowMs >= this.#lingerMs) this.#connection.abort();
   }
@@ -318,6 +343,11 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     }
   }
 
+  /** Last words take too long. */
+  #tickFailing(nowMs: number): void {
+    if (this.#lingerMs !== null && nowMs >= this.#lingerMs) this.#linger();
+  }
+
   #alwaysCounts(): boolean {
     const { highBytes, maxBytes } = this.#options.limits.writeBuffer;
     return highBytes === maxBytes;
@@ -325,7 +355,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   /** Whether a message may be appended; throws, or breaks off, as send() says. */
   #mayTake(output: Output): boolean {
-    if (this.#state !== "open") throw this.#notOpen("send");
+    if (this.#state !== "open" && this.#state !== "failing") throw this.#notOpen("send");
     return !this.#isFull(output) || this.#full();
   }
 
@@ -355,7 +385,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     const error = new HawserError("SLOW_CONSUMER", `${this.remote} ${what}: it reads too slowly, the connection is closed`);
     this.#outcome = { reason: "error", error };
     this.#breakOff();
-    this.#events.failed(error);
+    void this.#events.failed(error);
   }
 
   #breakOff(): void {
@@ -366,7 +396,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   }
 
   #end(withSentinel: boolean): void {
-    if (this.#state !== "open") return;
+    if (this.#state !== "open" && this.#state !== "failing") return;
     if (withSentinel) this.#encoder.encodeSentinel(this.#connection.output);
     this.#state = "ending";
     this.#connection.end();
@@ -376,7 +406,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   /** The conversation is over: close this direction, and give the peer some time to read the last of it and to close. */
   #linger(): void {
     if (this.#state === "lingering" || this.#state === "closed") return;
-    if (this.#state === "open") this.#connection.end();
+    if (this.#state === "open" || this.#state === "failing") this.#connection.end();
     this.#state = "lingering";
     const { limits, ticker } = this.#options;
     this.#lingerMs = ticker.now + limits.lingerTimeoutMs;

@@ -1,4 +1,4 @@
-import { bytes, lines, text, wire, type Wire } from "@hawser/protocol";
+import { bytes, type HawserError, lines, text, wire, type Wire } from "@hawser/protocol";
 import { type Closed, type Connection, type ConnectionLimitOptions, memoryPair, resolveConnectionLimits, Ticker, WireSocket } from "../src/mod.ts";
 import { ManualClock } from "../src/testing/mod.ts";
 
@@ -62,10 +62,11 @@ export interface SocketAndPeer<In, Out> {
   readonly closed: () => Closed | null;
 }
 
-/** Make a {@link SocketAndPeer} with a server's limits. */
+/** Make a {@link SocketAndPeer} with a server's limits; `failed` is what its owner does with an error. */
 export function socketAndPeer<In, Out>(
   of: Wire<In, Out>,
   options: ConnectionLimitOptions & { onFull?: "close" | "throw"; windowBytes?: number } = {},
+  failed: (error: HawserError) => Promise<unknown> | undefined = () => undefined,
 ): SocketAndPeer<In, Out> {
   const turns = new Turns();
   const clock = new ManualClock();
@@ -81,7 +82,13 @@ export function socketAndPeer<In, Out>(
     {
       message: (message) => void messages.push(message),
       finished: (how) => void log.push(`finished ${how}`),
-      failed: (error) => void log.push(`failed ${error.code}`),
+      failed: (error) => {
+        try {
+          return failed(error);
+        } finally {
+          log.push(`failed ${error.code}`);
+        }
+      },
       writable: () => void log.push("writable"),
       closed: (how) => {
         ticker.delete(socket);

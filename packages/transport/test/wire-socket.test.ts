@@ -136,6 +136,101 @@ describe("WireSocket: the end of a conversation", () => {
     expect(peer.events).toEqual(["ended", "closed"]);
   });
 
+  it.each([
+    ["returns", () => undefined],
+    ["throws", () => { throw new Error("boom"); }],
+  ])("failed can send last words before it %s; they arrive, and what comes is dropped", async (_, then) => {
+    const { socket, peer, turns, log, closed } = socketAndPeer(textLines, { maxFrameBytes: 4 }, () => {
+      log.push(`state ${socket.state}`);
+      socket.send("bye");
+      then();
+      return undefined;
+    });
+    try {
+      peer.write("12345\nlost\n");
+      await turns.settle();
+    } catch {
+      // What an owner throws comes out of the chunk's way.
+    }
+    await turns.settle();
+    expect([log, socket.state]).toEqual([["state failing", "failed FRAME_TOO_LARGE"], "lingering"]);
+    expect(() => socket.send("x")).toThrow(/has ended/);
+    peer.connection.end();
+    await turns.settle();
+    expect([peer.received, peer.events, closed()?.error?.code]).toEqual(["bye\n", ["ended", "closed"], "FRAME_TOO_LARGE"]);
+  });
+
+  it("failed can end with the sentinel", async () => {
+    const { socket, peer, turns, closed } = socketAndPeer(textLines, { maxFrameBytes: 4 }, () => {
+      socket.send("bye");
+      socket.end();
+      expect(socket.state).toBe("lingering");
+      return undefined;
+    });
+    peer.write("12345\n");
+    await turns.settle();
+    peer.connection.end();
+    await turns.settle();
+    expect([peer.received, closed()?.error?.code]).toEqual(["bye\nexit\n", "FRAME_TOO_LARGE"]);
+  });
+
+  it.each(["resolves", "rejects"] as const)("failed can send last words until its promise %s", async (how) => {
+    const later = Promise.withResolvers<undefined>();
+    const { socket, peer, turns } = socketAndPeer(textLines, { maxFrameBytes: 4 }, () => later.promise);
+    peer.write("12345\nlost\n");
+    await turns.settle();
+    peer.write("dropped\n");
+    await turns.settle();
+    expect(socket.send("by")).toBe(true);
+    expect(socket.send("e")).toBe(true);
+    if (how === "resolves") later.resolve(undefined);
+    else later.reject(new Error("boom"));
+    await turns.settle();
+    expect([socket.state, peer.received, peer.events]).toEqual(["lingering", "by\ne\n", ["ended"]]);
+  });
+
+  it("failed has no longer than lingerTimeoutMs for last words", async () => {
+    const { socket, peer, turns, clock } = socketAndPeer(textLines, { maxFrameBytes: 4, lingerTimeoutMs: 1_000 }, () => new Promise(() => undefined));
+    peer.write("12345\n");
+    await turns.settle();
+    clock.advance(750);
+    expect(socket.state).toBe("failing");
+    clock.advance(500);
+    expect(socket.state).toBe("lingering");
+    clock.advance(1_250);
+    await turns.settle();
+    expect([socket.state, clock.pending]).toEqual(["closed", 0]);
+  });
+
+  it.each(["abort", "leave", "peer"] as const)("while failed waits, %s ends it at once", async (how) => {
+    const { socket, peer, turns, closed } = socketAndPeer(textLines, { maxFrameBytes: 4 }, () => new Promise(() => undefined));
+    peer.write("12345\n");
+    await turns.settle();
+    if (how === "peer") peer.connection.abort();
+    else socket[how]();
+    peer.connection.end();
+    await turns.settle();
+    expect([socket.state, closed()?.error?.code]).toEqual(["closed", "FRAME_TOO_LARGE"]);
+  });
+
+  it.each([
+    ["IDLE_TIMEOUT", { idleTimeoutMs: 1_000 }, ""],
+    ["FRAME_TIMEOUT", { frameTimeoutMs: 1_000 }, "half"],
+    ["MESSAGE_INVALID", {}, Uint8Array.of(0xff, 0x0a)],
+  ] as const)("failed can send last words after %s", async (code, limits, bytes) => {
+    const { socket, peer, turns, clock, closed, log } = socketAndPeer(textLines, limits, () => {
+      socket.send("bye");
+      return undefined;
+    });
+    peer.write(bytes);
+    await turns.settle();
+    clock.advance(code === "MESSAGE_INVALID" ? 0 : 1_250);
+    await turns.settle();
+    peer.connection.end();
+    await turns.settle();
+    expect([peer.received, log, closed()?.error?.code]).toEqual(["bye\n", [`failed ${code}`, "closed error"], code]);
+  });
+
   it("abort() closes at once; the peer is told; what closed says is what abort was given", async () => {
     const { socket, peer, turns, closed } = socketAndPeer(textLines);
     const why = new HawserError("ABORTED", "no more");
