@@ -9,6 +9,7 @@ import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
 import type { ChunkSearch } from "./framing.ts";
 import { SMALL_BYTES, smallBytes } from "./small-bytes.ts";
+import { parseJson, withoutStack } from "./stack.ts";
 import { ChunkText, utf8Pieces, utf8Write } from "./utf8.ts";
 
 /** A value <-> bytes pair, shared by every connection of a wire; what it remembers is only the chunk at hand. `In` is what arrives, `Out` what may be sent. */
@@ -248,12 +249,12 @@ function copyBytes(source: Uint8Array, start: number, end: number): Uint8Array {
 function parse(encoded: string): unknown {
   let where: string;
   try {
-    return JSON.parse(encoded);
+    return parseJson(encoded);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     where = / at position \d+(?: \(line \d+ column \d+\))?$/.exec(error.message)?.[0] ?? "";
   }
-  throw new SyntaxError(`The text is not JSON${where}`);
+  throw withoutStack(() => new SyntaxError(`The text is not JSON${where}`));
 }
 
 function describeType(value: unknown): string {

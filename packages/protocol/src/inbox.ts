@@ -9,12 +9,15 @@ import { ByteWriter } from "./bytes.ts";
 /** A queue of byte ranges over one buffer, and of notes between them. */
 export class Inbox<Note extends object> {
   #bytes = new ByteWriter();
-  /** A payload is where it ends in the buffer. */
+  /** A payload is two numbers: where it begins in the buffer, and where it ends. */
   readonly #items: (number | Note)[] = [];
   readonly #use: (bytes: Uint8Array, start: number, end: number) => void;
   readonly #useNote: (note: Note) => void;
   #head = 0;
-  #start = 0;
+  #count = 0;
+  /** The chunk whose rest is in the buffer, and how far its bytes are from where they were in it. */
+  #chunk: Uint8Array | null = null;
+  #offset = 0;
 
   /** `use` is called with a payload's range, which is valid until that returns; `useNote` with a note. */
   constructor(use: (bytes: Uint8Array, start: number, end: number) => void, useNote: (note: Note) => void) {
@@ -24,28 +27,49 @@ export class Inbox<Note extends object> {
 
   /** How many payloads and notes wait. */
   get length(): number {
-    return this.#items.length - this.#head;
+    return this.#count;
   }
 
   /** Put a copy of `bytes[start, end)` last. */
   put(bytes: Uint8Array, start: number, end: number): void {
+    const at = this.#bytes.length;
     this.#bytes.append(bytes, start, end);
-    this.#items.push(this.#bytes.length);
+    this.#items.push(at, this.#bytes.length);
+    this.#count++;
+  }
+
+  /**
+   * Put a copy of `chunk[start, end)` last, as `put` does. All of a chunk's bytes from the first payload on are copied at once: of tiny
+   * payloads there may be a million. Until `endChunk()` the chunk must not change, and no payload may begin before the first.
+   */
+  putOfChunk(chunk: Uint8Array, start: number, end: number): void {
+    if (this.#chunk !== chunk) {
+      this.#chunk = chunk;
+      this.#offset = this.#bytes.length - start;
+      this.#bytes.append(chunk, start);
+    }
+    this.#items.push(start + this.#offset, end + this.#offset);
+    this.#count++;
+  }
+
+  /** The chunk is its owner's again. */
+  endChunk(): void {
+    this.#chunk = null;
   }
 
   /** Put a note last. */
   putNote(note: Note): void {
     this.#items.push(note);
+    this.#count++;
   }
 
   /** Take what is first. The inbox must not be empty. */
   take(): void {
     const { bytes } = this.#bytes;
-    const start = this.#start;
     const item = this.#items[this.#head++] as number | Note; // not empty, as the contract says
-    if (typeof item === "number") this.#start = item;
-    if (this.#head === this.#items.length) this.clear();
-    if (typeof item === "number") this.#use(bytes, start, item);
+    const end = typeof item === "number" ? (this.#items[this.#head++] as number) : 0; // the second of the two
+    if (--this.#count === 0) this.clear();
+    if (typeof item === "number") this.#use(bytes, item, end);
     else this.#useNote(item);
   }
 
@@ -54,6 +78,7 @@ export class Inbox<Note extends object> {
     this.#bytes = new ByteWriter();
     this.#items.length = 0;
     this.#head = 0;
-    this.#start = 0;
+    this.#count = 0;
+    this.#chunk = null;
   }
 }

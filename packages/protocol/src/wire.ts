@@ -7,6 +7,7 @@
  */
 import { checkOptions } from "./arguments.ts";
 import { type Body, BodyEncoder } from "./body.ts";
+import { type ReadBudget, unlimitedBudget } from "./budget.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { type Codec, flawOfCodec, type PieceDecoder } from "./codec.ts";
 import { HawserError, isHawserError } from "./errors.ts";
@@ -14,6 +15,7 @@ import { checkFraming, describeFault, encodeFrames, type FrameDecoder, type Fram
 import { Inbox } from "./inbox.ts";
 import { type FrameLimits, resolveFrameLimits } from "./limits.ts";
 import { escapedBytes, type FrameSentinel, guardPayload, isSentinel, prepareSentinel, type Sentinel, type SentinelOption, SuffixDecoder, SuffixGuard } from "./sentinel.ts";
+import { peerError } from "./stack.ts";
 import { utf8Decode } from "./utf8.ts";
 
 /** What `wire()` composes. */
@@ -99,8 +101,9 @@ export interface WireSink<In> {
  * One connection's inbound half: chunks in, messages out.
  *
  * `hold()` stops the delivery at once, in the middle of a chunk if need be; what is decoded after it waits, copied,
- * until `release()`. Who holds must also stop the chunks, or the waiting grows. Never throws for what the peer sent;
- * what the sink throws comes out of `push`, `end` or `release`.
+ * until `release()`. Who holds must also stop the chunks, or the waiting grows. A budget that is spent stops it in the same
+ * way, until `goOn()` in another turn. Never throws for what the peer sent; what the sink throws comes out of `push`, `end`,
+ * `release` or `goOn`.
  */
 export class WireDecoder<In> implements FrameSink {
   readonly #sink: WireSink<In>;
@@ -109,11 +112,14 @@ export class WireDecoder<In> implements FrameSink {
   readonly #sentinel: FrameSentinel | null;
   readonly #suffix: SuffixInput | null;
   readonly #pieces: PieceDecoder<In> | null;
+  readonly #budget: ReadBudget;
   /** What came while the delivery was stopped; null until that happens. */
   #inbox: Inbox<HawserError> | null = null;
   /** "open" decodes; "finished" saw the sentinel; "dead" ignores. */
   #input: "dead" | "finished" | "open" = "open";
   #held = false;
+  /** Whether the budget is spent. */
+  #yielded = false;
   /** Whether nothing stands between a frame of this chunk and its message: no sentinel is looked for, nobody holds, nothing waits. */
   #direct = false;
   /** The chunk that is being taken apart, and whether views of it may be kept. */
@@ -125,9 +131,10 @@ export class WireDecoder<In> implements FrameSink {
   /** How many payloads have arrived. */
   payloads = 0;
 
-  constructor(wire: Wire<In, never>, limits: Partial<FrameLimits>, sink: WireSink<In>) {
+  constructor(wire: Wire<In, never>, limits: Partial<FrameLimits>, sink: WireSink<In>, budget: ReadBudget = unlimitedBudget) {
     const { codec, framing, sentinel } = wire;
     this.#sink = sink;
+    this.#budget = budget;
     this.#codec = codec;
     this.#frames = framing.decoder(resolveFrameLimits(limits));
     this.#pieces = framing.unframed === true ? (codec.pieces?.() ?? null) : null;
@@ -145,9 +152,14 @@ export class WireDecoder<In> implements FrameSink {
     return this.#inbox === null ? 0 : this.#inbox.length;
   }
 
-  /** Whether the delivery is stopped. */
+  /** True if somebody holds. */
   get held(): boolean {
     return this.#held;
+  }
+
+  /** True if the budget is spent: nothing is delivered until `goOn()`. */
+  get yielded(): boolean {
+    return this.#yielded;
   }
 
   /** How the peer's side came to its end, also while messages from before it wait; null while it may go on. */
@@ -166,11 +178,12 @@ export class WireDecoder<In> implements FrameSink {
     this.#stays = stays;
     this.#wouldKeep = false;
     this.#codec.chunk?.(chunk);
-    this.#direct = this.#pieces === null && this.#sentinel === null && this.#suffix === null && !this.#held && this.waiting === 0;
+    this.#direct = this.#pieces === null && this.#sentinel === null && this.#suffix === null && !this.#isStopped() && this.waiting === 0;
     this.#frames.push(chunk, this, this.#codec.search);
     this.#direct = false;
     this.#codec.chunk?.(null);
     this.#chunk = null;
+    this.#inbox?.endChunk();
     if (this.#inputIs("finished") && this.#frames.partial === true) this.#afterSentinel(1);
     return this.#wouldKeep;
   }
@@ -191,17 +204,22 @@ export class WireDecoder<In> implements FrameSink {
     this.#direct = false;
   }
 
-  /** Deliver what waits, until someone holds again. */
+  /** Deliver what waits, until someone holds again or the budget is spent. */
   release(): void {
     this.#held = false;
-    const inbox = this.#inbox;
-    if (inbox !== null) while (!this.held && inbox.length > 0) inbox.take();
-    this.#settle();
+    this.#deliverWaiting();
+  }
+
+  /** A new turn has begun, with a new budget: deliver what waits, as `release` does, unless somebody holds. */
+  goOn(): void {
+    this.#yielded = false;
+    this.#deliverWaiting();
   }
 
   /** Forget what waits and ignore what comes. */
   discard(): void {
     this.#direct = false;
+    this.#yielded = false;
     this.#input = "dead";
     this.#endings = null;
     this.#inbox?.clear();
@@ -239,16 +257,39 @@ export class WireDecoder<In> implements FrameSink {
   fault(fault: FramingFault): void {
     if (this.#input === "finished") this.#afterSentinel(1);
     if (this.#input !== "open") return;
-    const error = new HawserError(fault.code, describeFault(fault), { cause: fault, ...(fault.fatal ? {} : { scope: "conversation" }) });
+    const error = peerError(fault.code, describeFault(fault), { cause: fault, ...(fault.fatal ? {} : { scope: "conversation" }) });
     if (fault.fatal) {
       this.#direct = false;
       this.#input = "dead";
       this.#finish(error);
-    } else if (this.#held || this.waiting > 0) {
+    } else if (this.#isStopped() || this.waiting > 0) {
       (this.#inbox ??= this.#newInbox()).putNote(error);
     } else {
-      this.#sink.fault(error);
+      this.#tellFault(error);
     }
+  }
+
+  #tellFault(error: HawserError): void {
+    this.#sink.fault(error);
+    this.#spend(0);
+  }
+
+  #deliverWaiting(): void {
+    const inbox = this.#inbox;
+    if (inbox !== null) while (!this.#isStopped() && inbox.length > 0) inbox.take();
+    this.#settle();
+  }
+
+  // A method, because the compiler takes a field to keep its value across the call that changes it.
+  #isStopped(): boolean {
+    return this.#held || this.#yielded;
+  }
+
+  /** A message of so many bytes has been delivered. */
+  #spend(bytes: number): void {
+    if (!this.#budget.spend(bytes)) return;
+    this.#yielded = true;
+    this.#direct = false;
   }
 
   #payloadSink(): FrameSink {
@@ -266,7 +307,7 @@ export class WireDecoder<In> implements FrameSink {
         this.#deliver(bytes, start, end);
       },
       (error) => {
-        this.#sink.fault(error);
+        this.#tellFault(error);
       },
     );
   }
@@ -274,8 +315,13 @@ export class WireDecoder<In> implements FrameSink {
   #payload(bytes: Uint8Array, start: number, end: number): void {
     if (this.#input !== "open") return;
     this.payloads++;
-    if (this.#held || (this.#inbox !== null && this.#inbox.length > 0)) (this.#inbox ??= this.#newInbox()).put(bytes, start, end);
-    else this.#deliver(bytes, start, end);
+    if (!this.#isStopped() && this.waiting === 0) {
+      this.#deliver(bytes, start, end);
+      return;
+    }
+    const inbox = (this.#inbox ??= this.#newInbox());
+    if (bytes === this.#chunk) inbox.putOfChunk(bytes, start, end);
+    else inbox.put(bytes, start, end);
   }
 
   #deliver(bytes: Uint8Array, start: number, end: number): void {
@@ -292,6 +338,7 @@ export class WireDecoder<In> implements FrameSink {
       return;
     }
     this.#sink.message(message);
+    this.#spend(end - start);
   }
 
   #decodePiece(pieces: PieceDecoder<In>, bytes: Uint8Array, start: number, end: number): void {
@@ -303,6 +350,7 @@ export class WireDecoder<In> implements FrameSink {
       return;
     }
     if (message !== null) this.#sink.message(message);
+    this.#spend(end - start);
   }
 
   /** The codec could not read what came. */
@@ -333,7 +381,7 @@ export class WireDecoder<In> implements FrameSink {
     if (excess > 0 && this.#inputIs("finished")) {
       this.#input = "dead";
       this.#finish(
-        new HawserError("BYTES_AFTER_SENTINEL", "The peer sent more after the sentinel, which ends the conversation: what came after it was not read"),
+        peerError("BYTES_AFTER_SENTINEL", "The peer sent more after the sentinel, which ends the conversation: what came after it was not read"),
       );
     }
   }
@@ -494,5 +542,5 @@ function textOf(bytes: Uint8Array): string | null {
 function invalid(codec: string, cause: unknown): HawserError {
   if (isHawserError(cause)) return cause;
   const form = codec === "text" ? "UTF-8" : codec === "json" ? "JSON in UTF-8" : `what ${codec}() reads`;
-  return new HawserError("MESSAGE_INVALID", `The peer sent a message that is not ${form}: see whether both ends use the same codec`, { cause });
+  return peerError("MESSAGE_INVALID", `The peer sent a message that is not ${form}: see whether both ends use the same codec`, { cause });
 }

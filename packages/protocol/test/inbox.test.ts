@@ -59,3 +59,21 @@ test("Inbox.clear() forgets, also in the middle, and the inbox goes on", () => {
   takeAll(inbox);
   expect(taken).toEqual(["a", "c"]);
 });
+
+test("Inbox.putOfChunk() copies the rest of a chunk once, and keeps its order with what is put otherwise", () => {
+  const { inbox, taken } = inboxAndTaken();
+  const chunk = latin("0123456789");
+  inbox.put(latin("first"), 0, 5);
+  inbox.putOfChunk(chunk, 2, 4);
+  inbox.putNote({ note: "one" });
+  inbox.put(latin("between"), 0, 7);
+  inbox.putOfChunk(chunk, 6, 6);
+  inbox.putOfChunk(chunk, 7, 9);
+  inbox.endChunk();
+  chunk.fill(0x78); // its owner's again
+  inbox.putOfChunk(chunk, 0, 2);
+  inbox.endChunk();
+  expect(inbox.length).toBe(7);
+  takeAll(inbox);
+  expect(taken).toEqual(["first", "23", "!one", "between", "", "78", "xx"]);
+});

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ByteWriter, type Greeter, HawserError, type Hello, isHawserError, type SessionKind } from "@hawser/protocol";
+import { ByteWriter, type Greeter, type Greeting, HawserError, type Hello, isHawserError, type SessionKind } from "@hawser/protocol";
 import { type Connection, isThenable, SessionLink, type SessionLinkEvents, type Speaker } from "@hawser/transport";
 import type { ResolvedSessionOptions } from "./session-options.ts";
 
@@ -27,7 +27,6 @@ export interface GreetingHost<C> {
 /** The session on a connection. */
 export interface Carried {
   welcome(link: SessionLink, hello: Hello, resumed: boolean): void;
-  receive(chunk: Uint8Array): void;
   lost(link: SessionLink, error: HawserError): void;
 }
 
@@ -67,14 +66,20 @@ export class Greeted<C> implements Speaker, SessionLinkEvents {
   }
 
   /** @see Speaker */
-  receive(chunk: Uint8Array): void {
+  receive(chunk: Uint8Array): boolean {
     this.#heard ||= chunk.length > 0;
     const greeting = this.#greeter?.receive(chunk) ?? null;
-    if (greeting === null) return;
-    if (!greeting.ok) {
-      this.#close(greeting.reply, greeting.error);
-      return;
-    }
+    if (greeting?.ok === false) this.#close(greeting.reply, greeting.error);
+    else if (greeting !== null) this.#greeted(greeting);
+    return false;
+  }
+
+  /** @see Speaker */
+  goOn(): boolean {
+    return false;
+  }
+
+  #greeted(greeting: Extract<Greeting, { ok: true }>): void {
     const refusal = this.#keep(greeting.rest) ?? this.#host.refusal();
     if (refusal !== null) this.#refuse(refusal);
     else if (this.#phase === "reading") this.#judge(greeting.hello);
@@ -161,7 +166,7 @@ export class Greeted<C> implements Speaker, SessionLinkEvents {
     const { session, resumed } = this.#host.admit(this.link, hello, context);
     this.#carried = session;
     session.welcome(this.link, hello, resumed);
-    session.receive(early);
+    if (early.length > 0) this.link.chunk(early);
   }
 
   /** What the greeting needed is not kept: ten thousand idle connections are small. */

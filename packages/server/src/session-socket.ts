@@ -84,11 +84,6 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     return this.#outcome === null && this.#session.canResume(hello);
   }
 
-  /** What the engine has to say to the bytes that came behind the greeting. */
-  receive(chunk: Uint8Array): void {
-    if (chunk.length > 0) this.#session.receive(chunk, this.#link.now());
-  }
-
   /** A link has lost its connection: this session's, unless it has another by now. */
   lost(link: SessionLink, error: HawserError): void {
     if (link !== this.#link || !this.#isLinked) return;

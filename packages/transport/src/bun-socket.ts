@@ -11,7 +11,7 @@
 import type { HawserError } from "@hawser/protocol";
 import { type Address, formatAddress, formatPeer } from "./address.ts";
 import { type BunHandlers, type BunListener, type BunRuntime, type BunSocket, findBun } from "./bun-runtime.ts";
-import { laterTurn } from "./clock.ts";
+import { afterReads, laterTurn } from "./clock.ts";
 import type { Acceptor, Binding, Connection, ConnectionSink, ListenerSink } from "./connection.ts";
 import { fromSystem } from "./errno.ts";
 import { isFileless } from "./ipc-path.ts";
@@ -116,6 +116,10 @@ class BunConnection implements Connection {
     this.#socket.resume();
   }
 
+  later(task: () => void): void {
+    afterReads(task);
+  }
+
   end(): void {
     this.output.flush();
     if (this.#state !== "open") return;
@@ -131,6 +135,7 @@ class BunConnection implements Connection {
 
   /** For the output: hand bytes to the system. */
   write(bytes: Uint8Array): boolean {
+    if (this.#state === "closed") return true; // what came before the end may still be answered, to nobody
     if (this.#unwritten !== null) {
       this.#unwritten.push(bytes); // behind what waits
       return false;

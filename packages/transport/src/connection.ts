@@ -40,6 +40,8 @@ export interface Connection {
   /** Stop reading; a chunk that is under way may still come. */
   pause(): void;
   resume(): void;
+  /** Run a task in a later turn of the event loop, when other connections have been read. */
+  later(task: () => void): void;
   /** Send what waits, then tell the peer that nothing more comes. */
   end(): void;
   /** Close both directions at once; what waits is lost. the sink's `gone` follows. */

@@ -121,6 +121,7 @@ class MemoryConnection implements Connection {
     });
   }
 
+  /** @see Connection */
   later(task: () => void): void {
     this.#schedule(task);
   }

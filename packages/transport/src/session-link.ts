@@ -8,7 +8,8 @@
  *     closing  read and dropped: over       ended; the peer's end, or lingerTimeoutMs, closes
  *     gone     -                            -
  *
- * Reading is never held back: requests are bounded by maxConversations and maxInputBytes, items and events by credit.
+ * Reading is not held back for a slow handler: requests are bounded by maxConversations and maxInputBytes, items and events by credit.
+ * It is held back for a turn when the budget of a turn is spent (turn-budget.ts).
  *
  * @module
  */
@@ -19,7 +20,7 @@ import { type ConnectionLimits, writeBufferTable } from "./limits.ts";
 import type { Output } from "./output.ts";
 
 /** What speaks on a link: a session, or what comes before it. */
-export type Speaker = Pick<Session, "deadline" | "receive" | "tick" | "transmit">;
+export type Speaker = Pick<Session, "deadline" | "goOn" | "receive" | "tick" | "transmit">;
 
 /** What a link tells its one owner. */
 export interface SessionLinkEvents {
@@ -51,6 +52,13 @@ export interface Backlog {
  */
 const EARLY_BYTES = 8_192;
 
+/** What has come behind what the speaker has left. */
+interface Late {
+  readonly chunks: Uint8Array[];
+  isEnd: boolean;
+  gone: { readonly error: HawserError | null } | null;
+}
+
 /** A speaker on a connection. Its owner opens it, ticks it until it is gone, and tells it when the speaker wrote. */
 export class SessionLink implements Backlog, ConnectionSink, Ticking {
   readonly #connection: Connection;
@@ -60,6 +68,8 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
   readonly #events: SessionLinkEvents;
   #speaker: Speaker | null = null;
   #state: "closing" | "gone" | "open" = "open";
+  /** What has come while the speaker has something left for another turn; null while it has not. */
+  #late: Late | null = null;
   // Times of the ticker, for tick().
   #progressMs: number;
   #lingerMs = Infinity;
@@ -169,14 +179,18 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
 
   /** @see ConnectionSink */
   chunk(bytes: Uint8Array): undefined {
-    if (this.#state !== "open") return;
-    this.#speaker?.receive(bytes, this.now());
-    this.watch();
+    if (this.#state !== "open" || this.#speaker === null) return;
+    if (this.#late === null) this.#receive(this.#speaker, bytes);
+    else this.#late.chunks.push(new Uint8Array(bytes)); // it was under way when reading stopped
   }
 
   /** @see ConnectionSink */
   ended(): void {
     if (this.#state !== "open") return;
+    if (this.#late !== null) {
+      this.#late.isEnd = true;
+      return;
+    }
     this.close();
     this.#events.lost(new HawserError("CONNECTION_RESET", `Cannot go on with ${this.remote}: it ended the stream without taking leave`));
   }
@@ -196,6 +210,10 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
   /** @see ConnectionSink */
   gone(error: HawserError | null): void {
     const wasOpen = this.#state === "open";
+    if (wasOpen && this.#late !== null) {
+      this.#late.gone = { error };
+      return;
+    }
     if (wasOpen) this.#leave();
     this.#state = "gone";
     if (wasOpen) this.#events.lost(error ?? new HawserError("CONNECTION_RESET", `Cannot go on with ${this.remote}: the connection is gone`));
@@ -208,6 +226,55 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
     if (this.#state === "open") this.#tickSpeaker();
     else if (this.#connection.pendingBytes > 0) this.#lingerMs = nowMs + this.#limits.lingerTimeoutMs;
     else if (nowMs >= this.#lingerMs) this.#connection.abort();
+  }
+
+  #receive(speaker: Speaker, chunk: Uint8Array): void {
+    const { budget } = this.#ticker;
+    budget.begin(this, chunk.length);
+    let isLeft = true; // also when a callback throws: goOn() says false when nothing is
+    try {
+      isLeft = speaker.receive(chunk, this.now(), budget);
+    } finally {
+      if (isLeft && this.#state === "open" && this.#late === null) this.#yield();
+      this.watch();
+    }
+  }
+
+  /** The budget of this turn is spent: read no more, and go on with what is left when the others have had their turn. */
+  #yield(): void {
+    this.#late ??= { chunks: [], isEnd: false, gone: null };
+    this.#connection.pause();
+    this.#connection.later(() => {
+      this.#goOn();
+    });
+  }
+
+  #goOn(): void {
+    const { budget } = this.#ticker;
+    const late = this.#late;
+    if (late === null) return; // closed in the meantime
+    budget.beginTurn(this);
+    let isLeft = true;
+    try {
+      isLeft = this.#speaker?.goOn(this.now(), budget) ?? false;
+      for (let next = isLeft ? undefined : late.chunks.shift(); next !== undefined; next = isLeft ? undefined : late.chunks.shift()) {
+        isLeft = this.#speaker?.receive(next, this.now(), budget) ?? false;
+      }
+    } finally {
+      if (this.#late !== null) this.#settle(late, isLeft);
+      this.watch();
+    }
+  }
+
+  #settle(late: Late, isLeft: boolean): void {
+    if (isLeft) {
+      this.#yield();
+      return;
+    }
+    this.#late = null;
+    this.#connection.resume();
+    if (late.gone !== null) this.gone(late.gone.error);
+    else if (late.isEnd) this.ended();
   }
 
   #tickSpeaker(): void {
@@ -259,6 +326,14 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
   #leave(): void {
     this.#state = "closing";
     this.#speaker = null;
+    const late = this.#late;
+    this.#late = null;
+    if (late !== null) this.#connection.resume(); // what comes is read and dropped
+    if (late?.gone !== null && late !== null) {
+      this.#connection.later(() => {
+        this.gone(late.gone?.error ?? null);
+      });
+    }
     this.#cancelWake?.();
     this.#cancelWake = null;
     this.#wakeMs = Infinity;

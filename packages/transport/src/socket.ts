@@ -14,7 +14,7 @@ import { HawserError } from "@hawser/protocol";
 import { type Address, formatAddress, formatPeer } from "./address.ts";
 import { bunAnswers } from "./bun-probe.ts";
 import { bunAcceptor } from "./bun-socket.ts";
-import { type Clock, laterTurn } from "./clock.ts";
+import { afterReads, type Clock, laterTurn } from "./clock.ts";
 import type { Acceptor, Binding, Connection, ConnectionSink, Listener, ListenerSink } from "./connection.ts";
 import { fromSystem, systemCode } from "./errno.ts";
 import { claimPath, type OwnedPath } from "./ipc-claim.ts";
@@ -126,8 +126,8 @@ class SocketConnection implements Connection {
   #taken = 0;
   /** The socket's write below its stream, where the runtime is known: it calls back before it returns when the system took all. */
   #write: DirectWrite | null = null;
-  /** The call of `#write` that is under way. */
-  #call: "begun" | "done" | null = null;
+  /** The call of `#write` that is under way; `"closed"`: the socket is gone, and there is none. */
+  #call: "begun" | "closed" | "done" | null = null;
 
   constructor(socket: net.Socket, transport: "ipc" | "tcp" | "tls", remote: string) {
     this.#socket = socket;
@@ -166,6 +166,10 @@ class SocketConnection implements Connection {
     this.#socket.resume();
   }
 
+  later(task: () => void): void {
+    afterReads(task);
+  }
+
   end(): void {
     this.output.flush();
     // Node 22 and 24 drop what a TLS peer sends when this side ends in the very turn of the handshake.
@@ -180,6 +184,7 @@ class SocketConnection implements Connection {
 
   /** For the output: hand bytes to the socket. */
   write(bytes: Uint8Array): boolean {
+    if (this.#call === "closed") return true; // what came before the end may still be answered, to nobody
     // Made for each write, and not kept: an idle connection is small.
     const onWritten = (error?: Error | null): void => {
       this.#written(error);
@@ -245,6 +250,7 @@ class SocketConnection implements Connection {
   }
 
   closed(): void {
+    this.#call = "closed";
     stopReading(this.#socket);
     this.output.drop();
     this.#sink?.gone(this.#error);

@@ -72,6 +72,10 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   /** How it ended, once that is known. */
   #outcome: Closed | null = null;
   #paused = false;
+  /** Whether a later turn is waited for, to deliver what waits since the budget of one was spent. */
+  #waitsTurn = false;
+  /** Set when the connection is gone while messages wait for their turn: it is told when they are delivered. */
+  #lost: { readonly error: HawserError | null } | null = null;
   /** Whether this end gave up, and what had not left is lost. */
   #isBroken = false;
   /** Made when somebody asks for `closed`. */
@@ -93,7 +97,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     this.#connection = connection;
     this.#events = events;
     this.#options = options;
-    this.#decoder = new WireDecoder<In>(wire, options.limits.frame, this); // decodes only
+    this.#decoder = new WireDecoder<In>(wire, options.limits.frame, this, options.ticker.budget);
     this.#encoder = options.encoder ?? new WireEncoder<Out>(wire, options.limits.frame);
     this.#heardMs = this.#progressMs = options.ticker.now;
     this.#highBytes = options.limits.writeBuffer.highBytes;
@@ -246,8 +250,10 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   /** Deliver what waits, and go on reading. */
   release(): void {
-    this.#decoder.release();
-    if (this.#decoder.waiting === 0) this.#resume();
+    const decoder = this.#decoder;
+    decoder.release();
+    if (decoder.yielded) this.#yield();
+    else if (decoder.waiting === 0) this.#resume();
   }
 
   /** @see ConnectionSink */
@@ -255,13 +261,12 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     this.#heardMs = this.#options.ticker.now;
     const decoder = this.#decoder;
     const { payloads } = decoder;
+    this.#options.ticker.budget.begin(this, bytes.length);
     const keeps = decoder.push(bytes, stays);
     if (!decoder.partial) this.#partialMs = null;
     else if (this.#partialMs === null || decoder.payloads !== payloads) this.#partialMs = this.#options.ticker.now;
-    if (decoder.waiting > 0 && !this.#paused) {
-      this.#paused = true;
-      this.#connection.pause();
-    }
+    if (decoder.yielded) this.#yield();
+    else if (decoder.waiting > 0) this.#pause();
     return keeps;
   }
 
@@ -287,6 +292,10 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   /** @see ConnectionSink */
   gone(error: HawserError | null): void {
     if (this.#state === "closed") return;
+    if (this.#decoder.yielded) {
+      this.#lost = { error };
+      return;
+    }
     const closed = (this.#outcome ??= this.#outcomeOf(error));
     this.#state = "closed";
     this.#wake(Infinity);
@@ -413,10 +422,41 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     this.#resume();
   }
 
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#connection.pause();
+  }
+
   #resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
     this.#connection.resume();
+  }
+
+  /** The budget of this turn is spent: read no more, and go on with what waits when the others have had their turn. */
+  #yield(): void {
+    this.#pause();
+    if (this.#waitsTurn) return;
+    this.#waitsTurn = true;
+    this.#connection.later(() => {
+      this.#waitsTurn = false;
+      this.#goOn();
+    });
+  }
+
+  #goOn(): void {
+    const decoder = this.#decoder;
+    const { ticker } = this.#options;
+    this.#heardMs = ticker.now;
+    ticker.budget.beginTurn(this);
+    try {
+      decoder.goOn();
+    } finally {
+      if (decoder.yielded) this.#yield();
+      else if (this.#lost !== null) this.gone(this.#lost.error);
+      else if (decoder.waiting === 0) this.#resume();
+    }
   }
 
   /** How it ended, when nothing but the loss of the connection says so. */

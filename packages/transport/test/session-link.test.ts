@@ -12,8 +12,17 @@ class FakeSpeaker implements Speaker {
   waiting = "";
   link: SessionLink | null = null;
 
-  receive(chunk: Uint8Array, nowMs: number): void {
+  receive(chunk: Uint8Array, nowMs: number): boolean {
     this.log.push(`heard ${new TextDecoder().decode(chunk)} at ${String(nowMs)}`);
+    return this.left > 0;
+  }
+
+  /** How many turns the last chunk takes. */
+  left = 0;
+
+  goOn(): boolean {
+    this.log.push(`went on`);
+    return --this.left > 0;
   }
 
   tick(nowMs: number): void {
@@ -232,5 +241,46 @@ describe("SessionLink", () => {
     clock.advance(2_250);
     await turns.settle();
     expect(log).toEqual(["lost SLOW_CONSUMER", "gone"]);
+  });
+});
+
+describe("SessionLink: turns", () => {
+  it("goes on with what a speaker has left in later turns, and gives it what came behind in order", async () => {
+    const { turns, speaker, peer, log, link } = linked();
+    speaker.left = 2;
+    peer.write("much");
+    await turns.settle();
+    expect(speaker.log).toEqual(["heard much at 0", "went on", "went on"]);
+    speaker.left = 1;
+    link.chunk(new TextEncoder().encode("first"));
+    link.chunk(new TextEncoder().encode("second"));
+    link.ended();
+    expect(speaker.log.slice(3)).toEqual(["heard first at 0"]);
+    expect(log).toEqual([]);
+    await turns.settle();
+    expect(speaker.log.slice(3)).toEqual(["heard first at 0", "went on", "heard second at 0"]);
+    expect(log).toEqual(["lost CONNECTION_RESET"]);
+  });
+
+  it("tells that the connection is gone when everything that came before is handled", async () => {
+    const { turns, speaker, log, link } = linked();
+    speaker.left = 1;
+    link.chunk(new TextEncoder().encode("last words"));
+    link.gone(null);
+    expect(log).toEqual([]);
+    await turns.settle();
+    expect([speaker.log.at(-1), log]).toEqual(["went on", ["lost CONNECTION_RESET", "gone"]]);
+  });
+
+  it("reads no more when it is closed while something is left", async () => {
+    const { turns, speaker, peer, log, link } = linked();
+    speaker.left = 5;
+    peer.write("much");
+    link.chunk(new TextEncoder().encode("more"));
+    link.close();
+    await turns.settle();
+    peer.connection.end();
+    await turns.settle();
+    expect([speaker.log, log]).toEqual([["heard more at 0"], ["gone"]]);
   });
 });

@@ -9,6 +9,7 @@ import { HawserError } from "../errors.ts";
 import type { MessageEntry } from "../message.ts";
 import { invalid } from "../session/failure.ts";
 import { plain } from "../session/quote.ts";
+import { peerError } from "../stack.ts";
 import type { CallSink, OutboundCall } from "../session/types.ts";
 import { readFailure } from "./codes.ts";
 import type { Context } from "./context.ts";
@@ -127,7 +128,7 @@ export class Caller {
     // Peers that send both members say null in one of them.
     const isError = error !== undefined && error !== null;
     if (jsonrpc !== "2.0" || (result === undefined && !isError) || (isError && result !== undefined && result !== null)) {
-      return new HawserError("MESSAGE_INVALID", `The answer to "${plain(entry.name, 60)}" is no response of JSON-RPC 2.0`, { scope: "conversation" });
+      return peerError("MESSAGE_INVALID", `The answer to "${plain(entry.name, 60)}" is no response of JSON-RPC 2.0`, { scope: "conversation" });
     }
     if (isError) return readFailure(this.#context.dialect.codes, entry, error);
     const value = readNullable(entry.output, result);

@@ -17,10 +17,11 @@
  * @module
  */
 import { describeIssue, Issue } from "../check.ts";
-import { type ErrorCode, HawserError, type NamedFailure } from "../errors.ts";
+import type { ErrorCode, HawserError, NamedFailure } from "../errors.ts";
 import type { MessageEntry } from "../message.ts";
 import { invalid } from "../session/failure.ts";
 import { plain } from "../session/quote.ts";
+import { peerError } from "../stack.ts";
 import { readNullable } from "./params.ts";
 import { stringify } from "./text.ts";
 
@@ -98,24 +99,24 @@ export function namedObject(codes: NamedCodes, entry: MessageEntry, { name, payl
 export function readFailure(codes: NamedCodes, entry: MessageEntry, cause: unknown): HawserError {
   const { code, data, message } = members(cause);
   const what = `"${plain(entry.name, 60)}" was answered with`;
-  if (typeof code !== "number") return new HawserError("REMOTE_HANDLER_FAILED", `${what} an error that has no code`, { cause });
+  if (typeof code !== "number") return peerError("REMOTE_HANDLER_FAILED", `${what} an error that has no code`, { cause });
   const named = readNamed(codes, entry, code, data);
   if (named !== null) return named;
   const text = `${what} error ${String(code)}${typeof message === "string" ? `: ${plain(message.slice(0, MOST_TEXT))}` : ""}`;
   const origin = "remote";
   switch (code) {
     case METHOD_NOT_FOUND:
-      return new HawserError("MESSAGE_UNKNOWN", text, { cause });
+      return peerError("MESSAGE_UNKNOWN", text, { cause });
     case INVALID_PARAMS: {
       const path = readPath(members(data)["path"]);
-      return new HawserError("INPUT_INVALID", text, { cause, ...(path === null ? {} : { path }) });
+      return peerError("INPUT_INVALID", text, { cause, ...(path === null ? {} : { path }) });
     }
     case REQUEST_CANCELLED:
-      return new HawserError("CALL_CANCELLED", text, { cause, origin });
+      return peerError("CALL_CANCELLED", text, { cause, origin });
     default: {
       const name = code === SERVER_ERROR || code === INTERNAL_ERROR ? members(data)["code"] : undefined;
       const known = tellable.has(name) ? (name as ErrorCode) : "REMOTE_HANDLER_FAILED"; // the set holds nothing else
-      return new HawserError(known, text, { cause, origin, scope: "conversation" });
+      return peerError(known, text, { cause, origin, scope: "conversation" });
     }
   }
 }
@@ -127,7 +128,7 @@ function readNamed(codes: NamedCodes, entry: MessageEntry, code: number, data: u
   const what = `"${plain(entry.name, 60)}" failed with "${plain(name, 60)}"`;
   const read = readNullable(check, payload);
   if (read instanceof Issue) return invalid("OUTPUT_INVALID", `${what}, whose payload is invalid`, "remote", read);
-  return new HawserError("NAMED_ERROR", what, { failure: { name, payload: read } });
+  return peerError("NAMED_ERROR", what, { failure: { name, payload: read } });
 }
 
 /** A value's own members, whatever it is. */

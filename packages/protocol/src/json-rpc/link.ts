@@ -6,13 +6,16 @@
  *
  * @module
  */
+import { type ReadBudget, unlimitedBudget } from "../budget.ts";
 import type { ByteWriter } from "../bytes.ts";
 import { Issue } from "../check.ts";
 import { HawserError } from "../errors.ts";
 import { describeFault, type FrameDecoder, type FrameSink, type FramingFault } from "../framing.ts";
+import { Inbox } from "../inbox.ts";
 import type { MessageEntry } from "../message.ts";
 import { invalid } from "../session/failure.ts";
 import { plain } from "../session/quote.ts";
+import { parseJson, peerError } from "../stack.ts";
 import { ChunkText } from "../utf8.ts";
 import { Caller, type Response } from "./caller.ts";
 import { errorObject, INVALID_REQUEST, PARSE_ERROR } from "./codes.ts";
@@ -42,6 +45,13 @@ export class Link implements FrameSink {
   #state: "lost" | "open" = "open";
   /** Chunks that came from within a callback; null while none is being read. */
   #pending: Uint8Array[] | null = null;
+  /** What a text of the chunk at hand is counted by. */
+  #budget: ReadBudget = unlimitedBudget;
+  #yielded = false;
+  /** The chunk at hand. */
+  #chunk: Uint8Array | null = null;
+  /** What came after the budget was spent; null until that happens. */
+  #inbox: Inbox<FramingFault> | null = null;
 
   constructor(context: Context, events: EventQueue, output: ByteWriter) {
     const { dialect, limits } = context;
@@ -53,8 +63,23 @@ export class Link implements FrameSink {
     this.caller = new Caller(context, this.outbox, this.responder);
   }
 
+  /** True if the budget is spent: what waits is read by `goOn()`. */
+  get yielded(): boolean {
+    return this.#yielded;
+  }
+
+  /** Go on with what waits, in another turn. */
+  goOn(budget: ReadBudget): void {
+    this.#budget = budget;
+    this.#yielded = false;
+    const inbox = this.#inbox;
+    if (inbox !== null) while (!this.#isYielded() && inbox.length > 0) inbox.take();
+    this.#budget = unlimitedBudget;
+  }
+
   /** Take the next bytes; the chunk is not kept. */
-  receive(chunk: Uint8Array): void {
+  receive(chunk: Uint8Array, budget: ReadBudget): void {
+    this.#budget = budget;
     if (this.#pending !== null) {
       this.#pending.push(new Uint8Array(chunk));
       return;
@@ -63,18 +88,25 @@ export class Link implements FrameSink {
     this.#pending = pending;
     try {
       for (let next: Uint8Array | undefined = chunk; next !== undefined; next = pending.shift()) {
+        this.#chunk = next;
         this.#text.chunk(next);
         this.#decoder.push(next, this, this.#text);
+        this.#inbox?.endChunk();
       }
     } finally {
       this.#text.chunk(null);
+      this.#chunk = null;
+      this.#inbox?.endChunk();
       this.#pending = null;
+      this.#budget = unlimitedBudget;
     }
   }
 
   /** The connection is gone: nothing that is open goes on, and nothing more is read. */
   lose(reason: HawserError): void {
     this.#state = "lost";
+    this.#inbox = null;
+    this.#yielded = false;
     const { turn } = this.#context;
     const unsent = new HawserError("NOT_SENT", "The connection was lost before the event had been sent");
     for (const { settled } of this.outbox.clear()) turn.run(() => settled?.("not-sent", unsent));
@@ -84,25 +116,62 @@ export class Link implements FrameSink {
 
   /** For the framing's decoder: the stream is wrong. */
   fault(fault: FramingFault): void {
+    if (this.#waits()) (this.#inbox ??= this.#newInbox()).putNote(fault);
+    else this.#fault(fault);
+  }
+
+  #fault(fault: FramingFault): void {
     if (this.#state === "lost") return;
     const { responder } = this;
     const { dialect, limits } = this.#context;
     if (fault.code === "FRAME_TOO_LARGE") {
       const limit = `maxMessageBytes (${String(limits.maxMessageBytes)})`;
       responder.answer(errorText(null, errorObject(INVALID_REQUEST, `Invalid Request: it has more than ${limit}`)), null);
-      this.#context.broken(new HawserError("MESSAGE_TOO_LARGE", `The peer's message has more than ${limit}: raise the limit, or see whether the peer uses ${dialect.framing.name}`, { cause: fault }), "flush");
+      this.#context.broken(peerError("MESSAGE_TOO_LARGE", `The peer's message has more than ${limit}: raise the limit, or see whether the peer uses ${dialect.framing.name}`, { cause: fault }), "flush");
     } else {
       responder.answer(errorText(null, errorObject(PARSE_ERROR, "Parse error")), null);
-      this.#context.broken(new HawserError(fault.code, describeFault(fault), { cause: fault }), "flush");
+      this.#context.broken(peerError(fault.code, describeFault(fault), { cause: fault }), "flush");
     }
   }
 
   /** For the framing's decoder: a JSON text has come. */
   frame(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#waits()) {
+      const inbox = (this.#inbox ??= this.#newInbox());
+      if (bytes === this.#chunk) inbox.putOfChunk(bytes, start, end);
+      else inbox.put(bytes, start, end);
+      return;
+    }
+    this.#read(bytes, start, end);
+    this.#spend(end - start);
+  }
+
+  #waits(): boolean {
+    return this.#yielded || (this.#inbox !== null && this.#inbox.length > 0);
+  }
+
+  #newInbox(): Inbox<FramingFault> {
+    return new Inbox(
+      (bytes, start, end) => {
+        this.#read(bytes, start, end);
+        this.#spend(end - start);
+      },
+      (fault) => {
+        this.#fault(fault);
+      },
+    );
+  }
+
+  /** A text of so many bytes, or a member of a batch, has been handled. */
+  #spend(bytes: number): void {
+    if (this.#state === "open" && this.#budget.spend(bytes)) this.#yielded = true;
+  }
+
+  #read(bytes: Uint8Array, start: number, end: number): void {
     if (this.#state === "lost") return;
     let value: unknown;
     try {
-      value = JSON.parse(this.#text.decode(bytes, start, end));
+      value = parseJson(this.#text.decode(bytes, start, end));
     } catch {
       this.#drop(`${String(end - start)} bytes that are not JSON in UTF-8`);
       this.responder.answer(errorText(null, errorObject(PARSE_ERROR, "Parse error")), null);
@@ -123,6 +192,7 @@ export class Link implements FrameSink {
     for (const message of messages) {
       if (this.#isLost) return;
       this.#message(message, batch, Math.ceil(cost / messages.length));
+      this.#spend(0);
     }
     this.responder.close(batch);
   }
@@ -150,7 +220,7 @@ export class Link implements FrameSink {
   #event(method: string, params: unknown, cost: number): void {
     const entry = this.#find(method);
     if (entry?.type !== "event") {
-      this.#dropped(new HawserError("MESSAGE_UNKNOWN", `The peer's event ${quote(method)} was dropped: the contract has none of that name from its side`, { scope: "conversation" }));
+      this.#dropped(peerError("MESSAGE_UNKNOWN", `The peer's event ${quote(method)} was dropped: the contract has none of that name from its side`, { scope: "conversation" }));
       return;
     }
     const payload = readParams(entry.input, params);
@@ -159,13 +229,13 @@ export class Link implements FrameSink {
       this.#dropped(invalid("EVENT_INVALID", `The peer's event ${quote(method)} was dropped: its payload is invalid`, payload.cause === undefined ? "remote" : "local", payload));
     } else if (!this.#events.push(entry, payload, cost)) {
       const most = String(this.#context.limits.eventWindowBytes);
-      this.#dropped(new HawserError("OVERLOADED", `The peer's event ${quote(method)} was dropped: eventWindowBytes (${most}) of events wait for their handlers`, { origin: "local" }));
+      this.#dropped(peerError("OVERLOADED", `The peer's event ${quote(method)} was dropped: eventWindowBytes (${most}) of events wait for their handlers`, { origin: "local" }));
     }
   }
 
   /** Something of no use has come. */
   #drop(what: string): void {
-    this.#dropped(new HawserError("MESSAGE_INVALID", `The peer sent ${what}`, { scope: "conversation" }));
+    this.#dropped(peerError("MESSAGE_INVALID", `The peer sent ${what}`, { scope: "conversation" }));
   }
 
   #dropped(error: HawserError): void {
@@ -183,6 +253,11 @@ export class Link implements FrameSink {
   // A getter, because the compiler takes a field to keep its value across the calls that change it.
   get #isLost(): boolean {
     return this.#state === "lost";
+  }
+
+  // A method, for the same reason.
+  #isYielded(): boolean {
+    return this.#yielded;
   }
 }
 

@@ -11,6 +11,7 @@ import { HawserError, isHawserError, type NamedFailure } from "../errors.ts";
 import type { MessageEntry } from "../message.ts";
 import { invalid } from "../session/failure.ts";
 import { plain } from "../session/quote.ts";
+import { peerError } from "../stack.ts";
 import { errorObject, failureObject, INVALID_REQUEST, invalidParams, METHOD_NOT_FOUND, namedObject } from "./codes.ts";
 import type { Context } from "./context.ts";
 import { type Answers, Batch, Inbound } from "./inbound.ts";
@@ -81,7 +82,7 @@ export class Responder implements Answers {
   cancel(id: Id): void {
     const call = this.#byId.get(id);
     if (call === undefined) return; // the answer is on its way
-    this.#cancel(call, new HawserError("CALL_CANCELLED", `"${plain(call.entry.name, 60)}" was cancelled by its opener`, { origin: "remote" }));
+    this.#cancel(call, peerError("CALL_CANCELLED", `"${plain(call.entry.name, 60)}" was cancelled by its opener`, { origin: "remote" }));
   }
 
   /** The members of a batch have been read: what they are answered with leaves when it is complete. */
@@ -120,7 +121,7 @@ export class Responder implements Answers {
     } catch (thrown) {
       const error = thrown as HawserError; // the outbox throws nothing else
       if (error.code !== "WRITE_BUFFER_FULL") this.#context.broken(error, "flush");
-      else this.#context.broken(new HawserError("SLOW_CONSUMER", "The peer asks, but does not read the answers: more than maxQueuedBytes of them wait"), "drop");
+      else this.#context.broken(peerError("SLOW_CONSUMER", "The peer asks, but does not read the answers: more than maxQueuedBytes of them wait"), "drop");
     }
   }
 

@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { type ReadBudget, unlimitedBudget } from "../budget.ts";
 import type { ByteWriter } from "../bytes.ts";
 import { HawserError } from "../errors.ts";
 import type { MessageEntry, Side } from "../message.ts";
@@ -101,15 +102,28 @@ export class JsonRpcSession implements Session {
     this.#begin(output, nowMs);
   }
 
-  receive(chunk: Uint8Array, nowMs: number): void {
+  receive(chunk: Uint8Array, nowMs: number, budget: ReadBudget = unlimitedBudget): boolean {
     const { turn } = this.#context;
     this.#nowMs = nowMs;
     turn.enter();
     try {
-      this.#link?.receive(chunk);
+      this.#link?.receive(chunk, budget);
     } finally {
       turn.leave();
     }
+    return this.#link?.yielded === true;
+  }
+
+  goOn(nowMs: number, budget: ReadBudget): boolean {
+    const { turn } = this.#context;
+    this.#nowMs = nowMs;
+    turn.enter();
+    try {
+      this.#link?.goOn(budget);
+    } finally {
+      turn.leave();
+    }
+    return this.#link?.yielded === true;
   }
 
   lost(nowMs: number): void {

@@ -9,6 +9,7 @@ import { Issue, nothing } from "../check.ts";
 import { bytes as bytesCodec } from "../codec.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
+import { peerError } from "../stack.ts";
 import { utf8Encode } from "../utf8-write.ts";
 import { type Conversation, type LossReason, readBody, type Registry } from "./conversation.ts";
 import { formatFailure, invalid } from "./failure.ts";
@@ -129,12 +130,12 @@ export class Calls implements Registry {
     }
     const entry = link.peer.entries[head.name] ?? null;
     if (entry === null || entry.from === link.side || entry.type !== (kind === REQUEST ? "request" : "stream")) {
-      this.#refuse(id, head, new HawserError("MESSAGE_UNKNOWN", "no such message, or not from this side"));
+      this.#refuse(id, head, peerError("MESSAGE_UNKNOWN", "no such message, or not from this side"));
       return;
     }
     const inputBytes = end - head.body;
     if (this.#inputBytes > 0 && this.#inputBytes + inputBytes > link.limits.maxInputBytes) {
-      this.#refuse(id, head, new HawserError("OVERLOADED", "too much waits for its handlers"));
+      this.#refuse(id, head, peerError("OVERLOADED", "too much waits for its handlers"));
       return;
     }
     const { epoch } = link;
@@ -169,7 +170,7 @@ export class Calls implements Registry {
       else call?.credited(readU32(bytes, start));
     } else if (kind === CANCEL) {
       if (this.#isOurs(id)) this.#link.violate("PROTOCOL_VIOLATION", "cancelled a conversation that it did not open");
-      else if (this.#begun.delete(id)) this.#fail(id, new HawserError("CALL_CANCELLED", "cancelled before it had come whole"));
+      else if (this.#begun.delete(id)) this.#fail(id, peerError("CALL_CANCELLED", "cancelled before it had come whole"));
       else this.#incoming.at(id)?.cancelled();
     } else if (kind === END && !this.#isOurs(id)) {
       const call = this.#incoming.at(id);

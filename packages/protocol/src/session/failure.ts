@@ -6,7 +6,8 @@
  */
 import { describeIssue, Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
-import { type ErrorCode, HawserError, type NamedFailure } from "../errors.ts";
+import { type ErrorCode, HawserError, type HawserErrorOptions, type NamedFailure } from "../errors.ts";
+import { parseJson, peerError } from "../stack.ts";
 import { utf8Decode } from "../utf8.ts";
 import { plain } from "./quote.ts";
 
@@ -111,22 +112,27 @@ export function readFailure(entry: MessageEntry, bytes: Uint8Array, start: numbe
   const [local, text] = failures.get(code) ?? (["REMOTE_HANDLER_FAILED", `failed with a code that this side does not know, ${plain(code, 40)}`] as const);
   const steps = Array.isArray(path) ? path.filter((step) => typeof step === "string" || typeof step === "number").slice(0, 32) : null;
   const said = message === "" ? "" : `: ${plain(message)}`;
-  return new HawserError(local, `${what} ${text}${said}`, { origin: local === "INPUT_INVALID" ? "local" : "remote", scope: "conversation", ...(steps === null ? {} : { path: steps }) });
+  return peerError(local, `${what} ${text}${said}`, { origin: local === "INPUT_INVALID" ? "local" : "remote", scope: "conversation", ...(steps === null ? {} : { path: steps }) });
 }
 
 function namedError(entry: MessageEntry, name: string, payload: unknown): HawserError {
   const what = `"${plain(entry.name, 60)}" failed with "${plain(name, 60)}"`;
   const check = entry.errors.get(name);
-  if (check === undefined) return new HawserError("REMOTE_HANDLER_FAILED", `${what}, which this side's contract does not name`);
+  if (check === undefined) return peerError("REMOTE_HANDLER_FAILED", `${what}, which this side's contract does not name`);
   const value = check.inbound(payload);
   if (value instanceof Issue) return invalid("OUTPUT_INVALID", `${what}, whose payload is invalid`, "remote", value);
-  return new HawserError("NAMED_ERROR", what, { failure: { name, payload: value } });
+  return peerError("NAMED_ERROR", what, { failure: { name, payload: value } });
 }
 
 /** A local error for a value that its schema, or codec, does not take. */
 export function invalid(code: "EVENT_INVALID" | "INPUT_INVALID" | "ITEM_INVALID" | "OUTPUT_INVALID", what: string, origin: "local" | "remote", issue?: Issue): HawserError {
   const text = issue === undefined ? what : `${what}: ${describeIssue(issue)}`;
-  return new HawserError(code, plain(text, 250), { origin, scope: "conversation", path: issue?.path ?? [], cause: issue?.cause });
+  const make = origin === "remote" ? peerError : localError;
+  return make(code, plain(text, 250), { origin, scope: "conversation", path: issue?.path ?? [], cause: issue?.cause });
+}
+
+function localError(code: ErrorCode, message: string, options: HawserErrorOptions): HawserError {
+  return new HawserError(code, message, options);
 }
 
 /** The text of a REFUSE or CLOSE. */
@@ -145,12 +151,12 @@ export function readClosing(bytes: Uint8Array, start: number, end: number, by: s
   if (code === "NORMAL" || code === "DRAINED") return code;
   const known = typeof code === "string" && closings.has(code) ? (code as ErrorCode) : "PROTOCOL_VIOLATION";
   const said = typeof message === "string" && message !== "" ? `: ${plain(message, 180)}` : "";
-  return new HawserError(known, `${by} (${known})${said}`, { scope: "session", ...(blaming.has(known) ? { origin: "local" } : {}) });
+  return peerError(known, `${by} (${known})${said}`, { scope: "session", ...(blaming.has(known) ? { origin: "local" } : {}) });
 }
 
 function parseMembers(bytes: Uint8Array, start: number, end: number): Readonly<Record<string, unknown>> | null {
   try {
-    const value: unknown = JSON.parse(utf8Decode(bytes, start, end));
+    const value = parseJson(utf8Decode(bytes, start, end));
     return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null; // an object of JSON has nothing but members
   } catch {
     return null;

@@ -4,9 +4,11 @@
  *
  * @module
  */
+import { unlimitedBudget } from "../budget.ts";
 import { ByteWriter } from "../bytes.ts";
 import type { Protocol } from "../contract.ts";
 import { HawserError } from "../errors.ts";
+import { peerError } from "../stack.ts";
 import { compareContracts } from "./compare.ts";
 import { formatRefusal } from "./failure.ts";
 import { COUNTED_BYTES, HELLO, kindName, MAX_EARLY_PAYLOAD, REFUSE, SIGNATURE, writeText } from "./frames.ts";
@@ -60,7 +62,7 @@ export class NativeGreeter implements Greeter, FrameTarget {
 
   end(): HawserError {
     if (this.#state === "signature") return this.#recogniser.end();
-    return this.#refusal ?? new HawserError("HELLO_INVALID", "The peer sent Hawser's signature, but no whole HELLO behind it");
+    return this.#refusal ?? peerError("HELLO_INVALID", "The peer sent Hawser's signature, but no whole HELLO behind it");
   }
 
   /** For the reader: the first frame is HELLO, and there is no second. */
@@ -87,8 +89,7 @@ export class NativeGreeter implements Greeter, FrameTarget {
   }
 
   #readHello(chunk: Uint8Array, from: number): void {
-    this.#reader.begin(from);
-    this.#reader.read(chunk, this);
+    this.#reader.read(chunk, from, this, unlimitedBudget);
     if (this.#state === "greeted" && this.#reader.partial) this.#tooEarly();
   }
 
@@ -107,7 +108,7 @@ export class NativeGreeter implements Greeter, FrameTarget {
   }
 
   #violate(what: string): void {
-    const error = new HawserError("HELLO_INVALID", `The client ${what}`);
+    const error = peerError("HELLO_INVALID", `The client ${what}`);
     this.#refuse(error, formatRefusalReply(error));
   }
 

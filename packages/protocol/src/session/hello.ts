@@ -6,6 +6,7 @@
  */
 import type { Protocol } from "../contract.ts";
 import { type ErrorCode, HawserError } from "../errors.ts";
+import { parseJson, peerError } from "../stack.ts";
 import { utf8Decode } from "../utf8.ts";
 import { utf8Encode } from "../utf8-write.ts";
 import { MAX_EARLY_PAYLOAD } from "./frames.ts";
@@ -125,7 +126,7 @@ function reading<T>(what: string, code: ErrorCode, read: () => T): HawserError |
     return read();
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    return new HawserError(code, `The peer's ${what} can't be read: ${error.message}`);
+    return peerError(code, `The peer's ${what} can't be read: ${error.message}`);
   }
 }
 
@@ -134,7 +135,7 @@ type Members = Readonly<Record<string, unknown>>;
 function parse(bytes: Uint8Array, start: number, end: number): Members {
   let value: unknown;
   try {
-    value = JSON.parse(utf8Decode(bytes, start, end));
+    value = parseJson(utf8Decode(bytes, start, end));
   } catch {
     throw new Fault("it is not JSON in UTF-8"); // the runtime's own text quotes what came
   }

@@ -7,6 +7,7 @@
 import type { Body } from "../body.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError, isHawserError, type NamedFailure } from "../errors.ts";
+import { peerError } from "../stack.ts";
 import { utf8Encode } from "../utf8-write.ts";
 import { Conversation, type Registry } from "./conversation.ts";
 import { formatFailure, formatNamed, invalid } from "./failure.ts";
@@ -82,7 +83,7 @@ export class Incoming extends Conversation implements InboundCall {
   fail(error: HawserError | NamedFailure): HawserError | null {
     if (!this.#answering()) return null;
     if (isHawserError(error)) {
-      this.#finish(formatFailure(isOwn(error) ? new HawserError("HANDLER_FAILED", "A handler failed") : error));
+      this.#finish(formatFailure(isOwn(error) ? peerError("HANDLER_FAILED", "A handler failed") : error));
       return null;
     }
     const text = formatNamed(this.entry, error);
@@ -156,7 +157,7 @@ export class Incoming extends Conversation implements InboundCall {
   /** CANCEL has come. */
   cancelled(): void {
     this.#remote = "over";
-    const reason = new HawserError("CALL_CANCELLED", `"${plain(this.entry.name, 60)}" was cancelled by its opener`, { origin: "remote" });
+    const reason = peerError("CALL_CANCELLED", `"${plain(this.entry.name, 60)}" was cancelled by its opener`, { origin: "remote" });
     if (this.#local === "over") this.registry.release(this);
     else if (this.#local === "open") this.#cancel(reason);
     else if (this.lane !== null && this.link.outbox.purge(this.lane).length > 0) this.#last(FAIL, utf8Encode(formatFailure(reason))); // nobody waits for what had not begun
@@ -165,7 +166,7 @@ export class Incoming extends Conversation implements InboundCall {
   /** The deadline has passed. */
   expire(): void {
     this.dueMs = Infinity;
-    if (this.#local === "open") this.#cancel(new HawserError("DEADLINE_EXCEEDED", `The deadline of "${plain(this.entry.name, 60)}" passed`));
+    if (this.#local === "open") this.#cancel(peerError("DEADLINE_EXCEEDED", `The deadline of "${plain(this.entry.name, 60)}" passed`));
   }
 
   /** The session has no connection any more, or is over. */

@@ -1,11 +1,12 @@
 /**
- * Reader: chunks to frames (PROTOCOL.md §1), in one loop over each chunk.
+ * Reader: chunks to frames (PROTOCOL.md §1), in one loop over each chunk, which stops between two frames when the budget is spent.
  * Owns the bytes of a frame that has not arrived whole, and lengths. Must not know kinds or states.
  *
  *     length u32 | kind u8 | id u32 | payload
  *
  * @module
  */
+import type { ReadBudget } from "../budget.ts";
 import { FrameBuffer } from "../bytes.ts";
 import { COUNTED_BYTES, HEADER_BYTES, MAX_EARLY_PAYLOAD, MAX_PAYLOAD, readU32 } from "./frames.ts";
 
@@ -20,7 +21,7 @@ export interface FrameTarget {
 /** One connection's inbound frames. */
 export class Reader {
   readonly #frame = new FrameBuffer();
-  /** Where the chunk at hand goes on: also when the target threw. */
+  /** Where the chunk at hand goes on. */
   #at = 0;
   /** Longest payload that is taken now. */
   maxPayload: number = MAX_EARLY_PAYLOAD;
@@ -35,35 +36,33 @@ export class Reader {
     return this.#frame.length > 0;
   }
 
-  /** A new chunk begins, of which the first `at` bytes are not frames. */
-  begin(at = 0): void {
-    this.#at = at;
-  }
-
-  /** Go on with the chunk from where it stands. Call it again when the target threw. */
-  read(chunk: Uint8Array, target: FrameTarget): void {
+  /** Read the chunk from `from` on. Returns how far it was read: less than its length if the budget is spent. */
+  read(chunk: Uint8Array, from: number, target: FrameTarget, budget: ReadBudget): number {
     const { length } = chunk;
-    if (this.#frame.length > 0 && !this.#resume(chunk, target)) return;
+    this.#at = from;
+    if (this.#frame.length > 0 && (!this.#resume(chunk, target) || budget.spend(this.#at - from))) return this.#at;
     let at = this.#at;
     while (length - at >= 4) {
       const counted = readU32(chunk, at);
       if (counted < COUNTED_BYTES || counted > this.maxPayload + COUNTED_BYTES) {
         this.#stop(chunk);
         target.badLength(counted);
-        return;
+        return length;
       }
       const next = at + 4 + counted;
       if (next > length) break;
       this.#at = next;
       if (!target.frame(chunk[at + 4] as number, readU32(chunk, at + 5), chunk, at + HEADER_BYTES, next)) {
         this.#stop(chunk);
-        return;
+        return length;
       }
       at = next;
+      if (budget.spend(counted)) return at;
     }
     this.#at = length;
     if (at < length) this.#frame.append(chunk, at, length, length - at < 4 ? undefined : 4 + readU32(chunk, at));
     else if (this.#frame.length === 0) this.#frame.clear();
+    return length;
   }
 
   /** Complete what an earlier chunk began; false: read no further now. */

@@ -8,7 +8,8 @@
  */
 import { Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
-import { HawserError, isHawserError, type NamedFailure } from "../errors.ts";
+import { isHawserError, type HawserError, type NamedFailure } from "../errors.ts";
+import { peerError } from "../stack.ts";
 import { readBody } from "./conversation.ts";
 import { formatFailure, invalid } from "./failure.ts";
 import { Fifo } from "./fifo.ts";
@@ -99,7 +100,7 @@ export class Receiver {
     let payload: unknown;
     let error: HawserError | null = null;
     if (entry?.type !== "event" || entry.from === link.side) {
-      error = new HawserError("MESSAGE_UNKNOWN", "The peer sent an event that this side's contract does not have, or not from the peer");
+      error = peerError("MESSAGE_UNKNOWN", "The peer sent an event that this side's contract does not have, or not from the peer");
     } else {
       payload = readBody(link, entry, entry.input, bytes, body, end);
       if (payload instanceof Issue) {
@@ -203,7 +204,7 @@ export class Receiver {
   onIdle: (() => void) | null = null;
 
   #reject(number: number, error: HawserError | NamedFailure): void {
-    const text = formatFailure(isHawserError(error) ? error : new HawserError("HANDLER_FAILED", "A handler failed"));
+    const text = formatFailure(isHawserError(error) ? error : peerError("HANDLER_FAILED", "A handler failed"));
     this.#rejections.push({ number, text });
     if (this.#rejections.length > REMEMBERED) this.#rejections.shift();
     if (!this.#link.attached) return;

@@ -8,6 +8,7 @@
  * @module
  */
 import { HawserError } from "../errors.ts";
+import { peerError } from "../stack.ts";
 import { SIGNATURE } from "./frames.ts";
 import { hexadecimal } from "./quote.ts";
 
@@ -84,7 +85,12 @@ export class Recogniser {
 
   /** Nothing more comes: what can be said of what did. */
   end(): HawserError {
-    return this.#answer instanceof HawserError ? this.#answer : unnamed(this.#seen);
+    if (this.#answer instanceof HawserError) return this.#answer;
+    const { length } = this.#seen;
+    if (length > 0 && begins(this.#seen, SIGNATURE)) {
+      return peerError("HELLO_INVALID", `The peer sent the first ${String(length)} bytes of Hawser's signature, and nothing behind them`);
+    }
+    return unnamed(this.#seen);
   }
 }
 
@@ -94,7 +100,7 @@ function judge(seen: readonly number[]): HawserError | "hawser" | "unknown" | nu
   let isPossible = false;
   for (const dialect of dialects) {
     if (!begins(seen, dialect.begins)) continue;
-    if (seen.length >= dialect.begins.length) return new HawserError("NOT_HAWSER", `The peer does not speak Hawser's session protocol but ${dialect.name}`);
+    if (seen.length >= dialect.begins.length) return peerError("NOT_HAWSER", `The peer does not speak Hawser's session protocol but ${dialect.name}`);
     isPossible = true;
   }
   return isPossible && seen.length < LONGEST ? null : "unknown";
@@ -113,5 +119,5 @@ function begins(seen: readonly number[], steps: ArrayLike<Step>): boolean {
 
 function unnamed(seen: readonly number[]): HawserError {
   const what = seen.length === 0 ? "it sent nothing" : `its first bytes are ${hexadecimal(seen, " ")}`;
-  return new HawserError("NOT_HAWSER", `The peer does not speak Hawser's session protocol: ${what}`);
+  return peerError("NOT_HAWSER", `The peer does not speak Hawser's session protocol: ${what}`);
 }

@@ -8,9 +8,11 @@
  *
  * @module
  */
+import { type ReadBudget, unlimitedBudget } from "../budget.ts";
 import type { ByteWriter } from "../bytes.ts";
 import type { MessageEntry, Protocol, Side } from "../contract.ts";
 import { type ErrorCode, HawserError } from "../errors.ts";
+import { peerError } from "../stack.ts";
 import { Calls } from "./calls.ts";
 import { compareContracts } from "./compare.ts";
 import { lossReason, type LossReason } from "./conversation.ts";
@@ -65,6 +67,8 @@ export class NativeSession implements Session, Control {
   #handshakeDueMs = Infinity;
   /** Whether a chunk is being read. */
   #reading: "no" | "yes" = "no";
+  /** What is left of a chunk, in storage of its own, while the others have their turn. */
+  #rest: Uint8Array | null = null;
 
   constructor(side: Side, parts: SessionParts, sink: SessionSink) {
     this.side = side;
@@ -154,16 +158,30 @@ export class NativeSession implements Session, Control {
     this.#link.leave();
   }
 
-  receive(chunk: Uint8Array, nowMs: number): void {
+  receive(chunk: Uint8Array, nowMs: number, budget: ReadBudget = unlimitedBudget): boolean {
     if (this.#reading === "yes") throw new TypeError("Cannot receive while the session reads a chunk: wait until that call returns");
-    if (chunk.length === 0 || (this.#state !== "handshake" && !isConnected(this.#state))) return;
+    if (this.#rest !== null) throw new TypeError("Cannot receive while something is left of the last chunk: call goOn() until it says false");
+    return this.#receive(chunk, nowMs, budget);
+  }
+
+  goOn(nowMs: number, budget: ReadBudget): boolean {
+    const rest = this.#rest;
+    if (rest === null || this.#reading === "yes") return rest !== null;
+    return this.#receive(rest, nowMs, budget);
+  }
+
+  /** Read a chunk, and keep what is left of it. */
+  #receive(chunk: Uint8Array, nowMs: number, budget: ReadBudget): boolean {
+    if (chunk.length === 0 || (this.#state !== "handshake" && !isConnected(this.#state))) return false;
     const { chunked } = this.#parts;
+    const { epoch } = this.#link;
     this.#enter(nowMs);
     this.#reading = "yes";
     this.#heartbeat?.heard(nowMs);
     for (const codec of chunked) codec.chunk(chunk);
     try {
-      this.#read(chunk);
+      const at = this.#read(chunk, budget);
+      if (epoch === this.#link.epoch) this.#keep(chunk, at);
     } finally {
       for (const codec of chunked) codec.chunk(null);
       this.#reading = "no";
@@ -171,6 +189,12 @@ export class NativeSession implements Session, Control {
       this.#checkDone();
       this.#link.leave();
     }
+    return this.#rest !== null;
+  }
+
+  #keep(chunk: Uint8Array, at: number): void {
+    if (at === chunk.length) this.#rest = null;
+    else this.#rest = this.#rest === null ? new Uint8Array(chunk.subarray(at)) : chunk.subarray(at); // a first chunk is not the session's
   }
 
   lost(nowMs: number): void {
@@ -273,20 +297,19 @@ export class NativeSession implements Session, Control {
     return peer.limits.maxMessageBytes >= this.#link.peer.limits.maxMessageBytes;
   }
 
-  #read(chunk: Uint8Array): void {
+  #read(chunk: Uint8Array, budget: ReadBudget): number {
     let from = 0;
     if (this.#recogniser !== null) {
       const behind = this.#recogniser.read(chunk, 0);
       if (behind instanceof HawserError) {
         this.#over("over", behind, lossReason("The peer speaks something else"));
-        return;
+        return chunk.length;
       }
-      if (behind === -1) return;
+      if (behind === -1) return chunk.length;
       this.#recogniser = null;
       from = behind;
     }
-    this.#reader.begin(from);
-    this.#reader.read(chunk, this.#inbound);
+    return this.#reader.read(chunk, from, this.#inbound, budget);
   }
 
   #welcomed(text: HawserError | WelcomeText): void {
@@ -373,7 +396,7 @@ export class NativeSession implements Session, Control {
 
   #violated(code: ErrorCode, what: string): void {
     if (transitions.violation[this.#state] === ".") return;
-    this.#refuse(new HawserError(code, `The peer ${what}`));
+    this.#refuse(peerError(code, `The peer ${what}`));
   }
 
   /** End the session for what the peer did. */
@@ -410,11 +433,13 @@ export class NativeSession implements Session, Control {
     this.#link.output = output;
     this.#link.epoch++;
     this.#reader = new Reader();
+    this.#rest = null;
     this.#inbound.clear();
   }
 
   #disconnect(reason: LossReason, cancellation: HawserError): void {
     this.#link.detach();
+    this.#rest = null;
     this.#inbound.clear();
     this.#recogniser = null;
     this.#calls.onIdle = null;

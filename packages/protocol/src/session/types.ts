@@ -3,11 +3,12 @@
  * Owns the interfaces alone. Must not know how a conversation looks on the wire, or what carries its bytes.
  *
  * An engine has no clock, no timers and no I/O: instants are passed in, bytes come by `receive` and leave through a `ByteWriter`.
- * Every call but `receive` is allowed from within every callback. What the peer sends never throws; what a callback throws comes out
+ * Every call but `receive` and `goOn` is allowed from within every callback. What the peer sends never throws; what a callback throws comes out
  * of the driver's call that led to it (`receive`, `tick`, `lost`, …), when everything else is told and the state is whole.
  *
  * @module
  */
+import type { ReadBudget } from "../budget.ts";
 import type { ByteWriter } from "../bytes.ts";
 import type { MessageEntry, Protocol, Side } from "../contract.ts";
 import type { HawserError, NamedFailure } from "../errors.ts";
@@ -129,9 +130,14 @@ export interface Session {
   /**
    * Bytes have come; the chunk is not kept. Ignored without a connection.
    *
-   * @throws {TypeError} when it is called from within itself
+   * Returns true when the budget is spent and something is left, of which the session has a copy: the driver stops reading, calls
+   * `goOn` in another turn, and gives no other chunk before that has said false. Without a budget it is false.
+   *
+   * @throws {TypeError} when it is called from within itself, or while something is left
    */
-  receive(chunk: Uint8Array, nowMs: number): void;
+  receive(chunk: Uint8Array, nowMs: number, budget?: ReadBudget): boolean;
+  /** Go on with what is left of a chunk. Returns as `receive` does. */
+  goOn(nowMs: number, budget: ReadBudget): boolean;
   /** The connection is gone without the session's doing: calls settle, numbered events stay. `sink.over` is not called. */
   lost(nowMs: number): void;
   /** Time has passed: heartbeats, deadlines. */

@@ -137,7 +137,7 @@ describe("a greeter", () => {
     const ends: [Uint8Array, RegExp][] = [
       [new Uint8Array(0), /^NOT_HAWSER: .*: it sent nothing$/],
       [latin("GE"), /^NOT_HAWSER: .*: its first bytes are 47 45$/],
-      [SIGNATURE.subarray(0, 5), /^NOT_HAWSER: .*: its first bytes are 89 48 57 53 0d$/],
+      [SIGNATURE.subarray(0, 5), /^HELLO_INVALID: .*the first 5 bytes of Hawser's signature, and nothing behind them$/],
       [latin("GET / HTTP/1.1"), /^NOT_HAWSER: .*HTTP/],
       [SIGNATURE, /^HELLO_INVALID: The peer sent Hawser's signature, but no whole HELLO behind it$/],
       [good.subarray(0, 40), /^HELLO_INVALID: /],
