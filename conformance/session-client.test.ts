@@ -118,6 +118,98 @@ describe("a client of a contract", () => {
     assert.equal(await outcome, "not-sent");
   });
 
+  it("queue hold: what is held is sent as it was when it was given", async () => {
+    const { way, client, heard } = await on({ queue: { policy: "hold" } });
+    await part(way, client);
+    const input = { id: 1 };
+    const payload = { who: "before" };
+    const blob = Uint8Array.of(1, 2, 3);
+    const answers = [client.request("echo", input), client.request("blob", blob)];
+    const outcome = client.emit("typing", payload);
+    input.id = 9;
+    payload.who = "after";
+    blob.fill(9);
+    way.isOpen = true;
+    assert.deepEqual(await Promise.all(answers), [{ id: 1 }, Uint8Array.of(1, 2, 3)]);
+    await outcome;
+    await until(() => heard.length === 1);
+    assert.deepEqual(heard, ["before"]);
+  });
+
+  it("queue hold: of ten thousand held calls each is answered, in order, and what comes meanwhile goes behind them", async () => {
+    const served: unknown[] = [];
+    const { server } = await fixture.serveContract(desk, { ...handlers, echo: (value) => served.push(value) });
+    const way = new Way(server);
+    const client = await connectTo(desk, way.connect, { queue: { policy: "hold" }, reconnect: { initialMs: 1, maxMs: 2 }, maxQueuedBytes: 20_000 });
+    fixture.own({
+      abort: () => {
+        client.abort();
+      },
+    });
+    await part(way, client);
+    const answers = Array.from({ length: 10_000 }, (_, i) => client.request("echo", i));
+    client.lifecycle.once("ready", () => void answers.push(client.request("echo", "login")));
+    way.server = (await fixture.serveContract(desk, { ...handlers, echo: (value) => served.push(value) })).server; // it has forgotten the session
+    way.isOpen = true;
+    await client.ready;
+    answers.push(client.request("echo", "behind"));
+    await Promise.all(answers);
+    assert.deepEqual(served, ["login", ...Array.from({ length: 10_000 }, (_, i) => i), "behind"]);
+  });
+
+  it("queue hold: a held call that is refused leaves no listener on its signal", async () => {
+    const { way, client } = await on({ queue: { policy: "hold", maxMessages: 1 } });
+    await part(way, client);
+    const first = client.request("echo", 1);
+    const controller = new AbortController();
+    assert.equal((await failure(client.request("echo", 2, { signal: controller.signal }))).code, "WRITE_BUFFER_FULL");
+    controller.abort(); // not an unhandled rejection
+    await turns(2);
+    way.isOpen = true;
+    assert.equal(await first, 1);
+  });
+
+  it("queue hold: closing the client while a call is encoded to be held settles the call", async () => {
+    const { way, client } = await on({ queue: { policy: "hold" } });
+    await part(way, client);
+    const closing = { toJSON: () => void client.close() };
+    assert.equal((await failure(client.request("echo", { closing, id: 1 }))).code, "SESSION_CLOSED");
+  });
+
+  it("auth that closes the client while it is encoded ends the attempt", async () => {
+    const { server } = await fixture.serveContract(desk, handlers, { resumeWindowMs: 0 });
+    const way = new Way(server);
+    let auth: unknown = "first";
+    const client = await connectTo(desk, way.connect, { auth: () => auth, reconnect: { initialMs: 1, maxMs: 2 } });
+    auth = { toJSON: () => void client.close() };
+    way.cut();
+    assert.deepEqual(await client.closed, { reason: "ended", error: null });
+    await until(() => server.sockets.size === 0);
+  });
+
+  it("a call that was open when the connection was lost says why it was lost", async () => {
+    const { way, client } = await on();
+    const lost = failure(client.request("ticket.wait", { id: 1 }));
+    const stream = client.stream("forever");
+    await stream.next();
+    await part(way, client);
+    const { cause, code } = await lost;
+    assert.deepEqual([code, (cause as HawserError).code], ["SESSION_LOST", "CONNECTION_RESET"]);
+    const ended = await failure(stream.finished());
+    assert.deepEqual([ended.code, (ended.cause as HawserError).code], ["SESSION_LOST", "CONNECTION_RESET"]);
+  });
+
+  it("finished() that was asked for before a loop that throws is no unhandled rejection", async () => {
+    const { way, client } = await on();
+    const stream = client.stream("forever");
+    const finished = stream.finished();
+    await failure((async () => {
+      for await (const item of stream) if (item === 0) way.cut();
+    })());
+    await turns(3); // the runtimes end the process for an unhandled rejection
+    assert.equal((await failure(finished)).code, "SESSION_LOST");
+  });
+
   it("queue drop-oldest: the oldest makes room, and is told so", async () => {
     const { way, client } = await on({ queue: { policy: "drop-oldest", maxBytes: 100 } });
     await part(way, client);

@@ -147,14 +147,18 @@ for (const transport of transports) {
       assert.equal(server.sockets.size, 1);
     });
 
-    it("more calls than maxConversations are not made: the caller is told OVERLOADED", async () => {
+    it("calls above maxConversations wait their turn; what is above maxQueuedCalls fails as OVERLOADED, here", async () => {
       const { connect } = await fixture.serveContract(desk, joining, { maxConversations: 3 });
-      const client = await connect();
-      const open = Array.from({ length: 4 }, () => client.request("ticket.wait", { id: 1 }));
-      for (const each of open) each.catch(() => undefined);
-      const [, , , fourth] = open;
-      assert(fourth !== undefined);
-      assert.equal((await failure(fourth)).code, "OVERLOADED");
+      const client = await connect({ maxQueuedCalls: 10_000 });
+      const answers = Array.from({ length: 10_000 }, (_, i) => client.request("echo", i));
+      assert.deepEqual(await Promise.all(answers), Array.from(answers, (_, i) => i));
+      const controller = new AbortController();
+      const waiting = Array.from({ length: 3 + 10_000 }, () => failure(client.request("ticket.wait", { id: 1 }, { signal: controller.signal })));
+      const { code, origin } = await failure(client.request("echo", 1));
+      assert.deepEqual([code, origin], ["OVERLOADED", "local"]);
+      controller.abort();
+      assert((await Promise.all(waiting)).every((error) => error.code === "CALL_CANCELLED"));
+      assert.equal(client.state, "ready");
     });
 
     it("a client that does not read is closed as SLOW_CONSUMER, and costs no more than the limits", async () => {

@@ -1,13 +1,13 @@
 /**
- * What waits for a connection: a request, or an event that is sent at most once, checked and measured when it is made.
+ * What waits for a connection: a request, or an event that is sent at most once, checked and encoded when it is made.
  * Must not know how long it waits, nor what else does.
  *
  * @module
  */
-import { ByteWriter, describeIssue, type EmitOptions, HawserError, isHawserError, type MessageEntry, type Outcome, type Session } from "@hawser/protocol";
-import { callOptions, emitEvent, type OpenOptions, RequestCall } from "@hawser/transport";
+import { type EmitOptions, HawserError, isHawserError, type MessageEntry, type Outcome, type PreparedCall, type PreparedEvent, type Session, type SessionKind } from "@hawser/protocol";
+import { callOptions, emitPrepared, type OpenOptions, RequestCall } from "@hawser/transport";
 
-/** Something that is to be sent when there is a connection. */
+/** Something that is to be sent when there is a connection: as it was when it was made, whatever becomes of its values. */
 export interface Held {
   /** What it is, for the error: `"the request ticket.get"`. */
   readonly what: string;
@@ -15,8 +15,8 @@ export interface Held {
   readonly bytes: number;
   /** When the caller gives up by itself; Infinity: never. */
   readonly deadlineMs: number;
-  /** Whether nobody waits for it any more. */
-  isOver(): boolean;
+  /** The queue has taken it; it calls `left` when nobody waits for it any more. Nothing is registered anywhere before. */
+  taken(left: () => void): void;
   /** There is a session with a connection. Never throws. */
   send(session: Session): void;
   /** It was not sent, and will not be. */
@@ -24,80 +24,82 @@ export interface Held {
 }
 
 /** A request that waits. */
-export class HeldRequest implements Held {
+export class HeldRequest extends RequestCall implements Held {
   readonly what: string;
-  readonly bytes: number;
   readonly deadlineMs: number;
-  readonly promise: Promise<unknown>;
-  readonly #call: RequestCall;
-  readonly #input: unknown;
+  readonly #prepared: PreparedCall;
   readonly #options: OpenOptions;
   readonly #nowMs: number;
+  #left: (() => void) | null = null;
 
   /**
    * @throws {RangeError} when `timeoutMs` is not above zero
    * @throws {HawserError} INPUT_INVALID, PAYLOAD_FORBIDDEN; CALL_CANCELLED when the signal is aborted already
    */
-  constructor(entry: MessageEntry, input: unknown, options: OpenOptions, nowMs: number) {
-    this.what = `the request ${entry.name}`;
-    this.bytes = measure(entry, input, "INPUT_INVALID");
+  constructor(kind: SessionKind, entry: MessageEntry, input: unknown, options: OpenOptions, nowMs: number) {
+    super(entry, options.signal);
     callOptions(options, nowMs);
+    this.what = `the request ${entry.name}`;
     this.deadlineMs = nowMs + (options.timeoutMs ?? Infinity);
-    this.#input = input;
     this.#options = options;
     this.#nowMs = nowMs;
-    this.#call = new RequestCall(entry, options.signal);
-    this.promise = this.#call.promise;
+    this.#prepared = kind.prepareCall(entry, input);
   }
 
-  isOver(): boolean {
-    return this.#call.isOver;
+  get bytes(): number {
+    return this.#prepared.body.length;
+  }
+
+  taken(left: () => void): void {
+    this.#left = left;
+    this.follow();
   }
 
   send(session: Session): void {
-    const call = this.#call;
+    if (this.isOver) return;
     try {
-      call.opened(session.open(call.entry, this.#input, callOptions(this.#options, this.#nowMs), call));
+      this.opened(session.openPrepared(this.#prepared, callOptions(this.#options, this.#nowMs), this));
     } catch (error) {
-      call.fail(asNotSent(this.what, error));
+      this.fail(asNotSent(this.what, error));
     }
   }
 
-  fail(error: HawserError): void {
-    this.#call.fail(error);
+  protected override over(): void {
+    super.over();
+    this.#left?.();
   }
 }
 
 /** An event that waits. */
 export class HeldEvent implements Held {
   readonly what: string;
-  readonly bytes: number;
   readonly deadlineMs: number = Infinity;
   readonly promise: Promise<Outcome>;
-  readonly #entry: MessageEntry;
-  readonly #payload: unknown;
+  readonly #prepared: PreparedEvent;
   readonly #options: EmitOptions | undefined;
   readonly #resolve: (outcome: Outcome | Promise<Outcome>) => void;
 
   /** @throws {HawserError} EVENT_INVALID, PAYLOAD_FORBIDDEN */
-  constructor(entry: MessageEntry, payload: unknown, options: EmitOptions | undefined) {
+  constructor(kind: SessionKind, entry: MessageEntry, payload: unknown, options: EmitOptions | undefined) {
     this.what = `the event ${entry.name}`;
-    this.bytes = measure(entry, payload, "EVENT_INVALID");
-    this.#entry = entry;
-    this.#payload = payload;
+    this.#prepared = kind.prepare(entry, payload);
     this.#options = options;
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     this.promise = promise;
     this.#resolve = resolve;
   }
 
-  isOver(): boolean {
-    return false;
+  get bytes(): number {
+    return this.#prepared.body.length;
+  }
+
+  taken(): void {
+    // Its caller waits until it is sent, or fails.
   }
 
   send(session: Session): void {
     try {
-      this.#resolve(emitEvent(session, this.#entry, this.#payload, this.#options));
+      this.#resolve(emitPrepared(session, this.#prepared, this.#options));
     } catch {
       this.#resolve("not-sent"); // which is what its caller waits to hear
     }
@@ -111,19 +113,4 @@ export class HeldEvent implements Held {
 function asNotSent(what: string, error: unknown): HawserError {
   if (isHawserError(error)) return error;
   return new HawserError("NOT_SENT", `Cannot send ${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-}
-
-/**
- * How many bytes a value that is to wait has when it is encoded.
- *
- * @throws {HawserError} the given code, when it is not what the contract's schema wants; PAYLOAD_FORBIDDEN
- */
-function measure(entry: MessageEntry, value: unknown, code: "EVENT_INVALID" | "INPUT_INVALID"): number {
-  const issue = entry.input.outbound(value);
-  if (issue !== null) throw new HawserError(code, `Cannot send ${JSON.stringify(entry.name)}: ${describeIssue(issue)}`, { path: issue.path, cause: issue.cause });
-  if (value === undefined) return 0;
-  const output = new ByteWriter();
-  entry.codec.encode(value, output);
-  output.settle();
-  return output.length;
 }

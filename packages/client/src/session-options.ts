@@ -22,9 +22,13 @@ export interface ReconnectOptions {
 
 /** What becomes of requests, and of events that are sent at most once, while there is no connection. Streams fail with NOT_READY. */
 export interface QueueOptions {
-  /** `"fail"`: they fail with NOT_READY. `"hold"`: they wait, and what is above `maxBytes` fails. `"drop-oldest"`: the oldest of them fails instead. Default `"fail"`. */
+  /**
+   * `"fail"`: they fail with NOT_READY. `"hold"`: they wait, and what is above `maxBytes` or `maxMessages` fails. `"drop-oldest"`: the oldest of
+   * them fails instead. Default `"fail"`.
+   */
   readonly policy?: "drop-oldest" | "fail" | "hold" | undefined;
   readonly maxBytes?: number | undefined;
+  readonly maxMessages?: number | undefined;
   readonly ttlMs?: number | undefined;
 }
 
@@ -53,8 +57,9 @@ export const reconnectLimitTable: Readonly<Record<"attempts" | "initialMs" | "ma
 });
 
 /** The limits of what waits while there is no connection. */
-export const queueLimitTable: Readonly<Record<"maxBytes" | "ttlMs", Limit>> = Object.freeze({
+export const queueLimitTable: Readonly<Record<"maxBytes" | "maxMessages" | "ttlMs", Limit>> = Object.freeze({
   maxBytes: { default: 1_048_576, unit: "bytes", min: 1, unlimited: false, reason: "Of the inputs and payloads that wait, encoded (WRITE_BUFFER_FULL, or NOT_SENT for the oldest)." },
+  maxMessages: { default: 65_536, unit: "messages", min: 1, unlimited: false, reason: "How many of them: one without input has no bytes, but its promise has (WRITE_BUFFER_FULL, or NOT_SENT for the oldest)." },
   ttlMs: { default: 30_000, unit: ms, min: 1, unlimited: true, reason: "Who asked has mostly gone by then (NOT_SENT)." },
 });
 
@@ -84,6 +89,7 @@ export interface ResolvedReconnect {
 export interface ResolvedQueue {
   readonly policy: "drop-oldest" | "fail" | "hold";
   readonly maxBytes: number;
+  readonly maxMessages: number;
   readonly ttlMs: number;
 }
 

@@ -48,6 +48,8 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   #attempt: PromiseWithResolvers<undefined> | null = null;
   /** When a session was ready last. */
   #readyMs = -Infinity;
+  /** Whether held calls are being sent, or more of them when there is room. */
+  #sending: "no" | "waiting" | "yes" = "no";
   /** Made when somebody asks for `ready`. */
   #ready: PromiseWithResolvers<undefined> | null = null;
   readonly #closed = Promise.withResolvers<Closed>();
@@ -133,7 +135,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     let answer: Promise<unknown>;
     try {
       const entry = messageToOpen(this.#kind.contract, "request", name, "client");
-      answer = this.#mustHold() ? this.#hold(new HeldRequest(entry, input, options, nowMs)) : openRequest(this.#session, entry, input, options, nowMs);
+      answer = this.#mustHold() ? this.#hold(new HeldRequest(this.#kind, entry, input, options, nowMs)) : openRequest(this.#session, entry, input, options, nowMs);
     } catch (error) {
       return rejected(error);
     }
@@ -150,7 +152,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
 
   emit(name: string, payload?: unknown, options?: EmitOptions): Promise<Outcome> {
     const entry = messageToOpen(this.#kind.contract, "event", name, "client");
-    if (entry.delivery === "at-most-once" && this.#mustHold()) return this.#hold(new HeldEvent(entry, payload, options));
+    if (entry.delivery === "at-most-once" && this.#mustHold()) return this.#hold(new HeldEvent(this.#kind, entry, payload, options));
     return emitEvent(this.#session, entry, payload, options);
   }
 
@@ -179,13 +181,17 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     const link = this.#isLinked ? this.#link : null;
     this.#isLinked = false;
     link?.abort();
-    this.#session.lost(this.#now()); // without a word to the server
+    this.#session.lost(this.#now(), error ?? undefined); // without a word to the server
     this.#end({ reason: "aborted", error });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+
+  readonly #settledHeld = (): void => {
+    this.#sendMore();
+  };
 
   readonly #report = (error: HawserError): void => {
     this.lifecycle.tell("error", error);
@@ -206,7 +212,9 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
       event: (entry, payload, trace, handled) => {
         this.#delivery.event(entry, payload, { socket: this, trace }, handled);
       },
-      writable: () => undefined, // whoever emits waits for the outcome
+      writable: () => {
+        this.#sendMore(); // whoever emits waits for the outcome
+      },
       draining: () => {
         this.#drained = true;
         this.#state = "draining";
@@ -236,6 +244,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     this.#link = link;
     this.#isLinked = true;
     const attempt = (this.#attempt = Promise.withResolvers<undefined>());
+    attempt.promise.catch(() => undefined); // attach() may throw, and nobody waits then
     link.open(this.#session);
     try {
       this.#session.attach(link.output, link.now(), credentials);
@@ -254,7 +263,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
       lost: (error) => {
         if (this.#link !== link || !this.#isLinked) return;
         this.#isLinked = false;
-        this.#session.lost(this.#now());
+        this.#session.lost(this.#now(), error);
         this.#disconnected(error, true);
       },
       gone: () => {
@@ -274,8 +283,33 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     this.#attempt = null;
     this.#ready?.resolve(undefined);
     this.#ready = null;
-    this.#queue.flush(this.#session);
-    this.lifecycle.tell(info.resumed ? "resumed" : "ready", info);
+    this.lifecycle.tell(info.resumed ? "resumed" : "ready", info); // first: what a listener calls, a login say, goes before what was held
+    this.#sendHeld();
+  }
+
+  /** Send what was held, in order, as fast as the session takes it: what it can't send at once waits in it, and is bounded. */
+  #sendHeld(): void {
+    if (this.#sending === "yes") return;
+    this.#sending = "yes";
+    while (this.#state === "ready" && this.#hasRoom() && this.#queue.sendNext(this.#session));
+    this.#sending = this.#state === "ready" && this.#queue.size > 0 ? "waiting" : "no";
+    const link = this.#link;
+    if (this.#sending !== "waiting" || link?.isHigh !== true) return; // what it waits for is told: an answer, or `writable`
+    void link.room().then(() => {
+      this.#sendMore();
+    });
+  }
+
+  /** Something that was sent has left, or is answered. */
+  #sendMore(): void {
+    if (this.#sending === "waiting") this.#sendHeld();
+  }
+
+  #hasRoom(): boolean {
+    const { maxQueuedBytes } = this.#options.limits;
+    const session = this.#session;
+    const waiting = session.queuedBytes + (this.#link?.pendingBytes ?? 0);
+    return (waiting === 0 || waiting + this.#queue.nextBytes <= maxQueuedBytes / 2) && session.openCalls < HELD_CALLS;
   }
 
   /** A server that went without a word: one that speaks something else often does. */
@@ -345,16 +379,20 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   }
 
   #mustHold(): boolean {
-    return this.#queue.holds && this.#state !== "ready" && this.#outcome === null;
+    return this.#queue.holds && (this.#state !== "ready" || this.#sending === "waiting") && this.#outcome === null;
   }
 
   #hold<T>(held: HeldEvent | HeldRequest): Promise<T> {
     // The program's code has run since: what it was encoded with may have closed the client.
     if (this.#isOver()) throw this.#isClosed(`send ${held.what}`);
     this.#queue.push(held);
+    if (held instanceof HeldRequest) held.promise.then(this.#settledHeld, this.#settledHeld);
     return held.promise as Promise<T>; // an event's outcome, a request's answer
   }
 }
+
+/** Calls that are open in the session while others are held back: it bounds how many wait in it. */
+const HELD_CALLS = 32_768;
 
 /** A session that was ready for so long was no accident: the pauses begin anew. */
 const STEADY_MS = 5_000;

@@ -1,4 +1,4 @@
-import { defineProtocol, HawserError, type Session, type } from "@hawser/protocol";
+import { type CallSink, defineProtocol, HawserError, nativeSessions, type PreparedCall, type PreparedEvent, type Session, type } from "@hawser/protocol";
 import { type Connection, memoryPair, Responder } from "@hawser/transport";
 import { ManualClock } from "@hawser/transport/testing";
 import { describe, expect, it } from "vitest";
@@ -23,6 +23,9 @@ function entryOf(name: string) {
   return entry;
 }
 
+const kind = nativeSessions(contract);
+const read = (body: Uint8Array): string => JSON.parse(new TextDecoder().decode(body)) as string;
+
 const turns = async (count = 5): Promise<void> => {
   for (let i = 0; i < count; i++) await new Promise(setImmediate);
 };
@@ -31,7 +34,7 @@ describe("resolveSessionConnectOptions()", () => {
   it("completes what is absent, and refuses what is wrong", () => {
     const options = resolveSessionConnectOptions({});
     expect(options.reconnect).toMatchObject({ attempts: Infinity, initialMs: 250, maxMs: 30_000, jitter: "full", fromStart: false });
-    expect(options.queue).toEqual({ policy: "fail", maxBytes: 1_048_576, ttlMs: 30_000 });
+    expect(options.queue).toEqual({ policy: "fail", maxBytes: 1_048_576, maxMessages: 65_536, ttlMs: 30_000 });
     expect(options.random(4).length).toBe(4);
     expect(resolveSessionConnectOptions({ reconnect: false }).reconnect).toBeNull();
     const wrong: [SessionConnectOptions<typeof contract>, ErrorConstructor][] = [
@@ -146,33 +149,33 @@ describe("OfflineQueue", () => {
 
   it("holds up to maxBytes; gives all of it, in order, to the session that comes", async () => {
     const clock = new ManualClock();
-    const queue = new OfflineQueue({ policy: "hold", maxBytes: 30, ttlMs: 1_000 }, clock);
+    const queue = new OfflineQueue({ policy: "hold", maxBytes: 30, maxMessages: 10, ttlMs: 1_000 }, clock);
     const sent: string[] = [];
     const session = {
-      open: (_: unknown, input: string, __: unknown, sink: { result(value: unknown): void }) => {
-        sent.push(input);
-        sink.result(input);
+      openPrepared: ({ body }: PreparedCall, _: unknown, sink: CallSink) => {
+        sent.push(read(body));
+        sink.result(read(body));
         return { cancel: () => undefined };
       },
-      emit: (_: unknown, payload: string, __: unknown, settled: (outcome: string, error: null) => void) => {
-        sent.push(payload);
+      emitPrepared: ({ body }: PreparedEvent, _: unknown, settled: (outcome: string, error: null) => void) => {
+        sent.push(read(body));
         settled("unknown", null);
       },
     } as unknown as Session;
-    const request = new HeldRequest(entryOf("echo"), "12345678", {}, 0);
-    const event = new HeldEvent(entryOf("typed"), "event", undefined);
+    const request = new HeldRequest(kind, entryOf("echo"), "12345678", {}, 0);
+    const event = new HeldEvent(kind, entryOf("typed"), "event", undefined);
     const aborted = new AbortController();
-    const gone = new HeldRequest(entryOf("echo"), "gone", { signal: aborted.signal }, 0);
+    const gone = new HeldRequest(kind, entryOf("echo"), "gone", { signal: aborted.signal }, 0);
     expect([request.bytes, event.bytes]).toEqual([10, 7]);
     queue.push(request);
     queue.push(gone);
-    expect(() => { queue.push(new HeldRequest(entryOf("echo"), "x".repeat(20), {}, 0)); }).toThrow("queue.maxBytes 30");
+    expect(() => { queue.push(new HeldRequest(kind, entryOf("echo"), "x".repeat(20), {}, 0)); }).toThrow("queue.maxBytes 30");
     aborted.abort();
     await expect(gone.promise).rejects.toMatchObject({ code: "CALL_CANCELLED" });
     queue.push(event); // what is over makes room
-    queue.push(new HeldEvent(entryOf("typed"), "12345678901", undefined));
+    queue.push(new HeldEvent(kind, entryOf("typed"), "12345678901", undefined));
     expect(queue.size).toBe(3);
-    queue.flush(session);
+    while (queue.sendNext(session));
     expect(sent).toEqual(["12345678", "event", "12345678901"]);
     expect(await request.promise).toBe("12345678");
     expect(await event.promise).toBe("unknown");
@@ -180,20 +183,20 @@ describe("OfflineQueue", () => {
   });
 
   it("drop-oldest lets the oldest go for a newer one, and tells it", async () => {
-    const queue = new OfflineQueue({ policy: "drop-oldest", maxBytes: 20, ttlMs: Infinity }, new ManualClock());
-    const held = ["1234567", "7654321", "x"].map((text) => new HeldEvent(entryOf("typed"), text, undefined));
+    const queue = new OfflineQueue({ policy: "drop-oldest", maxBytes: 20, maxMessages: 10, ttlMs: Infinity }, new ManualClock());
+    const held = ["1234567", "7654321", "x"].map((text) => new HeldEvent(kind, entryOf("typed"), text, undefined));
     for (const each of held) queue.push(each);
     expect(queue.size).toBe(2);
     expect(await held[0]?.promise).toBe("not-sent");
-    expect(() => { queue.push(new HeldEvent(entryOf("typed"), "x".repeat(30), undefined)); }).toThrow(HawserError);
+    expect(() => { queue.push(new HeldEvent(kind, entryOf("typed"), "x".repeat(30), undefined)); }).toThrow(HawserError);
     queue.fail(closed);
     expect(await Promise.all([held[1]?.promise, held[2]?.promise])).toEqual(["not-sent", "not-sent"]);
   });
 
   it("lets go what has waited ttlMs, or as long as its caller waits, with one timer", async () => {
     const clock = new ManualClock();
-    const queue = new OfflineQueue({ policy: "hold", maxBytes: 1_000, ttlMs: 1_000 }, clock);
-    const [slow, quick] = [new HeldRequest(entryOf("echo"), "slow", {}, 0), new HeldRequest(entryOf("echo"), "quick", { timeoutMs: 300 }, 0)];
+    const queue = new OfflineQueue({ policy: "hold", maxBytes: 1_000, maxMessages: 10, ttlMs: 1_000 }, clock);
+    const [slow, quick] = [new HeldRequest(kind, entryOf("echo"), "slow", {}, 0), new HeldRequest(kind, entryOf("echo"), "quick", { timeoutMs: 300 }, 0)];
     const failures = [slow, quick].map((held) => held.promise.catch((error: unknown) => (error as HawserError).code));
     queue.push(slow);
     queue.push(quick);
@@ -206,17 +209,81 @@ describe("OfflineQueue", () => {
   });
 
   it("what can't be sent is told when it is made, or when it is sent", async () => {
-    expect(() => new HeldEvent(entryOf("typed"), () => undefined, undefined)).toThrow(HawserError);
-    expect(() => new HeldRequest(entryOf("echo"), "x", { timeoutMs: -1 }, 0)).toThrow(RangeError);
+    expect(() => new HeldEvent(kind, entryOf("typed"), () => undefined, undefined)).toThrow(HawserError);
+    expect(() => new HeldRequest(kind, entryOf("echo"), "x", { timeoutMs: -1 }, 0)).toThrow(RangeError);
     const refusing = {
-      open: () => { throw new HawserError("OVERLOADED", "no"); },
-      emit: () => { throw new HawserError("WRITE_BUFFER_FULL", "no"); },
+      openPrepared: () => { throw new HawserError("OVERLOADED", "no"); },
+      emitPrepared: () => { throw new HawserError("WRITE_BUFFER_FULL", "no"); },
     } as unknown as Session;
-    const [request, event] = [new HeldRequest(entryOf("echo"), "x", {}, 0), new HeldEvent(entryOf("typed"), "x", undefined)];
+    const [request, event] = [new HeldRequest(kind, entryOf("echo"), "x", {}, 0), new HeldEvent(kind, entryOf("typed"), "x", undefined)];
     request.send(refusing);
     event.send(refusing);
     await expect(request.promise).rejects.toMatchObject({ code: "OVERLOADED" });
     expect(await event.promise).toBe("not-sent");
+  });
+
+  it("refuses what is above maxMessages; what is refused follows its signal no more, and aborting it later is harmless", async () => {
+    const queue = new OfflineQueue({ policy: "hold", maxBytes: 10, maxMessages: 2, ttlMs: 1_000 }, new ManualClock());
+    for (const text of ["x", "y"]) queue.push(new HeldEvent(kind, entryOf("typed"), text, undefined));
+    const controller = new AbortController();
+    let listeners = 0;
+    const { signal } = controller;
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      listeners++;
+      add(...args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      listeners--;
+      remove(...args);
+    };
+    const refused = new HeldRequest(kind, entryOf("echo"), "x", { signal }, 0);
+    expect(() => { queue.push(refused); }).toThrow("queue.maxMessages 2");
+    expect(listeners).toBe(0);
+    queue.fail(closed);
+    const taken = new HeldRequest(kind, entryOf("echo"), "x", { signal }, 0);
+    queue.push(taken);
+    expect([listeners, queue.size]).toEqual([1, 1]);
+    controller.abort(); // of the refused one nothing is heard, and nothing is an unhandled rejection
+    await expect(taken.promise).rejects.toMatchObject({ code: "CALL_CANCELLED" });
+    expect([listeners, queue.size]).toEqual([0, 0]);
+  });
+
+  it("sends what was given as it was then", async () => {
+    const queue = new OfflineQueue({ policy: "hold", maxBytes: 1_000, maxMessages: 10, ttlMs: 1_000 }, new ManualClock());
+    const sent: string[] = [];
+    const session = {
+      openPrepared: ({ body }: PreparedCall, _: unknown, sink: CallSink) => {
+        sent.push(read(body));
+        sink.result(undefined);
+        return { cancel: () => undefined };
+      },
+      emitPrepared: ({ body }: PreparedEvent) => void sent.push(read(body)),
+    } as unknown as Session;
+    const value = { a: 1 };
+    queue.push(new HeldRequest(kind, entryOf("echo"), value, {}, 0));
+    queue.push(new HeldEvent(kind, entryOf("typed"), value, undefined));
+    value.a = 2;
+    while (queue.sendNext(session));
+    expect(sent).toEqual([{ a: 1 }, { a: 1 }]);
+    await turns();
+  });
+
+  it("stays in order while many are taken, dropped and forgotten", () => {
+    const queue = new OfflineQueue({ policy: "drop-oldest", maxBytes: 1_000_000, maxMessages: 1_500, ttlMs: Infinity }, new ManualClock());
+    const sent: string[] = [];
+    const session = { openPrepared: ({ body }: PreparedCall) => void sent.push(read(body)) } as unknown as Session;
+    const controller = new AbortController();
+    for (let i = 0; i < 6_000; i++) {
+      const held = new HeldRequest(kind, entryOf("echo"), String(i), i % 3 === 0 ? { signal: controller.signal } : {}, 0);
+      held.promise.catch(() => undefined);
+      queue.push(held);
+    }
+    controller.abort();
+    expect(queue.size).toBe(1_000);
+    while (queue.sendNext(session));
+    expect(sent).toEqual(Array.from({ length: 1_500 }, (_, i) => String(4_500 + i)).filter((_, i) => i % 3 !== 0));
   });
 });
 

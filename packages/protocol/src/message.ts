@@ -114,7 +114,7 @@ const deliveries: readonly unknown[] = ["at-most-once", "at-least-once"];
  */
 export function makeEntry(index: number, type: MessageType, name: string, definition: AnyDefinition, common: Codec<unknown>): MessageEntry {
   const what = `${type} ${quote(name)}`;
-  checkName(what, name);
+  checkName(what, name, type);
   checkMembers(what, definition, members[type]);
   const { from = type === "event" ? "both" : "client", delivery = "at-most-once", codec = common } = definition;
   if (!openers.includes(from)) throw wrong(what, `its from is ${quote(from)}; use "client", "server" or "both"`);
@@ -131,18 +131,19 @@ export function makeEntry(index: number, type: MessageType, name: string, defini
 }
 
 /**
- * Whether both ends can use a name: 1 to 128 bytes of UTF-8, no control characters, not begun with `$`, and no member of every object.
+ * Check that both ends can use a name: 1 to 128 bytes of UTF-8, no control characters, and no member of every object. It does not begin with
+ * `$`, except for events that begin with `$/`: the Language Server Protocol has such notifications.
  *
  * @throws {TypeError} when they can't, and no other length would help
  * @throws {RangeError} when it is empty or too long
  */
-export function checkName(what: string, name: unknown): void {
+export function checkName(what: string, name: unknown, type: MessageType | null = null): void {
   if (typeof name !== "string") throw wrong(what, `its name is of type ${typeof name}; use a string`);
   if (name === "") throw new RangeError(`Cannot define ${what}: its name is empty; use 1 to ${MAX_NAME_BYTES} bytes`);
   const { length } = utf8Encode(name);
   if (length > MAX_NAME_BYTES) throw new RangeError(`Cannot define ${what}: its name has ${length} bytes; use at most ${MAX_NAME_BYTES}`);
   if (/[\p{Cc}\p{Cs}]/u.test(name)) throw wrong(what, "its name has a control character or half a character; take it out");
-  if (name.startsWith("$")) throw wrong(what, "names that begin with $ are kept for Hawser; choose another");
+  if (name.startsWith("$") && !(type === "event" && name.startsWith("$/"))) throw wrong(what, "names that begin with $ are kept for Hawser; choose another");
   if (name in Object.prototype) throw wrong(what, "every object has a member of that name, which handlers would be taken from; choose another");
 }
 

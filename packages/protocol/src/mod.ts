@@ -66,6 +66,7 @@ export type {
   InboundSink,
   OutboundCall,
   Outcome,
+  PreparedCall,
   PreparedEvent,
   ReadyInfo,
   Session,

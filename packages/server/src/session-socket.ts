@@ -89,7 +89,7 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     if (link !== this.#link || !this.#isLinked) return;
     this.#isLinked = false;
     if (error.code === "SLOW_CONSUMER") this.#host.report(error, this);
-    this.#session.lost(link.now());
+    this.#session.lost(link.now(), error);
     this.#park(error);
   }
 

@@ -10,7 +10,7 @@ export { fromSystem } from "./errno.ts";
 export { resolveConnectionLimits, timeLimitTable, writeBufferTable } from "./limits.ts";
 export { memoryPair } from "./memory.ts";
 export { SharedOutput } from "./output.ts";
-export { callOptions, emitEvent, messageToOpen, openRequest, rejected, RequestCall } from "./session-caller.ts";
+export { callOptions, emitEvent, emitPrepared, messageToOpen, openRequest, rejected, RequestCall } from "./session-caller.ts";
 export { isThenable } from "./session-items.ts";
 export { SessionLink } from "./session-link.ts";
 export { CallContext, handleEvent, Responder } from "./session-responder.ts";

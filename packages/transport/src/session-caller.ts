@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type CallOptions, type CallSink, type EmitOptions, HawserError, type MessageEntry, type MessageType, type OutboundCall, type Outcome, type Protocol, type Session, type Side } from "@hawser/protocol";
+import { type CallOptions, type CallSink, type EmitOptions, HawserError, type MessageEntry, type MessageType, type OutboundCall, type Outcome, type PreparedEvent, type Protocol, type Session, type Settled, type Side } from "@hawser/protocol";
 
 /** What a request or a stream is opened with, besides its input. */
 export interface OpenOptions {
@@ -47,13 +47,11 @@ const NO_OPTIONS = Object.freeze({});
 
 /** Make a request. Of what goes wrong nothing is thrown: all of it rejects. */
 export function openRequest(session: Session, entry: MessageEntry, input: unknown, options: OpenOptions, nowMs: number): Promise<unknown> {
-  let call: RequestCall | null = null;
   try {
-    call = new RequestCall(entry, options.signal);
+    const call = new RequestCall(entry, options.signal);
     call.opened(session.open(entry, input, callOptions(options, nowMs), call));
     return call.promise;
   } catch (error) {
-    call?.withdraw();
     return rejected(error);
   }
 }
@@ -69,8 +67,17 @@ export function rejected(error: unknown): Promise<never> {
  * @throws {HawserError} what `emit` of the session throws: it was not taken
  */
 export function emitEvent(session: Session, entry: MessageEntry, payload: unknown, options: EmitOptions = NO_OPTIONS): Promise<Outcome> {
+  return outcomeOf((settled) => session.emit(entry, payload, options, settled));
+}
+
+/** As {@link emitEvent}, for what `prepare` of the session's kind made. */
+export function emitPrepared(session: Session, event: PreparedEvent, options: EmitOptions = NO_OPTIONS): Promise<Outcome> {
+  return outcomeOf((settled) => session.emitPrepared(event, options, settled));
+}
+
+function outcomeOf(emit: (settled: Settled) => void): Promise<Outcome> {
   const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-  session.emit(entry, payload, options, (outcome, error) => {
+  emit((outcome, error) => {
     if (outcome !== "delivered" || error === null) {
       resolve(outcome);
       return;
@@ -92,9 +99,7 @@ export abstract class SignalledCall implements CallSink {
   constructor(entry: MessageEntry, signal: AbortSignal | undefined) {
     this.entry = entry;
     this.#signal = signal;
-    if (signal === undefined) return;
-    if (signal.aborted) throw this.#aborted(signal);
-    signal.addEventListener("abort", this);
+    if (signal?.aborted === true) throw this.#aborted(signal);
   }
 
   /** Whether it has ended: also before it was opened. */
@@ -105,6 +110,15 @@ export abstract class SignalledCall implements CallSink {
   /** The session has taken the call. */
   opened(call: OutboundCall): void {
     this.#call = call;
+    this.follow();
+  }
+
+  /** Cancel the call when its signal is aborted: from when somebody has taken the call on, so that one that is refused leaves no listener. */
+  follow(): void {
+    const signal = this.#signal;
+    if (signal === undefined || this.#isOver) return;
+    if (signal.aborted) this.handleEvent(); // while the call was encoded, or taken on
+    else signal.addEventListener("abort", this);
   }
 
   /** For the signal alone. */
@@ -117,11 +131,6 @@ export abstract class SignalledCall implements CallSink {
     if (this.#isOver) return;
     if (this.#call === null) this.fail(reason);
     else this.#call.cancel(reason); // fail() follows from within
-  }
-
-  /** It was not opened after all, and whoever tried tells so. */
-  withdraw(): void {
-    this.over();
   }
 
   /** Told by the session, as all of {@link CallSink}. */

@@ -17,12 +17,7 @@ import type { Backlog } from "./session-link.ts";
  */
 export function openStream(session: Session, backlog: Backlog | null, entry: MessageEntry, input: unknown, options: OpenOptions, nowMs: number): SessionStream<never> {
   const call = new StreamCall(entry, options.signal, backlog);
-  try {
-    call.opened(session.open(entry, input, callOptions(options, nowMs), call));
-  } catch (error) {
-    call.withdraw();
-    throw error;
-  }
+  call.opened(session.open(entry, input, callOptions(options, nowMs), call));
   return new SessionStream(call);
 }
 
@@ -69,6 +64,7 @@ class StreamCall extends SignalledCall implements ItemSource {
   finished(): Promise<void> {
     if (this.#finished === null) {
       this.#finished = Promise.withResolvers<undefined>();
+      this.#finished.promise.catch(() => undefined); // a loop may throw the same error first, and whoever asked is never reached
       this.#settleFinished();
     }
     return this.#finished.promise;

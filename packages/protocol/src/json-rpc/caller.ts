@@ -9,11 +9,12 @@ import { HawserError } from "../errors.ts";
 import type { MessageEntry } from "../message.ts";
 import { invalid } from "../session/failure.ts";
 import { plain } from "../session/quote.ts";
-import { peerError } from "../stack.ts";
+import { Fifo } from "../session/fifo.ts";
 import type { CallSink, OutboundCall } from "../session/types.ts";
+import { peerError } from "../stack.ts";
 import { readFailure } from "./codes.ts";
 import type { Context } from "./context.ts";
-import type { Outbox, Waiting } from "./outbox.ts";
+import { checkSize, type Outbox, type Waiting } from "./outbox.ts";
 import { readNullable } from "./params.ts";
 import type { Responder } from "./responder.ts";
 import { cancelText, requestText } from "./text.ts";
@@ -32,6 +33,9 @@ export class Caller {
   /** Sends what must be sent. */
   readonly #responder: Responder;
   readonly #calls = new Map<number, Outbound>();
+  /** Those above `maxConversations`, in order; among them some that were given up. And how many do wait. */
+  readonly #queue = new Fifo<Outbound>();
+  #queued = 0;
   /** Ids of requests that were given up: their answers may still come. The oldest are forgotten. */
   readonly #givenUp = new Set<number>();
   #lastId = 0;
@@ -44,29 +48,81 @@ export class Caller {
     this.#responder = responder;
   }
 
-  /** How many calls are open. */
+  /** How many calls are open, or wait to be. */
   get size(): number {
-    return this.#calls.size;
+    return this.#calls.size + this.#queued;
   }
 
   /** When `tick` has something to do, at the earliest. */
   get dueMs(): number {
-    return this.#calls.size === 0 ? Infinity : this.#dueMs;
+    return this.size === 0 ? Infinity : this.#dueMs;
   }
 
   /**
-   * Send a request; `method` and `params` are JSON texts.
+   * Send a request, or let it wait for its turn: JSON-RPC's peers can't say how many they take at once, so it is as many as this side does.
+   * `method` and `params` are JSON texts.
    *
-   * @throws {HawserError} PAYLOAD_TOO_LARGE, PAYLOAD_FORBIDDEN, WRITE_BUFFER_FULL
+   * @throws {HawserError} PAYLOAD_TOO_LARGE, PAYLOAD_FORBIDDEN, WRITE_BUFFER_FULL, OVERLOADED
    */
   open(entry: MessageEntry, method: string, params: string, deadlineMs: number, sink: CallSink): OutboundCall {
-    const id = this.#lastId + 1;
-    const waiting = this.#outbox.put(requestText(id, method, params));
-    const call = new Outbound(entry, id, waiting, deadlineMs, sink, this);
-    this.#lastId = id;
-    this.#calls.set(id, call);
+    const call = new Outbound(entry, deadlineMs, sink, this);
+    if (this.#calls.size >= this.#context.limits.maxConversations) this.#wait(call, method, params);
+    else this.#send(call, method, params);
     this.#dueMs = Math.min(this.#dueMs, deadlineMs);
     return call;
+  }
+
+  #send(call: Outbound, method: string, params: string): void {
+    const id = this.#lastId + 1;
+    call.waiting = this.#outbox.put(requestText(id, method, params));
+    call.id = this.#lastId = id;
+    this.#calls.set(id, call);
+  }
+
+  #wait(call: Outbound, method: string, params: string): void {
+    const { maxMessageBytes, maxQueuedBytes, maxQueuedCalls } = this.#context.limits;
+    const bytes = method.length + params.length;
+    checkSize(bytes, maxMessageBytes);
+    this.#outbox.checkRoom(bytes, maxQueuedBytes);
+    if (this.#queued >= maxQueuedCalls) {
+      throw new HawserError("OVERLOADED", `Cannot open "${plain(call.entry.name, 60)}": maxQueuedCalls ${String(maxQueuedCalls)} wait for answers to others; await answers before the next`, { origin: "local" });
+    }
+    call.unsent = { method, params, bytes };
+    this.#outbox.queuedCallBytes += bytes;
+    this.#queue.push(call);
+    this.#queued++;
+  }
+
+  /** Take a call out of those that wait. */
+  #unqueue(call: Outbound, { bytes }: Unsent): void {
+    call.unsent = null;
+    this.#queued--;
+    this.#outbox.queuedCallBytes -= bytes;
+    if (this.#queue.length <= 2 * this.#queued + SLACK) return;
+    for (const each of this.#queue.cut(0)) if (each.unsent !== null) this.#queue.push(each);
+  }
+
+  /** A call has settled: send what waits, as far as there is room. */
+  #settled(): void {
+    while (this.#queued > 0 && this.#calls.size < this.#context.limits.maxConversations) {
+      const call = this.#queue.shift();
+      const unsent = call?.unsent ?? null;
+      if (call === undefined || unsent === null) continue; // it was given up
+      this.#unqueue(call, unsent);
+      try {
+        this.#send(call, unsent.method, unsent.params);
+      } catch (error) {
+        this.#context.turn.run(() => {
+          call.sink.fail(error as HawserError); // the outbox throws nothing else
+        });
+      }
+    }
+    this.#context.settled();
+  }
+
+  /** Whether a request had this id: an answer to it may come. */
+  hasUsed(id: unknown): boolean {
+    return typeof id === "number" && Number.isInteger(id) && id > 0 && id <= this.#lastId;
   }
 
   /** A response has come; false: to no request. */
@@ -80,24 +136,32 @@ export class Caller {
       if (answer instanceof HawserError) call.sink.fail(answer);
       else call.sink.result(answer.value);
     });
-    this.#context.settled();
+    this.#settled();
     return true;
   }
 
   /** Give a call up: nothing of it is heard any more. */
   giveUp(call: Outbound, reason: HawserError): void {
+    if (call.unsent !== null) {
+      this.#unqueue(call, call.unsent);
+      this.#context.turn.run(() => {
+        call.sink.fail(reason);
+      });
+      this.#context.settled();
+      return;
+    }
     if (this.#calls.get(call.id) !== call) return;
     this.#calls.delete(call.id);
     if (call.waiting === null || !this.#outbox.takeBack(call.waiting)) {
       const [oldest] = this.#givenUp;
       if (oldest !== undefined && this.#givenUp.size >= this.#context.limits.maxConversations) this.#givenUp.delete(oldest);
       this.#givenUp.add(call.id);
-      this.#responder.answer(cancelText(call.id), null);
+      this.#responder.answer(cancelText(this.#context.dialect.cancel, call.id), null);
     }
     this.#context.turn.run(() => {
       call.sink.fail(reason);
     });
-    this.#context.settled();
+    this.#settled();
   }
 
   /** Give up the calls whose deadline has passed. */
@@ -105,7 +169,7 @@ export class Caller {
     if (nowMs < this.#dueMs) return;
     this.#dueMs = Infinity;
     const due: Outbound[] = [];
-    for (const call of this.#calls.values()) {
+    for (const call of [...this.#calls.values(), ...this.#waiting()]) {
       if (call.deadlineMs <= nowMs) due.push(call);
       else this.#dueMs = Math.min(this.#dueMs, call.deadlineMs);
     }
@@ -114,8 +178,11 @@ export class Caller {
 
   /** The connection is gone. */
   lose(reason: HawserError): void {
-    const calls = [...this.#calls.values()];
+    const calls = [...this.#calls.values(), ...this.#waiting()];
     this.#calls.clear();
+    this.#queue.clear();
+    this.#queued = 0;
+    for (const call of calls) call.unsent = null; // what is cancelled from now on is over
     for (const { entry, isSent, sink } of calls) {
       const error = isSent ? reason : new HawserError("NOT_SENT", `The connection was lost while "${plain(entry.name, 60)}" was open, before it had been sent`);
       this.#context.turn.run(() => {
@@ -124,10 +191,14 @@ export class Caller {
     }
   }
 
+  #waiting(): Outbound[] {
+    return this.#queue.toArray().filter(({ unsent }) => unsent !== null);
+  }
+
   #read(entry: MessageEntry, { error, jsonrpc, result }: Response): HawserError | { readonly value: unknown } {
-    // Peers that send both members say null in one of them.
+    // Peers that send both members say null in one of them. JavaScript's servers send neither where the result is undefined.
     const isError = error !== undefined && error !== null;
-    if (jsonrpc !== "2.0" || (result === undefined && !isError) || (isError && result !== undefined && result !== null)) {
+    if (jsonrpc !== "2.0" || (error === null && result === undefined) || (isError && result !== undefined && result !== null)) {
       return peerError("MESSAGE_INVALID", `The answer to "${plain(entry.name, 60)}" is no response of JSON-RPC 2.0`, { scope: "conversation" });
     }
     if (isError) return readFailure(this.#context.dialect.codes, entry, error);
@@ -136,20 +207,31 @@ export class Caller {
   }
 }
 
+/** Calls that were given up, before they are taken out of those that wait. */
+const SLACK = 1_024;
+
+/** A request that waits for its turn, as JSON texts. */
+interface Unsent {
+  readonly method: string;
+  readonly params: string;
+  readonly bytes: number;
+}
+
 /** The opener's end of a request. */
 class Outbound implements OutboundCall {
   readonly entry: MessageEntry;
-  readonly id: number;
+  /** 0 while it waits for its turn. */
+  id = 0;
+  /** What it waits with; null when its turn has come. */
+  unsent: Unsent | null = null;
   /** The request's frame, if it could not go at once. */
-  readonly waiting: Waiting | null;
+  waiting: Waiting | null = null;
   readonly deadlineMs: number;
   readonly sink: CallSink;
   readonly #caller: Caller;
 
-  constructor(entry: MessageEntry, id: number, waiting: Waiting | null, deadlineMs: number, sink: CallSink, caller: Caller) {
+  constructor(entry: MessageEntry, deadlineMs: number, sink: CallSink, caller: Caller) {
     this.entry = entry;
-    this.id = id;
-    this.waiting = waiting;
     this.deadlineMs = deadlineMs;
     this.sink = sink;
     this.#caller = caller;
@@ -157,7 +239,7 @@ class Outbound implements OutboundCall {
 
   /** Whether the peer may have the whole request. */
   get isSent(): boolean {
-    return this.waiting === null || this.waiting.at === this.waiting.bytes.length;
+    return this.id > 0 && (this.waiting === null || this.waiting.at === this.waiting.bytes.length);
   }
 
   cancel(reason?: HawserError): void {

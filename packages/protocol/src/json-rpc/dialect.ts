@@ -12,6 +12,7 @@ import { type Limit, resolveLimits } from "../limits.ts";
 import type { MessageEntry } from "../message.ts";
 import type { ErrorNames, RequestNames } from "../views.ts";
 import { type NamedCodes, ownCodes } from "./codes.ts";
+import type { CancelMethod } from "./text.ts";
 
 /** How a contract is spoken as JSON-RPC 2.0. */
 export interface JsonRpcOptions<P extends Protocol = Protocol> {
@@ -24,6 +25,12 @@ export interface JsonRpcOptions<P extends Protocol = Protocol> {
    * `data` of the error object. Without a code it is 1, with `data: { name, payload }`.
    */
   readonly errorCodes?: Readonly<Partial<Record<ErrorOf<P>, number>>> | undefined;
+  /**
+   * The notification that cancels a request. Default: `"$/cancelRequest"` with `params: { id }`, as LSP has it;
+   * `"notifications/cancelled"` with `params: { requestId }` is the Model Context Protocol's. An object names any other, and the member of its
+   * params that is the request's id. It is no event of the contract.
+   */
+  readonly cancelMethod?: CancelMethod | "$/cancelRequest" | "notifications/cancelled" | undefined;
   /** Most members of a batch. Default: 1000. */
   readonly maxBatchMessages?: number | undefined;
 }
@@ -36,10 +43,17 @@ export interface Dialect {
   readonly contract: Protocol;
   readonly framing: Framing;
   readonly maxBatchMessages: number;
+  readonly cancel: CancelMethod;
   /** The names as JSON texts. */
   readonly methods: ReadonlyMap<MessageEntry, string>;
   readonly codes: NamedCodes;
 }
+
+/** Those that have a name of their own, and the member that is the id. */
+const cancelMethods: ReadonlyMap<unknown, string> = new Map([
+  ["$/cancelRequest", "id"],
+  ["notifications/cancelled", "requestId"],
+]);
 
 const limitTable: Readonly<Record<"maxBatchMessages", Limit>> = Object.freeze({
   maxBatchMessages: {
@@ -59,7 +73,7 @@ const limitTable: Readonly<Record<"maxBatchMessages", Limit>> = Object.freeze({
  */
 export function resolveDialect(contract: Protocol, options: JsonRpcOptions): Dialect {
   checkProtocol("jsonRpc()", contract);
-  checkOptions("jsonRpc()", options, ["framing", "downgrade", "errorCodes", "maxBatchMessages"]);
+  checkOptions("jsonRpc()", options, ["framing", "downgrade", "errorCodes", "cancelMethod", "maxBatchMessages"]);
   const { downgrade = false, errorCodes = {}, framing = contentLength() } = options;
   checkFraming("jsonRpc()", framing);
   if (typeof downgrade !== "boolean") throw new TypeError(`jsonRpc() can't use downgrade ${describeValue(downgrade)}: it is true or false`);
@@ -67,21 +81,38 @@ export function resolveDialect(contract: Protocol, options: JsonRpcOptions): Dia
     throw new TypeError(`jsonRpc() can't use errorCodes ${describeValue(errorCodes)}: it is an object with a code for each name`);
   }
   if (framing.unframed === true) throw new TypeError(`Cannot speak JSON-RPC over ${framing.name}: it does not tell where a message ends; use lines() or contentLength()`);
-  for (const entry of contract.messages) checkEntry(entry, downgrade);
+  const cancel = resolveCancel(options.cancelMethod);
+  for (const entry of contract.messages) checkEntry(entry, downgrade, cancel);
   const codeOf = resolveCodes(contract, errorCodes);
   return Object.freeze({
     contract,
     framing,
+    cancel,
     maxBatchMessages: resolveLimits(limitTable, { maxBatchMessages: options.maxBatchMessages }).maxBatchMessages,
     methods: new Map(contract.messages.map((entry) => [entry, JSON.stringify(entry.name)])),
     codes: { codeOf, nameOf: new Map(Array.from(codeOf, ([name, code]) => [code, name])) },
   });
 }
 
-function checkEntry({ codec, delivery, name, type }: MessageEntry, downgrade: boolean): void {
+function resolveCancel(given: JsonRpcOptions["cancelMethod"] = "$/cancelRequest"): CancelMethod {
+  const known = cancelMethods.get(given);
+  if (typeof given === "string" && known !== undefined) return Object.freeze({ method: given, id: known });
+  if (typeof given !== "object" || (given as unknown) === null) {
+    throw new TypeError(`jsonRpc() can't use cancelMethod ${describeValue(given)}: it is "$/cancelRequest", "notifications/cancelled", or { method, id }`);
+  }
+  checkOptions("jsonRpc() cancelMethod", given, ["method", "id"]);
+  const { method, id }: Partial<CancelMethod> = given; // looked at before it is believed
+  if (typeof method !== "string" || method === "" || typeof id !== "string" || id === "") {
+    throw new TypeError("jsonRpc() can't use this cancelMethod: its method is the notification's name, and its id the member of params that is the request's id");
+  }
+  return Object.freeze({ method, id });
+}
+
+function checkEntry({ codec, delivery, name, type }: MessageEntry, downgrade: boolean, cancel: CancelMethod): void {
   const cannot = `Cannot speak ${JSON.stringify(name)} as JSON-RPC: `;
   if (type === "stream") throw new TypeError(`${cannot}it is a stream, and JSON-RPC has none; leave it out of this contract, or speak Hawser's own protocol`);
   if (codec.name !== "json") throw new TypeError(`${cannot}its codec is ${codec.name}(), and JSON-RPC carries only JSON`);
+  if (name === cancel.method) throw new TypeError(`${cannot}it is the notification that cancels a request; leave it out of this contract, or set another cancelMethod`);
   if (name.startsWith("rpc.")) throw new TypeError(`${cannot}names that begin with "rpc." belong to JSON-RPC itself`);
   if (delivery === "at-least-once" && !downgrade) {
     throw new TypeError(`${cannot}it is delivered at least once, and nobody acknowledges a notification; say { downgrade: true } if at most once will do`);

@@ -13,7 +13,7 @@ import type { Greeter, Greeting, SessionKind } from "../session/types.ts";
 import { utf8Encode } from "../utf8-write.ts";
 import { failureObject } from "./codes.ts";
 import { type JsonRpcOptions, resolveDialect } from "./dialect.ts";
-import { eventText, JsonRpcSession } from "./session.ts";
+import { eventText, inputText, JsonRpcSession } from "./session.ts";
 import { errorText } from "./text.ts";
 
 /**
@@ -48,6 +48,7 @@ export function jsonRpc<D extends ProtocolDefinition>(protocol: Protocol<D>, opt
       if (method === undefined) throw new TypeError(`Cannot use ${JSON.stringify(entry.name)}: it is of another contract`);
       return { entry, body: utf8Encode(eventText(entry, method, payload)) };
     },
+    prepareCall: (entry, input) => ({ entry, body: utf8Encode(inputText(entry, input)) }),
   } satisfies JsonRpcSessions<D>);
 }
 

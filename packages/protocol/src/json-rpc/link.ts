@@ -25,7 +25,7 @@ import { Batch } from "./inbound.ts";
 import { Outbox } from "./outbox.ts";
 import { readParams } from "./params.ts";
 import { Responder } from "./responder.ts";
-import { CANCEL, errorText, isId } from "./text.ts";
+import { errorText, isId } from "./text.ts";
 
 /** The members of a JSON object as they may be; what a text does not have is undefined. */
 interface Message extends Response {
@@ -199,20 +199,22 @@ export class Link implements FrameSink {
 
   #message(value: unknown, batch: Batch | null, cost: number): void {
     const { caller, responder } = this;
+    const { cancel } = this.#context.dialect;
     const message: Message = typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
     const { error, id, jsonrpc, method, params, result } = message;
-    if (method === undefined && (result !== undefined || error !== undefined)) {
+    // What names no method answers a request of this side: also where it has neither member, as JavaScript's servers say undefined.
+    if (method === undefined && (result !== undefined || error !== undefined || caller.hasUsed(id))) {
       // Never answered: two peers who do not understand each other would go on for ever.
       if (!caller.response(message)) this.#drop(describeResponse(message));
     } else if (jsonrpc !== "2.0" || typeof method !== "string" || (params !== undefined && typeof params !== "object") || (id !== undefined && !isId(id))) {
       responder.answer(errorText(isId(id) ? id : null, errorObject(INVALID_REQUEST, `Invalid Request: ${describeInvalid(message)}`)), batch);
     } else if (id !== undefined) {
       responder.request(id, this.#find(method), params, batch, cost);
-    } else if (method === CANCEL) {
-      const cancelled: unknown = typeof params === "object" && params !== null && "id" in params ? params.id : undefined;
+    } else if (method === cancel.method) {
+      const cancelled: unknown = typeof params === "object" && params !== null && Object.hasOwn(params, cancel.id) ? Reflect.get(params, cancel.id) : undefined;
       if (isId(cancelled)) responder.cancel(cancelled);
-      else this.#drop(`a ${CANCEL} without an id`);
-    } else if (!method.startsWith("$/")) { // LSP: who does not know such a notification passes over it
+      else this.#drop(`a ${quote(method)} without ${quote(cancel.id)}`);
+    } else if (!method.startsWith("$/") || this.#find(method) !== null) { // LSP: who does not know such a notification ignores it
       this.#event(method, params, cost);
     }
   }

@@ -38,6 +38,8 @@ export class Outbox {
   #waitingBytes = 0;
   /** Bytes of answers that wait for the rest of their batch. */
   batchedBytes = 0;
+  /** Bytes of requests that wait for their turn. */
+  queuedCallBytes = 0;
 
   constructor(output: ByteWriter, context: Context) {
     const { dialect, limits } = context;
@@ -48,7 +50,7 @@ export class Outbox {
 
   /** Bytes that wait, and are not in the output. */
   get queuedBytes(): number {
-    return this.#waitingBytes + this.batchedBytes;
+    return this.#waitingBytes + this.batchedBytes + this.queuedCallBytes;
   }
 
   /** Whether something waits for room in the output. */

@@ -26,6 +26,7 @@ import type {
   EmitOptions,
   Hello,
   OutboundCall,
+  PreparedCall,
   PreparedEvent,
   Session,
   SessionOptions,
@@ -33,6 +34,7 @@ import type {
   SessionState,
   Settled,
 } from "../session/types.ts";
+import { utf8Decode } from "../utf8.ts";
 import { failureObject } from "./codes.ts";
 import type { Context, Rest } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
@@ -126,13 +128,13 @@ export class JsonRpcSession implements Session {
     return this.#link?.yielded === true;
   }
 
-  lost(nowMs: number): void {
+  lost(nowMs: number, cause?: HawserError): void {
     this.#nowMs = nowMs;
     if (this.#link === null) return;
     const { turn } = this.#context;
     turn.enter();
     this.#state = this.side === "client" ? "lost" : "closed";
-    this.#leave(this.#link, new HawserError("SESSION_LOST", "The connection was lost while the call was open: whether the peer has handled it is not known"));
+    this.#leave(this.#link, new HawserError("SESSION_LOST", "The connection was lost while the call was open: whether the peer has handled it is not known", { cause }));
     turn.leave();
   }
 
@@ -168,11 +170,20 @@ export class JsonRpcSession implements Session {
     const method = this.#method(entry, "request");
     const link = this.#connected(entry);
     this.#checkDraining(entry);
-    const issue = entry.input.outbound(input);
-    if (issue !== null) throw invalid("INPUT_INVALID", `The input of "${plain(entry.name, 60)}" is invalid`, "local", issue);
-    const params = writeParams(entry.input, input);
+    const params = inputText(entry, input);
     this.#checkSame(link, entry);
     this.#checkDraining(entry);
+    return this.#open(link, entry, method, params, options, sink);
+  }
+
+  openPrepared({ body, entry }: PreparedCall, options: CallOptions, sink: CallSink): OutboundCall {
+    const method = this.#method(entry, "request");
+    const link = this.#connected(entry);
+    this.#checkDraining(entry);
+    return this.#open(link, entry, method, utf8Decode(body, 0, body.length), options, sink);
+  }
+
+  #open(link: Link, entry: MessageEntry, method: string, params: string, options: CallOptions, sink: CallSink): OutboundCall {
     const { nowMs = this.#nowMs, timeoutMs = Infinity } = options;
     const { turn } = this.#context;
     turn.enter();
@@ -297,6 +308,17 @@ export class JsonRpcSession implements Session {
     this.#isFull = false;
     link.lose(reason);
   }
+}
+
+/**
+ * The text of a request's `params`; "" for none.
+ *
+ * @throws {HawserError} INPUT_INVALID, PAYLOAD_FORBIDDEN
+ */
+export function inputText(entry: MessageEntry, input: unknown): string {
+  const issue = entry.input.outbound(input);
+  if (issue !== null) throw invalid("INPUT_INVALID", `The input of "${plain(entry.name, 60)}" is invalid`, "local", issue);
+  return writeParams(entry.input, input);
 }
 
 /**

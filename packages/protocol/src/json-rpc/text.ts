@@ -30,12 +30,15 @@ export function notificationText(method: string, params: string): string {
   return `{"jsonrpc":"2.0","method":${method}${params === "" ? "" : `,"params":${params}`}}`;
 }
 
-/** The method that takes a request back. */
-export const CANCEL = "$/cancelRequest";
+/** The notification that cancels a request: its method, and the member of its params that is the request's id. */
+export interface CancelMethod {
+  readonly method: string;
+  readonly id: string;
+}
 
-/** The notification that takes a request back. */
-export function cancelText(id: number): string {
-  return notificationText(`"${CANCEL}"`, `{"id":${String(id)}}`);
+/** That notification, for one request. */
+export function cancelText({ method, id: member }: CancelMethod, id: number): string {
+  return notificationText(JSON.stringify(method), `{${JSON.stringify(member)}:${String(id)}}`);
 }
 
 /** A response with a result, which is a JSON text. */

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Body } from "../body.ts";
 import { Issue, nothing } from "../check.ts";
 import { bytes as bytesCodec } from "../codec.ts";
 import type { MessageEntry } from "../contract.ts";
@@ -13,6 +14,7 @@ import { peerError } from "../stack.ts";
 import { utf8Encode } from "../utf8-write.ts";
 import { type Conversation, type LossReason, readBody, type Registry } from "./conversation.ts";
 import { formatFailure, invalid } from "./failure.ts";
+import { Fifo } from "./fifo.ts";
 import { CANCEL, CREDIT, END, FAIL, ITEM, kindName, readU32, REQUEST, RESULT, STREAM, writeFrame } from "./frames.ts";
 import type { Head } from "./head.ts";
 import { Incoming } from "./incoming.ts";
@@ -21,6 +23,9 @@ import { Outgoing } from "./outgoing.ts";
 import { plain } from "./quote.ts";
 import { Slots } from "./slots.ts";
 import type { CallOptions, CallSink, OutboundCall } from "./types.ts";
+
+/** Calls that were given up, before they are taken out of those that wait. */
+const SLACK = 1_024;
 
 /** What stands for a stream that no handler sees, until its opener has ended. */
 const UNKNOWN: MessageEntry = Object.freeze({
@@ -44,6 +49,9 @@ export class Calls implements Registry {
   readonly #link: Link;
   readonly #outgoing = new Slots<Outgoing>();
   readonly #incoming = new Slots<Incoming>();
+  /** Ours that the peer has no room for, in order; among them some that were given up. And how many do wait. */
+  readonly #waiting = new Fifo<Outgoing>();
+  #waitingCalls = 0;
   /** The peer's, whose REQUEST or STREAM has begun to come: open, but nobody has seen them. */
   readonly #begun = new Set<number>();
   /** Bytes that the peer's were opened with. */
@@ -61,7 +69,7 @@ export class Calls implements Registry {
 
   /** How many are open. */
   get open(): number {
-    return this.#outgoing.size + this.#incoming.size + this.#begun.size;
+    return this.#outgoing.size + this.#incoming.size + this.#begun.size + this.#waitingCalls;
   }
 
   /** When `tick` has something to do, at the earliest. */
@@ -71,13 +79,20 @@ export class Calls implements Registry {
 
   /** Open a conversation: see `open` of a session, which has seen to its state. */
   begin(entry: MessageEntry, input: unknown, options: CallOptions, sink: CallSink): OutboundCall {
+    this.#checkKnown(entry);
+    return this.#begin(entry, this.#link.prepare("open", entry, input, "INPUT_INVALID"), options, sink);
+  }
+
+  /** As `begin`, with the input's body. */
+  beginPrepared(entry: MessageEntry, body: Uint8Array, options: CallOptions, sink: CallSink): OutboundCall {
+    this.#checkKnown(entry);
+    return this.#begin(entry, body, options, sink);
+  }
+
+  #begin(entry: MessageEntry, body: Body, options: CallOptions, sink: CallSink): OutboundCall {
     const link = this.#link;
-    const { peer } = link;
-    if (!peer.knows(entry)) throw new HawserError("MESSAGE_UNKNOWN", `Cannot call "${plain(entry.name, 60)}": the peer's contract (version ${String(peer.version)}) does not have it`);
-    this.#checkCount(entry);
-    const body = link.prepare("open", entry, input, "INPUT_INVALID");
-    this.#checkCount(entry);
     link.checkRoom();
+    if (this.#outgoing.size >= link.peer.limits.maxConversations) return this.#wait(entry, body, options, sink);
     const id = this.#free.pop() ?? (this.#highest += 2);
     const call = new Outgoing(entry, id, link, this, sink);
     this.#outgoing.set(id, call);
@@ -91,15 +106,59 @@ export class Calls implements Registry {
     return call;
   }
 
-  #checkCount(entry: MessageEntry): void {
-    const most = this.#link.peer.limits.maxConversations;
-    if (this.#outgoing.size >= most) throw new HawserError("OVERLOADED", `Cannot call "${plain(entry.name, 60)}": the peer takes at most ${String(most)} calls at once (its maxConversations)`);
+  #checkKnown(entry: MessageEntry): void {
+    const { peer } = this.#link;
+    if (!peer.knows(entry)) throw new HawserError("MESSAGE_UNKNOWN", `Cannot call "${plain(entry.name, 60)}": the peer's contract (version ${String(peer.version)}) does not have it`);
+  }
+
+  /** The peer takes no more now: the call is opened when it does, in its turn. */
+  #wait(entry: MessageEntry, body: Body, options: CallOptions, sink: CallSink): OutboundCall {
+    const link = this.#link;
+    const most = link.limits.maxQueuedCalls;
+    if (this.#waitingCalls >= most) {
+      throw new HawserError("OVERLOADED", `Cannot call "${plain(entry.name, 60)}": maxQueuedCalls ${String(most)} wait until the peer takes more (its maxConversations); await answers before the next`, { origin: "local" });
+    }
+    const call = new Outgoing(entry, 0, link, this, sink);
+    call.wait(body, options);
+    this.#waiting.push(call);
+    this.#waitingCalls++;
+    if (call.dueMs < this.#dueMs) this.#dueMs = call.dueMs;
+    return call;
+  }
+
+  /** Open what waits, as far as the peer takes it. */
+  #startWaiting(): void {
+    const { peer } = this.#link;
+    while (this.#waitingCalls > 0 && this.#outgoing.size < peer.limits.maxConversations) {
+      const call = this.#waiting.shift();
+      if (call?.waits !== true) continue; // it was cancelled
+      this.#waitingCalls--;
+      const id = this.#free.pop() ?? (this.#highest += 2);
+      this.#outgoing.set(id, call);
+      call.start(id);
+    }
+  }
+
+  /** A call that waits was given up; those that were are taken out when they are many. */
+  #forget(): void {
+    this.#waitingCalls--;
+    if (this.#waiting.length <= 2 * this.#waitingCalls + SLACK) return;
+    for (const call of this.#waiting.cut(0)) if (call.waits) this.#waiting.push(call);
+  }
+
+  /** Nothing new may be opened: what waits is not. */
+  refuseWaiting(error: HawserError): void {
+    for (const call of this.#waiting.toArray()) if (call.waits) call.cancel(error);
+    this.#waiting.clear();
   }
 
   release(conversation: Conversation): void {
     const { id } = conversation;
-    if (this.#isOurs(id)) {
+    if (id === 0) {
+      this.#forget();
+    } else if (this.#isOurs(id)) {
       if (this.#outgoing.delete(id, conversation)) this.#free.push(id);
+      if (this.#waitingCalls > 0) this.#startWaiting();
     } else if (this.#incoming.delete(id, conversation) && conversation instanceof Incoming) {
       this.#inputBytes -= conversation.inputBytes;
     }
@@ -193,19 +252,21 @@ export class Calls implements Registry {
     if (nowMs < this.#dueMs) return;
     const late: (Incoming | Outgoing)[] = [];
     let next = Infinity;
-    for (const slots of [this.#outgoing, this.#incoming]) {
-      slots.forEach((call) => {
-        if (call.dueMs <= nowMs) late.push(call);
-        else if (call.dueMs < next) next = call.dueMs;
-      });
-    }
+    const see = (call: Incoming | Outgoing): void => {
+      if (call.dueMs <= nowMs) late.push(call);
+      else if (call.dueMs < next) next = call.dueMs;
+    };
+    this.#outgoing.forEach(see);
+    this.#incoming.forEach(see);
+    for (const call of this.#waiting.toArray()) if (call.waits) see(call);
     this.#dueMs = next;
     for (const call of late) call.expire();
   }
 
   /** The connection is gone, or the session over: settle everything. `reason` is for callers, `cancellation` for handlers. */
   lose(reason: LossReason, cancellation: HawserError): void {
-    const outgoing = this.#outgoing.clear();
+    const outgoing = [...this.#outgoing.clear(), ...this.#waiting.cut(0)];
+    this.#waitingCalls = 0;
     const incoming = this.#incoming.clear();
     this.#inputBytes = 0;
     this.#begun.clear();

@@ -27,7 +27,8 @@ interface ItemSink {
 /** One end of a conversation. */
 export abstract class Conversation implements LaneOwner {
   readonly entry: MessageEntry;
-  readonly id: number;
+  /** 0 while the peer is not told of it: a call that waits to be opened. */
+  id: number;
   protected readonly link: Link;
   protected readonly registry: Registry;
   /** The connection that it lives on. */

@@ -37,6 +37,11 @@ export function writeHead(output: ByteWriter, name: number, deadlineMs: number, 
   }
 }
 
+/** Say another deadline in a head that has one. */
+export function writeDeadline(bytes: Uint8Array, deadlineMs: number): void {
+  writeU32(bytes, 3, deadlineMs);
+}
+
 /** A head that was read; one object is used again and again. */
 export class Head {
   name = 0;

@@ -17,6 +17,7 @@ export type SessionLimit =
   | "maxMessageBytes"
   | "maxPartials"
   | "maxQueuedBytes"
+  | "maxQueuedCalls"
   | "maxRetainedBytes"
   | "maxRetainedEvents"
   | "resumeWindowMs"
@@ -46,7 +47,7 @@ export const sessionLimitTable: Readonly<Record<SessionLimit, Limit>> = Object.f
     unit: "conversations",
     min: 1,
     unlimited: false,
-    reason: "How many requests and streams the peer may have open at once: each may run a handler. The peer learns it and opens no more (OVERLOADED at its caller; PROTOCOL_VIOLATION).",
+    reason: "How many requests and streams the peer may have open at once: each may run a handler. The peer learns it and opens no more: its calls wait there (PROTOCOL_VIOLATION).",
   },
   maxInputBytes: {
     default: 16_777_216,
@@ -75,6 +76,13 @@ export const sessionLimitTable: Readonly<Record<SessionLimit, Limit>> = Object.f
     min: 1,
     unlimited: false,
     reason: "What may wait here to be sent, for credit or for its turn, while the peer is slow; a message above it is not taken (WRITE_BUFFER_FULL).",
+  },
+  maxQueuedCalls: {
+    default: 65_536,
+    unit: "conversations",
+    min: 1,
+    unlimited: false,
+    reason: "How many requests and streams of this side may wait here until the peer takes one more (its maxConversations): their bodies count for maxQueuedBytes (OVERLOADED).",
   },
   maxRetainedEvents: {
     default: 65_536,

@@ -207,9 +207,9 @@ export class Link {
     this.pump();
   }
 
-  /** Throws where no more may wait. */
-  checkRoom(): void {
-    if (this.outbox.queuedBytes + this.output.length >= this.limits.maxQueuedBytes) throw this.full();
+  /** Throws where no more may wait: nothing at all, or not `bytes` more. */
+  checkRoom(bytes = 1): void {
+    if (this.outbox.queuedBytes + this.output.length + bytes > this.limits.maxQueuedBytes) throw this.full();
   }
 
   full(): HawserError {

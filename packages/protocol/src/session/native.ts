@@ -15,7 +15,7 @@ import { resolveSessionLimits } from "./limits.ts";
 import { encodeValue } from "./link.ts";
 import { plain } from "./quote.ts";
 import { type ChunkReader, NativeSession } from "./session.ts";
-import type { Greeter, PreparedEvent, Session, SessionKind, SessionOptions, SessionSink } from "./types.ts";
+import type { Greeter, PreparedCall, PreparedEvent, Session, SessionKind, SessionOptions, SessionSink } from "./types.ts";
 
 /**
  * Sessions as PROTOCOL.md describes them, for a contract.
@@ -65,9 +65,20 @@ class NativeSessions implements SessionKind {
   prepare(entry: MessageEntry, payload: unknown): PreparedEvent {
     const issue = entry.input.outbound(payload);
     if (issue !== null) throw invalid("EVENT_INVALID", `Cannot emit "${plain(entry.name, 60)}" with this`, "local", issue);
-    const body = encodeValue(new BodyEncoder(), entry, payload);
-    return { entry, body: typeof body === "string" ? utf8Encode(body) : new Uint8Array(body) };
+    return { entry, body: keptBody(entry, payload) };
   }
+
+  prepareCall(entry: MessageEntry, input: unknown): PreparedCall {
+    const issue = entry.input.outbound(input);
+    if (issue !== null) throw invalid("INPUT_INVALID", `Cannot call "${plain(entry.name, 60)}" with this`, "local", issue);
+    return { entry, body: keptBody(entry, input) };
+  }
+}
+
+/** A value's body, which stays as it is. */
+function keptBody(entry: MessageEntry, value: unknown): Uint8Array {
+  const body = encodeValue(new BodyEncoder(), entry, value);
+  return typeof body === "string" ? utf8Encode(body) : new Uint8Array(body);
 }
 
 /** Throws where a contract can't be told in one greeting. */

@@ -31,7 +31,8 @@ export interface LaneOwner {
 
 /** The messages of one id and direction: what is put in comes out in this order. */
 export class Lane {
-  readonly id: number;
+  /** The conversation's; 0 for events, and while a call waits to be opened. */
+  id: number;
   readonly owner: LaneOwner;
   /** What the peer lets this side send; may be below zero. */
   credit: number;
@@ -40,6 +41,8 @@ export class Lane {
   out = 0;
   /** Whether the lane takes turns. */
   listed = false;
+  /** Whether nothing may move: the conversation is not open yet. */
+  held = false;
 
   constructor(id: number, owner: LaneOwner, credit: number) {
     this.id = id;
@@ -55,7 +58,7 @@ export class Lane {
   /** Whether the first message may go on, as far as the lane is concerned. */
   get movable(): boolean {
     const { first } = this.queue;
-    return first !== undefined && (this.credit > 0 || this.out > 0 || (first.kind !== ITEM && first.kind !== EVENT));
+    return first !== undefined && !this.held && (this.credit > 0 || this.out > 0 || (first.kind !== ITEM && first.kind !== EVENT));
   }
 }
 
@@ -76,6 +79,12 @@ export class Outbox {
   push(lane: Lane, message: Waiting): void {
     lane.queue.push(message);
     this.queuedBytes += message.counted;
+    this.#list(lane);
+  }
+
+  /** A held lane may move. */
+  release(lane: Lane): void {
+    lane.held = false;
     this.#list(lane);
   }
 

@@ -5,13 +5,14 @@
  * @module
  */
 import type { Body } from "../body.ts";
+import { ByteWriter } from "../bytes.ts";
 import { Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
 import { Conversation, type LossReason, readBody, type Registry } from "./conversation.ts";
 import { invalid, readFailure } from "./failure.ts";
 import { CANCEL, END, openFrame, REQUEST, STREAM, writeEmpty } from "./frames.ts";
-import { writeHead } from "./head.ts";
+import { writeDeadline, writeHead } from "./head.ts";
 import type { Link } from "./link.ts";
 import type { Waiting } from "./outbox.ts";
 import { plain } from "./quote.ts";
@@ -19,6 +20,11 @@ import type { CallOptions, CallSink, OutboundCall } from "./types.ts";
 
 const EMPTY = new Uint8Array(0);
 const MAX_U32 = 0xffff_ffff;
+
+/** A time as a head says it: whole milliseconds from 1 on. */
+function wireTime(ms: number): number {
+  return Math.min(Math.max(1, Math.ceil(ms)), MAX_U32);
+}
 
 /** The opener's end. */
 export class Outgoing extends Conversation implements OutboundCall {
@@ -30,6 +36,8 @@ export class Outgoing extends Conversation implements OutboundCall {
    */
   #local: "ending" | "open" | "opening" | "over" | "sealed" = "opening";
   #remote: "open" | "over" = "open";
+  /** Whether the program has said end(): also when the call is over meanwhile. */
+  #saidEnd = false;
 
   constructor(entry: MessageEntry, id: number, link: Link, registry: Registry, sink: CallSink) {
     super(entry, id, link, registry);
@@ -41,21 +49,58 @@ export class Outgoing extends Conversation implements OutboundCall {
    *
    * @throws {HawserError} nothing was sent
    */
-  begin(body: Body, { timeoutMs, nowMs, trace }: CallOptions): void {
+  begin(body: Body, options: CallOptions): void {
     const { entry, link } = this;
     const { output } = link;
-    const hasItems = entry.send !== null;
-    const kind = entry.type === "request" ? REQUEST : STREAM;
-    let wireMs = 0;
-    if (timeoutMs !== undefined && timeoutMs < Infinity) {
-      wireMs = Math.min(Math.max(1, Math.ceil(timeoutMs)), MAX_U32);
-      this.dueMs = (nowMs ?? link.nowMs) + timeoutMs;
-    }
-    const start = openFrame(output, kind, this.id);
-    writeHead(output, entry.index, wireMs, trace ?? null, 0, hasItems);
+    const wireMs = this.#setDeadline(options);
+    const start = openFrame(output, this.#opener, this.id);
+    writeHead(output, entry.index, wireMs, options.trace ?? null, 0, entry.send !== null);
     link.write(start, entry, body);
     if (link.seal(start)) this.#begun();
-    else link.queue(start, kind, this.ensureLane(), 0);
+    else link.queue(start, this.#opener, this.ensureLane(), 0);
+  }
+
+  /**
+   * Wait with REQUEST or STREAM, and what is sent behind it, until `start`.
+   *
+   * @throws {HawserError} it can't be sent, or too much waits
+   */
+  wait(body: Body, options: CallOptions): void {
+    const { entry, link } = this;
+    const output = new ByteWriter();
+    writeHead(output, entry.index, this.#setDeadline(options), options.trace ?? null, 0, entry.send !== null);
+    link.body(0, entry, body, output);
+    link.checkRoom(output.length);
+    const lane = this.ensureLane();
+    lane.held = true;
+    link.outbox.push(lane, { kind: this.#opener, payload: output.copy(), cost: 0, counted: output.length, tag: null });
+  }
+
+  /** Whether it waits for `start`. */
+  get waits(): boolean {
+    return this.#sink !== null && this.lane?.held === true;
+  }
+
+  /** Send what waits, under this id, with the time that is left. */
+  start(id: number): void {
+    const { lane, link } = this;
+    const first = lane?.queue.first;
+    if (lane === null || first === undefined) return; // it waits, so there is one
+    this.id = lane.id = id;
+    if (this.dueMs < Infinity) writeDeadline(first.payload, wireTime(this.dueMs - link.nowMs));
+    link.outbox.release(lane);
+    link.pump();
+  }
+
+  get #opener(): number {
+    return this.entry.type === "request" ? REQUEST : STREAM;
+  }
+
+  /** Returns what the head says: 0 where there is no deadline. */
+  #setDeadline({ timeoutMs, nowMs }: CallOptions): number {
+    if (timeoutMs === undefined || timeoutMs === Infinity) return 0;
+    this.dueMs = (nowMs ?? this.link.nowMs) + timeoutMs;
+    return wireTime(timeoutMs);
   }
 
   written(message: Waiting): void {
@@ -88,11 +133,12 @@ export class Outgoing extends Conversation implements OutboundCall {
 
   /** False where an item is dropped: the call is over. */
   #maySend(): boolean {
-    if (this.#local === "ending" || this.#local === "sealed") throw new TypeError(`Cannot send an item with "${plain(this.entry.name, 60)}" after end()`);
+    if (this.#saidEnd) throw new TypeError(`Cannot send an item with "${plain(this.entry.name, 60)}" after end()`);
     return this.#sink !== null && this.#local !== "over" && this.connected;
   }
 
   end(): void {
+    this.#saidEnd = true;
     if (this.#sink === null || !this.connected || this.entry.send === null) return;
     if (this.#local !== "open" && this.#local !== "opening") return;
     const { lane, link } = this;

@@ -31,7 +31,7 @@ import { Reader } from "./reader.ts";
 import { Receiver } from "./receiver.ts";
 import { Recogniser } from "./recognise.ts";
 import { type Cell, type Input, isConnected, publicState, type State, transitions } from "./transitions.ts";
-import type { CallOptions, CallSink, CloseCode, EmitOptions, Hello, OutboundCall, PreparedEvent, Session, SessionSink, SessionState, Settled } from "./types.ts";
+import type { CallOptions, CallSink, CloseCode, EmitOptions, Hello, OutboundCall, PreparedCall, PreparedEvent, Session, SessionSink, SessionState, Settled } from "./types.ts";
 
 /** What sessions of one kind share. */
 export interface SessionParts {
@@ -197,10 +197,10 @@ export class NativeSession implements Session, Control {
     else this.#rest = this.#rest === null ? new Uint8Array(chunk.subarray(at)) : chunk.subarray(at); // a first chunk is not the session's
   }
 
-  lost(nowMs: number): void {
+  lost(nowMs: number, cause?: HawserError): void {
     this.#enter(nowMs);
     if (this.#state !== "lost" && this.#state !== "closed" && this.#move("lost") === "lost") {
-      this.#disconnect(lossReason("The connection was lost"), new HawserError("SESSION_LOST", "The connection was lost"));
+      this.#disconnect(lossReason("The connection was lost", cause), new HawserError("SESSION_LOST", "The connection was lost", { cause }));
     }
     this.#link.leave();
   }
@@ -242,6 +242,12 @@ export class NativeSession implements Session, Control {
     return this.#calls.begin(entry, input, options, sink);
   }
 
+  openPrepared({ entry, body }: PreparedCall, options: CallOptions, sink: CallSink): OutboundCall {
+    this.#checkEntry(entry, "open");
+    this.#admit("open", entry);
+    return this.#calls.beginPrepared(entry, body, options, sink);
+  }
+
   emit(entry: MessageEntry, payload: unknown, options: EmitOptions, settled: Settled | null): boolean {
     return this.#emit(entry, payload, null, options, settled);
   }
@@ -253,6 +259,7 @@ export class NativeSession implements Session, Control {
   drain(): void {
     const from = this.#state;
     if (this.#move("drain") === "." || this.#state === from) return;
+    this.#refuseWaiting();
     writeEmpty(this.#link.output, DRAIN, 0);
     this.#link.wrote();
   }
@@ -346,9 +353,14 @@ export class NativeSession implements Session, Control {
     });
   }
 
+  #refuseWaiting(): void {
+    this.#calls.refuseWaiting(new HawserError("DRAINING", "The call waited for its turn, and was not sent: the session is about to close", { origin: "local" }));
+  }
+
   #drained(): void {
     const from = this.#state;
     if (this.#move("DRAIN") === from) return;
+    this.#refuseWaiting();
     const check = (): void => {
       if (this.#reading === "no") this.#checkDone();
     };

@@ -31,6 +31,12 @@ export interface SessionKind {
    * @throws {HawserError} EVENT_INVALID, PAYLOAD_FORBIDDEN
    */
   prepare(entry: MessageEntry, payload: unknown): PreparedEvent;
+  /**
+   * The input of a request or stream, checked and encoded as it is now, for `openPrepared` later.
+   *
+   * @throws {HawserError} INPUT_INVALID, PAYLOAD_FORBIDDEN
+   */
+  prepareCall(entry: MessageEntry, input: unknown): PreparedCall;
 }
 
 /** What a session, or a greeter, is made with. */
@@ -43,6 +49,12 @@ export interface SessionOptions {
 
 /** An event that waits to be emitted on many sessions. Opaque. */
 export interface PreparedEvent {
+  readonly entry: MessageEntry;
+  readonly body: Uint8Array;
+}
+
+/** A call that waits to be opened. Opaque, but for its size. */
+export interface PreparedCall {
   readonly entry: MessageEntry;
   readonly body: Uint8Array;
 }
@@ -138,8 +150,11 @@ export interface Session {
   receive(chunk: Uint8Array, nowMs: number, budget?: ReadBudget): boolean;
   /** Go on with what is left of a chunk. Returns as `receive` does. */
   goOn(nowMs: number, budget: ReadBudget): boolean;
-  /** The connection is gone without the session's doing: calls settle, numbered events stay. `sink.over` is not called. */
-  lost(nowMs: number): void;
+  /**
+   * The connection is gone without the session's doing: calls settle, numbered events stay. `sink.over` is not called.
+   * `cause`: why it is gone; it is the cause of what calls fail with.
+   */
+  lost(nowMs: number, cause?: HawserError): void;
   /** Time has passed: heartbeats, deadlines. */
   tick(nowMs: number): void;
   /** When `tick` has something to do, at the earliest; Infinity: never. Changes with every other call. */
@@ -157,6 +172,8 @@ export interface Session {
    * @throws {TypeError} when the entry is an event, or not this side's to open
    */
   open(entry: MessageEntry, input: unknown, options: CallOptions, sink: CallSink): OutboundCall;
+  /** As `open`, for what `prepareCall` of the session's kind made. */
+  openPrepared(call: PreparedCall, options: CallOptions, sink: CallSink): OutboundCall;
   /**
    * Emit an event. False: it is taken, but wait for `sink.writable` before the next.
    *

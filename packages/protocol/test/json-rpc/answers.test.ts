@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { HawserError } from "../../src/mod.ts";
+import { defineProtocol, HawserError, jsonRpc, lines, type } from "../../src/mod.ts";
 import { End, failure, notification, request, success } from "./end.ts";
 
 const text = expect.any(String) as unknown;
@@ -249,7 +249,20 @@ describe("a notification", () => {
     expect(end.errors[0]?.message.length).toBeLessThan(256);
   });
 
-  test("whose name begins with $/ is passed over", () => {
+  test("whose name begins with $/ is sent and heard where the contract has it", () => {
+    const contract = defineProtocol({ name: "editor", version: 1, events: { "$/progress": { payload: type<unknown>() } } });
+    const kind = jsonRpc(contract, { framing: lines() });
+    const [client, server] = [End.ready("client", { kind }), End.ready("server", { kind })];
+    client.emit("$/progress", { token: 1 });
+    const [said] = client.said();
+    expect(said).toBe('{"jsonrpc":"2.0","method":"$/progress","params":{"token":1}}');
+    server.hear(said ?? "", notification("$/setTrace"));
+    expect(server.log).toEqual(['$/progress: {"token":1}']);
+    for (const section of ["requests", "streams"]) expect(() => defineProtocol({ name: "editor", version: 1, [section]: { "$/x": {} } } as never)).toThrow(TypeError);
+    expect(() => defineProtocol({ name: "editor", version: 1, events: { $x: {} } })).toThrow(TypeError);
+  });
+
+  test("whose name begins with $/ and is not known is ignored", () => {
     const end = End.ready("server");
     expect(end.answers(notification("$/progress", { token: 1 }), notification("$/setTrace"))).toEqual([]);
     expect(end.log).toEqual([]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { HawserError, defineProtocol, jsonRpc, lines } from "../../src/mod.ts";
+import { HawserError, defineProtocol, jsonRpc, type JsonRpcOptions, lines } from "../../src/mod.ts";
 import { type } from "../../src/schema.ts";
 import { desk, End, failure, notification, success } from "./end.ts";
 
@@ -115,6 +115,26 @@ describe("an answer", () => {
     expect(end.session.openCalls).toBe(1);
   });
 
+  test("without result and error settles the request: it is undefined where the contract allows that", () => {
+    const end = End.ready("client");
+    end.open("ping");
+    end.open("echo");
+    end.open("ticket.get", { id: 7 });
+    end.open("echo");
+    end.said();
+    expect(end.answers({ jsonrpc: "2.0", id: 1 }, { jsonrpc: "2.0", id: 2 }, { jsonrpc: "2.0", id: 3 }, { id: 4 }, { jsonrpc: "2.0", id: 4 })).toEqual([]);
+    expect(end.log).toEqual(["ping = nothing", "echo = nothing", "ticket.get ! OUTPUT_INVALID", "echo ! MESSAGE_INVALID", "dropped MESSAGE_INVALID"]);
+    expect(end.session.openCalls).toBe(0);
+  });
+
+  test("in a batch, without result and error, settles its request, too", () => {
+    const end = End.ready("client");
+    end.open("ping");
+    end.said();
+    expect(end.answers([{ jsonrpc: "2.0", id: 1 }])).toEqual([]);
+    expect(end.log).toEqual(["ping = nothing"]);
+  });
+
   test("comes once: the second is told of", () => {
     const end = End.ready("client");
     end.open("echo");
@@ -196,6 +216,41 @@ describe("cancel()", () => {
     expect(end.session.openCalls).toBe(0);
   });
 
+  test.each<[JsonRpcOptions["cancelMethod"], string, object]>([
+    [undefined, "$/cancelRequest", { id: 1 }],
+    ["$/cancelRequest", "$/cancelRequest", { id: 1 }],
+    ["notifications/cancelled", "notifications/cancelled", { requestId: 1 }],
+    [{ method: "cancel", id: "which" }, "cancel", { which: 1 }],
+  ])("tells the peer with the method of cancelMethod %j, and a peer's is heard", (cancelMethod, method, params) => {
+    const kind = jsonRpc(desk, { framing: lines(), downgrade: true, cancelMethod });
+    const client = End.ready("client", { kind });
+    client.open("echo").cancel();
+    expect(client.read()[1]).toEqual({ jsonrpc: "2.0", method, params });
+    const server = End.ready("server", { kind, call: null });
+    server.hear('{"jsonrpc":"2.0","id":1,"method":"echo"}', { jsonrpc: "2.0", method, params });
+    expect(server.calls[0]?.cancellation?.code).toBe("CALL_CANCELLED");
+    server.hear({ jsonrpc: "2.0", method, params: {} });
+    expect(server.log.at(-1)).toBe("dropped MESSAGE_INVALID");
+  });
+
+  test.each<[unknown, RegExp]>([
+    ["cancel", /cancelMethod "cancel": it is "\$\/cancelRequest", "notifications\/cancelled", or \{ method, id \}/],
+    [7, /cancelMethod/],
+    [null, /cancelMethod/],
+    [{ method: "x" }, /its method is/],
+    [{ method: "", id: "id" }, /its method is/],
+    [{ method: "x", id: "id", more: 1 }, /has no option "more"/],
+  ])("can't be told with cancelMethod %j", (cancelMethod, message) => {
+    expect(() => jsonRpc(desk, { downgrade: true, cancelMethod: cancelMethod as never })).toThrow(message);
+  });
+
+  test("has a method that is no event of the contract", () => {
+    const contract = defineProtocol({ name: "x", version: 1, events: { "$/cancelRequest": {}, "notifications/cancelled": {} } });
+    expect(() => jsonRpc(contract)).toThrow(TypeError);
+    expect(() => jsonRpc(contract, { cancelMethod: "notifications/cancelled" })).toThrow(TypeError);
+    expect(() => jsonRpc(contract, { cancelMethod: { method: "cancel", id: "id" } })).not.toThrow();
+  });
+
   test("gives the reason that it was given", () => {
     const end = End.ready("client");
     end.open("echo").cancel(new HawserError("ABORTED", "for a reason"));
@@ -231,6 +286,47 @@ describe("cancel()", () => {
     expect(end.session.transmit(65_536)).toBe(false);
     expect(end.said()).toEqual([]);
     expect(end.log).toEqual(["echo ! CALL_CANCELLED"]);
+  });
+});
+
+describe("requests above maxConversations", () => {
+  test("wait for their turn, and leave in order; one that is cancelled or late is never sent", () => {
+    const end = End.ready("client", { limits: { maxConversations: 2, maxQueuedCalls: 4 } });
+    const ids = (): unknown[] => end.read().map((message) => [(message as { id?: number }).id, (message as { params?: unknown[] }).params?.[0]]);
+    for (const input of ["a", "b"]) end.open("echo", input);
+    const [third] = [end.open("echo", "c"), end.open("echo", "d", 100), end.open("echo", "e"), end.open("echo", "f")];
+    expect(() => end.open("echo", "g")).toThrow(expect.objectContaining({ code: "OVERLOADED", origin: "local" }));
+    expect([ids(), end.session.openCalls, end.session.deadline()]).toEqual([[[1, "a"], [2, "b"]], 6, 100]);
+    third.cancel();
+    end.session.tick(100);
+    expect([end.log, ids()]).toEqual([["echo ! CALL_CANCELLED", "echo ! DEADLINE_EXCEEDED"], []]);
+    end.hear(success(1, 1), success(2, 2));
+    expect(ids()).toEqual([[3, "e"], [4, "f"]]);
+    end.hear(success(3, 3), success(4, 4));
+    expect([end.log.slice(2), end.session.openCalls, end.session.queuedBytes]).toEqual([["echo = 1", "echo = 2", "echo = 3", "echo = 4"], 0, 0]);
+  });
+
+  test("are bounded in bytes, and not sent when the connection is lost", () => {
+    const end = End.ready("client", { limits: { maxConversations: 1, maxQueuedBytes: 1_000 } });
+    for (const input of ["a", "b"]) end.open("echo", input);
+    end.said();
+    expect(() => end.open("echo", "x".repeat(1_000))).toThrow(expect.objectContaining({ code: "WRITE_BUFFER_FULL" }));
+    end.session.lost(0, new HawserError("CONNECTION_RESET", "gone"));
+    expect(end.log).toEqual(["echo ! SESSION_LOST", "echo ! NOT_SENT"]);
+    expect((end.errors[0]?.cause as HawserError).code).toBe("CONNECTION_RESET");
+    expect(end.session.openCalls).toBe(0);
+  });
+
+  test("are all answered, however many there are", () => {
+    const client = End.ready("client", { limits: { maxQueuedBytes: 2 ** 24 } });
+    for (let i = 0; i < 5_000; i++) client.open("echo", i);
+    const server = End.ready("server", { call: (call) => void call.reply(call.input) });
+    while (client.session.openCalls > 0) {
+      server.hear(...client.said());
+      client.hear(...server.said());
+      client.session.transmit(65_536);
+    }
+    expect(client.log).toEqual(Array.from({ length: 5_000 }, (_, i) => `echo = ${String(i)}`));
   });
 });
 

@@ -219,14 +219,67 @@ describe("a request", () => {
     expect(client.log.at(-1)).toBe("over PROTOCOL_VIOLATION");
   });
 
-  test("is refused here when the peer takes no more, and can be opened when one has ended", () => {
+  test("waits here when the peer takes no more, and is opened when one has ended, in order", () => {
+    const client = readyClient({ limits: { maxQueuedCalls: 3 } });
+    for (let count = 0; count < 4; count++) client.open("say");
+    client.take();
+    const waiting = [client.open("say", 5, {}, "five"), client.open("say", 6, { timeoutMs: 1_000, nowMs: 0 }, "six"), client.open("say", 7, {}, "seven")];
+    expect(() => client.open("say")).toThrow(expect.objectContaining({ code: "OVERLOADED", origin: "local", retryable: true }));
+    expect([linesOf(client.take()), client.session.openCalls]).toEqual([[], 7]);
+    client.session.receive(frame(KIND.RESULT, 3), 0);
+    expect(linesOf(client.take())).toEqual(["REQUEST 3 00030035"]);
+    waiting[0]?.cancel(); // it is open: the peer's answer to CANCEL makes room
+    waiting[2]?.cancel(); // it never was
+    client.open("say", 8, {}, "eight");
+    expect(linesOf(client.take())).toEqual(["CANCEL 3"]);
+    client.session.receive(joined(frame(KIND.FAIL, 3, '{"code":"CANCELLED","message":""}'), frame(KIND.RESULT, 5)), 400);
+    expect(linesOf(client.take())).toEqual(["REQUEST 3 0003010000025836", "REQUEST 5 00030038"]); // 600 ms are left
+    expect(client.log.slice(-3)).toEqual(["five fail CALL_CANCELLED", "seven fail CALL_CANCELLED", "say result nothing"]);
+  });
+
+  test("that waits here fails at its deadline, is not sent when the connection is lost, and is refused when the peer drains", () => {
+    const client = readyClient({ limits: { maxQueuedBytes: 1_000 } });
+    for (let count = 0; count < 4; count++) client.open("say");
+    client.take();
+    client.open("say", 1, { timeoutMs: 100, nowMs: 0 }, "late");
+    expect(client.session.deadline()).toBe(100);
+    client.open("say", 2, {}, "lost");
+    expect(client.session.queuedBytes).toBe(12);
+    expect(() => client.open("say", "x".repeat(1_000))).toThrow(expect.objectContaining({ code: "WRITE_BUFFER_FULL" }));
+    expect(() => client.open("say", "x".repeat(100_000))).toThrow(expect.objectContaining({ code: "PAYLOAD_TOO_LARGE" }));
+    client.session.tick(100);
+    expect([client.log.at(-1), client.session.queuedBytes, linesOf(client.take())]).toEqual(["late fail DEADLINE_EXCEEDED", 4, []]);
+    client.session.lost(100);
+    expect(client.log.slice(-5)).toEqual([...Array<string>(4).fill("say fail SESSION_LOST"), "lost fail NOT_SENT"]);
+    expect([client.session.openCalls, client.session.queuedBytes]).toEqual([0, 0]);
+    const drained = readyClient();
+    for (let count = 0; count < 5; count++) drained.open("say", undefined, {}, String(count));
+    drained.session.receive(frame(KIND.DRAIN, 0), 0);
+    expect(drained.log.slice(-2)).toEqual(["4 fail DRAINING", "draining"]);
+    expect(drained.session.openCalls).toBe(4);
+  });
+
+  test("that waits here may be a stream, to which items are sent and which is ended meanwhile", () => {
     const client = readyClient();
     for (let count = 0; count < 4; count++) client.open("say");
-    expect(() => client.open("say")).toThrow(expect.objectContaining({ code: "OVERLOADED", retryable: true }));
-    client.session.receive(frame(KIND.RESULT, 3), 0);
     client.take();
-    client.open("say");
-    expect(linesOf(client.take())).toEqual(["REQUEST 3 000300"]);
+    const call = client.open("talk", "in");
+    expect(call.send(1)).toBe(false);
+    call.end();
+    expect(() => call.send(2)).toThrow(TypeError);
+    client.open("talk", "left").cancel();
+    expect(linesOf(client.take())).toEqual([]);
+    client.session.receive(frame(KIND.RESULT, 7), 0);
+    expect(linesOf(client.take())).toEqual(["STREAM 7 00050822696e22", "ITEM 7 1", "END 7"]);
+  });
+
+  test("many calls at once are all answered, on both sides", () => {
+    const pair = readyPair();
+    pair.server.onCall = (call) => void call.reply(call.input);
+    for (let count = 0; count < 5_000; count++) pair.client.open("say", count);
+    pair.flush();
+    expect(pair.client.told()).toEqual(Array.from({ length: 5_000 }, (_, count) => `say result ${String(count)}`));
+    expect([pair.client.session.openCalls, pair.client.session.queuedBytes]).toEqual([0, 0]);
   });
 
   test("whose handler fails tells the opener no more than that", () => {
@@ -406,7 +459,7 @@ describe("a stream", () => {
     call.end();
     pair.flush();
     expect(pair.told()).toEqual({ client: ['talk item "one"'], server: ["call talk nothing", "talk got 1", "talk got 2", "talk got end"] });
-    expect(() => call.send(3)).not.toThrow(); // it is ignored where END is out
+    expect(() => call.send(3)).toThrow(TypeError);
     served?.end();
     pair.flush();
     expect(pair.told()).toEqual({ client: ["talk end"], server: [] });
@@ -565,6 +618,23 @@ describe("a stream", () => {
     pair.flush();
     expect(pair.server.told()).toEqual([]);
     expect(pair.client.session.openCalls).toBe(1);
+  });
+
+  test("takes no item from its opener after end(), whatever has become of it meanwhile", () => {
+    const pair = readyPair();
+    const refused = new TypeError('Cannot send an item with "talk" after end()');
+    const call = pair.client.open("talk");
+    call.end();
+    expect(() => call.send(1)).toThrow(refused);
+    pair.flush();
+    expect(() => call.send(1)).toThrow(refused);
+    pair.server.calls[0]?.end();
+    pair.flush();
+    expect(() => call.send(1)).toThrow(refused);
+    expect(pair.server.told()).toEqual(["call talk nothing", "talk got end"]);
+    const left = pair.client.open("talk");
+    left.cancel();
+    expect(left.send(1)).toBe(true); // over, and dropped: finished() tells why
   });
 
   test("may be served by the client", () => {
