@@ -159,7 +159,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     const { output } = this.#connection;
     if ((this.#counts || this.#state !== "open") && !this.#mayTake(output)) return false;
     const body = this.#encoder.prepare(message);
-    if (this.#state !== "open") throw this.#notOpen("send"); // the codec ran the program's code, which has ended it
+    if (this.#state !== "open" && this.#state !== "failing") throw this.#notOpen("send"); // the codec ran the program's code, which has ended it
     this.#encoder.write(body, output);
     return output.commit(this.#highBytes) || this.#high();
   }
