@@ -15,6 +15,8 @@ import { Fixture } from "./transports.ts";
 
 const python = spawnSync("python3", ["--version"]).status === 0;
 const linux = process.platform === "linux";
+/** Ends a test that hangs. */
+const timeout = 90_000;
 const noPython = python ? false : "python3 is not installed";
 const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -37,7 +39,7 @@ describe("a live socket file", () => {
     bound: "that is bound, and not listened on yet",
   })) {
     const skip = noPython !== false ? noPython : linux ? false : "the system says ECONNREFUSED for it, and does not list what is bound";
-    it(`${who} is not taken away`, { skip }, async () => {
+    it(`${who} is not taken away`, { skip, timeout }, async () => {
       const directory = fixture.directory();
       const path = join(directory, "held.sock");
       const holder = fixture.own(new Program("python3", [file("holder.py"), kind, directory]));
@@ -60,7 +62,7 @@ describe("a live socket file", () => {
   });
 
   const noTmpfiles = spawnSync("systemd-tmpfiles", ["--version"]).status === 0 ? false : "systemd-tmpfiles is not installed";
-  it("is spared by systemd-tmpfiles", { skip: noTmpfiles }, async () => {
+  it("is spared by systemd-tmpfiles", { skip: noTmpfiles, timeout }, async () => {
     const directory = fixture.directory();
     const path = join(directory, "spared.sock");
     await leaveStale(join(directory, "stale.sock"));
@@ -76,7 +78,7 @@ describe("a live socket file", () => {
     await assertServes(path);
   });
 
-  it("may have a name of one letter, each time, beside files of the same length", async () => {
+  it("may have a name of one letter, each time, beside files of the same length", { timeout }, async () => {
     const directory = fixture.directory();
     for (const letter of "abcdefghijklmnopqrstuvwxyz0123456789") writeFileSync(join(directory, letter), letter);
     for (let i = 0; i < 50; i++) {
@@ -87,7 +89,7 @@ describe("a live socket file", () => {
     for (const letter of "abcdefghijklmnopqrstuvwxyz0123456789") assert.equal(readFileSync(join(directory, letter), "utf8"), letter);
   });
 
-  it("is replaced when it is stale, though a start was killed that was about to do so", async () => {
+  it("is replaced when it is stale, though a start was killed that was about to do so", { timeout }, async () => {
     const directory = fixture.directory();
     const path = join(directory, "left.sock");
     await leaveStale(path);
@@ -99,7 +101,7 @@ describe("a live socket file", () => {
     assert.deepEqual(readdirSync(directory), ["left.sock"]);
   });
 
-  it("is shared by four workers of node:cluster, and replaces a stale one", { timeout: 90_000 }, async () => {
+  it("is shared by four workers of node:cluster, and replaces a stale one", { timeout }, async () => {
     const path = join(fixture.directory(), "cluster.sock");
     await leaveStale(path);
     const program = fixture.own(runFile(file("clustered.ts"), [path]));
@@ -124,7 +126,7 @@ describe("a socket file that is being made", () => {
   const COUNT = 100;
   const skip = noPython !== false ? noPython : process.getuid?.() === 0 ? false : "only root can try as another user";
 
-  it("lets no other user in, whatever the umask", { skip, timeout: 90_000 }, async () => {
+  it("lets no other user in, whatever the umask", { skip, timeout }, async () => {
     const directory = fixture.directory();
     chmodSync(directory, 0o777);
     const knocker = fixture.own(new Program("python3", [file("knocker.py"), directory]));

@@ -15,16 +15,18 @@ import { Fixture } from "./transports.ts";
 
 const RACES = Number(process.env["HAWSER_RACES"] ?? 25);
 const STARTS = 4;
+/** Ends a test that hangs. */
+const timeout = 60_000 + RACES * 1_000;
 const MEMORY = "/dev/shm";
 
 describe("of four starts over one stale socket file exactly one listens and is reached", () => {
   const fixture = new Fixture("unix");
 
-  it("on disk", async () => {
+  it("on disk", { timeout }, async () => {
     await race(fixture.directory());
   });
 
-  it("in a memory file system, where the system has one", async () => {
+  it("in a memory file system, where the system has one", { timeout }, async () => {
     if (!existsSync(MEMORY)) return;
     const directory = mkdtempSync(join(MEMORY, "hawser-"));
     fixture.own({

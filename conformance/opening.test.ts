@@ -84,7 +84,7 @@ for (const transport of transports) {
 describe("a server in another process that speaks first, and ends at once", () => {
   const fixture = new Fixture("unix");
 
-  it("is heard each time", async () => {
+  it("is heard each time", { timeout: 60_000 }, async () => {
     const path = join(fixture.directory(), "first.sock");
     const program = fixture.own(runFile(fileURLToPath(new URL("racer.ts", import.meta.url)), ["welcome"]));
     program.say(`listen ${path} 0\n`);

@@ -15,8 +15,7 @@ export class Program {
   #hasExited = false;
 
   constructor(command: string, args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
-    const env = { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...options.env };
-    this.#child = spawn(command, args, { stdio: "pipe", cwd: options.cwd, env });
+    this.#child = spawn(command, args, { stdio: "pipe", cwd: options.cwd, env: plainEnvironment(options.env) });
     this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
       this.#tell();
@@ -74,6 +73,14 @@ export class Program {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/**
+ * The environment of a program whose output a test reads: the same on a terminal and through a pipe. On a terminal the test
+ * runners set FORCE_COLOR, which beside NO_COLOR makes Node write a warning.
+ */
+export function plainEnvironment(more: Record<string, string> = {}): Record<string, string | undefined> {
+  return { ...process.env, FORCE_COLOR: undefined, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...more };
 }
 
 /** Run a file of TypeScript on the runtime that runs this. */

@@ -8,6 +8,7 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createServer } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
+import { plainEnvironment } from "./programs.ts";
 import { conformance, conformanceHandlers } from "./session-contracts.ts";
 import { Fixture } from "./transports.ts";
 
@@ -17,7 +18,7 @@ const skip = python === undefined ? "there is no Python 3.9 or later here" : pro
 
 /** What the script printed, and how it ended. */
 async function run(...where: readonly string[]): Promise<{ output: string; code: unknown }> {
-  const child = spawn(python ?? "", [script, ...where], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(python ?? "", [script, ...where], { stdio: ["ignore", "pipe", "pipe"], env: plainEnvironment() });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (output += text));
   const [code] = (await once(child, "close")) as [unknown];

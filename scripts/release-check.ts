@@ -132,7 +132,7 @@ function run(cwd: string, [command = "", ...args]: readonly string[]): string {
     cwd,
     encoding: "utf8",
     timeout: stepLimitMs,
-    env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", TURBO_TELEMETRY_DISABLED: "1" },
+    env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", TURBO_TELEMETRY_DISABLED: "1" },
   });
   if (status === 0) return stdout;
   const how = error?.message ?? (signal === null ? `exit code ${status ?? "unknown"}` : `killed by ${signal}`);

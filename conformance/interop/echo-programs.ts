@@ -45,3 +45,16 @@ export function assertSentence(text: string, ...patterns: readonly RegExp[]): vo
   assert.doesNotMatch(text, /\bat \S+ \(|\.ts:\d|node:internal/);
   for (const pattern of patterns) assert.match(text, pattern);
 }
+
+/**
+ * The arguments with which the installed `nc` ends its direction when its input ends, or why it can't be used. Debian's `nc`
+ * wants `-N` for that; Ncat, which Fedora and Red Hat call `nc`, does it anyway and does not know `-N`.
+ */
+export function findNc(): { readonly skip: string | false; readonly halfClose: readonly string[] } {
+  const { stdout, stderr, error } = spawnSync("nc", ["-h"], { encoding: "utf8" });
+  if (error !== undefined) return { skip: "nc is not installed: apt-get install netcat-openbsd", halfClose: [] };
+  const help = `${stdout}${stderr}`;
+  if (/^Ncat /m.test(help)) return { skip: false, halfClose: [] };
+  if (/^\s*-N\s+Shutdown/im.test(help)) return { skip: false, halfClose: ["-N"] };
+  return { skip: "nc is neither OpenBSD's nor Ncat: apt-get install netcat-openbsd", halfClose: [] };
+}

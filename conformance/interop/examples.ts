@@ -7,6 +7,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { TestContext } from "node:test";
+import { plainEnvironment } from "../programs.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const limitMs = 60_000;
@@ -29,7 +30,7 @@ export interface Example {
 
 /** Start an example and wait until it listens; it is stopped when the test ends, which fails when that takes more than SIGTERM. */
 export async function start(t: TestContext, name: string, ...options: readonly string[]): Promise<Example> {
-  const child = spawn(process.execPath, [join("examples", name, "main.ts"), ...options], { cwd: root });
+  const child = spawn(process.execPath, [join("examples", name, "main.ts"), ...options], { cwd: root, env: plainEnvironment() });
   const ended = once(child, "exit").then(([code]) => code as number | null); // as the event 'exit' says
   const lines: string[] = [];
   const waiting = new Set<() => void>();
@@ -88,7 +89,7 @@ export interface Outcome {
 
 /** Run a program to its end; `input` is its standard input. */
 export async function run(program: string, args: readonly string[], input: string | Uint8Array = ""): Promise<Outcome> {
-  const child: ChildProcessWithoutNullStreams = spawn(program, args, { cwd: root, timeout: limitMs });
+  const child: ChildProcessWithoutNullStreams = spawn(program, args, { cwd: root, timeout: limitMs, env: plainEnvironment() });
   const read = async (stream: NodeJS.ReadableStream): Promise<string> => {
     const chunks: Buffer[] = [];
     for await (const chunk of stream) chunks.push(chunk as Buffer); // no encoding is set

@@ -13,9 +13,9 @@ import { formatAddress, memoryPair } from "@hawser/transport";
 import { CancellationTokenSource, createMessageConnection, type MessageConnection, ResponseError, SocketMessageReader, SocketMessageWriter } from "vscode-jsonrpc/node";
 import { object } from "../session-contracts.ts";
 import { Fixture } from "../transports.ts";
-import { run, without } from "./echo-programs.ts";
+import { findNc, run } from "./echo-programs.ts";
 
-const noNc = without("nc", "netcat-openbsd");
+const { skip: noNc, halfClose } = findNc();
 
 const desk = defineProtocol({
   name: "desk",
@@ -170,7 +170,7 @@ describe("a server of jsonRpc()", () => {
       "Hello?",
       '[{"jsonrpc":"2.0","id":"a","method":"echo","params":["größe"]},{"jsonrpc":"2.0","id":2,"method":"none"}]',
     ];
-    const nc = run(fixture, "nc", ["-N", "-U", address.replace("unix:", "")], `${input.join("\n")}\n`);
+    const nc = run(fixture, "nc", [...halfClose, "-U", address.replace("unix:", "")], `${input.join("\n")}\n`);
     assert.equal(await nc.exited, 0);
     assert.deepEqual(nc.stdout.split("\n"), [
       '{"jsonrpc":"2.0","id":1,"result":3}',

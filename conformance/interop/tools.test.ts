@@ -5,9 +5,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { Fixture } from "../transports.ts";
-import { certificates, echo, echoServer, run, without } from "./echo-programs.ts";
+import { certificates, echo, echoServer, findNc, run, without } from "./echo-programs.ts";
 
-const noNc = without("nc", "netcat-openbsd");
+const { skip: noNc, halfClose } = findNc();
 const noSocat = without("socat", "socat");
 const noOpenssl = without("openssl", "openssl");
 const noPython = without("python3", "python3");
@@ -25,7 +25,7 @@ describe("nc", () => {
   ] as const) {
     it(`says ${JSON.stringify(input)} to the echo server over TCP and hears ${JSON.stringify(output)}`, { skip: noNc }, async () => {
       const { server, port } = await echoServer(fixture, "--port", "0");
-      const nc = run(fixture, "nc", ["-N", "127.0.0.1", port], input);
+      const nc = run(fixture, "nc", [...halfClose, "127.0.0.1", port], input);
       assert.equal(await nc.exited, 0);
       assert.equal(nc.stdout, output);
       const [, peer = ""] = await server.said(/^new client connected: (127\.0\.0\.1:\d+)$/m);
@@ -36,7 +36,7 @@ describe("nc", () => {
   it("says lines to the echo server over a Unix socket and hears them", { skip: noNc }, async () => {
     const path = join(fixture.directory(), "echo.sock");
     const { server } = await echoServer(fixture, "--path", path);
-    const nc = run(fixture, "nc", ["-N", "-U", path], "one\ntwo\nexit\n");
+    const nc = run(fixture, "nc", [...halfClose, "-U", path], "one\ntwo\nexit\n");
     assert.equal(await nc.exited, 0);
     assert.equal(nc.stdout, "one\ntwo\nexit\n");
     await server.said(/says: two/);
@@ -44,7 +44,7 @@ describe("nc", () => {
 
   it("speaks the classic wire with the echo server: what it says comes back with ' exit'", { skip: noNc }, async () => {
     const { port } = await echoServer(fixture, "--port", "0", "--wire", "classic");
-    const nc = run(fixture, "nc", ["-N", "127.0.0.1", port], "Hello World!");
+    const nc = run(fixture, "nc", [...halfClose, "127.0.0.1", port], "Hello World!");
     assert.equal(await nc.exited, 0);
     assert.equal(nc.stdout, "Hello World! exit");
   });

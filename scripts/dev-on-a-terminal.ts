@@ -1,0 +1,103 @@
+// Runs `pnpm dev` as a person does, on a pseudo-terminal, and then through a pipe: the two programs hold a conversation, on the
+// terminal something is typed into the client, and Ctrl-C ends both. Skips the terminal, and says so, where there is no `script`
+// of util-linux. Prints one line for each, and exits with 1 when one fails.
+
+import { spawn, spawnSync } from "node:child_process";
+import { createServer } from "node:net";
+import { resolve } from "node:path";
+import process from "node:process";
+import { stripVTControlCharacters } from "node:util";
+
+/** What is typed when something has been printed; the terminal's library leaves out spaces that it jumps over. */
+interface Step {
+  readonly printed: RegExp;
+  readonly typed: string;
+}
+
+const root = resolve(import.meta.dirname, "..");
+const dev = "npx -y pnpm@12.21.0 dev";
+const limitMs = 120_000;
+const interact = "i";
+const stopInteracting = "\x1a";
+const interrupt = "\x03";
+/** What both print in the end, whatever they run on. */
+const expected = [/new client connected: \S+/, /says: Hello World!/, /received: Hello World!/];
+
+if (spawnSync("script", ["-qec", "true", "/dev/null"], { stdio: "ignore" }).status === 0) {
+  const steps = [
+    { printed: /received:\s*Hello\s*World!/, typed: interact },
+    { printed: /Ctrl-z\s*-\s*Stop/, typed: "typed by hand\r" },
+    { printed: /received:\s*typed\s*by\s*hand/, typed: stopInteracting },
+    { printed: /i\s*-\s*Interact[^]*$/, typed: interrupt },
+  ];
+  const command = ["script", "-qec", `stty rows 40 cols 120; ${dev}`, "/dev/null"];
+  await check("pnpm dev on a terminal", command, steps, [...expected, /says: typed by hand/, /received: typed by hand/]);
+} else {
+  console.log("pnpm dev on a terminal: skipped (no script of util-linux)");
+}
+await check("pnpm dev through a pipe", dev.split(" "), [], expected);
+
+async function check(title: string, command: readonly string[], steps: readonly Step[], lines: readonly RegExp[]): Promise<void> {
+  const { output, ended } = await run(command, steps, lines);
+  const missing = lines.filter((line) => !line.test(output));
+  const fault = missing.length > 0 ? `it did not print ${missing.join(", ")}` : ended;
+  console.log(`${title}: ${fault ?? "ok"}`);
+  if (fault === null) return;
+  console.log(output);
+  process.exitCode = 1;
+}
+
+/** Resolves when it has ended: by the last step, or, when there are none, by SIGINT once it has printed all lines. */
+async function run([program = "", ...args]: readonly string[], steps: readonly Step[], lines: readonly RegExp[]): Promise<{ output: string; ended: string | null }> {
+  const env = { ...process.env, PORT: String(await freePort()), TURBO_TELEMETRY_DISABLED: "1" };
+  // A group of its own, so that a signal reaches all of it, as Ctrl-C does.
+  const child = spawn(program, args, { cwd: root, env, stdio: ["pipe", "pipe", "pipe"], detached: true });
+  const signal = (name: NodeJS.Signals): void => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, name);
+  };
+  let output = "";
+  /** Where the output begins that the next step looks at. */
+  let seen = 0;
+  let next = 0;
+  let ending = false;
+  const look = (text: string): void => {
+    output = stripVTControlCharacters(output + text).replaceAll("\r", "");
+    const step = steps[next];
+    if (step?.printed.test(output.slice(seen)) === true) {
+      seen = output.length;
+      next++;
+      child.stdin.write(step.typed);
+    } else if (steps.length === 0 && !ending && lines.every((line) => line.test(output))) {
+      ending = true;
+      signal("SIGINT");
+    }
+  };
+  child.stdout.setEncoding("utf8").on("data", look);
+  child.stderr.setEncoding("utf8").on("data", look);
+  child.stdin.on("error", () => undefined); // it has ended
+  let late = false;
+  const limit = setTimeout(() => {
+    late = true;
+    signal("SIGKILL");
+  }, limitMs);
+  return new Promise((settle) => {
+    child.once("error", (error) => {
+      settle({ output, ended: error.message });
+    });
+    child.once("close", () => {
+      clearTimeout(limit);
+      settle({ output, ended: late ? `it did not end within ${limitMs / 1_000} s, at step ${next}` : null });
+    });
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((settle) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => {
+        settle(typeof address === "object" && address !== null ? address.port : 0);
+      });
+    });
+  });
+}
