@@ -16,7 +16,7 @@ import sys
 from collections import deque
 from typing import Any, Callable, Deque, Dict, Iterable, List, Optional, Set, Tuple
 
-HELLO, WELCOME, REFUSE, PING, PONG, DRAIN, CLOSE, ACK, REJECT, CREDIT = range(0x01, 0x0B)
+HELLO, WELCOME, REFUSE, PING, PONG, DRAIN, CLOSE, ACK, REJECT, CREDIT, WINDOW = range(0x01, 0x0C)
 REQUEST, RESULT, FAIL, CANCEL, STREAM, ITEM, END, EVENT = range(0x10, 0x18)
 CUTTABLE = (REQUEST, RESULT, FAIL, STREAM, ITEM, EVENT)
 SIGNATURE = b"\x89HWS\r\n\x1a\n"
@@ -31,7 +31,8 @@ DIGESTS = {"echo": "00000000000000e1", "note": "00000000000000e2"}
 TYPES = {name: type for name, type, _ in MESSAGES}
 CODECS = {name: codec for name, _, codec in MESSAGES}
 INDEXES = {name: index for index, (name, _, _) in enumerate(MESSAGES)}
-LIMITS = {"maxMessageBytes": 2_000_000, "maxPartials": 8, "maxConversations": 100, "windowBytes": 65_536, "eventWindowBytes": 65_536}
+LIMITS = {"maxMessageBytes": 2_000_000, "maxPartials": 8, "maxConversations": 100, "windowBytes": 65_536, "eventWindowBytes": 65_536,
+          "connectionWindowBytes": 131_072, "maxInputBytes": 4_000_000}
 
 
 class Breach(Exception):
@@ -85,6 +86,8 @@ class State:
         self.rejects: List[Tuple[int, bytes]] = []  # what this side has rejected
         self.rejected: List[int] = []  # what the client has rejected
         self.connection: Optional["Connection"] = None
+        self.events_held = 0  # cost of the events that are not handled, of whatever connection
+        self.events_left = 0  # what the client may send of events
         self.inbox: "asyncio.Queue[Tuple[Connection, str, Any, Optional[int], int]]" = asyncio.Queue()
         server.tasks.append(asyncio.ensure_future(self.work()))
 
@@ -99,19 +102,30 @@ class State:
         while True:
             connection, name, value, number, cost = await self.inbox.get()
             await asyncio.sleep(0)
-            if connection is self.connection:
-                connection.send(CREDIT, 0, struct.pack(">I", cost))
+            self.events_held -= cost
+            self.give_back()
             if name == "note":
                 self.emit("said", {"text": value["text"]})
             if number is not None:
                 self.handled = number
                 code = {"bad": "HANDLER_FAILED", "": "UNKNOWN_MESSAGE", "?": "INPUT_INVALID"}.get(name)
                 if code and "no reject" not in self.server.faults:
-                    self.rejects.append((number, text({"code": code, "message": ""})))
+                    self.rejects.append((number, text({"code": code, "message": ""})))  # until a PONG proves it
                 if self.connection:
                     self.connection.settle(self.rejects[-1:] if code else [])
+                    if code and len(self.rejects) % 50 == 0:
+                        self.connection.pings += 1
+                        self.connection.send(PING, 0, struct.pack(">Q", number))
             if self.connection:
                 self.connection.close_if_drained()
+
+
+    def give_back(self) -> None:
+        """§5: of a session, over its connections."""
+        due = LIMITS["eventWindowBytes"] - self.events_held - self.events_left
+        if self.connection and not self.connection.over and due > 0:
+            self.events_left += due
+            self.connection.send(CREDIT, 0, struct.pack(">I", due))
 
 
 class Talk:
@@ -137,9 +151,12 @@ class Talk:
             await self.changed.wait()
 
     async def item(self, value: Any) -> None:
-        await self.until(lambda: self.credit > 0 or "ignores credit" in self.connection.server.faults)
+        blind = "ignores credit" in self.connection.server.faults
+        broad = "ignores the window" in self.connection.server.faults
+        await self.until(lambda: self.credit > 0 and (self.connection.items_credit > 0 or broad) or blind)
         body = text(value)
         self.credit -= len(body) + 16
+        self.connection.items_credit -= len(body) + 16
         self.connection.send(ITEM, self.id, body)
         await self.connection.writer.drain()
 
@@ -149,6 +166,7 @@ class Talk:
         if not self.items:
             raise StopAsyncIteration
         value, cost = self.items.popleft()
+        self.connection.give_back_items(cost)
         if not self.responder_over and not self.opener_over:
             self.window += cost
             self.connection.send(CREDIT, self.id, struct.pack(">I", cost))
@@ -160,6 +178,8 @@ class Talk:
     def last(self, kind: int, payload: bytes = b"") -> None:
         if not self.responder_over:
             self.responder_over = True
+            self.connection.give_back_items(sum(cost for _, cost in self.items))
+            self.items.clear()
             if len(payload) > self.connection.limits["maxMessageBytes"]:
                 kind, payload = FAIL, text({"code": "HANDLER_FAILED", "message": "too large"})
             self.connection.send(kind, self.id, payload)
@@ -187,7 +207,9 @@ class Connection:
         self.partials: Dict[int, Tuple[int, bytearray]] = {}
         self.events: Deque[int] = deque()
         self.event_credit = 0
-        self.event_window = LIMITS["eventWindowBytes"]
+        self.items_credit: float = 0  # for this side's items, of all streams
+        self.items_left = LIMITS["connectionWindowBytes"]  # for the client's
+        self.pings = 0
         self.drained = False
         self.over = False
 
@@ -282,9 +304,12 @@ class Connection:
             if any(not re.fullmatch("([0-9a-f]{16})?", digest) for _, _, digest in theirs.values()):
                 raise ValueError("digest")
             for limit in LIMITS:
+                if limit in ("connectionWindowBytes", "maxInputBytes") and limit not in hello["limits"]:
+                    continue
                 value = hello["limits"][limit]
                 most = 0x7FFFFFFF if limit.endswith("indowBytes") else 0xFFFFFFFF
-                if not isinstance(value, int) or not (1_024 if limit == "maxMessageBytes" else 1) <= value <= most:
+                least = {"maxMessageBytes": 1_024, "eventWindowBytes": 0, "connectionWindowBytes": 0}.get(limit, 1)
+                if not isinstance(value, int) or not least <= value <= most:
                     raise ValueError(limit)
             resume = hello.get("resume", {"session": "0" * 32, "received": 0})
             if not re.fullmatch("[0-9a-f]{32}", resume["session"]) or not isinstance(resume["received"], int) or resume["received"] < 0:
@@ -309,6 +334,7 @@ class Connection:
         self.limits = hello["limits"]
         self.names = [(m[0], m[1:3] == [TYPES.get(m[0]), CODECS.get(m[0])]) for m in hello["messages"]]
         self.event_credit = self.limits["eventWindowBytes"]
+        self.items_credit = self.limits.get("connectionWindowBytes", float("inf"))
         known = self.server.states.get(resume["session"])
         if known and not known.settled <= resume["received"] <= known.sent and "any received" not in self.server.faults:
             known = None
@@ -321,9 +347,10 @@ class Connection:
             old = self.state.connection
             old.close("SESSION_REPLACED", "resumed elsewhere")
         self.state.connection = self
+        self.state.events_left = max(0, LIMITS["eventWindowBytes"] - self.state.events_held)
         self.send(WELCOME, 0, text({
             "hawser": 1, "protocol": "conformance", "version": 1, "accepts": [1, 1],
-            "messages": [[*message, DIGESTS.get(message[0], "")] for message in MESSAGES], "limits": LIMITS,
+            "messages": [[*message, DIGESTS.get(message[0], "")] for message in MESSAGES], "limits": {**LIMITS, "eventWindowBytes": self.state.events_left},
             "session": self.state.id, "resumed": known is not None, "received": self.state.received, "resumeWindowMs": 60_000,
         }))
         if known:
@@ -332,6 +359,7 @@ class Connection:
             if self.state.handled and "forgets to acknowledge" not in self.server.faults:
                 self.settle(self.state.rejects if "forgets its rejects" not in self.server.faults else [])
             self.pump()
+        self.state.give_back()
 
     def settle(self, rejects: List[Tuple[int, bytes]]) -> None:
         for number, error in rejects:
@@ -342,13 +370,13 @@ class Connection:
 
     def receive(self, kind: int, id: int, payload: bytes) -> None:
         more, kind = bool(kind & 0x80), kind & 0x7F
-        if kind not in range(PING, CREDIT + 1) and kind not in range(REQUEST, EVENT + 1):
+        if kind not in range(PING, WINDOW + 1) and kind not in range(REQUEST, EVENT + 1):
             raise Breach(f"kind {kind}")
         if more and (kind not in CUTTABLE or not payload):
             raise Breach("bit 7")
-        if (kind < CREDIT or kind == EVENT) and id != 0 or REQUEST <= kind < EVENT and id == 0:
+        if (kind < CREDIT or kind in (WINDOW, EVENT)) and id != 0 or REQUEST <= kind < EVENT and id == 0:
             raise Breach(f"id {id}")
-        if len(payload) != {PING: 8, PONG: 8, DRAIN: 0, ACK: 8, CREDIT: 4, CANCEL: 0, END: 0}.get(kind, len(payload)):
+        if len(payload) != {PING: 8, PONG: 8, DRAIN: 0, ACK: 8, CREDIT: 4, WINDOW: 4, CANCEL: 0, END: 0}.get(kind, len(payload)):
             raise Breach("payload")
         partial = self.partials.get(id)
         if partial and partial[0] != kind and id and kind not in (CANCEL, CREDIT):
@@ -365,9 +393,9 @@ class Connection:
             raise Breach("no such conversation")
         elif kind in (ITEM, END) and (not talk or not talk.stream or talk.opener_over or id % 2 == 0):
             raise Breach("no such stream")
-        elif begins and kind == ITEM and talk and talk.window <= 0 and "any flow" not in self.server.faults:
+        elif begins and kind == ITEM and talk and (talk.window <= 0 or self.items_left <= 0) and "any flow" not in self.server.faults:
             raise Breach("credit", "FLOW_VIOLATION")
-        elif begins and kind == EVENT and self.event_window <= 0:
+        elif begins and kind == EVENT and self.state.events_left <= 0:
             raise Breach("credit", "FLOW_VIOLATION")
         if kind in CUTTABLE:
             if begins and more and len(self.partials) >= LIMITS["maxPartials"]:
@@ -398,6 +426,9 @@ class Connection:
         elif kind == ITEM and talk:
             cost = len(payload) + 16
             talk.window -= cost
+            self.items_left -= cost
+            if talk.responder_over or talk.name not in ("sum", "mirror"):
+                self.give_back_items(cost)
             if not talk.responder_over and talk.name not in ("sum", "mirror"):
                 talk.window += cost
                 self.send(CREDIT, id, struct.pack(">I", cost))
@@ -413,6 +444,12 @@ class Connection:
             self.tidy(talk)
         elif kind == CREDIT:
             self.credit(id, struct.unpack(">I", payload)[0])
+        elif kind == WINDOW:
+            self.items_credit += struct.unpack(">I", payload)[0]
+            if 0x7FFFFFFF < self.items_credit < float("inf"):
+                raise Breach("credit", "FLOW_VIOLATION")
+            for each in self.talks.values():
+                each.changed.set()
         elif kind == PING:
             self.send(PONG, 0, payload)
         elif kind == DRAIN:
@@ -437,7 +474,10 @@ class Connection:
                 del self.state.retained[known]
             self.close_if_drained()
         elif kind == PONG:
-            raise Breach("PONG without PING")
+            if self.pings == 0:
+                raise Breach("PONG without PING")
+            self.pings -= 1
+            self.state.rejects = [reject for reject in self.state.rejects if reject[0] > struct.unpack(">Q", payload)[0]]
 
     def error(self, payload: bytes) -> None:
         try:
@@ -531,6 +571,11 @@ class Connection:
                 raise Breach("credit", "FLOW_VIOLATION")
             talk.changed.set()
 
+    def give_back_items(self, cost: int) -> None:
+        if cost and not self.over:
+            self.items_left += cost
+            self.send(WINDOW, 0, struct.pack(">I", cost))
+
     def pump(self) -> None:
         while self.events and self.event_credit > 0:
             number = self.events.popleft()
@@ -543,7 +588,8 @@ class Connection:
     def event(self, payload: bytes) -> None:
         name, fields, body = self.head(payload, 0x06)
         cost = len(body) + 16
-        self.event_window -= cost
+        self.state.events_left -= cost
+        self.state.events_held += cost
         number = fields.get(4)
         if number is not None:
             if number > self.state.received + 1 and "any number" not in self.server.faults:
@@ -551,7 +597,6 @@ class Connection:
             if number <= self.state.received and "takes twice" not in self.server.faults:
                 name, number = "", None
             self.state.received = max(self.state.received, number or 0)
-        self.event_window += cost  # taken at once, into a queue without end
         name, value = name if TYPES.get(name) == "event" and name != "said" else "", None
         try:
             value = json.loads(body) if name in ("note", "bad") else None

@@ -21,7 +21,7 @@ import os
 import struct
 import time
 from collections import OrderedDict, deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import IntEnum
 from typing import Any, Awaitable, Callable, Deque, Dict, List, NamedTuple, Optional, Set, Tuple, Union
 
@@ -133,6 +133,7 @@ class Kind(IntEnum):
     ACK = 0x08
     REJECT = 0x09
     CREDIT = 0x0A
+    WINDOW = 0x0B
     REQUEST = 0x10
     RESULT = 0x11
     FAIL = 0x12
@@ -145,7 +146,7 @@ class Kind(IntEnum):
 
 MAY_BE_CUT = {Kind.REQUEST, Kind.RESULT, Kind.FAIL, Kind.STREAM, Kind.ITEM, Kind.EVENT}
 OF_CONVERSATIONS = {Kind.REQUEST, Kind.RESULT, Kind.FAIL, Kind.CANCEL, Kind.STREAM, Kind.ITEM, Kind.END}
-EXACT_PAYLOAD = {Kind.PING: 8, Kind.PONG: 8, Kind.DRAIN: 0, Kind.ACK: 8, Kind.CREDIT: 4, Kind.CANCEL: 0, Kind.END: 0}
+EXACT_PAYLOAD = {Kind.PING: 8, Kind.PONG: 8, Kind.DRAIN: 0, Kind.ACK: 8, Kind.CREDIT: 4, Kind.WINDOW: 4, Kind.CANCEL: 0, Kind.END: 0}
 
 
 class Frame(NamedTuple):
@@ -292,11 +293,12 @@ class Outbox:
         """Whether something of this id is not written yet."""
         return id in self._lines
 
-    def drop(self, id: int) -> None:
-        """Forgets what is not written yet: CANCEL takes its place."""
+    def drop(self, id: int) -> List[Outgoing]:
+        """Forgets what is not written yet, and returns it: CANCEL takes its place."""
         line = self._lines.pop(id, None)
         if line and line[0].begun:
             self._unfinished -= 1
+        return list(line or ())
 
     def next(self) -> Optional[bytes]:
         """The next frame to write, or None."""
@@ -448,8 +450,10 @@ MAX_U32 = 4_294_967_295
 MAX_CREDIT = 2_147_483_647
 LIMIT_RANGES = {
     "maxMessageBytes": (1_024, MAX_U32), "maxPartials": (1, MAX_U32), "maxConversations": (1, MAX_U32),
-    "windowBytes": (1, MAX_CREDIT), "eventWindowBytes": (1, MAX_CREDIT),
+    "windowBytes": (1, MAX_CREDIT), "eventWindowBytes": (0, MAX_CREDIT), "connectionWindowBytes": (0, MAX_CREDIT),
+    "maxInputBytes": (1, MAX_U32),
 }
+OPTIONAL_LIMITS = {"connectionWindowBytes", "maxInputBytes"}
 
 
 @dataclass(frozen=True)
@@ -470,6 +474,8 @@ class Limits:
     maxConversations: int = 1_024
     windowBytes: int = 262_144
     eventWindowBytes: int = 262_144
+    connectionWindowBytes: Optional[int] = 4_194_304  # None: absent, as the next
+    maxInputBytes: Optional[int] = 16_777_216
 
 
 @dataclass(frozen=True)
@@ -517,7 +523,7 @@ def make_hello(contract: Contract, limits: Limits, auth: Any = NOTHING, resume: 
         "version": contract.version,
         "accepts": list(contract.accepts),
         "messages": [[m.name, m.type, m.codec, m.digest] for m in contract.messages],
-        "limits": asdict(limits),
+        "limits": {name: value for name, value in asdict(limits).items() if value is not None},
     }
     if not isinstance(auth, Nothing):
         hello["auth"] = auth
@@ -555,7 +561,9 @@ def read_contract(said: Dict[str, Any]) -> Tuple[Contract, Limits]:
     if not isinstance(said["protocol"], str):
         raise ValueError("the contract has no name")
     contract = Contract(said["protocol"], version, (lowest, highest), tuple(messages))
-    return contract, Limits(**{name: whole(said["limits"][name], *range) for name, range in LIMIT_RANGES.items()})
+    absent = {name: None for name in OPTIONAL_LIMITS - said["limits"].keys()}
+    known = {name: whole(said["limits"][name], *range) for name, range in LIMIT_RANGES.items() if name not in absent}
+    return contract, Limits(**known, **absent)
 
 
 def compare_contracts(ours: Contract, theirs: Contract) -> None:
@@ -656,20 +664,55 @@ COST_ABOVE_BODY = 16
 class Credit:
     """The credit for one direction, on the side that sends (§5)."""
 
-    def __init__(self, window: int) -> None:
-        self.left = window
+    def __init__(self, window: Optional[int]) -> None:
+        self.left: float = float("inf") if window is None else window
 
     def spend(self, body: bytes) -> None:
         self.left -= len(body) + COST_ABOVE_BODY
 
     def add(self, payload: bytes) -> None:
         self.left += int.from_bytes(payload, "big")
-        if self.left > MAX_CREDIT:
+        if MAX_CREDIT < self.left < float("inf"):
             raise Violation("5", f"credit of {self.left} bytes", "FLOW_VIOLATION")
 
 
+class SessionWindow:
+    """The credit for events, or for the items of all streams, on the side that receives: of a session, over its connections (§5)."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._held = 0
+        self.left = 0  # what the other side has
+
+    def announce(self) -> int:
+        self.left = max(0, self._window - self._held)
+        return self.left
+
+    def check(self, kind: Kind) -> None:
+        """Something begins: there must be credit."""
+        if self.left <= 0:
+            raise Violation("5", f"{kind.name} without credit", "FLOW_VIOLATION")
+
+    def arrive(self, body: bytes) -> int:
+        cost = len(body) + COST_ABOVE_BODY
+        self.left -= cost
+        self._held += cost
+        return cost
+
+    def release(self, cost: int) -> None:
+        self._held -= cost
+
+    def due(self) -> int:
+        """How many bytes should be given back now, or 0 to wait for more. The caller sends them."""
+        give = self._window - self._held - self.left
+        if give * 2 < self._window or give <= 0:
+            return 0
+        self.left += give
+        return give
+
+
 class Window:
-    """The credit for one direction, on the side that receives (§5)."""
+    """The credit of one stream, on the side that receives (§5)."""
 
     def __init__(self, window: int) -> None:
         self._give_at = max(1, window // 2)
@@ -720,6 +763,7 @@ class Conversation:
         self.cancelled = False
         self.credit = Credit(link.welcome.limits.windowBytes)
         self.window = Window(link.limits.windowBytes)
+        self.held = 0  # cost of the items that came and are not taken
         self._link = link
         self._codec = "json"
         self._inbox: Deque[Tuple[Any, int]] = deque()
@@ -738,10 +782,15 @@ class Conversation:
     async def send(self, item: Any) -> None:
         """Sends an item as soon as there is credit (§5)."""
         body = self._link.body(self._codec, item)
-        await self._until(lambda: self.credit.left > 0 or self.my_part_over)
+        while not self.my_part_over:
+            await self._until(lambda: self.credit.left > 0 or self.my_part_over)
+            if self.my_part_over or self._link.items_credit.left > 0:
+                break
+            await self._link.items_credit_comes()
         if self.my_part_over:
             raise self._outcome if isinstance(self._outcome, HawserError) else HawserError("the stream is over")
         self.credit.spend(body)
+        self._link.items_credit.spend(body)
         self._link.send(Kind.ITEM, self.id, body)
 
     async def end(self) -> None:
@@ -760,6 +809,7 @@ class Conversation:
         await self._until(lambda: bool(self._inbox) or self._outcome is not None)
         if self._inbox:
             item, cost = self._inbox.popleft()
+            self.release(cost)
             self._link.give_back(self, cost)
             return item
         if isinstance(self._outcome, HawserError):
@@ -780,13 +830,27 @@ class Conversation:
 
     # What the link calls.
 
+    def release(self, cost: int) -> None:
+        """§5: credit of all streams, which is due whatever becomes of this one."""
+        self.held -= cost
+        self._link.release_items(cost)
+
+    def release_all(self) -> None:
+        """The program takes nothing more."""
+        self._inbox.clear()
+        if self.held:
+            self.release(self.held)
+
     def arrived(self, body: bytes) -> None:
         cost = self.window.arrive(body)
+        self.held += self._link.session.items_window.arrive(body)
         if self.cancelled or not self.mine and self.my_part_over:
+            self.release(cost)
             return  # it was under way when this side cancelled, or answered (§4): dropped
         try:
             self._inbox.append((decode_body(self._codec, body), cost))
         except ValueError as error:
+            self.release(cost)
             failure = Failed("ITEM_INVALID", str(error), path=[])
             if self.mine:
                 self._link.cancel(self, failure)
@@ -834,7 +898,8 @@ class Link:
         self.drain_sent = False
         self.drain_received = False
         self.event_credit = Credit(welcome.limits.eventWindowBytes)
-        self.event_window = Window(session.limits.eventWindowBytes)
+        self.items_credit = Credit(welcome.limits.connectionWindowBytes)
+        self._items_credit_came = asyncio.Event()
         self._reader = reader
         self._writer = writer
         self._decoder = decoder
@@ -849,6 +914,7 @@ class Link:
         self._receivers: Dict[Kind, Callable[[Frame, bytes], None]] = {
             Kind.PING: self._on_ping, Kind.PONG: self._on_pong, Kind.DRAIN: self._on_drain, Kind.CLOSE: self._on_close,
             Kind.ACK: self._on_ack, Kind.REJECT: self._on_reject, Kind.CREDIT: self._on_credit,
+            Kind.WINDOW: self._on_window,
             Kind.REQUEST: self._on_opening, Kind.STREAM: self._on_opening, Kind.EVENT: self._on_event,
             Kind.RESULT: self._on_result, Kind.FAIL: self._on_fail, Kind.CANCEL: self._on_cancel,
             Kind.ITEM: self._on_item, Kind.END: self._on_end,
@@ -929,7 +995,7 @@ class Link:
                 raise Violation("4", f"more than {self.limits.maxConversations} conversations")
             self._theirs[id] = Conversation(self, id, False, kind == Kind.STREAM)
         elif kind == Kind.EVENT:
-            self.event_window.check(kind)
+            self.session.event_window.check(kind)
         elif kind in (Kind.RESULT, Kind.FAIL, Kind.ITEM, Kind.END):
             conversation = self._find(id)
             if conversation is None or conversation.message is not None and not conversation.message.begun:
@@ -942,6 +1008,7 @@ class Link:
                 raise Violation("2", f"{kind.name} for a {'stream' if conversation.is_stream else 'request'}")
             if kind == Kind.ITEM:
                 conversation.window.check(kind)
+                self.session.items_window.check(kind)
 
     # Conversations (§4).
 
@@ -979,6 +1046,8 @@ class Link:
         else:
             self.send(kind, conversation.id, payload)
         conversation.my_part_over = True
+        if not conversation.mine:
+            conversation.release_all()
         self._free_if_over(conversation)
 
     def fail(self, conversation: Conversation, failure: Failed) -> None:
@@ -993,12 +1062,28 @@ class Link:
             return
         conversation.cancelled = True
         conversation.finish(outcome or Failed("CANCELLED", "cancelled here"))
-        self._outbox.drop(conversation.id)
+        conversation.release_all()
+        self._drop(conversation.id)
         if conversation.message is not None and not conversation.message.begun:
             conversation.my_part_over = conversation.their_part_over = True  # nothing of it was sent
             self._free_if_over(conversation)
         else:
             self.last(conversation, Kind.CANCEL)
+
+    def _drop(self, id: int) -> None:
+        """Takes out what is not written; ITEMs that are cut off, or never begin, cost nothing of the credit of all streams (§5)."""
+        for message in self._outbox.drop(id):
+            if message.kind == Kind.ITEM:
+                self.items_credit.left += len(message.payload) + COST_ABOVE_BODY
+        self._items_credit_came.set()
+
+    async def items_credit_comes(self) -> None:
+        self._items_credit_came.clear()
+        await self._items_credit_came.wait()
+
+    def release_items(self, cost: int) -> None:
+        self.session.items_window.release(cost)
+        self.session.give_back_items()
 
     def _free_if_over(self, conversation: Conversation) -> None:
         if not conversation.over:
@@ -1080,7 +1165,7 @@ class Link:
     def _their_last(self, conversation: Conversation) -> None:
         conversation.their_part_over = True
         if conversation.mine and (not conversation.my_part_over or self._outbox.holds(conversation.id)):
-            self._outbox.drop(conversation.id)
+            self._drop(conversation.id)
             self.last(conversation, Kind.CANCEL)  # §4: the responder's part is over: the opener's must end soon
         self._free_if_over(conversation)
 
@@ -1112,16 +1197,15 @@ class Link:
         conversation.credit.add(payload)
         conversation.wake()
 
+    def _on_window(self, frame: Frame, payload: bytes) -> None:
+        self.items_credit.add(payload)
+        self._items_credit_came.set()
+
     # Events (§8): the session keeps them, this connection carries them.
 
     def _on_event(self, frame: Frame, payload: bytes) -> None:
         head, body = decode_head(frame.kind, payload)
-        self.session.event_arrived(self, head, body, self.event_window.arrive(body))
-
-    def give_back_event(self, cost: int) -> None:
-        give = self.event_window.take(cost)
-        if give and self.over is None:
-            self.frame(Kind.CREDIT, 0, struct.pack(">I", give))
+        self.session.event_arrived(self, head, body, self.session.event_window.arrive(body))
 
     def _on_ack(self, frame: Frame, payload: bytes) -> None:
         self.session.acknowledged(int.from_bytes(payload, "big"))
@@ -1150,6 +1234,7 @@ class Link:
         """The round trip in seconds. At most one PING is unanswered: a second call shares the first's answer."""
         if self._ping is None:
             data = os.urandom(8)
+            self.session.rejects_asked()
             self._ping = (data, time.monotonic(), asyncio.get_running_loop().create_future())
             self.frame(Kind.PING, 0, data)
         return self._ping[2]
@@ -1162,6 +1247,7 @@ class Link:
             raise Violation("2", "a PONG without its PING")
         _, asked, answer = self._ping
         self._ping = None
+        self.session.rejects_proved()
         answer.set_result(time.monotonic() - asked)
 
     def drain(self) -> None:
@@ -1200,8 +1286,11 @@ class Link:
                 conversation.task.cancel()
             unsent = conversation.message is not None and not conversation.message.begun
             conversation.finish(ConnectionLost("nothing of it was sent", False) if unsent else error)
+            if not conversation.mine:
+                conversation.release_all()
             conversation.my_part_over = conversation.their_part_over = True
         self._freed.set()
+        self._items_credit_came.set()
         if self._ping is not None:
             self._ping[2].cancel()
         self.session.link_ended(self, error)
@@ -1302,10 +1391,13 @@ class Session:
         # Events that come in.
         self._received = 0
         self._handled = 0
-        self._rejects: Deque[bytes] = deque(maxlen=256)  # the latest, which may be lost with the connection
+        self._rejects: Deque[Tuple[int, bytes]] = deque()  # those that the other side is not known to have
+        self._rejects_asked = 0  # the highest that was sent before the last PING
         self._unhandled = 0
         self._inbox: "asyncio.Queue[IncomingEvent]" = asyncio.Queue()
         self._worker: Optional["asyncio.Task[None]"] = None
+        self.event_window = SessionWindow(limits.eventWindowBytes)
+        self.items_window = SessionWindow(MAX_CREDIT if limits.connectionWindowBytes is None else limits.connectionWindowBytes)
 
     # Connections.
 
@@ -1336,17 +1428,24 @@ class Session:
         self.id = welcome.session
         self.link = Link(self, reader, writer, decoder, welcome)
         self._unsent = deque(event for number, event in self._retained.items() if number > welcome.received)
-        for reject in self._rejects:
+        for _, reject in self._rejects:
             self.link.frame(Kind.REJECT, 0, reject)
         if self._handled:  # the ACK of before may have been lost
             self.link.frame(Kind.ACK, 0, struct.pack(">Q", self._handled))
+        self.give_back_events()
+        self.give_back_items()
         self.send_events()
+        if self._rejects:
+            self.link.ping()
         return welcome.resumed
 
     async def _handshake(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter,
                          resume: Optional[Resume]) -> Tuple[Decoder, Welcome]:
         """§3: signature and HELLO, and nothing more before WELCOME."""
-        hello = encode_json(make_hello(self.contract, self.limits, self.auth, resume))
+        counts = self.limits.connectionWindowBytes is not None
+        items = self.items_window.announce()
+        limits = replace(self.limits, eventWindowBytes=self.event_window.announce(), connectionWindowBytes=items if counts else None)
+        hello = encode_json(make_hello(self.contract, limits, self.auth, resume))
         if len(hello) > MAX_PAYLOAD_BEFORE_READY:
             raise HawserError(f"a HELLO of {len(hello)} bytes is too large")
         writer.write(SIGNATURE + encode_frame(Kind.HELLO, 0, hello))
@@ -1526,7 +1625,7 @@ class Session:
             if head.number > self._received + 1:
                 raise Violation("8", f"event {head.number} behind {self._received} leaves a gap")
             if head.number <= self._received:
-                return link.give_back_event(cost)  # a duplicate
+                return self._release_event(cost)  # a duplicate
             self._received = head.number
         handler = self.handlers.get(message.name, _ignore)
         value: Any = NOTHING
@@ -1555,21 +1654,51 @@ class Session:
                 log.exception("the handler of the event %s failed", event.name)
                 failure = Failed("HANDLER_FAILED", "the handler failed")
             self._unhandled -= 1
-            event.link.give_back_event(event.cost)  # §5: on the connection that it came on; another began with the whole window
+            self._release_event(event.cost)
             if event.number is not None and event.session_id == self.id:
                 self._settle_theirs(event.number, failure)
             if self.link is not None:
                 self.link.close_if_drained()
 
+    # Credit (§5): of the session, over its connections.
+
+    def _release_event(self, cost: int) -> None:
+        self.event_window.release(cost)
+        self.give_back_events()
+
+    def give_back_events(self) -> None:
+        give = self.event_window.due() if self.link is not None and self.link.over is None else 0
+        if give and self.link is not None:
+            self.link.frame(Kind.CREDIT, 0, struct.pack(">I", give))
+
+    def give_back_items(self) -> None:
+        give = self.items_window.due() if self.link is not None and self.link.over is None else 0
+        if give and self.link is not None and self.limits.connectionWindowBytes is not None:
+            self.link.frame(Kind.WINDOW, 0, struct.pack(">I", give))
+
+    # REJECTs (§8) are kept until a PONG proves that they have arrived.
+
+    def rejects_asked(self) -> None:
+        self._rejects_asked = self._rejects[-1][0] if self._rejects else 0
+
+    def rejects_proved(self) -> None:
+        while self._rejects and self._rejects[0][0] <= self._rejects_asked:
+            self._rejects.popleft()
+        if len(self._rejects) >= 64 and self.link is not None:
+            self.link.ping()
+
     def _settle_theirs(self, number: int, failure: Optional[Failed]) -> None:
         self._handled = number
         if failure is not None:
             code = failure.code if failure.code != "NAMED" else "HANDLER_FAILED"  # the contract names no errors of events
-            self._rejects.append(struct.pack(">Q", number) + make_failure(Failed(code, failure.message[:1_000])))
+            reject = struct.pack(">Q", number) + make_failure(Failed(code, failure.message[:1_000]))
+            self._rejects.append((number, reject))
         if self.link is not None:
             if failure is not None:
-                self.link.frame(Kind.REJECT, 0, self._rejects[-1])
+                self.link.frame(Kind.REJECT, 0, reject)
             self.link.frame(Kind.ACK, 0, struct.pack(">Q", number))
+            if len(self._rejects) >= 64:
+                self.link.ping()
 
 
 async def _ignore(value: Any, event: IncomingEvent) -> None:

@@ -137,7 +137,7 @@ class Wire:
             self._decoder.feed(data)
 
     async def answer(self, *kinds: Kind, id: Optional[int] = None) -> Answer:
-        """The next whole message of one of these kinds (and this id); CREDIT and ACK are passed over if they are not among them."""
+        """The next whole message of one of these kinds (and this id); CREDIT, WINDOW and ACK are passed over if they are not among them."""
         while True:
             frame = await self.frame()
             check(frame is not None, f"the stream ended, and {names(kinds)} was expected")
@@ -148,7 +148,7 @@ class Wire:
                 continue
             if frame.kind in kinds and (id is None or id == frame.id):
                 return Answer(frame.kind, frame.id, payload)
-            if frame.kind not in (Kind.CREDIT, Kind.ACK):
+            if frame.kind not in (Kind.CREDIT, Kind.WINDOW, Kind.ACK):
                 raise Wrong(f"{frame.kind.name} {frame.id} {payload[:200]!r} came, and {names(kinds)} was expected")
 
     async def result(self, id: int) -> Any:
@@ -173,10 +173,10 @@ class Wire:
             return data
 
     async def quiet(self) -> None:
-        """Nothing but CREDIT and ACK comes for a while."""
+        """Nothing but CREDIT, WINDOW and ACK comes for a while."""
         try:
             frame = await self.frame(QUIET_SECONDS)
-            while frame is not None and frame.kind in (Kind.CREDIT, Kind.ACK):
+            while frame is not None and frame.kind in (Kind.CREDIT, Kind.WINDOW, Kind.ACK):
                 frame = await self.frame(QUIET_SECONDS)
         except Wrong:
             return
@@ -1024,6 +1024,70 @@ async def _(bench: Bench) -> None:
     await wire.answer(Kind.EVENT)
 
 
+@step("§5 the items of all streams share the credit of WINDOW")
+async def _(bench: Bench) -> None:
+    wire = await bench.greeted(Limits(connectionWindowBytes=1))
+    for id in (1, 3, 5):
+        wire.stream(id, "flood", {"items": 4, "bytes": 10})
+    ids = [(await wire.answer(Kind.ITEM)).id]
+    await wire.quiet()
+    while len(ids) < 12:
+        wire.send(Kind.WINDOW, 0, struct.pack(">I", 12 + 16))  # the last one's cost, so that one more begins
+        answer = await wire.answer(Kind.ITEM, Kind.END)
+        while answer.kind == Kind.END:
+            answer = await wire.answer(Kind.ITEM, Kind.END)
+        ids.append(answer.id)
+    note(f"the streams that wait take turns: {'yes' if len(set(ids[:6])) == 3 else 'no'}")
+
+
+@step("§5 credit of all streams comes back, however a stream ends")
+async def _(bench: Bench) -> None:
+    session = await bench.session()
+    window = session.welcome.limits.connectionWindowBytes if session.welcome else None
+    if window is None or window > 70_000_000:
+        raise Skip(f"the window is {window}")
+    body = "w" * 30_000
+    for n in range(2 + 3 * window // (3 * len(body))):
+        stream = await within(session.stream("sum" if n % 3 else "mirror", sends_items=True), "STREAM")
+        try:
+            for item in (n, 1.5, body, body, body):  # `sum` does not take a text
+                await within(stream.send(item), f"credit for an item of stream {n}", 5)
+        except Failed as failure:
+            check(failure.code == "ITEM_INVALID", f"the stream failed with {failure}")
+        if n % 2:
+            await stream.cancel()
+        else:
+            await stream.end()
+    check(await within(session.request("add", {"a": 1, "b": 2}), "RESULT", 10) == 3, "1 + 2")
+
+
+@step("§8 all REJECTs that may be lost are sent again: no rejected event is covered by an ACK alone")
+async def _(bench: Bench) -> None:
+    first = await resumable(bench)
+    count = 300
+    for number in range(1, count + 1):
+        first.event("bad", {}, number)
+    await first.flush()
+    await asyncio.sleep(QUIET_SECONDS)  # it handles some, and what it says of them is not read
+    first.lose()
+    second = await bench.wire()
+    check((await second.greet(resume=resume(first, 0))).resumed, "the session was not resumed")
+    had = second.welcome.received
+    for number in range(had + 1, count + 1):
+        second.event("bad", {}, number)
+    rejected: Set[int] = set()
+    acknowledged = 0
+    while acknowledged < count:
+        answer = await second.answer(Kind.REJECT, Kind.ACK)
+        number = int.from_bytes(answer.payload[:8], "big")
+        if answer.kind == Kind.REJECT:
+            rejected.add(number)
+        else:
+            acknowledged = number
+            missing = [n for n in range(1, number + 1) if n not in rejected]
+            check(not missing, f"ACK {number} covers {len(missing)} events without a REJECT, the first is {missing[:1]}")
+
+
 @step("§8 bad: REJECT before the ACK that covers it; others are not held up")
 async def _(bench: Bench) -> None:
     heard = Heard()
@@ -1516,6 +1580,32 @@ async def _(wire: Wire) -> None:
         if frame is not None and frame.kind == Kind.CREDIT and frame.id == 1:
             left += struct.unpack(">I", frame.payload)[0]
     raise Wrong("the server takes items without end, while it can't send any")
+
+
+@breach("§5 an item without credit of all streams", "FLOW_VIOLATION")
+async def _(wire: Wire) -> None:
+    """As above, with the items of many streams, each of which has credit of its own."""
+    limits = wire.welcome.limits
+    window = limits.connectionWindowBytes
+    if window is None or window > 70_000_000:
+        raise Skip(f"the window is {window}")
+    body = encode_json("i" * min(limits.windowBytes // 4 - 20, 30_000))
+    left = window
+    for n in range(limits.maxConversations - 1):
+        wire.stream(1 + 2 * n, "mirror", b"", sends_items=True)
+        for _ in range(4):
+            while left <= 0:
+                try:
+                    frame = await wire.frame(QUIET_SECONDS)
+                except Wrong:
+                    wire.stream(3 + 2 * n, "mirror", b"", sends_items=True)
+                    wire.send(Kind.ITEM, 3 + 2 * n, body)  # without credit of all streams
+                    return
+                if frame is not None and frame.kind == Kind.WINDOW:
+                    left += struct.unpack(">I", frame.payload)[0]
+            wire.send(Kind.ITEM, 1 + 2 * n, body)
+            left -= len(body) + 16
+    raise Wrong("the streams are not enough for the window")
 
 
 @breach("§4 more conversations than maxConversations")

@@ -94,7 +94,7 @@ class TheStream(Violations):
         self.assertEqual(len(frames_of(encode_frame(Kind.ITEM, 1, b"x" * 65_536))[0].payload), 65_536)
 
     def test_kinds_ids_and_payloads(self) -> None:
-        for kind in (0x00, 0x0B, 0x0F, 0x18, 0x44, 0x7F):
+        for kind in (0x00, 0x0C, 0x0F, 0x18, 0x44, 0x7F):
             with self.violates("1"):
                 check_frame(kind, 0, b"")
         for kind in Kind:
@@ -919,7 +919,7 @@ class TheScript(unittest.TestCase):
     def test_faults_are_seen(self) -> None:
         for fault, only in (
             ("any signature", "wrong signature"), ("any length", "length of 65 542"),
-            ("ignores credit", "flood stops"), ("any flow", "item without credit"), ("odd ids", "ask: "), ("no cancel", "CANCEL: "),
+            ("ignores credit", "flood stops"), ("any flow", "item without credit"), ("ignores the window", "share the credit of WINDOW"), ("odd ids", "ask: "), ("no cancel", "CANCEL: "),
             ("no deadline", "deadline: "), ("no reject", "bad: "), ("any number", "gap"), ("takes twice", "number that the server has"),
             ("sends all again", "unacknowledged events are sent again"), ("forgets to acknowledge", "ACK was lost"),
             ("forgets its rejects", "REJECT that was lost"), ("any received", "`received` that the client"),

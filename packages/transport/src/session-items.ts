@@ -10,8 +10,12 @@
 export interface ItemSource {
   /** Items of this cost are taken. */
   consume(cost: number): void;
-  /** Nobody takes items any more. */
+  /** Asks for an item where none is here; as `pull` of a session's call: true if `push` was called from within. */
+  pull(): Error | boolean;
+  /** Nobody takes items any more, before the stream has ended. */
   abandon(): void;
+  /** Nobody takes the items that have come. */
+  drop(): void;
 }
 
 interface Taker<T> {
@@ -30,6 +34,8 @@ export class Items<T> implements AsyncIterableIterator<T, undefined> {
   #waiting: { readonly value: T; readonly cost: number }[] = [];
   #next = 0;
   #takers: Taker<T>[] = [];
+  /** Whether the source is being asked for an item. */
+  #asking: "no" | "yes" = "no";
   /** How they end, behind those that wait; an error is thrown once. */
   #end: { readonly error: Error | null } | null = null;
 
@@ -37,9 +43,9 @@ export class Items<T> implements AsyncIterableIterator<T, undefined> {
     this.#source = source;
   }
 
-  /** An item has come. Ignored after the end. */
+  /** An item has come; after the end, only one that was asked for. */
   push(value: T, cost: number): void {
-    if (this.#end !== null) return;
+    if (this.#end !== null && this.#asking === "no") return;
     const taker = this.#takers.shift();
     if (taker === undefined) {
       this.#waiting.push({ value, cost });
@@ -62,6 +68,12 @@ export class Items<T> implements AsyncIterableIterator<T, undefined> {
 
   /** The next item; the peer may then send as much as it cost. */
   next(): Promise<IteratorResult<T, undefined>> {
+    if (this.#next === this.#waiting.length && this.#takers.length === 0) {
+      this.#asking = "yes";
+      const pulled = this.#source.pull();
+      this.#asking = "no";
+      if (typeof pulled !== "boolean" && this.#end?.error === null) return this.#failed(pulled);
+    }
     const item = this.#waiting[this.#next];
     if (item !== undefined) {
       if (++this.#next === this.#waiting.length) {
@@ -83,16 +95,28 @@ export class Items<T> implements AsyncIterableIterator<T, undefined> {
   /** Take no more: what waits is dropped. Safe to call at any time; what the loop does that is left early. */
   return(): Promise<IteratorReturnResult<undefined>> {
     const isOver = this.#end !== null;
-    this.#waiting = [];
-    this.#next = 0;
+    this.drop();
     this.finish(null);
     this.#end = { error: null };
     if (!isOver) this.#source.abandon();
+    this.#source.drop();
     return Promise.resolve({ done: true, value: undefined });
+  }
+
+  /** Drops what waits. */
+  drop(): void {
+    this.#waiting = [];
+    this.#next = 0;
   }
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** The next item is invalid, and the source had ended before. */
+  #failed(error: Error): Promise<never> {
+    this.#end = { error: null };
+    return Promise.reject(error);
   }
 }
 

@@ -152,6 +152,7 @@ export abstract class CallContext implements InboundSink, ItemSource {
 
   cancelled(error: HawserError): void {
     this.#controller?.abort(error);
+    this.#items?.drop();
     this.#items?.finish(error);
     this.writable();
     this.#pulled?.leave();
@@ -164,6 +165,14 @@ export abstract class CallContext implements InboundSink, ItemSource {
 
   consume(cost: number): void {
     this.#call.consume(cost);
+  }
+
+  pull(): Error | boolean {
+    return this.#call.pull();
+  }
+
+  drop(): void {
+    this.#call.drop();
   }
 
   abandon(): void {

@@ -99,8 +99,18 @@ class StreamCall extends SignalledCall implements ItemSource {
   }
 
   /** @see ItemSource */
+  pull(): Error | boolean {
+    return this.call?.pull() ?? false;
+  }
+
+  /** @see ItemSource */
   abandon(): void {
     this.cancel();
+  }
+
+  /** @see ItemSource */
+  drop(): void {
+    this.call?.drop();
   }
 
   #ended(error: HawserError | null): void {

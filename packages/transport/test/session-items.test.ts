@@ -3,7 +3,7 @@ import { Items, PulledItems } from "../src/session-items.ts";
 
 function source() {
   const log: string[] = [];
-  const items = new Items<number>({ consume: (cost) => void log.push(`consumed ${String(cost)}`), abandon: () => void log.push("abandoned") });
+  const items = new Items<number>({ consume: (cost) => void log.push(`consumed ${String(cost)}`), pull: () => false, abandon: () => void log.push("abandoned"), drop: () => undefined });
   return { items, log };
 }
 

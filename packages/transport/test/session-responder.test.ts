@@ -55,6 +55,14 @@ class FakeCall implements InboundCall {
     this.log.push(`consume ${String(cost)}`);
   }
 
+  pull(): boolean {
+    return false;
+  }
+
+  drop(): void {
+    // Nothing waits here.
+  }
+
   cancel(): void {
     this.cancellation = new HawserError("CALL_CANCELLED", "enough");
     this.sink?.cancelled(this.cancellation);

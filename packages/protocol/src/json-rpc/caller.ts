@@ -257,4 +257,12 @@ class Outbound implements OutboundCall {
   consume(): void {
     // A request's responder sends no items.
   }
+
+  pull(): boolean {
+    return false; // as above
+  }
+
+  drop(): void {
+    // As above.
+  }
 }

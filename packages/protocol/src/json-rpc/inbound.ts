@@ -63,6 +63,14 @@ export class Inbound implements InboundCall {
     // A request's opener sends no items.
   }
 
+  pull(): boolean {
+    return false; // as above
+  }
+
+  drop(): void {
+    // As above.
+  }
+
   #finish(): boolean {
     if (this.#state === "finished") return false;
     this.#state = "finished";

@@ -54,8 +54,9 @@ export class Calls implements Registry {
   #waitingCalls = 0;
   /** The peer's, whose REQUEST or STREAM has begun to come: open, but nobody has seen them. */
   readonly #begun = new Set<number>();
-  /** Bytes that the peer's were opened with. */
+  /** Bytes that the peer's were opened with whose handlers have not finished, also of lost connections; and how many these are. */
   #inputBytes = 0;
+  #handlers = 0;
   /** Ids that were used and are free, the last one first; and the highest that was ever used. */
   readonly #free: number[] = [];
   #highest: number;
@@ -159,10 +160,15 @@ export class Calls implements Registry {
     } else if (this.#isOurs(id)) {
       if (this.#outgoing.delete(id, conversation)) this.#free.push(id);
       if (this.#waitingCalls > 0) this.#startWaiting();
-    } else if (this.#incoming.delete(id, conversation) && conversation instanceof Incoming) {
-      this.#inputBytes -= conversation.inputBytes;
+    } else {
+      this.#incoming.delete(id, conversation);
     }
     this.onIdle?.();
+  }
+
+  finished(call: { readonly inputBytes: number }): void {
+    this.#inputBytes -= call.inputBytes;
+    this.#handlers--;
   }
 
   /** Set while somebody waits for nothing to be open. */
@@ -175,7 +181,7 @@ export class Calls implements Registry {
       this.#begun.add(id);
       return true;
     }
-    if (kind === ITEM) return this.#itemOf(id) !== null;
+    if (kind === ITEM) return this.#itemOf(id, true) !== null;
     return this.#answered(kind, id) !== null;
   }
 
@@ -193,7 +199,8 @@ export class Calls implements Registry {
       return;
     }
     const inputBytes = end - head.body;
-    if (this.#inputBytes > 0 && this.#inputBytes + inputBytes > link.limits.maxInputBytes) {
+    const { maxConversations, maxInputBytes } = link.limits;
+    if (this.#handlers >= maxConversations || (this.#inputBytes > 0 && this.#inputBytes + inputBytes > maxInputBytes)) {
       this.#refuse(id, head, peerError("OVERLOADED", "too much waits for its handlers"));
       return;
     }
@@ -209,6 +216,7 @@ export class Calls implements Registry {
     const call = new Incoming(entry, id, link, this, input, inputBytes, head);
     const hasEnded = entry.send !== null && !head.items;
     this.#incoming.set(id, call);
+    this.#handlers++;
     this.#inputBytes += inputBytes;
     if (call.dueMs < this.#dueMs) this.#dueMs = call.dueMs;
     try {
@@ -222,7 +230,7 @@ export class Calls implements Registry {
   /** RESULT, FAIL, ITEM, END, CANCEL or CREDIT has come whole. */
   frame(kind: number, id: number, bytes: Uint8Array, start: number, end: number): void {
     if (kind === ITEM) {
-      this.#itemOf(id)?.item(bytes, start, end);
+      this.#itemOf(id, this.#link.joined === null)?.item(bytes, start, end);
     } else if (kind === CREDIT) {
       const call = this.#find(id);
       if (call?.entry.type === "request") this.#link.violate("PROTOCOL_VIOLATION", "gave credit for a request");
@@ -268,7 +276,6 @@ export class Calls implements Registry {
     const outgoing = [...this.#outgoing.clear(), ...this.#waiting.cut(0)];
     this.#waitingCalls = 0;
     const incoming = this.#incoming.clear();
-    this.#inputBytes = 0;
     this.#begun.clear();
     this.#free.length = 0;
     this.#highest = this.#link.side === "client" ? -1 : 0;
@@ -298,8 +305,8 @@ export class Calls implements Registry {
     return wrong === null;
   }
 
-  /** The conversation for which an ITEM may come now; null: the session is ended for it. */
-  #itemOf(id: number): Incoming | Outgoing | null {
+  /** The conversation for which an ITEM may come now, or `begins` now; null: the session is ended for it. */
+  #itemOf(id: number, begins: boolean): Incoming | Outgoing | null {
     const ours = this.#isOurs(id);
     const call = ours ? this.#outgoing.at(id) : this.#incoming.at(id);
     const isOpen = call instanceof Outgoing ? call.answerable : call?.listening;
@@ -307,7 +314,7 @@ export class Calls implements Registry {
       this.#notOpen(ITEM, id);
       return null;
     }
-    return call.mayBegin() ? call : null;
+    return !begins || call.mayBegin() ? call : null;
   }
 
   /** Our conversation for which such an answer may come now; null: the session is ended for it. */
@@ -329,6 +336,7 @@ export class Calls implements Registry {
     if (head.items) {
       const call = new Incoming(UNKNOWN, id, link, this, undefined, 0, head);
       this.#incoming.set(id, call);
+      this.#handlers++;
       call.fail(error);
       return;
     }

@@ -8,6 +8,7 @@ import type { Body } from "../body.ts";
 import { type Check, Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
+import { Backlog } from "./backlog.ts";
 import { invalid } from "./failure.ts";
 import { ITEM, ITEM_COST, openFrame, writeCredit } from "./frames.ts";
 import type { Link } from "./link.ts";
@@ -17,12 +18,20 @@ import { plain } from "./quote.ts";
 /** Who takes the id back when both parts of a conversation are over. */
 export interface Registry {
   release(conversation: Conversation): void;
+  /** The program has answered what the peer opened: its input is not kept any more. */
+  finished(call: { readonly inputBytes: number }): void;
 }
 
 /** The part of a call's sink that takes items. */
 interface ItemSink {
   item(value: unknown, cost: number): void;
 }
+
+/**
+ * Cost of the items of all streams up to which they are decoded as they come. Others wait encoded until the program asks for them: JSON
+ * takes up to some 25 times its bytes in memory (`[{},{},…]`).
+ */
+const EAGER_COST = 262_144;
 
 /** One end of a conversation. */
 export abstract class Conversation implements LaneOwner {
@@ -39,8 +48,12 @@ export abstract class Conversation implements LaneOwner {
   protected lane: Lane | null = null;
   /** What the peer may still send. */
   #grant: number;
-  /** Cost of what was told to the program and not yet taken. */
+  /** Cost of what has come and is not taken. */
   #held = 0;
+  /** Items that have come and are not decoded; made when it is needed. */
+  #backlog: Backlog | null = null;
+  /** True while the program waits for an item, and none waits for it. */
+  #isAwaited = false;
   /** Cost of what was taken and not yet given back. */
   #taken = 0;
   /** Whether `send` said false. */
@@ -60,9 +73,12 @@ export abstract class Conversation implements LaneOwner {
 
   /** For the program: items of this cost are taken. */
   consume(cost: number): void {
-    if (!(cost > 0) || !this.connected) return;
+    if (!(cost > 0)) return;
     const taken = Math.min(cost, this.#held);
+    if (taken === 0) return;
     this.#held -= taken;
+    this.link.items.release(taken);
+    if (!this.connected) return;
     this.#taken += taken;
     if (this.#taken * 2 < this.link.limits.windowBytes || !this.receives) return;
     const { link } = this;
@@ -101,10 +117,13 @@ export abstract class Conversation implements LaneOwner {
     const start = openFrame(output, ITEM, this.id);
     const cost = link.write(start, entry, body) + ITEM_COST;
     const lane = this.ensureLane();
-    if (lane.open && link.seal(start)) lane.credit -= cost;
+    const { outbox } = link;
+    if (outbox.isOpen(lane) && link.seal(start)) outbox.spend(lane, cost);
     else link.queue(start, ITEM, lane, cost);
-    this.#full = !lane.open;
-    return lane.open;
+    const isOpen = outbox.isOpen(lane);
+    this.#full = !isOpen;
+    if (!isOpen && lane.open) outbox.starve(lane);
+    return isOpen;
   }
 
   /** The peer gives credit for items. */
@@ -120,9 +139,19 @@ export abstract class Conversation implements LaneOwner {
     this.checkWritable();
   }
 
+  /** @see LaneOwner */
+  widened(): void {
+    this.checkWritable();
+  }
+
   /** After the lane has moved: tell who waits. */
   protected checkWritable(): void {
-    if (!this.#full || this.lane?.open !== true) return;
+    const { lane } = this;
+    if (!this.#full || lane?.open !== true) return;
+    if (!this.link.outbox.isOpen(lane)) {
+      this.link.outbox.starve(lane);
+      return;
+    }
     this.#full = false;
     try {
       this.tellWritable();
@@ -135,15 +164,59 @@ export abstract class Conversation implements LaneOwner {
 
   /** An item may begin; false: the session is ended for it. */
   mayBegin(): boolean {
-    if (this.#grant > 0) return true;
-    this.link.violate("FLOW_VIOLATION", "sent an item without credit");
+    if (this.#grant > 0 && this.link.items.open) return true;
+    this.link.violate("FLOW_VIOLATION", `sent an item without credit${this.#grant > 0 ? " for all streams" : ""}`);
     return false;
   }
 
-  /** Give an item that came to the program; returns why not, when it is invalid. */
-  protected give(check: Check, sink: ItemSink, bytes: Uint8Array, start: number, end: number, cost: number): Issue | null {
+  /** Takes an item that has come and is counted: tells the program now, or when it asks. Returns why not, where it is invalid. */
+  protected take(check: Check, sink: ItemSink, bytes: Uint8Array, start: number, end: number, cost: number): Issue | null {
+    const { link } = this;
+    if (this.#isAwaited || (this.#backlog === null && link.items.held - link.undecoded <= EAGER_COST)) {
+      this.#isAwaited = false;
+      return this.#give(check, sink, bytes, start, end, cost);
+    }
+    this.#backlog ??= new Backlog();
+    this.#backlog.push(bytes, start, end);
+    link.undecoded += cost;
+    return null;
+  }
+
+  /** Tells the program the oldest item that waits encoded. Returns true, or false where none waits, or why it is invalid. */
+  protected giveNext(check: Check, sink: ItemSink): Issue | boolean {
+    const backlog = this.#backlog;
+    if (backlog === null) {
+      this.#isAwaited = true;
+      return false;
+    }
+    backlog.shift();
+    const { bytes, start, end } = backlog;
+    const cost = end - start + ITEM_COST;
+    this.link.undecoded -= cost;
+    if (backlog.count === 0) this.#backlog = null;
+    return this.#give(check, sink, bytes, start, end, cost) ?? true;
+  }
+
+  /** For the program: it takes none of the items that have come. */
+  drop(): void {
+    const backlog = this.#backlog;
+    this.#backlog = null;
+    if (backlog !== null) this.link.undecoded -= backlog.size + backlog.count * ITEM_COST;
+    if (this.#held > 0) this.discard(this.#held);
+  }
+
+  /** Releases items that are not given to the program. */
+  protected discard(cost: number): void {
+    this.#held -= cost;
+    this.link.items.release(cost);
+  }
+
+  #give(check: Check, sink: ItemSink, bytes: Uint8Array, start: number, end: number, cost: number): Issue | null {
     const value = readBody(this.link, this.entry, check, bytes, start, end);
-    if (value instanceof Issue) return value;
+    if (value instanceof Issue) {
+      this.discard(cost);
+      return value;
+    }
     try {
       sink.item(value, cost);
     } catch (error) {
@@ -157,8 +230,10 @@ export abstract class Conversation implements LaneOwner {
     const cost = bytes + ITEM_COST;
     this.#grant -= cost;
     this.#held += cost;
+    this.link.items.hold(cost);
     return cost;
   }
+
 }
 
 /** What a body stands for: the value, or the {@link Issue}. `JSON`'s kin have no text for nothing but the empty one. */

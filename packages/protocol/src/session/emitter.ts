@@ -104,6 +104,11 @@ export class Emitter implements LaneOwner {
     this.#checkWritable();
   }
 
+  /** @see LaneOwner */
+  widened(): void {
+    // Events have a credit of their own.
+  }
+
   /** The peer gives credit. */
   credited(bytes: number): void {
     if (this.#lane.credit + bytes > 0x7fff_ffff) {

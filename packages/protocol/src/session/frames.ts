@@ -37,6 +37,7 @@ export const CLOSE = 0x07;
 export const ACK = 0x08;
 export const REJECT = 0x09;
 export const CREDIT = 0x0a;
+export const WINDOW = 0x0b;
 export const REQUEST = 0x10;
 export const RESULT = 0x11;
 export const FAIL = 0x12;
@@ -72,6 +73,7 @@ export const frameRules: readonly (FrameRule | undefined)[] = Object.freeze(
     [ACK]: rule("ACK", "zero", 8, 8),
     [REJECT]: rule("REJECT", "zero", 10, MAX_PAYLOAD),
     [CREDIT]: rule("CREDIT", "either", 4, 4),
+    [WINDOW]: rule("WINDOW", "zero", 4, 4),
     [REQUEST]: rule("REQUEST", "conversation", 3, Infinity, true),
     [RESULT]: rule("RESULT", "conversation", 0, Infinity, true),
     [FAIL]: rule("FAIL", "conversation", 2, Infinity, true),

@@ -53,6 +53,14 @@ export class Heartbeat {
     return "ping";
   }
 
+  /** Asks out of turn, unless a PING is unanswered. True: PING is to be sent with the number `count`. */
+  ask(nowMs: number): boolean {
+    if (this.#pingMs !== null) return false;
+    this.#pingMs = nowMs;
+    this.#count++;
+    return true;
+  }
+
   get count(): number {
     return this.#count;
   }

@@ -15,17 +15,26 @@ import type { Introduction, PeerLimits, PeerMessage } from "./peer.ts";
 
 /** The version of PROTOCOL.md that this is. */
 const WIRE_VERSION = 1;
+const MAX_U32 = 0xffff_ffff;
+const MAX_CREDIT = 0x7fff_ffff;
 
-/** What both greetings say of this side. `eventWindowBytes`: what events begin with on this connection, at most the limit. */
-export function introduce(contract: Protocol, limits: SessionLimits, eventWindowBytes: number): object {
+/** Credit that a connection begins with, at most the limits of the same names. */
+export interface Opening {
+  readonly eventWindowBytes: number;
+  readonly connectionWindowBytes: number;
+}
+
+/** What both greetings say of this side. */
+export function introduce(contract: Protocol, limits: SessionLimits, { eventWindowBytes, connectionWindowBytes }: Opening): object {
   const { name, version, accepts, messages } = contract;
   const { maxMessageBytes, maxPartials, maxConversations, windowBytes } = limits;
+  const maxInputBytes = Math.min(limits.maxInputBytes, MAX_U32);
   return {
     protocol: name,
     version,
     accepts,
     messages: messages.map((entry) => [entry.name, entry.type, entry.codec.name, entry.digest]),
-    limits: { maxMessageBytes, maxPartials, maxConversations, windowBytes, eventWindowBytes },
+    limits: { maxMessageBytes, maxPartials, maxConversations, windowBytes, eventWindowBytes, connectionWindowBytes, maxInputBytes },
   };
 }
 
@@ -167,12 +176,15 @@ function messageList(value: unknown): PeerMessage[] {
 
 function peerLimits(members: Members): PeerLimits {
   const limit = (name: keyof PeerLimits, least: number, most: number): number => whole(members[name], `limits.${name}`, least, most);
+  const optional = (name: keyof PeerLimits, least: number, most: number): number => (members[name] === undefined ? Infinity : limit(name, least, most));
   return {
-    maxMessageBytes: limit("maxMessageBytes", 1_024, 0xffff_ffff),
-    maxPartials: limit("maxPartials", 1, 0xffff_ffff),
-    maxConversations: limit("maxConversations", 1, 0xffff_ffff),
-    windowBytes: limit("windowBytes", 1, 0x7fff_ffff),
-    eventWindowBytes: limit("eventWindowBytes", 1, 0x7fff_ffff),
+    maxMessageBytes: limit("maxMessageBytes", 1_024, MAX_U32),
+    maxPartials: limit("maxPartials", 1, MAX_U32),
+    maxConversations: limit("maxConversations", 1, MAX_U32),
+    windowBytes: limit("windowBytes", 1, MAX_CREDIT),
+    eventWindowBytes: limit("eventWindowBytes", 0, MAX_CREDIT),
+    connectionWindowBytes: optional("connectionWindowBytes", 0, MAX_CREDIT),
+    maxInputBytes: optional("maxInputBytes", 1, MAX_U32),
   };
 }
 

@@ -6,7 +6,7 @@
  */
 import type { Calls } from "./calls.ts";
 import type { Emitter } from "./emitter.ts";
-import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, ITEM, kindName, MAX_PAYLOAD, MORE, readU32, REJECT, REQUEST, RESULT, STREAM } from "./frames.ts";
+import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, ITEM, kindName, MAX_PAYLOAD, MORE, readU32, REJECT, REQUEST, RESULT, STREAM, WINDOW } from "./frames.ts";
 import { Head } from "./head.ts";
 import type { Link } from "./link.ts";
 import { Pieces } from "./pieces.ts";
@@ -111,6 +111,9 @@ export class Inbound implements FrameTarget {
       case CREDIT:
         if (id === 0) this.#emitter.credited(readU32(bytes, start));
         else this.#calls.frame(kind, id, bytes, start, end);
+        return;
+      case WINDOW:
+        this.#link.windowed(readU32(bytes, start));
         return;
       case ACK:
         this.#emitter.acknowledged(bytes, start);

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Body } from "../body.ts";
+import type { Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError, isHawserError, type NamedFailure } from "../errors.ts";
 import { peerError } from "../stack.ts";
@@ -29,8 +30,8 @@ export class Incoming extends Conversation implements InboundCall {
   readonly inputBytes: number;
   sink: InboundSink | null = null;
   #cancellation: HawserError | null = null;
-  /** The responder's part: `"finishing"` until its last frame is out. */
-  #local: "finishing" | "open" | "over" = "open";
+  /** The responder's part: `"finishing"` until its last frame is out; `"lost"` while its program goes on without a connection. */
+  #local: "finishing" | "lost" | "open" | "over" = "open";
   /** The opener's part. */
   #remote: "open" | "over";
 
@@ -130,13 +131,30 @@ export class Incoming extends Conversation implements InboundCall {
   item(bytes: Uint8Array, start: number, end: number): void {
     const cost = this.count(end - start);
     const { sink, entry } = this;
-    if (this.#local !== "open" || this.#cancellation !== null) return;
+    if (this.#local !== "open" || this.#cancellation !== null) {
+      this.discard(cost);
+      return;
+    }
     if (sink === null || entry.send === null) {
       this.consume(cost); // dropped, and so taken
       return;
     }
-    const issue = this.give(entry.send, sink, bytes, start, end, cost);
-    if (issue !== null) this.#cancel(invalid("ITEM_INVALID", `The item of "${plain(entry.name, 60)}" is invalid`, "remote", issue));
+    const issue = this.take(entry.send, sink, bytes, start, end, cost);
+    if (issue !== null) this.#cancel(this.#itemInvalid(issue));
+  }
+
+  pull(): HawserError | boolean {
+    const { sink, entry } = this;
+    if (sink === null || entry.send === null || this.#cancellation !== null) return false;
+    const given = this.giveNext(entry.send, sink);
+    if (typeof given === "boolean") return given;
+    const error = this.#itemInvalid(given);
+    this.#cancel(error);
+    return error;
+  }
+
+  #itemInvalid(issue: Issue): HawserError {
+    return invalid("ITEM_INVALID", `The item of "${plain(this.entry.name, 60)}" is invalid`, "remote", issue);
   }
 
   /** The opener's items have ended: END has come, or there never were to be any. */
@@ -171,10 +189,11 @@ export class Incoming extends Conversation implements InboundCall {
 
   /** The session has no connection any more, or is over. */
   lose(error: HawserError): void {
-    const isOpen = this.#local === "open";
+    const local = this.#local;
     this.#remote = "over";
-    if (isOpen) this.#cancel(error);
-    this.#local = "over";
+    this.#local = local === "open" ? "lost" : "over";
+    if (local === "open") this.#cancel(error);
+    else if (local === "finishing") this.#finished();
   }
 
   protected get receives(): boolean {
@@ -187,6 +206,10 @@ export class Incoming extends Conversation implements InboundCall {
 
   /** Whether an answer is to be sent; where nobody wants it any more, FAIL is. */
   #answering(): boolean {
+    if (this.#local === "lost") {
+      this.#local = "over";
+      this.#finished();
+    }
     if (this.#local !== "open" || !this.connected) return false;
     if (this.#cancellation === null) return true;
     this.#finish(formatFailure(this.#cancellation));
@@ -197,6 +220,7 @@ export class Incoming extends Conversation implements InboundCall {
     if (this.#cancellation !== null) return;
     this.#cancellation = reason;
     this.dueMs = Infinity;
+    this.drop();
     if (this.lane !== null && this.connected) this.link.outbox.purge(this.lane);
     try {
       this.sink?.cancelled(reason);
@@ -231,9 +255,16 @@ export class Incoming extends Conversation implements InboundCall {
     link.pump();
   }
 
+  /** The program has done its part: what it was given is released. */
+  #finished(): void {
+    this.drop();
+    this.registry.finished(this);
+  }
+
   #over(): void {
     this.#local = "over";
     this.dueMs = Infinity;
+    this.#finished();
     if (this.#remote === "over") this.registry.release(this);
   }
 }

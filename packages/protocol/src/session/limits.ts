@@ -8,6 +8,7 @@ import { type Limit, type LimitOptions, resolveLimits } from "../limits.ts";
 
 /** The names in {@link sessionLimitTable}. */
 export type SessionLimit =
+  | "connectionWindowBytes"
   | "eventWindowBytes"
   | "handshakeTimeoutMs"
   | "heartbeatMs"
@@ -62,6 +63,13 @@ export const sessionLimitTable: Readonly<Record<SessionLimit, Limit>> = Object.f
     min: 1,
     unlimited: false,
     reason: "What one stream's peer may send before the program takes items: at 20 ms of round trip, 13 MB/s; bounds what a slow consumer keeps (FLOW_VIOLATION).",
+  },
+  connectionWindowBytes: {
+    default: 4_194_304,
+    unit: "bytes",
+    min: 1,
+    unlimited: false,
+    reason: "The same for the items of all its streams together: sixteen streams at the full windowBytes, whatever their number (FLOW_VIOLATION).",
   },
   eventWindowBytes: {
     default: 262_144,
@@ -130,6 +138,7 @@ export const sessionLimitTable: Readonly<Record<SessionLimit, Limit>> = Object.f
 
 /** Above these a limit can't be said, or credit can't be counted, on the wire (PROTOCOL.md §3). */
 const MOST: Readonly<Partial<Record<SessionLimit, number>>> = Object.freeze({
+  connectionWindowBytes: 0x7fff_ffff,
   eventWindowBytes: 0x7fff_ffff,
   maxConversations: 0x7fff_ffff,
   maxMessageBytes: 0xffff_ffff,

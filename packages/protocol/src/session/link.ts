@@ -10,12 +10,13 @@ import type { MessageEntry, Side } from "../contract.ts";
 import { type ErrorCode, HawserError, isHawserError } from "../errors.ts";
 import { utf8Write } from "../utf8.ts";
 import { invalid } from "./failure.ts";
-import { HEADER_BYTES, MAX_PAYLOAD, sealFrame } from "./frames.ts";
+import { HEADER_BYTES, MAX_PAYLOAD, sealFrame, WINDOW } from "./frames.ts";
 import type { SessionLimits } from "./limits.ts";
 import { type Lane, Outbox } from "./outbox.ts";
 import { NOBODY, type Peer } from "./peer.ts";
 import { plain } from "./quote.ts";
 import type { SessionSink } from "./types.ts";
+import { Window } from "./window.ts";
 
 /**
  * Bytes of output above which the driver is told at once, and not at the end of a chunk: what is answered to the first half of a large
@@ -24,6 +25,8 @@ import type { SessionSink } from "./types.ts";
 const FULL_BYTES = 8_192;
 
 const EMPTY = new Uint8Array(0);
+/** Credit never exceeds this (PROTOCOL.md §5). */
+export const MAX_CREDIT = 0x7fff_ffff;
 
 /** How a link ends for a broken rule. */
 export type Violate = (code: ErrorCode, message: string) => void;
@@ -36,6 +39,8 @@ export class Link {
   readonly side: Side;
   readonly limits: SessionLimits;
   readonly sink: SessionSink;
+  /** The contract's messages, by their index. */
+  readonly entries: readonly MessageEntry[];
   /** Ends the session with CLOSE: the peer broke a rule. */
   readonly violate: Violate;
   readonly #admit: Admit;
@@ -45,6 +50,10 @@ export class Link {
   /** Whether the peer reads messages: the handshake is over, and the connection there. */
   attached = false;
   peer: Peer = NOBODY;
+  /** The items of all streams that the peer may send. */
+  readonly items: Window;
+  /** Cost of those items that wait encoded. */
+  undecoded = 0;
   /** The last instant that the session was told. */
   nowMs = 0;
   /** Changes with each connection, and when one ends. */
@@ -59,12 +68,14 @@ export class Link {
   #wrote = false;
   #thrown: { readonly error: unknown } | null = null;
 
-  constructor(side: Side, limits: SessionLimits, sink: SessionSink, violate: Violate, admit: Admit) {
+  constructor(side: Side, entries: readonly MessageEntry[], limits: SessionLimits, sink: SessionSink, violate: Violate, admit: Admit) {
     this.side = side;
+    this.entries = entries;
     this.limits = limits;
     this.sink = sink;
     this.violate = violate;
     this.#admit = admit;
+    this.items = new Window(this, WINDOW, limits.connectionWindowBytes);
   }
 
   /** The connection is over: what is written from now on goes nowhere. */
@@ -120,6 +131,18 @@ export class Link {
   wrote(): void {
     if (this.#depth > 0 && this.output.length < FULL_BYTES) this.#wrote = true;
     else this.#tell();
+  }
+
+  /** The peer gives credit for the items of all streams. */
+  windowed(bytes: number): void {
+    const { outbox } = this;
+    if (outbox.window === Infinity) return; // the peer does not count
+    if (outbox.window + bytes > MAX_CREDIT) {
+      this.violate("FLOW_VIOLATION", `gave more credit than ${String(MAX_CREDIT)} bytes`);
+      return;
+    }
+    outbox.window += bytes;
+    this.pump();
   }
 
   /** Move what may move into the output. */

@@ -84,7 +84,8 @@ function keptBody(entry: MessageEntry, value: unknown): Uint8Array {
 /** Throws where a contract can't be told in one greeting. */
 function checkSize(contract: Protocol): void {
   const widest = resolveSessionLimits({ maxMessageBytes: 0xffff_ffff, maxPartials: 0xffff_ffff, maxConversations: 0x7fff_ffff, windowBytes: 0x7fff_ffff });
-  const greeting = formatWelcome(introduce(contract, widest, 0x7fff_ffff), "0".repeat(32), false, Number.MAX_SAFE_INTEGER, 0xffff_ffff);
+  const credit = { eventWindowBytes: 0x7fff_ffff, connectionWindowBytes: 0x7fff_ffff };
+  const greeting = formatWelcome(introduce(contract, widest, credit), "0".repeat(32), false, Number.MAX_SAFE_INTEGER, 0xffff_ffff);
   try {
     checkGreeting(greeting, "");
   } catch {

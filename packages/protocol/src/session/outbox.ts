@@ -23,10 +23,12 @@ export interface Waiting {
   readonly tag: unknown;
 }
 
-/** Who is told that a message of a lane is out. */
+/** Who is told of a lane. */
 export interface LaneOwner {
-  /** Its last byte is in the output. */
+  /** The last byte of a message is in the output. */
   written(message: Waiting): void;
+  /** There is credit for the items of all streams again, which the lane waited for with nothing to send. */
+  widened(): void;
 }
 
 /** The messages of one id and direction: what is put in comes out in this order. */
@@ -39,8 +41,8 @@ export class Lane {
   readonly queue: Fifo<Waiting> = new Fifo<Waiting>();
   /** Bytes of the first message that are out. */
   out = 0;
-  /** Whether the lane takes turns. */
-  listed = false;
+  /** Whether the lane takes turns, or waits for the credit of all streams. */
+  listed: "no" | "starved" | "turns" = "no";
   /** Whether nothing may move: the conversation is not open yet. */
   held = false;
 
@@ -68,6 +70,10 @@ export class Outbox {
   maxPartials = 1;
   /** Bytes that wait. */
   queuedBytes = 0;
+  /** What the peer lets this side send of items, of all streams together; may be below zero. */
+  window = 0;
+  /** Lanes whose next item waits for that. */
+  readonly #starved = new Set<Lane>();
   /** Lanes that may move, the next one first. */
   readonly #turns: Lane[] = [];
   /** How many messages are begun and unfinished. */
@@ -109,25 +115,50 @@ export class Outbox {
     this.queuedBytes -= begun.counted;
     this.#begun--;
     lane.out = 0;
+    if (begun.kind === ITEM) this.window += begun.cost; // an item that is cut off costs nothing
   }
+
+  /** Counts an item that went straight into the output. */
+  spend(lane: Lane, cost: number): void {
+    lane.credit -= cost;
+    this.window -= cost;
+  }
+
+  /** True if an item of the lane may go straight into the output. */
+  isOpen(lane: Lane): boolean {
+    return lane.open && this.window > 0;
+  }
+
+  /** Remembers a lane, whose owner is to hear of the credit of all streams. */
+  starve(lane: Lane): void {
+    if (lane.listed === "turns") return; // it finds out in its turn
+    lane.listed = "starved";
+    this.#starved.add(lane);
+  }
+
 
   /** Move what waits into the output while that is shorter than `highBytes`; returns whether more could move if there were room. */
   pump(output: ByteWriter, highBytes: number): boolean {
     const turns = this.#turns;
     const connection = this.#connection;
+    if (this.#starved.size > 0 && this.window > 0) this.#feed();
     let passed = 0;
     while (passed < turns.length) {
       if (output.length >= highBytes) return true;
       const lane = turns.shift() as Lane; // there is one
+      lane.listed = "no";
+      if (!lane.movable) continue;
+      if (this.#isStarved(lane)) {
+        this.starve(lane);
+        continue;
+      }
       if (!this.#mayMove(lane)) {
-        if (lane.movable) passed = this.#passOver(lane, passed);
-        else lane.listed = false;
+        passed = this.#passOver(lane, passed);
         continue;
       }
       passed = 0;
       const done = this.#move(lane, output);
-      if (lane.movable) turns.push(lane);
-      else lane.listed = false;
+      this.#list(lane);
       if (done === null) continue;
       lane.owner.written(done);
       if (connection !== this.#connection) return false; // a callback has made an end of it
@@ -135,9 +166,26 @@ export class Outbox {
     return false;
   }
 
+  /** There is credit of all streams again: lanes that waited for it take turns, or their owners may send. */
+  #feed(): void {
+    const connection = this.#connection;
+    const starved = [...this.#starved];
+    this.#starved.clear();
+    for (const lane of starved) {
+      lane.listed = "no";
+      this.#list(lane);
+    }
+    for (const lane of starved) {
+      if (lane.queue.length === 0) lane.owner.widened();
+      if (connection !== this.#connection) return; // a callback has made an end of it
+    }
+  }
+
   /** Forget everything: the connection is gone, and its lanes with it. */
   clear(): void {
     this.#turns.length = 0;
+    this.#starved.clear();
+    this.window = 0;
     this.#begun = 0;
     this.#connection++;
     this.queuedBytes = 0;
@@ -153,6 +201,7 @@ export class Outbox {
     const isLast = to === length;
     if (from === 0) {
       lane.credit -= cost;
+      if (kind === ITEM) this.window -= cost;
       if (!isLast) this.#begun++;
     } else if (isLast) {
       this.#begun--;
@@ -168,19 +217,28 @@ export class Outbox {
     return message;
   }
 
+  /** True if the lane's next message is an item that the credit of all streams does not let begin. */
+  #isStarved(lane: Lane): boolean {
+    return this.window <= 0 && lane.out === 0 && lane.queue.first?.kind === ITEM;
+  }
+
   #mayMove(lane: Lane): boolean {
-    if (!lane.movable) return false;
     return lane.out > 0 || lengthOf(lane.queue.first as Waiting) <= MAX_PAYLOAD || this.#begun < this.maxPartials;
   }
 
   #passOver(lane: Lane, passed: number): number {
+    lane.listed = "turns";
     this.#turns.push(lane);
     return passed + 1;
   }
 
   #list(lane: Lane): void {
-    if (lane.listed || !lane.movable) return;
-    lane.listed = true;
+    if (lane.listed === "turns" || !lane.movable) return;
+    if (lane.listed === "starved") {
+      if (this.#isStarved(lane)) return;
+      this.#starved.delete(lane);
+    }
+    lane.listed = "turns";
     this.#turns.push(lane);
   }
 }

@@ -30,6 +30,8 @@ function wireTime(ms: number): number {
 export class Outgoing extends Conversation implements OutboundCall {
   /** Null once it was told how the call ended. */
   #sink: CallSink | null;
+  /** Where items go that the program asks for, also after the end. */
+  readonly #items: CallSink;
   /**
    * The opener's part: `"opening"` until REQUEST or STREAM is out whole, `"open"` while items may follow, `"ending"` until
    * END is out; `"sealed"` is opening with END to follow.
@@ -42,6 +44,7 @@ export class Outgoing extends Conversation implements OutboundCall {
   constructor(entry: MessageEntry, id: number, link: Link, registry: Registry, sink: CallSink) {
     super(entry, id, link, registry);
     this.#sink = sink;
+    this.#items = sink;
   }
 
   /**
@@ -189,14 +192,31 @@ export class Outgoing extends Conversation implements OutboundCall {
   item(bytes: Uint8Array, start: number, end: number): void {
     const cost = this.count(end - start);
     const sink = this.#sink;
-    if (sink === null) return;
+    if (sink === null) {
+      this.discard(cost);
+      return;
+    }
     const { entry } = this;
     if (!entry.hasItems) {
       this.consume(cost); // dropped, and so taken: this side's contract has no place for it
       return;
     }
-    const issue = this.give(entry.item, sink, bytes, start, end, cost);
-    if (issue !== null) this.cancel(invalid("ITEM_INVALID", `The peer's item of "${plain(entry.name, 60)}" is invalid`, "remote", issue));
+    const issue = this.take(entry.item, sink, bytes, start, end, cost);
+    if (issue !== null) this.cancel(this.#itemInvalid(issue));
+  }
+
+  pull(): HawserError | boolean {
+    const { entry } = this;
+    const given = this.giveNext(entry.item, this.#items);
+    if (typeof given === "boolean") return given;
+    const error = this.#itemInvalid(given);
+    this.drop();
+    this.cancel(error);
+    return error;
+  }
+
+  #itemInvalid(issue: Issue): HawserError {
+    return invalid("ITEM_INVALID", `The peer's item of "${plain(this.entry.name, 60)}" is invalid`, "remote", issue);
   }
 
   /** END has come. */

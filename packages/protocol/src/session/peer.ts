@@ -21,6 +21,9 @@ export interface PeerLimits {
   readonly maxConversations: number;
   readonly windowBytes: number;
   readonly eventWindowBytes: number;
+  /** Infinity: the peer does not count, as with the next. */
+  readonly connectionWindowBytes: number;
+  readonly maxInputBytes: number;
 }
 
 /** The part of a greeting that HELLO and WELCOME share. */
@@ -44,7 +47,7 @@ export interface Peer {
 /** The peer before the first handshake: whatever is kept for it may be for it. */
 export const NOBODY: Peer = Object.freeze({
   version: 0,
-  limits: Object.freeze({ maxMessageBytes: Infinity, maxPartials: 1, maxConversations: 0, windowBytes: 0, eventWindowBytes: 0 }),
+  limits: Object.freeze({ maxMessageBytes: Infinity, maxPartials: 1, maxConversations: 0, windowBytes: 0, eventWindowBytes: 0, connectionWindowBytes: 0, maxInputBytes: 0 }),
   entries: Object.freeze([]),
   knows: () => true,
 });

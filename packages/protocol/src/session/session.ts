@@ -21,7 +21,7 @@ import { formatClosing, readClosing } from "./failure.ts";
 import { CLOSE, DRAIN, HELLO, PING, PONG, readU64, REFUSE, SIGNATURE, WELCOME, writeEmpty, writeFrame, writeNumbered, writeText } from "./frames.ts";
 import { NativeHello } from "./greeter.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { formatHello, formatWelcome, introduce, readWelcome, type WelcomeText } from "./hello.ts";
+import { formatHello, formatWelcome, introduce, type Opening, readWelcome, type WelcomeText } from "./hello.ts";
 import { type Control, Inbound } from "./inbound.ts";
 import type { SessionLimits } from "./limits.ts";
 import { Link, type Violate } from "./link.ts";
@@ -69,6 +69,8 @@ export class NativeSession implements Session, Control {
   #reading: "no" | "yes" = "no";
   /** What is left of a chunk, in storage of its own, while the others have their turn. */
   #rest: Uint8Array | null = null;
+  /** The highest rejection that was sent before the last PING. */
+  #proving = 0;
 
   constructor(side: Side, parts: SessionParts, sink: SessionSink) {
     this.side = side;
@@ -77,7 +79,7 @@ export class NativeSession implements Session, Control {
     const violate: Violate = (code, what) => {
       this.#violated(code, what);
     };
-    const link = new Link(side, parts.limits, sink, violate, (input, entry) => {
+    const link = new Link(side, parts.contract.messages, parts.limits, sink, violate, (input, entry) => {
       this.#admit(input, entry);
     });
     this.#link = link;
@@ -85,6 +87,9 @@ export class NativeSession implements Session, Control {
     this.#emitter = new Emitter(link);
     this.#receiver = new Receiver(link);
     this.#inbound = new Inbound(link, this, this.#calls, this.#emitter, this.#receiver);
+    this.#receiver.onProof = () => {
+      this.#prove();
+    };
   }
 
   get state(): SessionState {
@@ -121,7 +126,7 @@ export class NativeSession implements Session, Control {
     if (this.side !== "client") throw new TypeError("Cannot attach a server's session: welcome a peer with it");
     this.#check("attach", "attach");
     const resume = this.#id === "" ? null : { session: this.#id, received: this.#receiver.received };
-    const hello = formatHello(introduce(contract, limits, this.#receiver.announce()), auth, resume);
+    const hello = formatHello(introduce(contract, limits, this.#announce()), auth, resume);
     this.#check("attach", "attach"); // again: `auth` may have a getter that closes the session
     this.#enter(nowMs);
     this.#move("attach");
@@ -152,7 +157,7 @@ export class NativeSession implements Session, Control {
     this.#link.peer = hello.peer;
     this.#connect(output);
     output.append(SIGNATURE);
-    writeText(output, WELCOME, formatWelcome(introduce(contract, limits, this.#receiver.announce()), this.#id, resumed, this.#receiver.received, limits.resumeWindowMs));
+    writeText(output, WELCOME, formatWelcome(introduce(contract, limits, this.#announce()), this.#id, resumed, this.#receiver.received, limits.resumeWindowMs));
     this.#link.wrote();
     this.#begin(resumed, resumed ? (hello.resume?.received ?? 0) : 0, limits.resumeWindowMs);
     this.#link.leave();
@@ -286,7 +291,7 @@ export class NativeSession implements Session, Control {
         link.wrote();
         return;
       case PONG:
-        if (this.#heartbeat?.answered(readU64(bytes, start), link.nowMs) !== true) link.violate("PROTOCOL_VIOLATION", "sent a PONG that answers no PING");
+        this.#answered(readU64(bytes, start));
         return;
       case DRAIN:
         this.#drained();
@@ -345,12 +350,15 @@ export class NativeSession implements Session, Control {
     this.#heartbeat = new Heartbeat(this.#parts.limits, link.nowMs);
     this.#reader.open();
     link.outbox.maxPartials = peer.limits.maxPartials;
+    link.outbox.window = peer.limits.connectionWindowBytes;
     link.attached = true;
+    link.items.giveBack();
     this.#receiver.resume(!resumed);
     const repeatedEvents = this.#emitter.resume(!resumed, received);
     this.#tell(() => {
       this.#sink.ready({ resumed, peerVersion: peer.version, repeatedEvents, resumeWindowMs });
     });
+    this.#receiver.begin();
   }
 
   #refuseWaiting(): void {
@@ -396,14 +404,36 @@ export class NativeSession implements Session, Control {
     const link = this.#link;
     if (heartbeat === null || pulse === "none") return;
     if (pulse === "ping") {
-      writeNumbered(link.output, PING, heartbeat.count);
-      link.wrote();
+      this.#ping(heartbeat.count);
       return;
     }
     const error = new HawserError("HEARTBEAT_LOST", "Nothing came from the peer for too long: the connection is taken for lost");
     writeText(link.output, CLOSE, formatClosing(error.code, error.message));
     link.wrote();
     this.#over("silence", error, lossReason("The connection was lost", error));
+  }
+
+  #ping(count: number): void {
+    const link = this.#link;
+    this.#proving = this.#receiver.rejected;
+    writeNumbered(link.output, PING, count);
+    link.wrote();
+  }
+
+  /** Asks whether the peer has the rejections that were sent, unless a question is open. */
+  #prove(): void {
+    if (isConnected(this.#state) && this.#heartbeat?.ask(this.#link.nowMs) === true) this.#ping(this.#heartbeat.count);
+  }
+
+  /** PONG has come: what was sent before its PING has arrived. */
+  #answered(count: number): void {
+    const link = this.#link;
+    if (this.#heartbeat?.answered(count, link.nowMs) !== true) {
+      link.violate("PROTOCOL_VIOLATION", "sent a PONG that answers no PING");
+      return;
+    }
+    this.#receiver.proved(this.#proving);
+    if (this.#receiver.wantsProof) this.#prove();
   }
 
   #violated(code: ErrorCode, what: string): void {
@@ -439,6 +469,11 @@ export class NativeSession implements Session, Control {
     writeText(this.#link.output, CLOSE, formatClosing("SESSION_REPLACED", "resumed on another connection"));
     this.#move("lost");
     this.#disconnect(lossReason("The connection was replaced"), new HawserError("SESSION_LOST", "The connection was replaced"));
+  }
+
+  /** Returns the credit that the new connection begins with. */
+  #announce(): Opening {
+    return { eventWindowBytes: this.#receiver.announce(), connectionWindowBytes: this.#link.items.announce() };
   }
 
   #connect(output: ByteWriter): void {

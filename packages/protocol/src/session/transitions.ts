@@ -40,7 +40,7 @@ export type Input =
   | "attach" | "close" | "drain" | "emit" | "lost" | "open" | "resume" | "retain" | "welcome"
   | "over" | "retry" | "silence" | "violation"
   | "ACK" | "CANCEL" | "CLOSE" | "CREDIT" | "DRAIN" | "END" | "EVENT" | "FAIL" | "HELLO" | "ITEM" | "PING" | "PONG"
-  | "REFUSE" | "REJECT" | "REQUEST" | "RESULT" | "STREAM" | "WELCOME";
+  | "REFUSE" | "REJECT" | "REQUEST" | "RESULT" | "STREAM" | "WELCOME" | "WINDOW";
 
 const table: Readonly<Record<Input, string>> = Object.freeze({
   //                  n h r d l p o c      new handshake ready draining leaving parting lost closed
@@ -70,6 +70,7 @@ const table: Readonly<Record<Input, string>> = Object.freeze({
   ACK: "              . ! = = = = . .",
   REJECT: "           . ! = = = = . .",
   CREDIT: "           . ! = = = = . .",
+  WINDOW: "           . ! = = = = . .",
   REQUEST: "          . ! = = = = . .",
   RESULT: "           . ! = = = = . .",
   FAIL: "             . ! = = = = . .",

@@ -259,7 +259,7 @@ export type Handled = (error?: HawserError | NamedFailure | null) => void;
 export interface CallSink {
   /** The answer to a request. */
   result(value: unknown): void;
-  /** An item; call `consume(cost)` when it is taken. */
+  /** An item; call `consume(cost)` when it is taken. Where many wait, `pull()` asks for the next. */
   item(value: unknown, cost: number): void;
   /** The responder's side of a stream has ended well; the opener's, if it sends items, ends with it. */
   end(): void;
@@ -284,11 +284,18 @@ export interface OutboundCall {
   end(): void;
   /** The program has taken items of this cost: the peer may send as much. */
   consume(cost: number): void;
+  /**
+   * Ask for an item, after those that were told: many wait encoded until then. True: `sink.item` was called from within, also after the
+   * end. False: none waits; the next one is told as it comes. An error: the next one is invalid, and the call is cancelled for it.
+   */
+  pull(): HawserError | boolean;
+  /** Drop the items that have come and are not taken. */
+  drop(): void;
 }
 
 /** What is told to the responder of a conversation after it was opened. Nothing follows `cancelled`. */
 export interface InboundSink {
-  /** An item; call `consume(cost)` when it is taken. */
+  /** As {@link CallSink.item}. */
   item(value: unknown, cost: number): void;
   /** The opener's items have ended. */
   end(): void;
@@ -328,4 +335,8 @@ export interface InboundCall {
   end(): void;
   /** As {@link OutboundCall.consume}. */
   consume(cost: number): void;
+  /** As {@link OutboundCall.pull}; nothing is told after `sink.cancelled`. */
+  pull(): HawserError | boolean;
+  /** As {@link OutboundCall.drop}. */
+  drop(): void;
 }

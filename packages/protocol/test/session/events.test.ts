@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ByteWriter } from "../../src/bytes.ts";
 import { HawserError } from "../../src/errors.ts";
 import type { Handled } from "../../src/session/types.ts";
-import { frame, head, hello, joined, KIND, linesOf, NAME, readyClient, readyServer, SESSION, SIGNATURE, small, u32, u64, waitingClient, welcome } from "./by-hand.ts";
+import { frame, framesOf, head, hello, joined, KIND, linesOf, NAME, readyClient, readyServer, SESSION, SIGNATURE, small, u32, u64, waitingClient, welcome } from "./by-hand.ts";
 import { End, entryOf, greet, readyPair } from "./ends.ts";
 
 const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
@@ -249,11 +249,40 @@ describe("credit for events of a lost connection", () => {
     client.session.receive(joined(...[1, 2, 3].map((number) => frame(KIND.EVENT, 0, head(NAME.note, 4), u64(number), `"${"x".repeat(20)}"`))), 0);
     client.session.lost(0);
     client.session.attach(client.output, 0);
-    expect(new TextDecoder().decode(client.take())).toContain('"eventWindowBytes":1}'); // more than all of it is taken
+    expect(new TextDecoder().decode(client.take())).toContain('"eventWindowBytes":0,'); // more than all of it is taken
     waiting.splice(0).forEach((handled) => { handled(); });
     while (waiting.length > 0) waiting.shift()?.();
     client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))), 0);
-    expect(linesOf(client.take())).toEqual(["ACK 0 0000000000000003", "CREDIT 0 00000072"]);
+    expect(linesOf(client.take())).toEqual(["ACK 0 0000000000000003", "CREDIT 0 00000064"]);
+  });
+
+  test("that is not free is not given anew, however often the connection is lost", () => {
+    for (const end of [readyClient(), readyServer()]) {
+      const waiting: Handled[] = [];
+      end.onEvent = (_entry, _payload, handled) => void waiting.push(handled);
+      const event = (number: number): Uint8Array => frame(KIND.EVENT, 0, head(NAME.note, 4), u64(number), `"${"x".repeat(500)}"`);
+      end.session.receive(event(1), 0);
+      const announced = [];
+      for (let round = 0; round < 5; round++) {
+        end.session.lost(0);
+        end.output.truncate(0);
+        if (end.session.side === "client") {
+          end.session.attach(end.output, 0);
+          announced.push(/"eventWindowBytes":(\d+)/.exec(new TextDecoder().decode(end.take()))?.[1]);
+          end.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))), 0);
+        } else {
+          const { hello: read } = greet(end.kind, joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ resume: { session: end.session.id, received: 0 } }))));
+          end.session.welcome(end.output, read, true, 0);
+          announced.push(/"eventWindowBytes":(\d+)/.exec(new TextDecoder().decode(end.take()))?.[1]);
+        }
+      }
+      expect(announced).toEqual(["0", "0", "0", "0", "0"]);
+      end.take();
+      waiting.shift()?.();
+      expect(linesOf(end.take()).sort()).toEqual(["ACK 0 0000000000000001", "CREDIT 0 00000064"]); // 100: all of it, and not what the first had above it
+      end.session.receive(joined(event(2), event(3)), 0);
+      expect([end.session.state, linesOf(end.take()).at(-1)]).toEqual(["closed", 'CLOSE 0 {"code":"FLOW_VIOLATION","message":"The peer sent an event without credit"}']);
+    }
   });
 });
 
@@ -267,7 +296,7 @@ test("what was handled on the old connection gives no credit on the new one", ()
   client.take();
   client.session.receive(events(3), 0);
   expect(linesOf(client.take())).toEqual(["ACK 0 0000000000000004"]);
-  client.session.receive(events(5), 0);
+  client.session.receive(events(5), 0); // 68 of what the new connection began with: half the window is due
   expect(linesOf(client.take())).toEqual(["CREDIT 0 00000033", "ACK 0 0000000000000006"]);
 });
 
@@ -400,18 +429,70 @@ test("a rejection of an old session is not said again in a new one", () => {
   expect(welcomed({ session: SESSION.replace("0", "f"), resumed: true })).toEqual(["ACK 0 00"]);
 });
 
-test("rejections are remembered up to a bound", () => {
-  const client = readyClient({ limits: { eventWindowBytes: 100_000 } });
-  client.onEvent = (_entry, _payload, handled) => {
-    handled(new HawserError("HANDLER_FAILED", ""));
+describe("rejections that the peer is not known to have", () => {
+  const events = (first: number, last: number): Uint8Array =>
+    joined(...Array.from({ length: last - first + 1 }, (_, at) => frame(KIND.EVENT, 0, head(NAME.note, 4), u64(first + at), "1")));
+  const failing = (): { client: End; handled: () => number } => {
+    const client = readyClient({ limits: { eventWindowBytes: 100_000 } });
+    let handled = 0;
+    client.onEvent = (_entry, _payload, done) => {
+      handled++;
+      done(new HawserError("HANDLER_FAILED", ""));
+    };
+    return { client, handled: () => handled };
   };
-  for (let number = 1; number <= 300; number++) client.session.receive(frame(KIND.EVENT, 0, head(NAME.note, 4), u64(number), "1"), 0);
-  client.session.lost(0);
-  client.session.attach(client.output, 0);
-  client.take();
-  client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))), 0);
-  const lines = linesOf(client.take());
-  expect([lines.length, lines.at(-1)]).toEqual([257, "ACK 0 000000000000012c"]);
+  const kinds = (bytes: Uint8Array): Record<string, number> => {
+    const counts: Record<string, number> = {};
+    for (const { kind } of framesOf(bytes)) counts[kind] = (counts[kind] ?? 0) + 1;
+    return counts;
+  };
+
+  test("are all said again after a resumption: an ACK never covers one that was lost", () => {
+    const { client } = failing();
+    client.session.receive(events(1, 200), 0);
+    client.session.lost(0);
+    client.session.attach(client.output, 0);
+    client.take();
+    client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))), 0);
+    expect(kinds(client.take())).toEqual({ REJECT: 200, ACK: 1, PING: 1 });
+  });
+
+  test("hold back the next event above a bound, until a PONG proves them", () => {
+    const { client, handled } = failing();
+    client.session.receive(events(1, 600), 0);
+    expect([handled(), kinds(client.take())]).toEqual([256, { REJECT: 256, PING: 1, ACK: 1 }]);
+    client.session.receive(frame(KIND.PONG, 0, u64(1)), 0); // to the PING behind the 64th
+    expect([handled(), kinds(client.take())]).toEqual([320, { REJECT: 64, PING: 1, ACK: 1 }]);
+    for (let ping = 2; handled() < 600; ping++) client.session.receive(frame(KIND.PONG, 0, u64(ping)), 0);
+    client.session.lost(0);
+    client.session.attach(client.output, 0);
+    client.take();
+    client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))), 0);
+    expect(kinds(client.take())["REJECT"]).toBeLessThan(320); // those that are proved are not said again
+  });
+
+  test("are forgotten with the session that they belong to", () => {
+    const { client, handled } = failing();
+    client.session.receive(events(1, 300), 0);
+    client.session.lost(0);
+    client.session.attach(client.output, 0);
+    client.take();
+    client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ session: "f".repeat(32) }))), 0);
+    expect([handled(), kinds(client.take())]).toEqual([300, {}]); // what came in the old session has no numbers in the new one
+  });
+
+  test("no event is told as delivered whose handler failed, whatever is lost on the way", () => {
+    const pair = readyPair({ limits: { eventWindowBytes: 100_000 } });
+    pair.server.onEvent = (_entry, _payload, done) => {
+      done(new HawserError("HANDLER_FAILED", ""));
+    };
+    for (let number = 0; number < 1_000; number++) pair.client.emit("note", number);
+    pair.server.session.receive(pair.client.take(), 0); // and every answer is lost
+    pair.cut();
+    pair.connect(true).flush();
+    const told = pair.client.told().filter((line) => line.startsWith("note"));
+    expect([told.length, told.filter((line) => line.endsWith("delivered REMOTE_HANDLER_FAILED")).length]).toEqual([1_000, 1_000]);
+  });
 });
 
 describe("an event that this side can't use", () => {

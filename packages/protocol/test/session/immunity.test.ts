@@ -164,13 +164,17 @@ describe("row 16: what one session may cost is bounded", () => {
     expect(pair.client.told()).toEqual(["0 result null", "1 result null", "small result null", "3000 result null", "998 result null"]);
   });
 
-  test("row 16: what was kept for a connection that is lost counts no more", () => {
+  test("row 16: what is kept for a connection that is lost counts until its handlers have finished", () => {
     const pair = readyPair({ limits: { maxInputBytes: 2_500 } });
     for (let count = 0; count < 2; count++) pair.client.open("say", "x".repeat(998));
     pair.flush();
     pair.cut();
     pair.connect(true);
     pair.told();
+    pair.client.open("say", "x".repeat(998), {}, "early");
+    pair.flush();
+    expect(pair.client.told()).toEqual(["early fail OVERLOADED"]);
+    for (const call of pair.server.calls.splice(0)) call.reply(null); // to nobody
     for (let count = 0; count < 3; count++) pair.client.open("say", "x".repeat(998), {}, String(count));
     pair.flush();
     expect(pair.client.told()).toEqual(["2 fail OVERLOADED"]);
@@ -255,8 +259,8 @@ describe("row 18: what was agreed is kept, however small", () => {
   });
 
   test("row 18: limits below the smallest are refused in the handshake", () => {
-    for (const limit of ["maxMessageBytes", "maxPartials", "maxConversations", "windowBytes", "eventWindowBytes"]) {
-      const limits = { maxMessageBytes: 1024, maxPartials: 1, maxConversations: 1, windowBytes: 1, eventWindowBytes: 1, [limit]: 0 };
+    for (const limit of ["maxMessageBytes", "maxPartials", "maxConversations", "windowBytes", "maxInputBytes"]) {
+      const limits = { maxMessageBytes: 1024, maxPartials: 1, maxConversations: 1, windowBytes: 1, eventWindowBytes: 0, connectionWindowBytes: 0, maxInputBytes: 1, [limit]: 0 };
       const client = waitingClient();
       client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ limits }))), 0);
       expect(client.told()).toEqual(["over PROTOCOL_VIOLATION"]);

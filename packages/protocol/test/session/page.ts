@@ -15,7 +15,7 @@ const contract = (version: number): Protocol =>
     events: { note: { payload: type<unknown>(), delivery: "at-least-once" } },
   });
 
-const limits = { maxMessageBytes: 100_000, maxPartials: 2, maxConversations: 4, windowBytes: 30, eventWindowBytes: 1000 };
+const limits = { maxMessageBytes: 100_000, maxPartials: 2, maxConversations: 4, windowBytes: 30, eventWindowBytes: 1000, connectionWindowBytes: 1000, maxInputBytes: 1_000_000 };
 
 /** What each side's program does, besides answering what it is asked. */
 export interface Section {
@@ -204,7 +204,7 @@ export function parse(page: string): Token[] {
   return tokens.map(({ section: of, from, bytes }) => ({ section: of, from, bytes: Uint8Array.from(bytes) }));
 }
 
-const NAMES: Readonly<Record<number, string>> = { 1: "HELLO", 2: "WELCOME", 3: "REFUSE", 4: "PING", 5: "PONG", 6: "DRAIN", 7: "CLOSE", 8: "ACK", 9: "REJECT", 10: "CREDIT", 16: "REQUEST", 17: "RESULT", 18: "FAIL", 19: "CANCEL", 20: "STREAM", 21: "ITEM", 22: "END", 23: "EVENT" };
+const NAMES: Readonly<Record<number, string>> = { 1: "HELLO", 2: "WELCOME", 3: "REFUSE", 4: "PING", 5: "PONG", 6: "DRAIN", 7: "CLOSE", 8: "ACK", 9: "REJECT", 10: "CREDIT", 11: "WINDOW", 16: "REQUEST", 17: "RESULT", 18: "FAIL", 19: "CANCEL", 20: "STREAM", 21: "ITEM", 22: "END", 23: "EVENT" };
 
 /** The signature, and each frame. */
 function parts(bytes: Uint8Array): Uint8Array[] {

@@ -96,6 +96,8 @@ function give(input: Input, end: End, state: State): (() => void) | null {
         if (isConnected(state)) end.emit("note", 1);
         receive(frame(KIND.REJECT, 0, u64(1), '{"code":"OVERLOADED","message":""}'))();
       };
+    case "WINDOW":
+      return receive(frame(KIND.WINDOW, 0, u32(5)));
     case "CREDIT":
       return receive(frame(KIND.CREDIT, 0, u32(5)));
     case "REQUEST":

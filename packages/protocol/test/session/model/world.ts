@@ -94,7 +94,7 @@ export class Actor implements SessionSink {
   }
 
   newSession(): Session {
-    const limits = { windowBytes: 120, eventWindowBytes: 100, maxConversations: 4, maxPartials: 2, maxQueuedBytes: 400_000, maxRetainedEvents: 12, maxRetainedBytes: 300_000, heartbeatMs: 1000, heartbeatTimeoutMs: 500 };
+    const limits = { windowBytes: 120, eventWindowBytes: 100, connectionWindowBytes: 200, maxConversations: 4, maxPartials: 2, maxQueuedBytes: 400_000, maxRetainedEvents: 12, maxRetainedBytes: 300_000, heartbeatMs: 1000, heartbeatTimeoutMs: 500 };
     return kind.session(this.side, { limits, random: (bytes) => Uint8Array.from({ length: bytes }, () => numbers++ & 0xff) }, this);
   }
 

@@ -1,0 +1,70 @@
+/**
+ * Backlog: messages that wait encoded, packed behind each other, until the program asks for them.
+ * Owns their storage: no object per message, and at most some twice the bytes that wait. Must not know what a message means.
+ *
+ *     [ length u32 | bytes ]*
+ *
+ * @module
+ */
+import { FrameBuffer } from "../bytes.ts";
+import { readU32, writeU32 } from "./frames.ts";
+
+const LENGTH_BYTES = 4;
+/** Read bytes from which it is worth moving the rest to the front. */
+const COMPACT_BYTES = 1_024;
+
+/** First in, first out. */
+export class Backlog {
+  readonly #packed = new FrameBuffer();
+  readonly #length = new Uint8Array(LENGTH_BYTES);
+  /** Where the oldest message begins, with its length. */
+  #at = 0;
+  /** How many messages wait. */
+  count = 0;
+  /** Where the message is that `shift` took out; the storage is `bytes` until the next call. */
+  start = 0;
+  end = 0;
+
+  get bytes(): Uint8Array {
+    return this.#packed.bytes;
+  }
+
+  /** Bytes of the messages that wait. */
+  get size(): number {
+    return this.#packed.length - this.#at - this.count * LENGTH_BYTES;
+  }
+
+  /** Puts a copy of `source[start, end)` last. */
+  push(source: Uint8Array, start: number, end: number): void {
+    if (this.#at >= COMPACT_BYTES && this.#at * 2 >= this.#packed.length) this.#compact();
+    writeU32(this.#length, 0, end - start);
+    this.#packed.append(this.#length, 0, LENGTH_BYTES);
+    this.#packed.append(source, start, end);
+    this.count++;
+  }
+
+  /** Takes the oldest message out: `bytes[start, end)`. There is one. */
+  shift(): void {
+    if (this.#at >= COMPACT_BYTES && this.#at * 2 >= this.#packed.length) this.#compact();
+    this.start = this.#at + LENGTH_BYTES;
+    this.end = this.start + readU32(this.#packed.bytes, this.#at);
+    this.#at = this.end;
+    this.count--;
+  }
+
+  /** Forgets everything, and gives the storage up. */
+  clear(): void {
+    this.#packed.clear();
+    this.#at = 0;
+    this.count = 0;
+  }
+
+  /** Moves what waits into storage of its own size. */
+  #compact(): void {
+    const { bytes, length } = this.#packed;
+    const from = this.#at;
+    this.#packed.clear();
+    this.#at = 0;
+    if (from < length) this.#packed.append(bytes, from, length, length - from);
+  }
+}
