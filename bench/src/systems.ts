@@ -40,7 +40,7 @@ export const systems: readonly System[] = [
   system("grpc-js", "@grpc/grpc-js, unary call", "grpc.ts", "grpc", talk),
   { ...system("c", "C epoll, length-prefixed", "server.c", "u32be", everything, ["framing=u32be"]), runtime: "native" },
   { ...system("c-lines", "C epoll, lines", "server.c", "lines", everything, ["framing=lines"]), runtime: "native" },
-  system("hawser-resp", "Hawser: examples/resp, a Redis of ten commands", "../../../examples/resp/main.ts", "resp", ["redis"], ["--address", "tcp://127.0.0.1:0"]),
+  system("hawser-resp", "Hawser: examples/resp, a small Redis", "../../../examples/resp/main.ts", "resp", ["redis"], ["--address", "tcp://127.0.0.1:0"]),
   { ...system("redis", "Redis itself, nothing saved to disk", "redis-server", "resp", ["redis"], ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]), runtime: "installed" },
   ...(["deno", "bun"] as const).flatMap((runtime) =>
     onNode.map((each) => ({ ...each, name: `${each.name}@${runtime}`, title: `${each.title}, on ${runtime}`, runtime })),

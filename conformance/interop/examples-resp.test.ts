@@ -4,9 +4,11 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, it, type TestContext } from "node:test";
+import { createClient } from "@redis/client";
 import { resp } from "@hawser/examples/resp/framing";
 import { decodeChunks, defineFraming, HawserError } from "@hawser/protocol";
 import { verifyFraming } from "@hawser/protocol/testing";
+import { Redis } from "ioredis";
 import { missing, run, start } from "./examples.ts";
 
 const serve = (t: TestContext): ReturnType<typeof start> => start(t, "resp", "--address", "tcp://127.0.0.1:0");
@@ -74,7 +76,119 @@ describe("examples/resp", () => {
 
   it("verifies what ends an argument, where Redis does not look", async (t) => {
     const { port } = await serve(t);
-    assert.equal(await answer(port, "PING\r\n*1\r\n$4\r\nPINGXX"), "+PONG\r\n");
+    assert.equal(await answer(port, "PING\r\n*1\r\n$4\r\nPINGXX"), "+PONG\r\n-ERR Protocol error: no CR LF behind an argument\r\n");
+  });
+
+  it("says why before it closes a connection, as Redis does", async (t) => {
+    const { port } = await serve(t);
+    for (const [request, why] of [
+      ["*3000000000\r\n", "invalid multibulk length"],
+      ["*\0", "invalid multibulk length"],
+      ["*1\r\nfoo\r\n", "expected '$', got 'f'"],
+      ["*1\r\n\r\n", "expected '$', got '?'"],
+      ["*1\r\n$-10\r\n", "invalid bulk length"],
+      ["*1\r\n$2000000000\r\n", "invalid bulk length"],
+      ["*2\r\n$3\r\nGET\r\n$33554433\r\n", "invalid bulk length"],
+      ["*1\r\n$blabla\r\n", "invalid bulk length"],
+      [`${"x".repeat(70_000)}\r\n`, "too big inline request"],
+      ["\0".repeat(70_000), "too big inline request"],
+      ['set """key""" value\r\n', "unbalanced quotes in request"],
+      ["get 'key\r\n", "unbalanced quotes in request"],
+    ] as const) {
+      assert.equal(await answer(port, `PING\r\n${request}PING\r\n`), `+PONG\r\n-ERR Protocol error: ${why}\r\n`, JSON.stringify(request.slice(0, 40)));
+    }
+  });
+
+  it("takes a value of 4 MB, and gives it back", async (t) => {
+    const { port } = await serve(t);
+    const value = "abcd".repeat(1_000_000);
+    assert.equal(await answer(port, Buffer.concat([command("SET", "big", value), command("GET", "big")])), `+OK\r\n$4000000\r\n${value}\r\n`);
+  });
+
+  it("counts the integers that Redis counts, to the last of 64 bits, and no other text", async (t) => {
+    const { port } = await serve(t);
+    const incr = (value: string, ...by: string[]): Promise<string> => answer(port, Buffer.concat([command("SET", "n", value), command(...(by.length === 0 ? ["INCR", "n"] : [by[0] ?? "", "n", ...by.slice(1)])), command("GET", "n")]));
+    const counted = (value: string): string => `+OK\r\n:${value}\r\n$${value.length}\r\n${value}\r\n`;
+    const refused = (value: string, why: string): string => `+OK\r\n-ERR ${why}\r\n$${value.length}\r\n${value}\r\n`;
+    for (const [value, sum] of [["0", "1"], ["-1", "0"], ["9007199254740992", "9007199254740993"], ["9223372036854775806", "9223372036854775807"], ["-9223372036854775808", "-9223372036854775807"]] as const) {
+      assert.equal(await incr(value), counted(sum));
+    }
+    for (const value of ["", " ", "  11", "11  ", "0x10", "0b1", "1e3", "1.0", "007", "+5", "-0", "-", "1\0", "1\n", "1_000", "NaN", "Infinity", "9223372036854775808", "-9223372036854775809", "1".repeat(1_000), "null"]) {
+      const bytes = Buffer.from(value).toString("latin1");
+      assert.equal(await incr(bytes), refused(bytes, "value is not an integer or out of range"), JSON.stringify(value));
+      assert.equal(await incr("1", "INCRBY", bytes), refused("1", "value is not an integer or out of range"), JSON.stringify(value));
+    }
+    assert.equal(await incr("9223372036854775807"), refused("9223372036854775807", "increment or decrement would overflow"));
+    assert.equal(await incr("-9223372036854775808", "DECR"), refused("-9223372036854775808", "increment or decrement would overflow"));
+    assert.equal(await incr("1", "INCRBY", "9223372036854775807"), refused("1", "increment or decrement would overflow"));
+    assert.equal(await incr("1", "DECRBY", "-9223372036854775808"), refused("1", "decrement would overflow"));
+    assert.equal(await incr("10", "DECRBY", "11"), counted("-1"));
+  });
+
+  it("reads inline words in quotes, with escapes, between any blanks", async (t) => {
+    const { port } = await serve(t);
+    const echo = async (line: string): Promise<string> => (await answer(port, Buffer.from(`${line}\r\n`, "latin1"))).replace(/^\$\d+\r\n|\r\n$/g, "");
+    assert.equal(await echo('echo "a b"'), "a b");
+    assert.equal(await echo("echo 'a b'"), "a b");
+    assert.equal(await echo("\t echo\t\tv \t"), "v");
+    assert.equal(await echo('echo "\\x41\\n\\t\\\\\\"\\q"'), 'A\n\t\\"q');
+    assert.equal(await echo("echo 'it\\'s \\n'"), "it's \\n");
+    assert.equal(await echo('echo a"b c"'), "ab c");
+    assert.equal(await echo('echo ""'), "");
+    assert.equal(await echo("echo a\0b"), "a");
+    assert.match(await echo('echo "a"b'), /unbalanced/);
+    assert.match(await echo('echo "a'), /unbalanced/);
+  });
+
+  it("answers what clients ask when they connect", async (t) => {
+    const { port } = await serve(t);
+    const said = async (...words: string[]): Promise<string> => answer(port, command(...words));
+    assert.match(await said("HELLO"), /^\*14\r\n.*proto\r\n:2\r\n.*modules\r\n\*0\r\n$/s);
+    assert.match(await said("HELLO", "2"), /^\*14\r\n/);
+    assert.match(await said("HELLO", "3", "SETNAME", "me"), /^%7\r\n.*proto\r\n:3\r\n/s);
+    for (const version of ["4", "0", "", "03", "3.0", "x"]) assert.equal(await said("HELLO", version), "-NOPROTO unsupported protocol version\r\n");
+    assert.match(await said("HELLO", "3", "AUTH", "user", "word"), /^-ERR /);
+    assert.equal(await answer(port, "HELLO 3\r\nGET nothing\r\nHELLO 2\r\nGET nothing\r\n").then((text) => text.slice(text.indexOf("*0\r\n_") + 4).replace(/\*14.*\*0\r\n/s, "")), "_\r\n$-1\r\n");
+    assert.match(await said("INFO"), /^\$\d+\r\n# Server\r\nredis_version:\d+\.\d+\.\d+\r\n.*loading:0\r\n/s);
+    assert.equal(await said("CLIENT", "SETINFO", "LIB-NAME", "x"), "+OK\r\n");
+    assert.equal(await said("CLIENT", "SETNAME", "x"), "+OK\r\n");
+    assert.equal(await said("CLIENT", "ID"), ":1\r\n");
+    assert.match(await said("CLIENT", "NONSENSE"), /^-ERR unknown subcommand/);
+    assert.equal(await said("SELECT", "0"), "+OK\r\n");
+    assert.match(await said("SELECT", "1"), /^-ERR DB index is out of range/);
+    assert.match(await said("COMMAND", "COUNT"), /^:\d+\r\n$/);
+    assert.equal(await said("QUIT", "now"), "+OK\r\n");
+    assert.equal(await answer(port, "*-1\r\n*-10\r\nPING\r\n"), "+PONG\r\n");
+  });
+
+  it("serves node-redis with its defaults", async (t) => {
+    const { port } = await serve(t);
+    const client = createClient({ url: `redis://127.0.0.1:${port}` });
+    const errors: unknown[] = [];
+    client.on("error", (error) => errors.push(error));
+    await client.connect();
+    assert.equal(await client.set("greeting", "hello"), "OK");
+    assert.equal(await client.get("greeting"), "hello");
+    assert.equal(await client.get("nothing"), null);
+    assert.equal(await client.incr("counter"), 1);
+    assert.deepEqual(await Promise.all(Array.from({ length: 100 }, () => client.incr("counter"))), Array.from({ length: 100 }, (_, index) => index + 2));
+    await assert.rejects(client.incr("greeting"), /not an integer/);
+    await client.close();
+    assert.deepEqual(errors, []);
+  });
+
+  it("serves ioredis with its defaults", async (t) => {
+    const { port } = await serve(t);
+    const client = new Redis(port);
+    const errors: unknown[] = [];
+    client.on("error", (error) => errors.push(error));
+    assert.equal(await client.set("greeting", "hello"), "OK");
+    assert.equal(await client.get("greeting"), "hello");
+    assert.equal(await client.get("nothing"), null);
+    assert.deepEqual(await client.pipeline().incr("counter").incr("counter").get("greeting").exec(), [[null, 1], [null, 2], [null, "hello"]]);
+    await assert.rejects(client.incr("greeting"), /not an integer/);
+    await client.quit();
+    assert.deepEqual(errors, []);
   });
 
   it("keeps the law of cuts", () => {
@@ -89,13 +203,17 @@ describe("examples/resp", () => {
         },
       }),
     });
-    verifyFraming(requests, [latin1("PING\r\n"), latin1("\n"), latin1("SET a b\n"), command(), command("PING"), command("", "", ""), command("SET", "a\r\n", "\0".repeat(70)), command("x".repeat(3_000))]);
+    verifyFraming(requests, [latin1("PING\r\n"), latin1("\n"), latin1("SET a b\n"), command(), latin1("*-1\r\n"), latin1("*-10\r\n"), command("PING"), command("", "", ""), command("SET", "a\r\n", "\0".repeat(70)), command("x".repeat(3_000))]);
   });
 
   for (const [stream, code, offset] of [
     ["*1\r\n$4\r\nPINGXX", "FRAME_MALFORMED", 12],
     ["*1\rZ$4\r\nPING\r\n", "FRAME_MALFORMED", 3],
-    ["*-1\r\n", "FRAME_MALFORMED", 1],
+    ["*-\r\n", "FRAME_MALFORMED", 2],
+    ["*-0\r\n", "FRAME_MALFORMED", 2],
+    ["*--1\r\n", "FRAME_MALFORMED", 2],
+    ["*\r\n", "FRAME_MALFORMED", 1],
+    ["*1\r\n$-1\r\n", "FRAME_MALFORMED", 5],
     ["*01\r\n", "FRAME_MALFORMED", 2],
     ["*+1\r\n", "FRAME_MALFORMED", 1],
     ["* 1\r\n", "FRAME_MALFORMED", 1],

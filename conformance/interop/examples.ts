@@ -88,8 +88,8 @@ export interface Outcome {
 }
 
 /** Run a program to its end; `input` is its standard input. */
-export async function run(program: string, args: readonly string[], input: string | Uint8Array = ""): Promise<Outcome> {
-  const child: ChildProcessWithoutNullStreams = spawn(program, args, { cwd: root, timeout: limitMs, env: plainEnvironment() });
+export async function run(program: string, args: readonly string[], input: string | Uint8Array = "", cwd: string = root): Promise<Outcome> {
+  const child: ChildProcessWithoutNullStreams = spawn(program, args, { cwd, timeout: limitMs, env: plainEnvironment() });
   const read = async (stream: NodeJS.ReadableStream): Promise<string> => {
     const chunks: Buffer[] = [];
     for await (const chunk of stream) chunks.push(chunk as Buffer); // no encoding is set

@@ -2,14 +2,17 @@
  * How RESP cuts a stream into commands: one frame per command, whole, as it stands on the wire.
  *
  *     *2 CR LF  $4 CR LF ECHO CR LF  $2 CR LF hi CR LF      a count, and each argument after its length
+ *     *-1 CR LF                                             a negative count: no command
  *     PING CR LF                                            inline: a line; its CR may be missing
  *
- * Limits: a command <= maxFrameBytes, refused as soon as its count or a length says more; such a fault is always fatal.
+ * Limits: a command <= maxFrameBytes, refused as soon as its count or a length says more; an inline one <= 64 KiB. Faults are
+ * always fatal, and say what Redis says of them.
  */
 import { defineFraming, FrameBuffer, type FrameDecoder, type FrameLimits, type FrameSink, type FramingFault, malformed, tooLarge, truncated } from "@hawser/protocol";
 
-const [LF, CR, DOLLAR, STAR, ZERO] = [0x0a, 0x0d, 0x24, 0x2a, 0x30] as const;
+const [LF, CR, DOLLAR, STAR, MINUS, ZERO] = [0x0a, 0x0d, 0x24, 0x2a, 0x2d, 0x30] as const;
 const EIGHT_DIGITS = 99_999_999; // after more than this a number takes no further digit
+const MAX_LINE_BYTES = 65_536;
 const EMPTY_BYTES = 6; // an empty argument: $0 CR LF CR LF
 
 /** Replies need no framing: the codec writes each of them whole. */
@@ -67,24 +70,30 @@ class CommandDecoder implements FrameDecoder {
     this.#read = 0;
     this.#left = -1;
     while (left !== 0) {
-      if (left !== -1 && at < end && bytes[at] !== DOLLAR) return this.#refuse(start, at, "An argument begins with $");
+      if (left !== -1 && at < end && bytes[at] !== DOLLAR) return this.#refuse(start, at, `expected '$', got '${printable(bytes[at])}'`);
+      const invalid = left === -1 ? "invalid multibulk length" : "invalid bulk length";
+      const sign = left === -1 && bytes[at + 1] === MINUS && at + 1 < end ? 1 : 0;
+      const first = at + 1 + sign;
       let number = 0;
-      let digit = at + 1;
+      let digit = first;
       for (; digit < end; digit++) {
         const value = (bytes[digit] as number) ^ ZERO; // digit < end
-        if (value > 9 || number > EIGHT_DIGITS || (number === 0 && digit > at + 1)) break;
+        if (value > 9 || number > EIGHT_DIGITS || (number === 0 && digit > first)) break;
         number = number * 10 + value;
       }
-      if (digit === at + 1 && digit < end) return this.#refuse(start, digit, "A count or a length is a decimal");
-      if (digit + 1 >= end || bytes[digit] !== CR || bytes[digit + 1] !== LF) return this.#stop(bytes, start, at, digit, end, left);
-      const size = digit + 2 - start + (left === -1 ? number * EMPTY_BYTES : number + 2 + (left - 1) * EMPTY_BYTES);
-      if (size > this.#limits.maxFrameBytes) return this.#tooLarge(start, at + 1, size);
+      if (digit === first && digit < end) return this.#refuse(start, digit, invalid);
+      if (digit + 1 >= end || bytes[digit] !== CR || bytes[digit + 1] !== LF) return this.#stop(bytes, start, at, digit, end, left, invalid);
+      if (sign === 1 && number === 0) return this.#refuse(start, first, invalid);
+      const rest = left === -1 ? number * EMPTY_BYTES : number + 2 + (left - 1) * EMPTY_BYTES;
+      const size = digit + 2 - start + (sign === 1 ? 0 : rest);
+      if (size > this.#limits.maxFrameBytes) return this.#tooLarge(start, first, size, invalid);
+      if (sign === 1) return digit + 2;
       if (left === -1) {
         left = number;
         at = digit + 2;
       } else {
         const cr = digit + 2 + number;
-        if (cr + 1 >= end || bytes[cr] !== CR || bytes[cr + 1] !== LF) return this.#stop(bytes, start, at, cr, end, left);
+        if (cr + 1 >= end || bytes[cr] !== CR || bytes[cr + 1] !== LF) return this.#stop(bytes, start, at, cr, end, left, "no CR LF behind an argument");
         left--;
         at = cr + 2;
       }
@@ -96,15 +105,15 @@ class CommandDecoder implements FrameDecoder {
     let at = start + this.#read;
     this.#read = 0;
     while (at < end && bytes[at] !== LF) at++;
-    const { maxFrameBytes } = this.#limits;
-    if (Math.min(at + 1, end) - start > maxFrameBytes) return this.#tooLarge(start, start + maxFrameBytes, maxFrameBytes + 1);
+    const most = Math.min(this.#limits.maxFrameBytes, MAX_LINE_BYTES);
+    if (Math.min(at + 1, end) - start > most) return this.#tooLarge(start, start + most, most + 1, "too big inline request");
     return at < end ? at + 1 : this.#wait(at - start, at + 1 - start, -1);
   }
 
   /** CR LF does not stand at `cr`. If it has not come yet, reading goes on at `from` when it has. */
-  #stop(bytes: Uint8Array, start: number, from: number, cr: number, end: number, left: number): -1 {
-    if (cr < end && bytes[cr] !== CR) return this.#refuse(start, cr, "CR LF is missing: a length is wrong, or no decimal without leading zeros");
-    if (cr + 1 < end) return this.#refuse(start, cr + 1, "LF does not follow CR");
+  #stop(bytes: Uint8Array, start: number, from: number, cr: number, end: number, left: number, detail: string): -1 {
+    if (cr < end && bytes[cr] !== CR) return this.#refuse(start, cr, detail);
+    if (cr + 1 < end) return this.#refuse(start, cr + 1, detail);
     return this.#wait(from - start, Math.max(cr, end) + 1 - start, left);
   }
 
@@ -122,8 +131,10 @@ class CommandDecoder implements FrameDecoder {
     return -1;
   }
 
-  #tooLarge(start: number, at: number, size: number): -1 {
-    this.#fault = { ...tooLarge(this.#offset + at - start, size, this.#limits, size > this.#limits.maxFrameBytes + 1), fatal: true };
+  #tooLarge(start: number, at: number, size: number, detail: string): -1 {
+    const { maxFrameBytes } = this.#limits;
+    const limit = Math.min(maxFrameBytes, size - 1); // of a line it may be less
+    this.#fault = { ...tooLarge(this.#offset + at - start, size, { maxFrameBytes: limit }, true), detail };
     return -1;
   }
 
@@ -131,4 +142,8 @@ class CommandDecoder implements FrameDecoder {
     this.#fault = malformed(this.#offset + at - start, detail);
     return -1;
   }
+}
+
+function printable(byte: number | undefined): string {
+  return byte !== undefined && byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "?";
 }

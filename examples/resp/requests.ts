@@ -3,9 +3,10 @@
  * is the reply to GET, and nothing is taken apart or put together twice. Must not know which commands there are.
  */
 import type { ByteWriter, Codec } from "@hawser/protocol";
+import { splitWords } from "./inline.ts";
 import type { Range } from "./store.ts";
 
-const [CR, STAR, ZERO] = [0x0d, 0x2a, 0x30] as const;
+const [CR, STAR, MINUS, ZERO] = [0x0d, 0x2a, 0x2d, 0x30] as const;
 const NOTHING = Buffer.alloc(0);
 /** Bytes below which copying one by one is quicker than a call that leaves JavaScript. */
 const FEW = 32;
@@ -74,9 +75,10 @@ class RequestCodec<Command> implements Codec<Request<Command> | null, Range> {
     this.#copied = isChunk ? source : null;
   }
 
-  /** The framing has verified it: digits up to each CR, and as many bytes as they say. */
+  /** The framing has verified it: digits up to each CR, and as many bytes as they say. A negative count is that of no command. */
   #read(bytes: Buffer, start: number): Request<Command> | null {
     const request = this.#request;
+    if (bytes[start + 1] === MINUS) return null;
     let count = (bytes[start + 1] as number) - ZERO; // in range, as all that follows
     let at = start + 2;
     for (; bytes[at] !== CR; at++) count = count * 10 + (bytes[at] as number) - ZERO;
@@ -94,8 +96,7 @@ class RequestCodec<Command> implements Codec<Request<Command> | null, Range> {
   }
 
   #readLine(source: Uint8Array, start: number, end: number): Request<Command> | null {
-    const line = Buffer.from(source.subarray(start, end)).toString("latin1").trim();
-    const words = line === "" ? [] : line.split(/ +/);
+    const words = splitWords(Buffer.from(source.subarray(start, end)).toString("latin1"));
     return this.#read(Buffer.from(`*${words.length}\r\n${words.map(bulkText).join("")}`, "latin1"), 0);
   }
 }
@@ -123,6 +124,13 @@ function readMore(bytes: Buffer, start: number, count: number): readonly Range[]
     at = bulk.set(bytes, at);
     return bulk;
   });
+}
+
+/** Up to four letters as one number, the same for capitals and small ones. */
+export function lettersOf(bytes: Buffer, start: number, end: number): number {
+  let letters = 0;
+  for (let at = start; at < end; at++) letters = (letters << 8) | (bytes[at] as number) | 0x20; // in range; 0x20 makes A to a
+  return letters;
 }
 
 /** Text of one byte per character. */

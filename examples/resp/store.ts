@@ -28,6 +28,19 @@ export class Store {
   /** What `find` returns, always the same: none is made for each. */
   readonly #found = { bytes: this.#pages.of(0), start: 0, end: 0 };
 
+  /** How many keys there are. */
+  get size(): number {
+    return this.#keys;
+  }
+
+  /** Forget all. */
+  clear(): void {
+    for (let slot = 0; slot < this.#slots.length; slot += SLOT) if (this.#slots[slot + PAGE] !== 0) this.#give(slot);
+    this.#slots = new Int32Array(FIRST_SLOTS * SLOT);
+    this.#mask = FIRST_SLOTS - 1;
+    this.#keys = 0;
+  }
+
   /** The key's value, or null. It is good until the next call. */
   find(key: Range): Range | null {
     const slots = this.#slots;
