@@ -28,6 +28,15 @@ const timerModules = {
   ),
 };
 
+/** A caught value may be anything, and looking at it may throw. */
+const caughtValues = [
+  { selector: "BinaryExpression[operator='instanceof'][right.name='Error']", message: "isError() of protocol/src/caught.ts never throws." },
+  {
+    selector: "CallExpression[callee.name='String'][arguments.0.name=/^(cause|caught|error|reason|thrown)$/]",
+    message: "describeCaught() of protocol/src/caught.ts never throws.",
+  },
+];
+
 const noEnum = { selector: "TSEnumDeclaration", message: "No enum: use a union of literals or a frozen object." };
 
 export default defineConfig(
@@ -89,8 +98,13 @@ export default defineConfig(
           selector: "NewExpression[callee.name='Date'][arguments.length=0]",
           message: passedIn,
         },
+        ...caughtValues,
       ],
     },
+  },
+  {
+    files: ["packages/protocol/src/caught.ts", "packages/protocol/src/errors.ts"],
+    rules: { "no-restricted-syntax": ["error", noEnum] },
   },
   {
     files: [clock],

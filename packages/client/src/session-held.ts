@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type EmitOptions, HawserError, isHawserError, type MessageEntry, type Outcome, type PreparedCall, type PreparedEvent, type Session, type SessionKind } from "@hawser/protocol";
+import { describeCaught, type EmitOptions, HawserError, type MessageEntry, type Outcome, type PreparedCall, type PreparedEvent, readHawserError, type Session, type SessionKind } from "@hawser/protocol";
 import { callOptions, emitPrepared, type OpenOptions, RequestCall } from "@hawser/transport";
 
 /** Something that is to be sent when there is a connection: as it was when it was made, whatever becomes of its values. */
@@ -111,6 +111,5 @@ export class HeldEvent implements Held {
 }
 
 function asNotSent(what: string, error: unknown): HawserError {
-  if (isHawserError(error)) return error;
-  return new HawserError("NOT_SENT", `Cannot send ${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  return readHawserError(error) ?? new HawserError("NOT_SENT", `Cannot send ${what}: ${describeCaught(error)}`, { cause: error });
 }

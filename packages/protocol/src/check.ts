@@ -4,7 +4,9 @@
  *
  * @module
  */
+import { isError } from "./caught.ts";
 import { isUnchecked, type Schema, type SchemaIssue, type SchemaStandard } from "./schema.ts";
+import { plain } from "./session/quote.ts";
 import { shapeOf } from "./shape.ts";
 
 /**
@@ -121,11 +123,11 @@ function issueOf(answer: Answer): Issue {
     return new Issue([], "could not be checked", new TypeError("The schema answered with neither a value nor issues: it does not keep Standard Schema v1"));
   }
   const message = typeof first.message === "string" ? first.message : "";
-  return new Issue(pathOf(first), cut(message.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " "), MAX_MESSAGE_LENGTH) || "is not what its schema wants");
+  return new Issue(pathOf(first), plain(message.slice(0, MAX_MESSAGE_LENGTH * 4), MAX_MESSAGE_LENGTH) || "is not what its schema wants");
 }
 
 function thrown(error: unknown): Issue {
-  return new Issue([], error instanceof RangeError ? "is nested too deeply, or too large, for its schema" : "could not be checked: its schema failed", error);
+  return new Issue([], isError(error) && error instanceof RangeError ? "is nested too deeply, or too large, for its schema" : "could not be checked: its schema failed", error);
 }
 
 function pathOf({ path = [] }: SchemaIssue): (number | string)[] {

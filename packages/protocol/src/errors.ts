@@ -27,11 +27,13 @@ export type ErrorCode =
   | "ABORTED"
   | "ADDRESS_IN_USE"
   | "ADDRESS_UNAVAILABLE"
+  | "AUTH_FAILED"
   | "AUTH_REFUSED"
   | "BYTES_AFTER_SENTINEL"
   | "CALL_CANCELLED"
   | "CONNECTION_CLOSED"
   | "CONNECTION_RESET"
+  | "CONNECTOR_FAILED"
   | "CONNECT_REFUSED"
   | "CONNECT_TIMEOUT"
   | "CONTRACT_DIFFERS"
@@ -44,6 +46,7 @@ export type ErrorCode =
   | "FRAME_TOO_LARGE"
   | "FRAME_TRUNCATED"
   | "HANDLER_FAILED"
+  | "HANDLER_STUCK"
   | "HANDSHAKE_TIMEOUT"
   | "HEARTBEAT_LOST"
   | "HELLO_INVALID"
@@ -93,11 +96,13 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorKind>> = Object.freeze(
   ABORTED: { origin: local, scope: "connection", retryable: false, summary: "This program gave the connection up with abort() or an AbortSignal." },
   ADDRESS_IN_USE: { origin: local, scope: "connection", retryable: true, summary: "Another program listens on the address." },
   ADDRESS_UNAVAILABLE: { origin: local, scope: "connection", retryable: false, summary: "The host's address is not one of this machine's, or no local port is free." },
+  AUTH_FAILED: { origin: local, scope: "session", retryable: true, summary: "The client's auth option threw or rejected, or did not answer within connectTimeoutMs; its error is the cause." },
   AUTH_REFUSED: { origin: remote, scope: "session", retryable: false, summary: "The server does not let this client in." },
   BYTES_AFTER_SENTINEL: { origin: remote, scope: "connection", retryable: false, summary: "The peer went on sending after the sentinel that ends the conversation." },
   CALL_CANCELLED: { origin: local, scope: "conversation", retryable: false, summary: "The call was given up with cancel() or an AbortSignal, or its opener did so." },
   CONNECTION_CLOSED: { origin: local, scope: "connection", retryable: false, summary: "The socket was used after it had ended." },
   CONNECTION_RESET: { origin: transport, scope: "connection", retryable: true, summary: "The connection broke before both ends had closed it." },
+  CONNECTOR_FAILED: { origin: local, scope: "connection", retryable: true, summary: "A function given to connect() in place of an address threw or rejected; its error is the cause." },
   CONNECT_REFUSED: { origin: transport, scope: "connection", retryable: true, summary: "Nothing listens on the address." },
   CONNECT_TIMEOUT: { origin: transport, scope: "connection", retryable: true, summary: "The connection, or its TLS handshake, was not made within the time given." },
   CONTRACT_DIFFERS: { origin: remote, scope: "session", retryable: false, summary: "Both ends have the same version of the contract, but a message that is not the same on both." },
@@ -110,6 +115,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorKind>> = Object.freeze(
   FRAME_TOO_LARGE: { origin: remote, scope: "connection", retryable: false, summary: "A frame is longer than maxFrameBytes." },
   FRAME_TRUNCATED: { origin: remote, scope: "connection", retryable: false, summary: "The stream ended inside a frame." },
   HANDLER_FAILED: { origin: local, scope: "connection", retryable: false, summary: "A handler threw or rejected; its error is the cause." },
+  HANDLER_STUCK: { origin: local, scope: "conversation", retryable: false, summary: "A handler went on for cancelTimeoutMs after its call was cancelled: it still counts for maxConversations. Let it look at signal." },
   HANDSHAKE_TIMEOUT: { origin: remote, scope: "connection", retryable: true, summary: "The handshake was not complete within handshakeTimeoutMs." },
   HEARTBEAT_LOST: { origin: transport, scope: "connection", retryable: true, summary: "Nothing came for heartbeatMs, nor within heartbeatTimeoutMs of a question: the connection is taken for lost." },
   HELLO_INVALID: { origin: remote, scope: "session", retryable: false, summary: "The peer's greeting can't be read." },
@@ -166,6 +172,15 @@ export interface HawserErrorOptions {
   readonly scope?: ErrorScope;
   readonly failure?: NamedFailure;
   readonly path?: readonly (number | string)[];
+  /** Whose connection it was. */
+  readonly peer?: ErrorPeer;
+}
+
+/** The other end of a connection, for people and logs. */
+export interface ErrorPeer {
+  /** `127.0.0.1:52122`, `unix:/run/desk.sock#3`. */
+  readonly remote: string;
+  readonly transport: string;
 }
 
 /**
@@ -193,8 +208,11 @@ export class HawserError extends Error {
   readonly failure: NamedFailure | null;
   /** Where in the value the schema found fault: member names and indexes; null where no schema did. */
   readonly path: readonly (number | string)[] | null;
+  /** Whose connection it was, where there was one; null for an error that concerns no peer. */
+  readonly peer: ErrorPeer | null;
   /** What tells this class apart, also across copies of this package. */
   readonly brand = "hawser.error";
+  readonly #own = true;
 
   constructor(code: ErrorCode, message: string, options?: HawserErrorOptions) {
     super(message, options);
@@ -205,10 +223,73 @@ export class HawserError extends Error {
     this.retryable = kind.retryable;
     this.failure = options?.failure ?? null;
     this.path = options?.path ?? null;
+    this.peer = options?.peer ?? null;
+  }
+
+  /** True if this copy of the class made the value: not of a proxy. */
+  static isOwn(value: object): boolean {
+    return #own in value;
   }
 }
 
-/** Whether a value is a {@link HawserError}, also of another copy of this package. */
+/** True if a value is a {@link HawserError}, also of another copy of this package. Never throws, whatever the value is. */
 export function isHawserError(value: unknown): value is HawserError {
-  return value instanceof Error && "brand" in value && value.brand === "hawser.error";
+  try {
+    return value instanceof Error && "brand" in value && value.brand === "hawser.error";
+  } catch {
+    return false;
+  }
+}
+
+/** Says whose connection an error was on, unless it says so already. For whoever reports it: before anybody else has it in hand. */
+export function withPeer(error: HawserError, { remote, transport: pipe }: ErrorPeer): HawserError {
+  if (error.peer === null && Object.isExtensible(error)) (error as { peer: ErrorPeer }).peer = Object.freeze({ remote, transport: pipe }); // read-only for everybody else
+  return error;
+}
+
+/**
+ * A caught value as a HawserError that can be read without a surprise: the same object where its members are plain data, a copy of them
+ * where they are not (a proxy, another copy of this package), or null where it is none.
+ */
+export function readHawserError(value: unknown): HawserError | null {
+  if (!isHawserError(value)) return null;
+  try {
+    if (isPlain(value)) return value;
+    const { code, message, origin, scope, failure, path } = value;
+    if (!Object.hasOwn(errorTable, code) || typeof message !== "string" || !origins.includes(origin) || !scopes.includes(scope)) return null;
+    return new HawserError(code, message, { cause: value, origin, scope, ...readFailure(failure), ...readPath(path) });
+  } catch {
+    return null;
+  }
+}
+
+const origins: readonly unknown[] = ["local", "remote", "transport"];
+const scopes: readonly unknown[] = ["connection", "conversation", "session"];
+const read = ["code", "message", "origin", "scope", "retryable", "failure", "path"] as const;
+
+/** True if what is read of a HawserError is its own data, of the right types, and so the same each time. */
+function isPlain(error: HawserError): boolean {
+  if (!HawserError.isOwn(error)) return false;
+  for (const name of read) {
+    const member = Object.getOwnPropertyDescriptor(error, name);
+    if (member === undefined || !("value" in member)) return false;
+  }
+  const { code, message, origin, scope, failure } = error;
+  if (!Object.hasOwn(errorTable, code) || typeof message !== "string" || !origins.includes(origin) || !scopes.includes(scope)) return false;
+  return failure === null || (typeof failure === "object" && isData(failure, "name") && typeof failure.name === "string" && isData(failure, "payload"));
+}
+
+function isData(value: object, name: string): boolean {
+  const member = Object.getOwnPropertyDescriptor(value, name);
+  return member === undefined || "value" in member;
+}
+
+function readFailure(failure: NamedFailure | null): { readonly failure?: NamedFailure } {
+  if (failure === null) return {};
+  const { name, payload } = failure;
+  return typeof name === "string" ? { failure: { name, payload } } : {};
+}
+
+function readPath(path: HawserError["path"]): { readonly path?: readonly (number | string)[] } {
+  return Array.isArray(path) ? { path: path.filter((step) => typeof step === "string" || typeof step === "number") } : {};
 }

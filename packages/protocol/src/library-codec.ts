@@ -7,7 +7,7 @@
 import { describeValue } from "./arguments.ts";
 import type { ByteWriter } from "./bytes.ts";
 import type { Codec } from "./codec.ts";
-import { HawserError, isHawserError } from "./errors.ts";
+import { HawserError, readHawserError } from "./errors.ts";
 
 /** A library's pair of functions, both synchronous. */
 export interface CodecLibrary {
@@ -83,7 +83,8 @@ class LibraryCodec<T> implements Codec<T> {
     try {
       encoded = this.#library.encode(message);
     } catch (cause) {
-      if (isHawserError(cause)) throw cause;
+      const own = readHawserError(cause);
+      if (own !== null) throw own;
       throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send a value as ${this.name}: the codec's library refuses it`, { cause });
     }
     if (!(encoded instanceof Uint8Array)) {

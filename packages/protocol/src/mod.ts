@@ -5,6 +5,7 @@
  */
 export { checkOptions, describeValue, nearestName, unknownName } from "./arguments.ts";
 export { ByteWriter, FrameBuffer } from "./bytes.ts";
+export { asError, describeCaught, isError, memberOf, stackOf } from "./caught.ts";
 export { describeIssue } from "./check.ts";
 export { cobs } from "./cobs.ts";
 export { bytes, json, text } from "./codec.ts";
@@ -14,7 +15,7 @@ export { defineFraming } from "./define-framing.ts";
 export { delimited } from "./delimited.ts";
 export { describeProtocol } from "./describe.ts";
 export { dotStuffed } from "./dot-stuffed.ts";
-export { errorTable, HawserError, isHawserError } from "./errors.ts";
+export { errorTable, HawserError, isHawserError, readHawserError, withPeer } from "./errors.ts";
 export { fixedLength } from "./fixed-length.ts";
 export { decodeChunks, describeFault, encodeFrames, malformed, tooLarge, truncated } from "./framing.ts";
 export { jsonRpc } from "./json-rpc/json-rpc.ts";
@@ -40,7 +41,7 @@ export type { Check, Issue } from "./check.ts";
 export type { BytesOptions, Codec, PieceDecoder } from "./codec.ts";
 export type { OnlyMembers, Protocol, ProtocolDefinition } from "./contract.ts";
 export type { FramingDefinition } from "./define-framing.ts";
-export type { ErrorCode, ErrorKind, ErrorOrigin, ErrorScope, HawserErrorOptions, NamedFailure } from "./errors.ts";
+export type { ErrorCode, ErrorKind, ErrorOrigin, ErrorPeer, ErrorScope, HawserErrorOptions, NamedFailure } from "./errors.ts";
 export type { ChunkSearch, DecodedChunks, FrameDecoder, FrameEncoder, FrameSink, Framing, FramingFault } from "./framing.ts";
 export type { JsonRpcOptions } from "./json-rpc/dialect.ts";
 export type { JsonRpcSessions } from "./json-rpc/json-rpc.ts";

@@ -10,7 +10,7 @@ import { type Body, BodyEncoder } from "./body.ts";
 import { type ReadBudget, unlimitedBudget } from "./budget.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { type Codec, flawOfCodec, type PieceDecoder } from "./codec.ts";
-import { HawserError, isHawserError } from "./errors.ts";
+import { HawserError, readHawserError } from "./errors.ts";
 import { checkFraming, describeFault, encodeFrames, type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, type FramingFault, openFrame, sealFrame } from "./framing.ts";
 import { Inbox } from "./inbox.ts";
 import { type FrameLimits, resolveFrameLimits } from "./limits.ts";
@@ -540,7 +540,8 @@ function textOf(bytes: Uint8Array): string | null {
 }
 
 function invalid(codec: string, cause: unknown): HawserError {
-  if (isHawserError(cause)) return cause;
+  const own = readHawserError(cause);
+  if (own?.scope === "connection") return own; // any other would leave a connection open on which nothing is read
   const form = codec === "text" ? "UTF-8" : codec === "json" ? "JSON in UTF-8" : `what ${codec}() reads`;
   return peerError("MESSAGE_INVALID", `The peer sent a message that is not ${form}: see whether both ends use the same codec`, { cause });
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type ErrorCode, HawserError, isHawserError } from "@hawser/protocol";
+import { describeCaught, type ErrorCode, HawserError, isHawserError } from "@hawser/protocol";
 
 /** What was being done when it failed. */
 export type Phase = "connect" | "listen" | "open";
@@ -100,6 +100,5 @@ function rowOf(code: string, phase: Phase): Row | undefined {
 }
 
 function describe(error: unknown, code: string): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return `${code === "" ? "" : `${code}: `}${text}`.slice(0, 160);
+  return `${code === "" ? "" : `${code}: `}${describeCaught(error)}`.slice(0, 160);
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type CallOptions, type CallSink, type EmitOptions, HawserError, type MessageEntry, type MessageType, type OutboundCall, type Outcome, type PreparedEvent, type Protocol, type Session, type Settled, type Side } from "@hawser/protocol";
+import { asError, type CallOptions, type CallSink, type EmitOptions, HawserError, type MessageEntry, type MessageType, type OutboundCall, type Outcome, type PreparedEvent, type Protocol, type Session, type Settled, type Side } from "@hawser/protocol";
 
 /** What a request or a stream is opened with, besides its input. */
 export interface OpenOptions {
@@ -58,7 +58,7 @@ export function openRequest(session: Session, entry: MessageEntry, input: unknow
 
 /** A promise that rejects with what was thrown. */
 export function rejected(error: unknown): Promise<never> {
-  return Promise.reject(error instanceof Error ? error : new TypeError(String(error)));
+  return Promise.reject(asError(error));
 }
 
 /**

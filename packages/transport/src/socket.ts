@@ -10,7 +10,7 @@
 import net from "node:net";
 import process from "node:process";
 import type tls from "node:tls";
-import { HawserError } from "@hawser/protocol";
+import { describeCaught, HawserError } from "@hawser/protocol";
 import { type Address, formatAddress, formatPeer } from "./address.ts";
 import { bunAnswers } from "./bun-probe.ts";
 import { bunAcceptor } from "./bun-socket.ts";
@@ -358,8 +358,7 @@ function withCredentials<T>(action: string, use: () => T): T {
   try {
     return use();
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new TypeError(`Cannot ${action}: tls.cert, tls.key or tls.ca is not a PEM text that fits (${why.slice(0, 120)})`, { cause });
+    throw new TypeError(`Cannot ${action}: tls.cert, tls.key or tls.ca is not a PEM text that fits (${describeCaught(cause, 120)})`, { cause });
   }
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { ByteWriter } from "../bytes.ts";
-import { HawserError, isHawserError } from "../errors.ts";
+import { HawserError, readHawserError } from "../errors.ts";
 import { type FrameEncoder, openFrame } from "../framing.ts";
 import { Fifo } from "../session/fifo.ts";
 import type { Settled } from "../session/types.ts";
@@ -151,7 +151,8 @@ export class Outbox {
       encoder.seal(output, start);
     } catch (cause) {
       output.truncate(start);
-      if (isHawserError(cause)) throw cause;
+      const own = readHawserError(cause);
+      if (own !== null) throw own;
       throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send a message: ${this.#context.dialect.framing.name} can't carry it`, { cause });
     }
   }

@@ -8,6 +8,7 @@ import { type Limit, type LimitOptions, resolveLimits } from "../limits.ts";
 
 /** The names in {@link sessionLimitTable}. */
 export type SessionLimit =
+  | "cancelTimeoutMs"
   | "connectionWindowBytes"
   | "eventWindowBytes"
   | "handshakeTimeoutMs"
@@ -105,6 +106,13 @@ export const sessionLimitTable: Readonly<Record<SessionLimit, Limit>> = Object.f
     min: 1,
     unlimited: false,
     reason: "The same in bytes of their bodies (RETENTION_FULL).",
+  },
+  cancelTimeoutMs: {
+    default: 30_000,
+    unit: "milliseconds",
+    min: 1,
+    unlimited: true,
+    reason: "How long a handler may go on after its call was cancelled before that is reported, once: it counts for maxConversations until it ends (HANDLER_STUCK).",
   },
   handshakeTimeoutMs: {
     default: 5_000,

@@ -7,7 +7,7 @@
 import { type Body, BodyEncoder } from "../body.ts";
 import { ByteWriter } from "../bytes.ts";
 import type { MessageEntry, Side } from "../contract.ts";
-import { type ErrorCode, HawserError, isHawserError } from "../errors.ts";
+import { type ErrorCode, HawserError, readHawserError } from "../errors.ts";
 import { utf8Write } from "../utf8.ts";
 import { invalid } from "./failure.ts";
 import { HEADER_BYTES, MAX_PAYLOAD, sealFrame, WINDOW } from "./frames.ts";
@@ -258,7 +258,7 @@ export function encodeValue(bodies: BodyEncoder, entry: MessageEntry, value: unk
   try {
     return bodies.encode(entry.codec, value);
   } catch (cause) {
-    throw isHawserError(cause) ? cause : forbidden(entry, cause);
+    throw readHawserError(cause) ?? forbidden(entry, cause);
   }
 }
 

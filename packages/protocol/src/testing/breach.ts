@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isError } from "../caught.ts";
 import type { Framing } from "../framing.ts";
 import type { Cut } from "./cuts.ts";
 import { formatBytes } from "./transcript.ts";
@@ -28,6 +29,6 @@ export function breach(framing: Framing, facts: BreachFacts): Error {
   if (cut !== undefined) report.push(`  cut at:   ${cut.length === 0 ? "nowhere" : cut.slice(0, 64).join(" ")}${cut.length > 64 ? " ..." : ""}`);
   if (expected !== undefined) report.push(`  expected: ${expected}`);
   if (got !== undefined) report.push(`  got:      ${got}`);
-  if (cause instanceof Error) report.push(`  thrown:   ${cause.name}: ${cause.message}`);
+  if (isError(cause)) report.push(`  thrown:   ${cause.name}: ${cause.message}`);
   return new Error(report.join("\n"), { cause });
 }

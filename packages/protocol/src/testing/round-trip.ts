@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { describeCaught } from "../caught.ts";
 import { ByteWriter } from "../bytes.ts";
 import { isHawserError } from "../errors.ts";
 import { encodeFrames, openFrame, sealFrame } from "../framing.ts";
@@ -65,7 +66,7 @@ function outcomeOf({ framing }: Trial, payload: Uint8Array, maxFrameBytes: numbe
     encodeFrames(framing, [payload], { maxFrameBytes });
     return "encoded";
   } catch (error) {
-    return isHawserError(error) ? error.code : String(error);
+    return isHawserError(error) ? error.code : describeCaught(error);
   }
 }
 
