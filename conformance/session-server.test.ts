@@ -127,7 +127,7 @@ for (const transport of transports) {
       assert.deepEqual(await client.closed, { reason: "ended", error: null });
       assert.equal(client.state, "closed");
       assert.deepEqual([server.sockets.size, closed], [0, ["ended"]]);
-      assert.throws(() => socket?.emit("typing", { who: "x" }), { code: "SESSION_CLOSED" });
+      await assert.rejects(async () => socket?.emit("typing", { who: "x" }), { code: "SESSION_CLOSED" });
     });
 
     it("a session that its client closes is over, and the server is told", async () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Limit } from "@hawser/protocol";
-import type { ConnectionLimitOptions, Ticker, TlsOptions } from "@hawser/transport";
+import { type ConnectionLimitOptions, connectionOptionNames, type Ticker, type TlsOptions } from "@hawser/transport";
 
 /** Options of a client's connection. Idle and stall timeouts are off by default: a client waits for its server. */
 export interface ConnectOptions extends ConnectionLimitOptions {
@@ -21,3 +21,6 @@ export interface ConnectOptions extends ConnectionLimitOptions {
 export const connectLimitTable: Readonly<Record<"connectTimeoutMs", Limit>> = Object.freeze({
   connectTimeoutMs: { default: 10_000, unit: "milliseconds", min: 1, unlimited: true, reason: "A host that drops packets answers nothing; the kernel gives up after some two minutes (CONNECT_TIMEOUT)." },
 });
+
+/** Every option of a wire's `connect()`. */
+export const connectOptionNames: readonly string[] = Object.freeze([...connectionOptionNames, ...Object.keys(connectLimitTable), "signal", "ticker", "tls"]);

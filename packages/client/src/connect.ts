@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { HawserError, nativeSessions, type Protocol, resolveLimits, type SessionKind, type Wire } from "@hawser/protocol";
-import { type AddressInput, type Connection, dial, parseAddress, processTicker, resolveConnectionLimits } from "@hawser/transport";
-import { connectLimitTable, type ConnectOptions } from "./connect-options.ts";
+import { checkOptions, HawserError, nativeSessions, type Protocol, resolveLimits, type SessionKind, type Wire } from "@hawser/protocol";
+import { type AddressInput, type Connection, dial, parseAddress, processTicker, rejected, resolveConnectionLimits } from "@hawser/transport";
+import { connectLimitTable, connectOptionNames, type ConnectOptions } from "./connect-options.ts";
 import type { SessionClient } from "./session-handlers.ts";
 import type { SessionConnectOptions } from "./session-options.ts";
 import { ClientSession } from "./session-socket.ts";
@@ -15,7 +15,7 @@ import { Socket } from "./socket.ts";
 /**
  * Connect to an address, or take a connection that was made elsewhere (one end of a `memoryPair()`).
  *
- * @throws {TypeError} when the address can't be read, or an option has the wrong type
+ * @throws {TypeError} when the address can't be read, or an option is not known or has the wrong type
  * @throws {RangeError} when a limit is out of its range
  * @throws {HawserError} CONNECT_REFUSED, CONNECT_TIMEOUT, HOST_NOT_FOUND, PATH_NOT_FOUND, TLS_…: see the error table
  * @throws the signal's reason, when it is aborted while connecting
@@ -42,7 +42,7 @@ export function connect<In, Out = In>(wire: Wire<In, Out>, address: AddressInput
  * `target` may be several addresses: each is tried in turn, now and whenever the connection is lost; or a connection that was
  * made elsewhere, or a function that makes one.
  *
- * @throws {TypeError} when an address can't be read, an option has the wrong type, or a handler is missing
+ * @throws {TypeError} when an address can't be read, an option is not known or has the wrong type, or a handler is missing
  * @throws {RangeError} when a limit is out of its range
  * @throws {HawserError} why the last address does not serve: CONNECT_REFUSED, AUTH_REFUSED, PROTOCOL_MISMATCH, VERSION_UNSUPPORTED, CONTRACT_DIFFERS, NOT_HAWSER, …
  * @throws the signal's reason, when it is aborted while connecting
@@ -71,11 +71,16 @@ export function connect(
   target: Target,
   options: ConnectOptions | SessionConnectOptions<Protocol> = {},
 ): Promise<SessionClient<Protocol> | Socket<unknown>> {
-  if ("framing" in what) return connectWire(what, target as AddressInput | Connection, options);
-  return connectSession("contract" in what ? what : nativeSessions(what), target, options);
+  try {
+    if ("framing" in what) return connectWire(what, target as AddressInput | Connection, options);
+    return connectSession("contract" in what ? what : nativeSessions(what), target, options);
+  } catch (error) {
+    return rejected(error);
+  }
 }
 
 async function connectWire<In, Out>(wire: Wire<In, Out>, address: AddressInput | Connection, options: ConnectOptions): Promise<Socket<In, Out>> {
+  checkOptions("connect() of a wire", options, connectOptionNames);
   const limits = resolveConnectionLimits(options, "client");
   const { connectTimeoutMs } = resolveLimits(connectLimitTable, options);
   const { signal, ticker = processTicker } = options;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Handled, HawserError, type MessageEntry, type Protocol } from "@hawser/protocol";
+import { type Handled, HawserError, type MessageEntry, type Protocol, unknownName } from "@hawser/protocol";
 import { handleEvent, type Responder } from "@hawser/transport";
 import { type AnyListener, Listeners } from "./session-listeners.ts";
 
@@ -49,7 +49,9 @@ export class Delivery {
     this.#deliverEarly(name);
   }
 
+  /** @throws {TypeError} as `on` */
   off(name: string, listener: AnyListener): void {
+    this.#check(name);
     this.#listeners.off(name, listener);
   }
 
@@ -90,7 +92,10 @@ export class Delivery {
   #check(name: string): void {
     const { name: contract } = this.#contract;
     const entry = this.#contract.find(name);
-    if (entry?.type !== "event") throw new TypeError(`Cannot listen to ${JSON.stringify(name)}: the contract ${contract} has no such event`);
+    if (entry?.type !== "event") {
+      const events = this.#contract.messages.filter((each) => each.type === "event" && each.from !== "client").map((each) => each.name);
+      throw unknownName(`The contract ${contract}`, "event from its server", name, events);
+    }
     if (entry.from === "client") throw new TypeError(`Cannot listen to ${JSON.stringify(name)}: in the contract ${contract} it is the client's own to emit`);
   }
 }

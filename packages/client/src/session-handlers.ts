@@ -28,6 +28,8 @@ export interface EventContext<P extends Protocol> {
   readonly socket: SessionClient<P>;
   /** W3C `traceparent` of the sender, or null. */
   readonly trace: string | null;
+  /** Aborted when the server begins to close, or the client is over: what goes on without end should end now. */
+  readonly draining: AbortSignal;
 }
 
 /**
@@ -91,11 +93,14 @@ export interface LifecycleEvents {
   close: [closed: Closed];
 }
 
-/** Listeners of what happens to a client. */
+/**
+ * Listeners of what happens to a client. What one throws, or rejects with, is told to those of `error`. Without a listener of `error`, the
+ * first failure of each code is a process warning, but for what the network does.
+ */
 export interface Lifecycle {
-  on<Name extends keyof LifecycleEvents>(event: Name, listener: (...values: LifecycleEvents[Name]) => void): this;
-  once<Name extends keyof LifecycleEvents>(event: Name, listener: (...values: LifecycleEvents[Name]) => void): this;
-  off<Name extends keyof LifecycleEvents>(event: Name, listener: (...values: LifecycleEvents[Name]) => void): this;
+  on<Name extends keyof LifecycleEvents>(event: Name, listener: (...values: LifecycleEvents[Name]) => unknown): this;
+  once<Name extends keyof LifecycleEvents>(event: Name, listener: (...values: LifecycleEvents[Name]) => unknown): this;
+  off<Name extends keyof LifecycleEvents>(event: Name, listener: (...values: LifecycleEvents[Name]) => unknown): this;
 }
 
 /** A client of a contract: one session after another, if need be, over one connection after another. */
@@ -124,7 +129,7 @@ export interface SessionClient<P extends Protocol> extends AsyncDisposable {
    */
   request<N extends RequestNames<P, "client">>(name: N, ...input: Arguments<RequestInput<P, N>, OpenOptions>): Promise<RequestOutput<P, N>>;
   /**
-   * Open a stream.
+   * Open a stream. It returns no promise, and throws at once:
    *
    * @throws {HawserError} it was not opened: INPUT_INVALID, NOT_READY, DRAINING, OVERLOADED, …
    * @throws {TypeError} when the contract has no such stream from the client
@@ -132,13 +137,13 @@ export interface SessionClient<P extends Protocol> extends AsyncDisposable {
   stream<N extends StreamNames<P, "client">>(name: N, ...input: Arguments<StreamInput<P, N>, OpenOptions>): SessionStream<StreamItem<P, N>, StreamSend<P, N>>;
   /**
    * Emit an event. Resolves with what became of it: `"delivered"` when the server's handler has it (at least once), `"unknown"` when it
-   * has left and nobody will tell, `"not-sent"` when it will not arrive. Waiting for it is back-pressure. Rejects only when the server's
-   * handler failed.
+   * has left and nobody will tell, `"not-sent"` when it will not arrive. Waiting for it is back-pressure. Never throws: it rejects.
    *
-   * Without a connection, what is delivered at least once is kept and sent later; for the rest the `queue` option says what happens.
+   * Without a connection, what is delivered at least once is kept and sent later; for the rest the `queue` option says what happens:
+   * `"not-sent"` where nothing is held.
    *
-   * @throws {HawserError} it was not taken: EVENT_INVALID, NOT_READY, SESSION_CLOSED, RETENTION_FULL, WRITE_BUFFER_FULL, PAYLOAD_…
-   * @throws {TypeError} when the contract has no such event from the client
+   * @throws {HawserError} rejects when it was not taken: EVENT_INVALID, SESSION_CLOSED, RETENTION_FULL, WRITE_BUFFER_FULL, PAYLOAD_…; or the server's handler failed
+   * @throws {TypeError} rejects when the contract has no such event from the client
    */
   emit<N extends EventNames<P, "client">>(name: N, ...payload: Arguments<EventPayload<P, N, "sent">, EmitOptions>): Promise<Outcome>;
   /**

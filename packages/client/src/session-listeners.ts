@@ -5,56 +5,115 @@
  * @module
  */
 
+import { isThenable, whenSettled } from "@hawser/transport";
+
 /** A listener of anything: what it is called with is the name's to say. */
 export type AnyListener = (...values: never) => unknown;
 
-type Callable = ((...values: readonly unknown[]) => unknown) & { wraps?: AnyListener };
+type Callable = (...values: readonly unknown[]) => unknown;
 
-/** Sets of listeners, each called in the order in which it was added. */
+interface Added {
+  readonly listener: Callable;
+  /** Of one that was added with `once`: whether it was called. */
+  once: "called" | "no" | "yes";
+}
+
+/** Lists of listeners, each called in the order in which it was added. A change while they are called takes effect afterwards. */
 export class Listeners {
-  readonly #listeners = new Map<string, Callable[]>();
+  readonly #listeners = new Map<string, readonly Added[]>();
 
-  /** Whether anybody listens. */
+  /** True if anybody listens. */
   has(name: string): boolean {
     return this.#listeners.has(name);
   }
 
+  /** @throws {TypeError} when the listener is no function */
   on(name: string, listener: AnyListener): void {
-    this.#add(name, asCallable(name, listener));
+    this.#add(name, listener, "no");
   }
 
+  /** @throws {TypeError} as `on` */
   once(name: string, listener: AnyListener): void {
-    const called = asCallable(name, listener);
-    const wrapped: Callable = (...values) => {
-      this.off(name, wrapped);
-      return called(...values);
-    };
-    wrapped.wraps = listener;
-    this.#add(name, wrapped);
+    this.#add(name, listener, "yes");
   }
 
+  /**
+   * Takes one listener away, the one of these that was added last, as EventEmitter does.
+   *
+   * @throws {TypeError} when the listener is no function
+   */
   off(name: string, listener: AnyListener): void {
-    const rest = (this.#listeners.get(name) ?? []).filter((each) => each !== listener && each.wraps !== listener);
-    if (rest.length > 0) this.#listeners.set(name, rest);
-    else this.#listeners.delete(name);
+    asCallable(name, listener);
+    const added = this.#listeners.get(name) ?? [];
+    const index = added.findLastIndex((each) => each.listener === listener);
+    if (index !== -1) this.#set(name, added.toSpliced(index, 1));
   }
 
-  /** Call them all, and return what they return; what one throws, as a promise that rejects. */
+  /** Calls them all, and returns what they return; what one throws, as a promise that rejects. The only listener may throw. */
   call(name: string, ...values: readonly unknown[]): unknown {
+    const added = this.#listeners.get(name);
+    if (added === undefined) return undefined;
+    const [only] = added;
+    if (added.length === 1 && only !== undefined) return this.#call(name, only, values);
+    return Promise.all(
+      added.map((each) => new Promise((resolve) => {
+        resolve(this.#call(name, each, values));
+      })),
+    );
+  }
+
+  /** Calls each, whatever the others do. Never throws: `failed` is told what one throws, or rejects with. */
+  tell(name: string, values: readonly unknown[], failed: (cause: unknown, name: string) => void): void {
     const listeners = this.#listeners.get(name);
-    if (listeners === undefined) return undefined;
-    const [only] = listeners;
-    if (listeners.length === 1 && only !== undefined) return only(...values);
-    return Promise.all(listeners.map((listener) => new Promise((resolve) => { resolve(listener(...values)); })));
+    if (listeners === undefined) return;
+    for (const added of listeners) {
+      let result: unknown;
+      try {
+        result = this.#call(name, added, values);
+      } catch (cause) {
+        failed(cause, name);
+        continue;
+      }
+      if (isThenable(result)) {
+        void whenSettled(result, ignore, (cause) => {
+          failed(cause, name);
+        });
+      }
+    }
+  }
+
+  /** Calls each, whatever the others do: `run` makes the call. */
+  each(name: string, values: readonly unknown[], run: (call: () => unknown) => void): void {
+    for (const added of this.#listeners.get(name) ?? []) {
+      run(() => this.#call(name, added, values));
+    }
+  }
+
+  #call(name: string, added: Added, values: readonly unknown[]): unknown {
+    if (added.once === "called") return undefined; // from within itself
+    if (added.once === "yes") {
+      added.once = "called";
+      this.#set(name, (this.#listeners.get(name) ?? []).filter((each) => each !== added));
+    }
+    return added.listener(...values);
+  }
+
+  #add(name: string, listener: AnyListener, once: Added["once"]): void {
+    this.#set(name, [...(this.#listeners.get(name) ?? []), { listener: asCallable(name, listener), once }]);
   }
 
   /** A new list for each change: whoever goes through one is not disturbed. */
-  #add(name: string, listener: Callable): void {
-    this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), listener]);
+  #set(name: string, added: readonly Added[]): void {
+    if (added.length > 0) this.#listeners.set(name, added);
+    else this.#listeners.delete(name);
   }
 }
 
 function asCallable(name: string, listener: AnyListener): Callable {
   if (typeof listener !== "function") throw new TypeError(`Cannot listen to ${JSON.stringify(name)} with a value of type ${typeof listener}: use a function`);
   return listener as Callable; // whoever added it says what the name's values are
+}
+
+function ignore(): void {
+  // Nobody waits for a listener.
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Limit, type LimitOptions, type Protocol, resolveLimits, resolveSessionLimits, type SessionLimit, type SessionLimits } from "@hawser/protocol";
+import { checkOptions, type Limit, type LimitOptions, type Protocol, resolveLimits, resolveSessionLimits, type SessionLimit, type SessionLimits, sessionLimitTable } from "@hawser/protocol";
 import { type ConnectionLimits, processTicker, resolveConnectionLimits, type Ticker, type TlsOptions } from "@hawser/transport";
 import { type ConnectOptions, connectLimitTable } from "./connect-options.ts";
 import type { ClientHandlers } from "./session-handlers.ts";
@@ -36,7 +36,10 @@ export interface QueueOptions {
 export interface SessionConnectOptions<P extends Protocol>
   extends LimitOptions<Exclude<SessionLimit, "resumeWindowMs">>,
     Pick<ConnectOptions, "connectTimeoutMs" | "lingerTimeoutMs" | "signal" | "ticker" | "tls" | "writeBuffer"> {
-  /** Any JSON, for the server's `authenticate`; a function is called for each connection, and may return a promise. */
+  /**
+   * Any JSON, for the server's `authenticate`; a function is called for each connection, and may return a promise, which is waited for
+   * within `connectTimeoutMs`. When it fails, so does that attempt to connect (AUTH_FAILED), and the next one asks it again.
+   */
   readonly auth?: unknown;
   /** For what the server opens; without them, its requests fail with MESSAGE_UNKNOWN. */
   readonly handlers?: ClientHandlers<P> | undefined;
@@ -93,13 +96,21 @@ export interface ResolvedQueue {
   readonly ttlMs: number;
 }
 
+/** Every option of a contract's `connect()`. */
+export const sessionConnectOptionNames: readonly string[] = Object.freeze([
+  ...Object.keys(sessionLimitTable).filter((name) => name !== "resumeWindowMs"),
+  ...Object.keys(connectLimitTable),
+  ...["auth", "handlers", "lingerTimeoutMs", "queue", "random", "reconnect", "signal", "ticker", "tls", "writeBuffer"],
+]);
+
 /**
  * Complete a client's options.
  *
- * @throws {TypeError} when a value has the wrong type
+ * @throws {TypeError} when an option is not known, or a value has the wrong type
  * @throws {RangeError} when a value is out of its range
  */
 export function resolveSessionConnectOptions<P extends Protocol>(given: SessionConnectOptions<P>): ResolvedConnectOptions {
+  checkOptions("connect() of a contract", given, sessionConnectOptionNames);
   const { ticker = processTicker, tls, auth, random } = given;
   if (random !== undefined && typeof random !== "function") throw new TypeError(`Cannot use random of type ${typeof random}: it is a function`);
   return Object.freeze({
@@ -117,12 +128,14 @@ export function resolveSessionConnectOptions<P extends Protocol>(given: SessionC
 
 function resolveReconnect(given: ReconnectOptions | false): ResolvedReconnect | null {
   if (given === false) return null;
+  checkOptions("reconnect", given, [...Object.keys(reconnectLimitTable), "jitter", "fromStart"]);
   const { jitter = "full", fromStart = false } = given;
   if (!["full", "none"].includes(jitter)) throw new TypeError(`Cannot use reconnect.jitter ${JSON.stringify(jitter)}: it is "full" or "none"`);
   return { ...resolveLimits(reconnectLimitTable, given), jitter, fromStart };
 }
 
 function resolveQueue(given: QueueOptions): ResolvedQueue {
+  checkOptions("queue", given, [...Object.keys(queueLimitTable), "policy"]);
   const { policy = "fail" } = given;
   if (!["fail", "hold", "drop-oldest"].includes(policy)) throw new TypeError(`Cannot use queue.policy ${JSON.stringify(policy)}: it is "fail", "hold" or "drop-oldest"`);
   return { ...resolveLimits(queueLimitTable, given), policy };

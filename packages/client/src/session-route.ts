@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isHawserError } from "@hawser/protocol";
+import { type HawserError, readHawserError } from "@hawser/protocol";
 import type { Clock, Connection, DialOptions } from "@hawser/transport";
 import type { ResolvedReconnect } from "./session-options.ts";
 import { pauseMs, type Targets } from "./session-targets.ts";
@@ -16,7 +16,7 @@ export interface RouteOptions {
   /** Try one address: `dial` connects to it. Resolves when it serves, and rejects with why it does not. */
   attempt(dial: () => Promise<Connection>): Promise<void>;
   /** An address does not serve, and others are tried. */
-  failed(error: unknown): void;
+  failed(error: HawserError): void;
 }
 
 /** The way to a server, gone again and again until the dial's signal is aborted. */
@@ -49,7 +49,7 @@ export class Route {
       const failures = await this.#round(patience !== null);
       if (failures === null) return;
       signal.throwIfAborted();
-      const mayPass = failures.some((error) => isHawserError(error) && error.retryable);
+      const mayPass = failures.some((error) => readHawserError(error)?.retryable === true);
       if (patience === null || !mayPass || round >= patience.attempts) throw failures.at(-1);
       await this.pause(patience);
     }
@@ -83,7 +83,8 @@ export class Route {
       } catch (error) {
         this.#options.dial.signal.throwIfAborted();
         failures.push(error);
-        if (tells) this.#options.failed(error);
+        const own = readHawserError(error);
+        if (tells && own !== null) this.#options.failed(own);
       }
     }
     return failures;

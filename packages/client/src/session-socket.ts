@@ -11,8 +11,39 @@
  *
  * @module
  */
-import { type EmitOptions, HawserError, type InboundCall, isHawserError, type Outcome, type Protocol, type ReadyInfo, type Session, type SessionKind, type SessionSink } from "@hawser/protocol";
-import { type Backlog, CallContext, type Closed, type Connection, emitEvent, laterTurn, messageToOpen, type OpenOptions, openRequest, openStream, rejected, Responder, SessionLink, type SessionStream } from "@hawser/transport";
+import {
+  describeCaught,
+  type EmitOptions,
+  HawserError,
+  type InboundCall,
+  type MessageEntry,
+  type Outcome,
+  type Protocol,
+  readHawserError,
+  type ReadyInfo,
+  type Session,
+  type SessionKind,
+  type SessionSink,
+} from "@hawser/protocol";
+import {
+  type Backlog,
+  CallContext,
+  type Closed,
+  type Connection,
+  emitEvent,
+  laterTurn,
+  messageToOpen,
+  type OpenOptions,
+  openRequest,
+  openStream,
+  rejected,
+  Responder,
+  SessionLink,
+  type SessionStream,
+  StuckHandlers,
+  unsent,
+  withinTime,
+} from "@hawser/transport";
 import { Delivery } from "./session-delivery.ts";
 import type { ClientState, SessionClient } from "./session-handlers.ts";
 import { HeldEvent, HeldRequest } from "./session-held.ts";
@@ -25,7 +56,7 @@ import { isConnection, type Target, Targets } from "./session-targets.ts";
 
 /** A client of a contract. */
 export class ClientSession<P extends Protocol> implements SessionClient<P> {
-  readonly lifecycle: ClientLifecycle = new ClientLifecycle();
+  readonly lifecycle: ClientLifecycle;
   readonly #kind: SessionKind;
   readonly #options: ResolvedConnectOptions;
   /** Null: the first connection is the last. */
@@ -53,6 +84,10 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   /** Made when somebody asks for `ready`. */
   #ready: PromiseWithResolvers<undefined> | null = null;
   readonly #closed = Promise.withResolvers<Closed>();
+  /** Made when a handler asks for it. */
+  #drain: AbortController | null = null;
+  /** Made when a call is cancelled whose handler goes on. */
+  #stuck: StuckHandlers | null = null;
   #outcome: Closed | null = null;
 
   /**
@@ -61,6 +96,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
    */
   constructor(kind: SessionKind, target: Target, given: SessionConnectOptions<P>) {
     this.#kind = kind;
+    this.lifecycle = new ClientLifecycle(`the client of ${kind.contract.name}`);
     this.#options = resolveSessionConnectOptions(given);
     const { ticker, connectTimeoutMs, tls, random, queue, reconnect } = this.#options;
     this.#reconnect = isConnection(target) ? null : reconnect;
@@ -72,9 +108,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
       dial: { clock: ticker.clock, connectTimeoutMs, tls, signal: this.#leaving.signal },
       random,
       attempt: (dial) => this.#begin(dial),
-      failed: (error) => {
-        if (isHawserError(error)) this.#report(error);
-      },
+      failed: this.#report,
     });
     this.#session = this.#newSession();
   }
@@ -84,7 +118,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     try {
       await this.#route.find(this.#reconnect?.fromStart === true ? this.#reconnect : null);
     } catch (error) {
-      this.#end({ reason: "error", error: asHawserError(error) });
+      this.#end({ reason: "error", error: ended(error) });
       throw error;
     }
     laterTurn(() => {
@@ -143,6 +177,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     return answer as Promise<never>; // the interface has the type, and the session checks the value
   }
 
+  /** Throws what is wrong at once: there is no promise that could reject, and an object that failed would be looked at too late. */
   stream(name: string, input?: unknown, options: OpenOptions = NO_OPTIONS): SessionStream<never> {
     const entry = messageToOpen(this.#kind.contract, "stream", name, "client");
     const stream = openStream(this.#session, this.#link, entry, input, options, this.#now());
@@ -151,9 +186,14 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   }
 
   emit(name: string, payload?: unknown, options?: EmitOptions): Promise<Outcome> {
-    const entry = messageToOpen(this.#kind.contract, "event", name, "client");
-    if (entry.delivery === "at-most-once" && this.#mustHold()) return this.#hold(new HeldEvent(this.#kind, entry, payload, options));
-    return emitEvent(this.#session, entry, payload, options);
+    let entry: MessageEntry | null = null;
+    try {
+      entry = messageToOpen(this.#kind.contract, "event", name, "client");
+      if (entry.delivery === "at-most-once" && this.#mustHold()) return this.#hold(new HeldEvent(this.#kind, entry, payload, options));
+      return emitEvent(this.#session, entry, payload, options);
+    } catch (error) {
+      return unsent(entry, error);
+    }
   }
 
   on(name: string, listener: AnyListener): this {
@@ -193,8 +233,23 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     this.#sendMore();
   };
 
+  /** For handlers: aborted when the server asks to drain, or the client is over. */
+  get drainSignal(): AbortSignal {
+    if (this.#drain === null) {
+      this.#drain = new AbortController();
+      if (this.#drained || this.#outcome !== null) this.#drain.abort(serverDrains());
+    }
+    return this.#drain.signal;
+  }
+
+  /** For handlers whose calls were cancelled. */
+  get stuckHandlers(): StuckHandlers {
+    const { limits, ticker } = this.#options;
+    return (this.#stuck ??= new StuckHandlers(ticker.clock, limits.cancelTimeoutMs));
+  }
+
   readonly #report = (error: HawserError): void => {
-    this.lifecycle.tell("error", error);
+    this.lifecycle.report(error);
   };
 
   #newSession(): Session {
@@ -210,7 +265,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
         if (this.#link !== null) this.#responder.call(call, new ClientCall(call, this.#link, this)); // it came on one
       },
       event: (entry, payload, trace, handled) => {
-        this.#delivery.event(entry, payload, { socket: this, trace }, handled);
+        this.#delivery.event(entry, payload, new ClientEvent(this, trace), handled);
       },
       writable: () => {
         this.#sendMore(); // whoever emits waits for the outcome
@@ -218,6 +273,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
       draining: () => {
         this.#drained = true;
         this.#state = "draining";
+        this.#drain?.abort(serverDrains());
         this.lifecycle.tell("draining");
       },
       dropped: this.#report,
@@ -232,8 +288,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
 
   /** Try one address: make a connection, and begin the session on it, or go on. Resolves when it is ready. */
   async #begin(dial: () => Promise<Connection>): Promise<void> {
-    const { auth } = this.#options;
-    const credentials: unknown = typeof auth === "function" ? await (auth as () => unknown)() : auth;
+    const credentials = await this.#credentials();
     const connection = await dial();
     const link = this.#take(connection);
     if (this.#outcome !== null) {
@@ -252,9 +307,23 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
       this.#attempt = null;
       this.#isLinked = false;
       link.abort();
-      throw error;
+      throw readHawserError(error) ?? authFailed("gave what JSON has no text for", error);
     }
     return attempt.promise;
+  }
+
+  /** Ask the `auth` option, within the time for one attempt to connect. */
+  async #credentials(): Promise<unknown> {
+    const { auth, connectTimeoutMs, ticker } = this.#options;
+    if (typeof auth !== "function") return auth;
+    const signal = this.#leaving.signal;
+    const late = (): HawserError => authFailed(`did not answer within connectTimeoutMs ${String(connectTimeoutMs)}`, undefined);
+    try {
+      return await withinTime(() => (auth as () => unknown)(), { clock: ticker.clock, timeoutMs: connectTimeoutMs, signal, late });
+    } catch (cause) {
+      signal.throwIfAborted();
+      throw readHawserError(cause) ?? authFailed(`failed: ${describeCaught(cause)}`, cause);
+    }
   }
 
   #take(connection: Connection): SessionLink {
@@ -277,6 +346,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
 
   #isReady(info: ReadyInfo): void {
     this.#state = "ready";
+    if (this.#drained) this.#drain = null; // of the session before
     this.#drained = false;
     this.#readyMs = this.#now();
     this.#attempt?.resolve(undefined);
@@ -344,7 +414,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
       await this.#route.pause(patience);
       await this.#route.find(patience);
     } catch (error) {
-      this.#end({ reason: "error", error: asHawserError(error) });
+      this.#end({ reason: "error", error: ended(error) });
     }
   }
 
@@ -355,6 +425,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     this.#state = "closed";
     const error = this.#isClosed("connect");
     this.#leaving.abort(error);
+    this.#drain?.abort(serverDrains());
     this.#session.close();
     this.#attempt?.reject(error);
     this.#attempt = null;
@@ -400,6 +471,21 @@ const STEADY_MS = 5_000;
 const NO_OPTIONS: OpenOptions = Object.freeze({});
 const ORDERLY: Closed = Object.freeze({ reason: "ended", error: null });
 
+/** What a listener of an event gets: {@link EventContext}. */
+class ClientEvent<P extends Protocol> {
+  readonly socket: ClientSession<P>;
+  readonly trace: string | null;
+
+  constructor(socket: ClientSession<P>, trace: string | null) {
+    this.socket = socket;
+    this.trace = trace;
+  }
+
+  get draining(): AbortSignal {
+    return this.socket.drainSignal;
+  }
+}
+
 /** What the handler of a request or stream gets: {@link HandlerContext}. */
 class ClientCall<P extends Protocol> extends CallContext {
   readonly socket: ClientSession<P>;
@@ -409,12 +495,29 @@ class ClientCall<P extends Protocol> extends CallContext {
     this.socket = socket;
   }
 
+  /** @see SharedContext of a server: aborted when the server drains. */
+  get draining(): AbortSignal {
+    return this.socket.drainSignal;
+  }
+
+  get stuckHandlers(): StuckHandlers {
+    return this.socket.stuckHandlers;
+  }
+
   report(error: HawserError): void {
-    this.socket.lifecycle.tell("error", error);
+    this.socket.lifecycle.report(error);
   }
 }
 
-function asHawserError(error: unknown): HawserError {
-  if (isHawserError(error)) return error;
-  return new HawserError("ABORTED", `The client was given up: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+function serverDrains(): HawserError {
+  return new HawserError("DRAINING", "The server is closing, or the client is over", { scope: "session" });
+}
+
+function authFailed(how: string, cause: unknown): HawserError {
+  return new HawserError("AUTH_FAILED", `The auth option of the client ${how}`, { cause });
+}
+
+/** Why a client is over, for `closed`. */
+function ended(error: unknown): HawserError {
+  return readHawserError(error) ?? new HawserError("ABORTED", `The client was given up: ${describeCaught(error)}`, { cause: error });
 }

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type Address, type AddressInput, type Awaitable, type Connection, dial, type DialOptions, formatAddress, parseAddress } from "@hawser/transport";
+import { describeCaught, HawserError, readHawserError } from "@hawser/protocol";
+import { type Address, type AddressInput, type Awaitable, type Connection, dial, type DialOptions, formatAddress, parseAddress, withinTime } from "@hawser/transport";
 import type { ResolvedReconnect } from "./session-options.ts";
 
 /** What makes a connection where there is no address: a `memoryPair()`, or a transport of one's own. Called for each attempt. */
@@ -15,7 +16,7 @@ export type Target = AddressInput | Connection | Connector | readonly (AddressIn
 
 /** The addresses of one client, beginning with the one that served it last. */
 export class Targets {
-  readonly #targets: readonly (Address | Connector)[];
+  readonly #targets: readonly (Address | Connector | Once)[];
   #first = 0;
 
   /**
@@ -25,7 +26,7 @@ export class Targets {
   constructor(target: Target) {
     const list = Array.isArray(target) ? (target as readonly (AddressInput | Connector)[]) : [target as Exclude<Target, readonly unknown[]>]; // isArray() does not see readonly
     if (list.length === 0) throw new RangeError("Cannot connect to an empty list of addresses: give one or more");
-    this.#targets = list.map((each) => (typeof each === "function" ? each : isConnection(each) ? once(each) : parseAddress(each)));
+    this.#targets = list.map((each) => (typeof each === "function" ? each : isConnection(each) ? new Once(each) : parseAddress(each)));
   }
 
   /** How many there are. */
@@ -36,13 +37,14 @@ export class Targets {
   /** For people: the address that is tried `index`-th in a round. */
   name(index: number): string {
     const target = this.#at(index);
-    return typeof target === "function" ? "its connector" : formatAddress(target);
+    return typeof target === "function" ? "its connector" : target instanceof Once ? target.remote : formatAddress(target);
   }
 
   /** Connect to the address that is tried `index`-th in a round. */
   async connect(index: number, options: DialOptions): Promise<Connection> {
     const target = this.#at(index);
-    return typeof target === "function" ? target() : dial(target, options);
+    if (target instanceof Once) return target.take();
+    return typeof target === "function" ? connectBy(target, options) : dial(target, options);
   }
 
   /** The `index`-th serves: begin with it next time. */
@@ -55,9 +57,29 @@ export class Targets {
     this.served(1);
   }
 
-  #at(index: number): Address | Connector {
-    return this.#targets[(this.#first + index) % this.#targets.length] as Address | Connector; // there is at least one
+  #at(index: number): Address | Connector | Once {
+    return this.#targets[(this.#first + index) % this.#targets.length] as Address | Connector | Once; // there is at least one
   }
+}
+
+/** Ask a connector, within the time for one attempt. A connection that comes too late is closed. */
+async function connectBy(connector: Connector, { clock, connectTimeoutMs, signal }: DialOptions): Promise<Connection> {
+  const late = (): HawserError => new HawserError("CONNECT_TIMEOUT", `The connector given to connect() made no connection within connectTimeoutMs ${String(connectTimeoutMs)}`);
+  let connection: unknown;
+  try {
+    connection = await withinTime(connector, { clock, timeoutMs: connectTimeoutMs, signal, late, unwanted: abandon });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw readHawserError(cause) ?? new HawserError("CONNECTOR_FAILED", `The connector given to connect() failed: ${describeCaught(cause)}`, { cause });
+  }
+  if (isConnection(connection)) return connection;
+  throw new TypeError(`Cannot connect by a connector that gave a value of type ${connection === null ? "null" : typeof connection}: it gives a Connection`);
+}
+
+function abandon(connection: unknown): void {
+  if (!isConnection(connection)) return;
+  connection.open({ chunk: () => undefined, ended: () => undefined, written: () => undefined, gone: () => undefined });
+  connection.abort();
 }
 
 /** How long to wait before a round, in milliseconds: `fraction` is at random from 0 to 1. */
@@ -71,12 +93,22 @@ export function isConnection(value: unknown): value is Connection {
   return typeof value === "object" && value !== null && "schedule" in value;
 }
 
-/** A connection that was made elsewhere can't be made again. */
-function once(connection: Connection): Connector {
-  let used = false;
-  return () => {
-    if (used) throw new TypeError(`Cannot connect to ${connection.remote} again: the connection was made elsewhere; give connect() an address, or a function that makes one`);
-    used = true;
-    return connection;
-  };
+/** A connection that was made elsewhere: it can't be made again. */
+class Once {
+  readonly #connection: Connection;
+  #state: "fresh" | "used" = "fresh";
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  get remote(): string {
+    return this.#connection.remote;
+  }
+
+  take(): Connection {
+    if (this.#state === "used") throw new TypeError(`Cannot connect to ${this.remote} again: the connection was made elsewhere; give connect() an address, or a function that makes one`);
+    this.#state = "used";
+    return this.#connection;
+  }
 }

@@ -4,16 +4,18 @@
  *
  * @module
  */
-import type { HawserError, Wire } from "@hawser/protocol";
-import { type Closed, type Connection, laterTurn, WireSocket, type WireSocketOptions } from "@hawser/transport";
+import { HawserError, unknownName, type Wire, withPeer } from "@hawser/protocol";
+import { type Closed, type Connection, laterTurn, programFailed, Reporter, WireSocket, type WireSocketOptions } from "@hawser/transport";
+import { Listeners } from "./session-listeners.ts";
 
 /** The events of a socket, with what a listener is called with. */
 export interface SocketEvents<In> {
   /** A message came. While there is a listener, messages flow to it and can't be iterated. */
   message: [message: In];
   /**
-   * A frame was passed over (`onOversize: "skip"`), or the connection fails; `closed` tells the latter too. Where the peer's bytes or a
-   * timeout are why, `send()` and `end()` still work, in the listener and until this turn of the event loop ends.
+   * A frame was passed over (`onOversize: "skip"`), the connection fails, which `closed` tells too, or a listener has thrown or rejected
+   * (HANDLER_FAILED; the socket goes on). Where the peer's bytes or a timeout are why, `send()` and `end()` still work, in the listener and
+   * until this turn of the event loop ends. Without a listener, the first failure of another listener is a process warning.
    */
   error: [error: HawserError];
   /** `send()` would say true again. */
@@ -28,9 +30,14 @@ function nextTurn(): Promise<void> {
   });
 }
 
-type Listener<In, Name extends keyof SocketEvents<In>> = (...values: SocketEvents<In>[Name]) => void;
+type Listener<In, Name extends keyof SocketEvents<In>> = (...values: SocketEvents<In>[Name]) => unknown;
 
+const events: readonly string[] = ["message", "error", "writable", "close"];
+
+/** A call of `next()` that waits for a message. */
 interface Puller<In> {
+  /** The iterator that it is of. */
+  readonly iterator: object;
   resolve(result: IteratorResult<In, undefined>): void;
   reject(error: unknown): void;
 }
@@ -43,17 +50,16 @@ interface Puller<In> {
  */
 export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, AsyncDisposable {
   readonly #socket: WireSocket<In, Out>;
-  readonly #listeners: { [Name in keyof SocketEvents<In>]: Set<Listener<In, Name>> } = {
-    message: new Set(),
-    error: new Set(),
-    writable: new Set(),
-    close: new Set(),
-  };
+  readonly #listeners = new Listeners();
+  /** Made when a listener fails. */
+  #reporter: Reporter | null = null;
   /** Calls of `next()` that wait for a message. */
-  readonly #pullers: Puller<In>[] = [];
+  #pullers: Puller<In>[] = [];
   /** How the messages ended, once the last is taken: an error is thrown once. */
   #end: { readonly error: HawserError | null } | null = null;
   #closed: Closed | null = null;
+  /** Whether this program ended the conversation. */
+  #endedHere: "no" | "yes" = "no";
 
   constructor(wire: Wire<In, Out>, connection: Connection, options: WireSocketOptions) {
     this.#socket = new WireSocket(wire, connection, options, {
@@ -66,7 +72,7 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
       },
       failed: (error) => {
         if (error.scope === "connection") this.#finish(error);
-        this.#emit("error", error);
+        this.#emit("error", withPeer(error, connection));
         // The loop that reads gets the error in this turn, and may send last words as a listener may.
         return error.scope === "connection" ? nextTurn() : undefined;
       },
@@ -76,7 +82,7 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
       closed: (closed) => {
         options.ticker.delete(this.#socket);
         this.#closed = closed;
-        if (closed.error?.origin === "transport") this.#emit("error", closed.error);
+        if (closed.error?.origin === "transport") this.#emit("error", withPeer(closed.error, connection));
         this.#finishIfGone();
         this.#emit("close", closed);
       },
@@ -118,22 +124,25 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
    *
    * Returns whether there is room for more: false above `writeBuffer.highBytes`; the message is taken all the same,
    * `await writable()` before the next. The message's bytes are copied: it may be changed at once.
+   * When the conversation has ended by the peer or by an error, the message is dropped, and the answer is false.
    *
    * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL or PAYLOAD_TOO_LARGE: the message is not sent, the connection goes on
    * @throws {HawserError} WRITE_BUFFER_FULL when `writeBuffer.maxBytes` wait already
-   * @throws {HawserError} CONNECTION_CLOSED after `end()`, or when the connection is gone
+   * @throws {HawserError} CONNECTION_CLOSED after `end()` or `abort()`
    */
   send(message: Out): boolean {
-    return this.#socket.send(message);
+    return this.#socket.send(message) || this.#refused();
   }
 
   /** Say that nothing more is sent: the sentinel, if the wire has one, and then the end of this direction. Reading goes on. */
   end(): void {
+    this.#leave();
     this.#socket.end();
   }
 
   /** Give up at once, in both directions; what has not left, and what was not taken, is lost. */
   abort(error: HawserError | null = null): void {
+    this.#leave();
     this.#socket.abort(error);
   }
 
@@ -156,44 +165,60 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   }
 
   /**
-   * Call `listener` at each event. What it throws goes to whoever caused the event, as in any emitter.
+   * Call `listener` at each event, in the order in which they were added. What it throws, or rejects with, is told to the listeners of
+   * `"error"`; the socket goes on with the next message.
    *
-   * @throws {TypeError} for `"message"` while the messages are being iterated
+   * @throws {TypeError} when there is no such event, or the listener is no function; for `"message"` while the messages are being iterated
    */
   on<Name extends keyof SocketEvents<In>>(event: Name, listener: Listener<In, Name>): this {
-    if (event === "message" && this.#pullers.length > 0) throw new TypeError("Cannot listen to messages while they are iterated: choose one of the two");
-    this.#listeners[event].add(listener);
+    this.#check(event);
+    this.#listeners.on(event, listener);
     if (event === "message") this.#socket.release();
     return this;
   }
 
-  /** Call `listener` at the next such event. */
+  /**
+   * Call `listener` at the next such event.
+   *
+   * @throws {TypeError} as `on`
+   */
   once<Name extends keyof SocketEvents<In>>(event: Name, listener: Listener<In, Name>): this {
-    const wrapped: Listener<In, Name> = (...values) => {
-      this.off(event, wrapped);
-      listener(...values);
-    };
-    return this.on(event, wrapped);
+    this.#check(event);
+    this.#listeners.once(event, listener);
+    if (event === "message") this.#socket.release();
+    return this;
   }
 
-  /** Call `listener` no more. Without a `"message"` listener, messages wait again. */
+  /**
+   * Call `listener` no more, also one that was added with `once`; of several equal ones, the last. Without a `"message"` listener,
+   * messages wait again.
+   *
+   * @throws {TypeError} when there is no such event, or the listener is no function
+   */
   off<Name extends keyof SocketEvents<In>>(event: Name, listener: Listener<In, Name>): this {
-    this.#listeners[event].delete(listener);
-    if (event === "message" && this.#listeners.message.size === 0) this.#socket.hold();
+    checkEvent(event);
+    this.#listeners.off(event, listener);
+    if (event === "message") this.#holdUntaken();
     return this;
   }
 
   /**
    * The messages, one at a time: a loop that does not pull stops the reading. The loop ends at the peer's sentinel or end,
    * and after `abort()`; it throws the error when the conversation ends in one, after the messages before it.
-   * Leaving the loop early does not close the socket: another loop goes on with the next message.
+   * Leaving the loop early does not close the socket: another loop goes on with the next message. `return()` settles what this iterator
+   * waits for.
    *
    * @throws {TypeError} while there is a `"message"` listener
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<In, undefined> {
+    let state: "left" | "open" = "open";
     const iterator: AsyncIterableIterator<In, undefined> = {
-      next: () => this.#next(),
-      return: () => Promise.resolve({ done: true, value: undefined }),
+      next: () => (state === "open" ? this.#next(iterator) : Promise.resolve({ done: true, value: undefined })),
+      return: () => {
+        state = "left";
+        this.#abandon(iterator);
+        return Promise.resolve({ done: true, value: undefined });
+      },
       [Symbol.asyncIterator]: () => iterator,
     };
     return iterator;
@@ -201,22 +226,53 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
 
   /** End this direction, drop what comes, and wait until the connection is gone: at most `lingerTimeoutMs` after the peer has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#socket.end();
+    this.end();
     this.#socket.leave();
     await this.closed;
   }
 
-  #next(): Promise<IteratorResult<In, undefined>> {
-    if (this.#listeners.message.size > 0) return Promise.reject(new TypeError("Cannot iterate the messages while a listener takes them: choose one of the two"));
+  /** This program ends it, and not the peer. */
+  #leave(): void {
+    if (this.#socket.state === "open") this.#endedHere = "yes";
+  }
+
+  /** Why `send()` says no: there is no room for more, the conversation is over, or this program had ended it. */
+  #refused(): false {
+    if (this.#endedHere === "no" || this.#socket.state === "open") return false;
+    const { state, remote } = this.#socket;
+    throw new HawserError("CONNECTION_CLOSED", `Cannot send on the socket to ${remote}: ${state === "closed" ? "the connection is closed" : "this end has ended"}`);
+  }
+
+  #check(event: keyof SocketEvents<In>): void {
+    checkEvent(event);
+    if (event === "message" && this.#pullers.length > 0) throw new TypeError("Cannot listen to messages while they are iterated: choose one of the two");
+  }
+
+  #next(iterator: object): Promise<IteratorResult<In, undefined>> {
+    if (this.#listeners.has("message")) return Promise.reject(new TypeError("Cannot iterate the messages while a listener takes them: choose one of the two"));
     if (this.#end === null) {
       const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<In, undefined>>();
-      this.#pullers.push({ resolve, reject });
+      this.#pullers.push({ iterator, resolve, reject });
       if (this.#pullers.length === 1) this.#pull();
       return promise;
     }
     const { error } = this.#end;
     this.#end = { error: null };
     return error === null ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(error);
+  }
+
+  /** An iterator is left: what it waits for is over, and takes no message from the next one. */
+  #abandon(iterator: object): void {
+    const left = this.#pullers.filter((puller) => puller.iterator === iterator);
+    if (left.length === 0) return;
+    this.#pullers = this.#pullers.filter((puller) => puller.iterator !== iterator);
+    this.#holdUntaken();
+    for (const puller of left) puller.resolve({ done: true, value: undefined });
+  }
+
+  /** Nobody takes messages: they wait. */
+  #holdUntaken(): void {
+    if (this.#pullers.length === 0 && !this.#listeners.has("message")) this.#socket.hold();
   }
 
   /** Let one message through, if one waits; otherwise the next that comes. */
@@ -226,12 +282,9 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   }
 
   #message(message: In): void {
-    if (this.#listeners.message.size > 0) {
-      this.#emit("message", message);
-      return;
-    }
-    this.#pullers.shift()?.resolve({ done: false, value: message });
-    if (this.#pullers.length === 0) this.#socket.hold();
+    if (this.#listeners.has("message")) this.#emit("message", message);
+    else this.#pullers.shift()?.resolve({ done: false, value: message });
+    this.#holdUntaken();
   }
 
   /** The connection is gone and every message is taken. */
@@ -249,6 +302,18 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   }
 
   #emit<Name extends keyof SocketEvents<In>>(event: Name, ...values: SocketEvents<In>[Name]): void {
-    for (const listener of this.#listeners[event]) listener(...values);
+    this.#listeners.tell(event, values, this.#failed);
   }
+
+  /** A listener has failed: those of `"error"` are told, and where there are none, the process is warned. */
+  readonly #failed = (cause: unknown, event: string): void => {
+    this.#reporter ??= new Reporter("a client's socket");
+    const error = withPeer(programFailed(`A listener of "${event}" of the socket to ${this.remote}`, cause), this);
+    if (event === "error" || !this.#listeners.has("error")) void this.#reporter.report(error, null);
+    else this.#emit("error", error);
+  };
+}
+
+function checkEvent(event: string): void {
+  if (!events.includes(event)) throw unknownName("A socket", "event", event, events);
 }

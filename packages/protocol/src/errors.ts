@@ -183,6 +183,29 @@ export interface ErrorPeer {
   readonly transport: string;
 }
 
+// eslint-disable-next-line @typescript-eslint/no-extraneous-class -- its constructor is what Stamp is for
+class Given {
+  constructor(value: object) {
+    return value;
+  }
+}
+
+/**
+ * Marks what this copy of the package made: a proxy of it has no mark. A private field of the class itself would make errors of two
+ * copies of the package two types for the compiler; a constructor that returns another object puts the field there.
+ */
+class Stamp extends Given {
+  readonly #mark = true;
+
+  static on(error: object): void {
+    new Stamp(error);
+  }
+
+  static has(value: object): boolean {
+    return #mark in value;
+  }
+}
+
 /**
  * The one class of everything that goes wrong at run time; misuse by the caller throws `TypeError` or `RangeError` instead.
  *
@@ -212,7 +235,6 @@ export class HawserError extends Error {
   readonly peer: ErrorPeer | null;
   /** What tells this class apart, also across copies of this package. */
   readonly brand = "hawser.error";
-  readonly #own = true;
 
   constructor(code: ErrorCode, message: string, options?: HawserErrorOptions) {
     super(message, options);
@@ -224,11 +246,7 @@ export class HawserError extends Error {
     this.failure = options?.failure ?? null;
     this.path = options?.path ?? null;
     this.peer = options?.peer ?? null;
-  }
-
-  /** True if this copy of the class made the value: not of a proxy. */
-  static isOwn(value: object): boolean {
-    return #own in value;
+    Stamp.on(this);
   }
 }
 
@@ -269,7 +287,7 @@ const read = ["code", "message", "origin", "scope", "retryable", "failure", "pat
 
 /** True if what is read of a HawserError is its own data, of the right types, and so the same each time. */
 function isPlain(error: HawserError): boolean {
-  if (!HawserError.isOwn(error)) return false;
+  if (!Stamp.has(error)) return false;
   for (const name of read) {
     const member = Object.getOwnPropertyDescriptor(error, name);
     if (member === undefined || !("value" in member)) return false;

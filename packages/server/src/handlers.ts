@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { HawserError, isHawserError } from "@hawser/protocol";
-import type { Closed, WireSocket, WireSocketEvents } from "@hawser/transport";
+import { type HawserError, readHawserError, unknownName, withPeer } from "@hawser/protocol";
+import { type Closed, isThenable, programFailed, type Reporter, runProgram, whenSettled, type WireSocket, type WireSocketEvents } from "@hawser/transport";
 
 /** One client's socket, as the handlers see it. */
 export type ServerSocket<In, Out = In> = Pick<
@@ -29,7 +29,10 @@ export interface WireHandlers<In, Out = In> {
   message?(message: In, socket: ServerSocket<In, Out>): Promise<void> | void;
   /** The connection is gone and its messages are handled. */
   close?(socket: ServerSocket<In, Out>, closed: Closed): Promise<void> | void;
-  /** What went wrong: on a connection (then its socket is given), or before there was one. What this throws is ignored: there is nobody left to tell. */
+  /**
+   * Is told what went wrong: on a connection (then its socket is given), or before there was one; `error.peer` says whose. Without it, the
+   * first failure of each code is a process warning, but for what the network does; so is what this throws or rejects with.
+   */
   error?(error: HawserError, socket?: ServerSocket<In, Out>): Promise<void> | void;
 }
 
@@ -37,6 +40,7 @@ export interface WireHandlers<In, Out = In> {
 export interface Dispatch<In, Out> {
   readonly handlers: WireHandlers<In, Out>;
   readonly maxInFlight: number;
+  readonly reporter: Reporter;
   /** The socket is gone; messages of it may still be handled. */
   readonly onClosed: (socket: WireSocket<In, Out>) => void;
 }
@@ -70,9 +74,9 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
 
   message(message: In): void {
     const socket = this.#socket as WireSocket<In, Out>; // set before the first event
-    let result: Promise<void> | undefined;
+    let result: unknown;
     try {
-      result = this.#shared.handlers.message?.(message, socket) as Promise<void> | undefined; // void is undefined
+      result = this.#shared.handlers.message?.(message, socket);
     } catch (cause) {
       this.#handlerFailed("message", cause);
       return;
@@ -81,14 +85,15 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
   }
 
   /** A message's handler is at work: wait for it, unless the options let others begin beside it. */
-  #wait(result: Promise<void>, socket: WireSocket<In, Out>): void {
-    if (typeof result.then !== "function") return;
+  #wait(result: unknown, socket: WireSocket<In, Out>): void {
+    if (!isThenable(result)) return;
     if (++this.#inFlight >= this.#shared.maxInFlight) socket.hold();
-    result.then(
+    void whenSettled(
+      result,
       () => {
         this.#settled();
       },
-      (cause: unknown) => {
+      (cause) => {
         this.#handlerFailed("message", cause);
         this.#settled();
       },
@@ -119,14 +124,12 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
     this.#closeWhenHandled();
   }
 
-  /** Tell the `error` handler, whose own failure nobody could be told; returns its promise, if it made one, which never rejects. */
+  /** Tells the `error` handler, if there is one; returns its promise, if it made one, which never rejects. */
   report(error: HawserError): Promise<undefined> | undefined {
-    try {
-      const result = this.#shared.handlers.error?.(error, this.#socket ?? undefined) as Promise<void> | undefined; // void is undefined
-      return typeof result?.then === "function" ? result.then(() => undefined, () => undefined) : undefined;
-    } catch {
-      return undefined; // Documented at WireHandlers.error.
-    }
+    const { handlers, reporter } = this.#shared;
+    const socket = this.#socket ?? undefined;
+    if (socket !== undefined) withPeer(error, socket);
+    return reporter.report(error, hasErrorHandler(handlers) ? () => handlers.error?.(error, socket) : null);
   }
 
   #tellFailure(): void {
@@ -159,26 +162,16 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
 
   /** Call a handler that is not for messages; `then` runs when it has settled well. */
   #run(name: "close" | "open", handler: () => Promise<void> | void, then: () => void): void {
-    let result: Promise<void> | undefined;
-    try {
-      result = handler() as Promise<void> | undefined; // void is undefined
-    } catch (cause) {
-      this.#handlerFailed(name, cause);
-      return;
-    }
-    if (result === undefined || typeof result.then !== "function") {
-      then();
-      return;
-    }
     this.#inFlight++;
-    result.then(
+    runProgram(
+      handler,
       () => {
         this.#inFlight--;
         then();
         this.#tellFailure();
         this.#closeWhenHandled();
       },
-      (cause: unknown) => {
+      (cause) => {
         this.#inFlight--;
         this.#handlerFailed(name, cause);
         this.#closeWhenHandled();
@@ -189,9 +182,34 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
   #handlerFailed(name: string, cause: unknown): void {
     const socket = this.#socket as WireSocket<In, Out>; // set before the first handler runs
     // Sending to a peer that has gone meanwhile is not the handler's fault, and `closed` tells it.
-    if (socket.state === "closed" && isHawserError(cause) && cause.code === "CONNECTION_CLOSED") return;
-    const text = cause instanceof Error ? cause.message : String(cause);
-    const error = new HawserError("HANDLER_FAILED", `Cannot go on with ${socket.remote}: its ${name} handler failed: ${text.slice(0, 160)}`, { cause });
+    if (socket.state === "closed" && readHawserError(cause)?.code === "CONNECTION_CLOSED") return;
+    const error = programFailed(`Cannot go on with ${socket.remote}: its ${name} handler`, cause, "connection");
     if (!socket.fail(error)) void this.report(error);
   }
+}
+
+/** True if there is an `error` handler; one that can't be read counts, and fails when it is called. */
+export function hasErrorHandler(handlers: { readonly error?: unknown }): boolean {
+  try {
+    return handlers.error !== undefined;
+  } catch {
+    return true;
+  }
+}
+
+const names: readonly string[] = ["open", "message", "close", "error"];
+
+/**
+ * Checks the handlers of a wire. Those of a class may have members of their own.
+ *
+ * @throws {TypeError} when they are no object, one is no function, or there is one that a wire does not call
+ */
+export function checkHandlers(handlers: unknown): void {
+  if (typeof handlers !== "object" || handlers === null) throw new TypeError(`Cannot serve a wire with handlers of type ${handlers === null ? "null" : typeof handlers}: use an object, { message(message, socket) { … } }`);
+  for (const name of names) {
+    const handler: unknown = Reflect.get(handlers, name);
+    if (handler !== undefined && typeof handler !== "function") throw new TypeError(`Cannot use the handler ${JSON.stringify(name)} of type ${handler === null ? "null" : typeof handler}: it is a function`);
+  }
+  if (Object.getPrototypeOf(handlers) !== Object.prototype) return;
+  for (const name of Object.keys(handlers)) if (!names.includes(name)) throw unknownName("The server of a wire", "handler", name, names);
 }

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type Limit, resolveLimits } from "@hawser/protocol";
-import { type ConnectionLimitOptions, type ConnectionLimits, processTicker, resolveConnectionLimits, type Ticker, type TlsOptions } from "@hawser/transport";
+import { checkOptions, type Limit, resolveLimits } from "@hawser/protocol";
+import { type ConnectionLimitOptions, type ConnectionLimits, connectionOptionNames, processTicker, resolveConnectionLimits, type Ticker, type TlsOptions } from "@hawser/transport";
 
 /** Options of a server; every limit has a finite default. */
 export interface ServerOptions extends ConnectionLimitOptions {
@@ -33,7 +33,9 @@ export interface CloseOptions {
 }
 
 /** Complete a server's close options. */
-export function resolveCloseOptions({ graceMs = 0, deadlineMs = 10_000 }: CloseOptions = {}): { readonly graceMs: number; readonly deadlineMs: number } {
+export function resolveCloseOptions(given: CloseOptions = {}): { readonly graceMs: number; readonly deadlineMs: number } {
+  checkOptions("close()", given, ["graceMs", "deadlineMs"]);
+  const { graceMs = 0, deadlineMs = 10_000 } = given;
   return { graceMs, deadlineMs };
 }
 
@@ -65,10 +67,11 @@ export interface ResolvedServerOptions extends Readonly<Record<OwnLimit, number>
 /**
  * Complete a server's options.
  *
- * @throws {TypeError} when a value has the wrong type
+ * @throws {TypeError} when an option is not known, or a value has the wrong type
  * @throws {RangeError} when a value is out of its range
  */
 export function resolveServerOptions(given: ServerOptions): ResolvedServerOptions {
+  checkOptions("createServer() of a wire", given, [...connectionOptionNames, ...Object.keys(serverLimitTable), "mode", "ticker", "tls"]);
   return Object.freeze({
     ...resolveLimits(serverLimitTable, given),
     mode: resolveMode(given.mode),

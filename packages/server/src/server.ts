@@ -5,8 +5,8 @@
  * @module
  */
 import { HawserError, nativeSessions, type Protocol, type SessionKind, type Wire, WireEncoder } from "@hawser/protocol";
-import { type Address, type AddressInput, type Connection, SharedOutput, type Ticking, WireSocket, type WireSocketOptions } from "@hawser/transport";
-import { type Dispatch, Dispatcher, type ServerSocket, type WireHandlers } from "./handlers.ts";
+import { type Address, type AddressInput, type Connection, rejected, Reporter, SharedOutput, type Ticking, WireSocket, type WireSocketOptions } from "@hawser/transport";
+import { type Dispatch, Dispatcher, checkHandlers, hasErrorHandler, type ServerSocket, type WireHandlers } from "./handlers.ts";
 import { type ListenCallOptions, Listeners, refuse } from "./listeners.ts";
 import { type CloseOptions, type CloseResult, type ResolvedServerOptions, resolveCloseOptions, resolveServerOptions, type ServerOptions } from "./options.ts";
 import type { SessionHandlers, SessionServer } from "./session-handlers.ts";
@@ -116,12 +116,13 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
   #closing: Promise<CloseResult> | null = null;
 
   constructor(wire: Wire<In, Out>, handlers: WireHandlers<In, Out>, options: ResolvedServerOptions) {
+    checkHandlers(handlers);
     const { connection: limits, ticker, maxInFlight } = options;
     const encoder = wire.sentinel?.form === "suffix" ? undefined : new WireEncoder<Out>(wire, limits.frame);
     this.#wire = wire;
     this.#options = options;
     this.#socketOptions = { limits, ticker, onFull: "close", encoder };
-    this.#dispatch = { handlers, maxInFlight, onClosed: this.#forget };
+    this.#dispatch = { handlers, maxInFlight, reporter: new Reporter("a server"), onClosed: this.#forget };
     this.#listeners = new Listeners(options, {
       accepted: (connection) => {
         this.accept(connection);
@@ -145,7 +146,8 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
     if (this.#closing !== null || this.#sockets.size >= maxConnections) {
       refuse(connection);
       if (this.#closing === null) {
-        this.#report(new HawserError("TOO_MANY_CONNECTIONS", `Cannot serve ${connection.remote}: maxConnections ${String(maxConnections)} are open already`));
+        const { remote, transport } = connection;
+        this.#report(new HawserError("TOO_MANY_CONNECTIONS", `Cannot serve ${remote}: maxConnections ${String(maxConnections)} are open already`, { peer: { remote, transport } }));
       }
       return;
     }
@@ -183,7 +185,11 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
   }
 
   close(options?: CloseOptions): Promise<CloseResult> {
-    return (this.#closing ??= this.#close(resolveCloseOptions(options)));
+    try {
+      return (this.#closing ??= this.#close(resolveCloseOptions(options)));
+    } catch (error) {
+      return rejected(error);
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -225,10 +231,7 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
   };
 
   #report(error: HawserError): void {
-    try {
-      this.#dispatch.handlers.error?.(error);
-    } catch {
-      // Documented at WireHandlers.error.
-    }
+    const { handlers, reporter } = this.#dispatch;
+    void reporter.report(error, hasErrorHandler(handlers) ? () => handlers.error?.(error) : null);
   }
 }

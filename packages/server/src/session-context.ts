@@ -4,12 +4,15 @@
  * @module
  */
 import type { HawserError, InboundCall, MessageEntry, Protocol } from "@hawser/protocol";
-import { type Backlog, CallContext } from "@hawser/transport";
+import { type Backlog, CallContext, type StuckHandlers } from "@hawser/transport";
 import type { MiddlewareCall, SessionServer, SessionSocket } from "./session-handlers.ts";
 
 /** The session behind a context. */
 export interface ContextOwner<P extends Protocol, C> {
   readonly server: SessionServer<P, C>;
+  readonly stuckHandlers: StuckHandlers;
+  /** Aborted when the server begins to close. */
+  readonly drainSignal: AbortSignal;
   /** Something went wrong that the peer is not told. */
   dropped(error: HawserError): void;
 }
@@ -33,6 +36,14 @@ export class ServedCall<P extends Protocol, C> extends CallContext {
     return this.socket.context;
   }
 
+  get draining(): AbortSignal {
+    return this.#owner.drainSignal;
+  }
+
+  get stuckHandlers(): StuckHandlers {
+    return this.#owner.stuckHandlers;
+  }
+
   report(error: HawserError): void {
     this.#owner.dropped(error);
   }
@@ -45,12 +56,12 @@ export class ServedEvent<P extends Protocol, C> implements MiddlewareCall<P, C> 
   readonly input: unknown;
   readonly trace: string | null;
   readonly socket: SessionSocket<P, C>;
-  readonly server: SessionServer<P, C>;
   readonly #entry: MessageEntry;
+  readonly #owner: ContextOwner<P, C>;
 
-  constructor(entry: MessageEntry, payload: unknown, trace: string | null, socket: SessionSocket<P, C>, server: SessionServer<P, C>) {
+  constructor(entry: MessageEntry, payload: unknown, trace: string | null, socket: SessionSocket<P, C>, owner: ContextOwner<P, C>) {
     this.#entry = entry;
-    this.server = server;
+    this.#owner = owner;
     this.input = payload;
     this.trace = trace;
     this.socket = socket;
@@ -58,6 +69,14 @@ export class ServedEvent<P extends Protocol, C> implements MiddlewareCall<P, C> 
 
   get name(): string {
     return this.#entry.name;
+  }
+
+  get server(): SessionServer<P, C> {
+    return this.#owner.server;
+  }
+
+  get draining(): AbortSignal {
+    return this.#owner.drainSignal;
   }
 
   /** Never aborted: an event has nobody who waits for an answer. */

@@ -4,24 +4,27 @@
  *
  * @module
  */
-import { ByteWriter, type Greeter, type Greeting, HawserError, type Hello, isHawserError, type SessionKind } from "@hawser/protocol";
-import { type Connection, isThenable, SessionLink, type SessionLinkEvents, type Speaker } from "@hawser/transport";
+import { ByteWriter, type ErrorPeer, type Greeter, type Greeting, HawserError, type Hello, readHawserError, type SessionKind } from "@hawser/protocol";
+import { type Connection, runProgram, SessionLink, type SessionLinkEvents, type Speaker } from "@hawser/transport";
+import type { SessionPeer } from "./session-handlers.ts";
 import type { ResolvedSessionOptions } from "./session-options.ts";
 
-/** What a connection needs of its server. `C` is what judging a client gives. */
-export interface GreetingHost<C> {
+/** What a connection needs of its server. */
+export interface GreetingHost {
   readonly kind: SessionKind;
   readonly options: ResolvedSessionOptions;
   /** Why nobody is let in now, or null. */
   refusal(): HawserError | null;
   /** Judge a client. May throw, or reject. */
-  authenticate(hello: Hello, link: SessionLink): C | PromiseLike<C>;
-  /** A client is let in. Returns the session that it begins, or goes on with, for `welcome`. */
-  admit(link: SessionLink, hello: Hello, context: C): { readonly session: Carried; readonly resumed: boolean };
+  authenticate(hello: Hello, peer: Omit<SessionPeer, "resumes">): unknown;
+  /** A client is let in, with what `authenticate` gave. Returns the session that it begins, or goes on with, for `welcome`. */
+  admit(link: SessionLink, hello: Hello, context: unknown): { readonly session: Carried; readonly resumed: boolean };
+  /** What `authenticate` gave is not used: the client has left. */
+  release(context: unknown): void;
   /** The greeting failed. */
-  report(error: HawserError): void;
+  report(error: HawserError, peer: ErrorPeer): void;
   /** The connection is gone. */
-  gone(connection: Greeted<C>): void;
+  gone(connection: Greeted): void;
 }
 
 /** The session on a connection. */
@@ -31,9 +34,9 @@ export interface Carried {
 }
 
 /** One connection of a server: what speaks on it until there is a session. */
-export class Greeted<C> implements Speaker, SessionLinkEvents {
+export class Greeted implements Speaker, SessionLinkEvents {
   readonly link: SessionLink;
-  readonly #host: GreetingHost<C>;
+  readonly #host: GreetingHost;
   #greeter: Greeter | null;
   readonly #dueMs: number;
   #phase: "done" | "judging" | "reading" = "reading";
@@ -41,8 +44,10 @@ export class Greeted<C> implements Speaker, SessionLinkEvents {
   /** What came behind the greeting before there was a session. */
   #early: ByteWriter | null = null;
   #carried: Carried | null = null;
+  /** Made when `authenticate` looks at its signal. */
+  #leaving: AbortController | null = null;
 
-  constructor(host: GreetingHost<C>, connection: Connection) {
+  constructor(host: GreetingHost, connection: Connection) {
     const { connection: limits, ticker, handshakeTimeoutMs } = host.options;
     this.#host = host;
     this.#greeter = host.kind.greeter(host.options);
@@ -115,7 +120,7 @@ export class Greeted<C> implements Speaker, SessionLinkEvents {
     const isGreeting = this.#phase !== "done";
     this.#done();
     if (this.#carried !== null) this.#carried.lost(this.link, error);
-    else if (isGreeting && this.#heard) this.#host.report(why); // who said nothing only looked whether somebody is there
+    else if (isGreeting && this.#heard) this.#host.report(why, this.link); // who said nothing only looked whether somebody is there
   }
 
   /** @see SessionLinkEvents */
@@ -133,34 +138,43 @@ export class Greeted<C> implements Speaker, SessionLinkEvents {
 
   #judge(hello: Hello): void {
     this.#phase = "judging";
-    let context: C | PromiseLike<C>;
-    try {
-      context = this.#host.authenticate(hello, this.link);
-    } catch (cause) {
-      this.#refuse(refused(cause));
-      return;
-    }
-    if (!isThenable(context)) {
-      this.#admit(hello, context);
-      return;
-    }
-    context.then(
-      (value) => {
-        this.#admit(hello, value);
+    const { remote, transport } = this.link;
+    const signal = (): AbortSignal => this.#signal();
+    const peer = {
+      remote,
+      transport,
+      get signal() {
+        return signal();
       },
-      (cause: unknown) => {
+    };
+    runProgram(
+      () => this.#host.authenticate(hello, peer),
+      (context) => {
+        this.#admit(hello, context);
+      },
+      (cause) => {
         this.#refuse(refused(cause));
       },
     );
   }
 
-  #admit(hello: Hello, context: C): void {
-    if (this.#phase !== "judging") return; // gone, or too late
-    const refusal = this.#host.refusal();
+  /** For `authenticate`: aborted when its answer is not wanted any more. */
+  #signal(): AbortSignal {
+    if (this.#leaving === null) {
+      this.#leaving = new AbortController();
+      if (this.#phase === "done") this.#leaving.abort(left(this.link.remote));
+    }
+    return this.#leaving.signal;
+  }
+
+  #admit(hello: Hello, context: unknown): void {
+    const refusal = this.#phase === "judging" ? this.#host.refusal() : draining();
     if (refusal !== null) {
-      this.#refuse(refusal);
+      this.#host.release(context);
+      this.#refuse(refusal); // unless the client has left, or it was too late
       return;
     }
+    this.#leaving = null; // it is let in
     const early = this.#early?.copy() ?? NOTHING;
     this.#done();
     const { session, resumed } = this.#host.admit(this.link, hello, context);
@@ -174,6 +188,8 @@ export class Greeted<C> implements Speaker, SessionLinkEvents {
     this.#phase = "done";
     this.#greeter = null;
     this.#early = null;
+    this.#leaving?.abort(left(this.link.remote));
+    this.#leaving = null;
   }
 
   #refuse(error: HawserError): void {
@@ -185,7 +201,7 @@ export class Greeted<C> implements Speaker, SessionLinkEvents {
     this.#done();
     if (reply.length > 0) this.link.output.append(reply);
     this.link.close();
-    this.#host.report(error);
+    this.#host.report(error, this.link);
   }
 }
 
@@ -200,8 +216,13 @@ function overloaded(why: string): HawserError {
   return new HawserError("OVERLOADED", `The server can't let this client in now: ${why}`, { origin: "local", scope: "session" });
 }
 
+function left(remote: string): HawserError {
+  return new HawserError("ABORTED", `${remote} is not let in any more: it has left, or it took too long`);
+}
+
 /** What `authenticate` threw, for the client: its own words only where they are meant for it. */
 function refused(cause: unknown): HawserError {
-  const text = isHawserError(cause) && cause.code === "AUTH_REFUSED" ? cause.message : "The server does not let this client in";
-  return new HawserError("AUTH_REFUSED", text, { cause });
+  const own = readHawserError(cause);
+  if (own?.code === "OVERLOADED") return new HawserError("OVERLOADED", own.message, { cause, origin: "local", scope: "session" });
+  return new HawserError("AUTH_REFUSED", own?.code === "AUTH_REFUSED" ? own.message : "The server does not let this client in", { cause });
 }

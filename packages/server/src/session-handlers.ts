@@ -35,6 +35,8 @@ export interface SharedContext<P extends Protocol, C> {
   readonly context: C;
   /** W3C `traceparent` of the sender, or null. */
   readonly trace: string | null;
+  /** Aborted when the server begins to close: what goes on without end should end now, before the deadline of `close()`. */
+  readonly draining: AbortSignal;
 }
 
 /** What a handler of a request or stream gets besides its input. All of it may be taken out by destructuring. */
@@ -95,30 +97,42 @@ export interface MiddlewareCall<P extends Protocol, C> extends SharedContext<P, 
 
 /**
  * What stands before every handler, in the order of the list: it returns what `next()` returns, or something else, or throws.
- * `next()` runs the rest of the list and the handler; it returns a promise where the handler does.
+ * `next()` runs the rest of the list and the handler, once; it returns a promise where the handler does.
+ *
+ * A middleware that returns nothing gives what `next()` gave, or threw. What a handler rejects with whose promise was not awaited, and
+ * whose result was replaced, is reported; an event is not acknowledged before its handler has ended.
  */
 export type Middleware<P extends Protocol, C = unknown> = (call: MiddlewareCall<P, C>, next: () => unknown) => unknown;
 
 /** Who asks to be let in. */
-export interface SessionPeer {
+export interface SessionPeer<C = unknown> {
   /** For people: `127.0.0.1:52122`. */
   readonly remote: string;
   readonly transport: Connection["transport"];
+  /** Aborted when the answer is not wanted any more: the client has left, or `handshakeTimeoutMs` is over. */
+  readonly signal: AbortSignal;
+  /** The session that the client goes on with if it is let in; null: a new one begins. */
+  readonly resumes: { readonly context: C; readonly label: string } | null;
 }
 
-/** Judges a client, when its greeting is read: returns what its handlers get as `context`, or throws to refuse it. */
-export type Authenticate<C> = (hello: Hello, peer: SessionPeer) => Awaitable<C>;
+/**
+ * Judges a client, when its greeting is read, also of one that resumes its session: returns what its handlers get as `context`, or
+ * throws to refuse it. A HawserError with the code OVERLOADED says "later": the client tries again.
+ */
+export type Authenticate<C> = (hello: Hello, peer: SessionPeer<NoInfer<C>>) => Awaitable<C>;
 
 /** One client's session, as the handlers see it. It goes on while its connection is replaced by another. */
 export interface SessionSocket<P extends Protocol, C = unknown> {
   /** The session's identity, which stays when it resumes; it must not be shown to others: who has it can take the session over. */
   readonly id: string;
+  /** Names the session in logs: `"desk#17"`. It stays when the session resumes, is no secret, and is unique for this server. */
+  readonly label: string;
   /** The peer's newest connection, for people. */
   readonly remote: string;
   readonly transport: Connection["transport"];
   /** `"lost"`: without a connection, but the client may come back. */
   readonly state: SessionState;
-  /** What `authenticate` returned. */
+  /** What `authenticate` returned, the last time. */
   readonly context: C;
   /** The contract's version that the client speaks; 0: it does not tell. */
   readonly peerVersion: number;
@@ -131,10 +145,11 @@ export interface SessionSocket<P extends Protocol, C = unknown> {
   leave(room: string): void;
   /**
    * Emit an event. Resolves with what became of it: `"delivered"` when the client's handler has it (at least once), `"unknown"` when it has
-   * left and nobody will tell (at most once), `"not-sent"` when it will not arrive. Waiting for it is back-pressure.
+   * left and nobody will tell (at most once), `"not-sent"` when it will not arrive: also at most once, and there is no connection.
+   * Waiting for it is back-pressure. Never throws: it rejects.
    *
-   * @throws {HawserError} it was not taken: EVENT_INVALID, NOT_READY, SESSION_CLOSED, RETENTION_FULL, WRITE_BUFFER_FULL, PAYLOAD_…
-   * @throws {TypeError} when the contract has no such event from the server
+   * @throws {HawserError} rejects when it was not taken: EVENT_INVALID, SESSION_CLOSED, RETENTION_FULL, WRITE_BUFFER_FULL, PAYLOAD_…
+   * @throws {TypeError} rejects when the contract has no such event from the server
    */
   emit<N extends EventNames<P, "server">>(name: N, ...payload: Arguments<EventPayload<P, N, "sent">, EmitOptions>): Promise<Outcome>;
   /**
@@ -145,6 +160,8 @@ export interface SessionSocket<P extends Protocol, C = unknown> {
   request<N extends RequestNames<P, "server">>(name: N, ...input: Arguments<RequestInput<P, N>, OpenOptions>): Promise<RequestOutput<P, N>>;
   /**
    * Open a stream to the client, where the contract lets the server open it.
+   *
+   * It returns no promise, and throws at once:
    *
    * @throws {HawserError} it was not opened: INPUT_INVALID, NOT_READY, DRAINING, OVERLOADED, …
    */

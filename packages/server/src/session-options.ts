@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type HawserError, type LimitOptions, type Protocol, resolveLimits, resolveSessionLimits, type SessionLimit, type SessionLimits } from "@hawser/protocol";
+import { checkOptions, type HawserError, type LimitOptions, type Protocol, resolveLimits, resolveSessionLimits, type SessionLimit, type SessionLimits, sessionLimitTable } from "@hawser/protocol";
 import { type Awaitable, type Closed, type ConnectionLimits, type ListenOptions, processTicker, resolveConnectionLimits, type Ticker } from "@hawser/transport";
 import { resolveMode, type ServerOptions, serverLimitTable } from "./options.ts";
 import type { Authenticate, Middleware, SessionSocket } from "./session-handlers.ts";
@@ -14,20 +14,39 @@ export interface SessionServerOptions<P extends Protocol, C = unknown>
     Pick<ServerOptions, "backlog" | "lingerTimeoutMs" | "maxConnections" | "mode" | "ticker" | "tls" | "writeBuffer"> {
   /**
    * Judge a client, within `handshakeTimeoutMs`. What it returns is the handlers' `context`; when it throws, the client is refused with
-   * AUTH_REFUSED, and told the text only of a HawserError with that code. Annotate `hello` with `Hello`, so that the compiler
+   * AUTH_REFUSED, and told the text only of a HawserError with that code. A HawserError with the code OVERLOADED is passed on as such, so
+   * that the client tries again: for a database that is away for a moment. Annotate `hello` with `Hello`, so that the compiler
    * finds the context's type before it looks at the handlers.
    *
-   * A session that resumes is judged again, and keeps the context that it has.
+   * A client that resumes its session is judged again: `peer.resumes` has the context so far, and what is returned replaces it. A client
+   * whose `principal` is another gets a new session.
    */
   readonly authenticate?: Authenticate<C> | undefined;
+  /**
+   * Says who a context stands for, so that nobody resumes another's session: `({ userId }) => userId`. Default: the whole context,
+   * compared as plain data.
+   */
+  readonly principal?: ((context: NoInfer<C>) => unknown) | undefined;
+  /** A context that `authenticate` returned is not used any more: its session is over, another took its place, or the client had left meanwhile. */
+  readonly release?: ((context: NoInfer<C>) => Awaitable<void>) | undefined;
   /** What stands before every handler: the first is the outermost. */
   readonly use?: readonly Middleware<P, C>[] | undefined;
-  /** A session has begun: the place to join rooms. When it throws or rejects, the session is closed. Not called when one resumes. */
+  /**
+   * A session has begun: the place to join rooms. Its requests, streams and events wait until the promise settles, for at most
+   * `handshakeTimeoutMs`. When it throws or rejects, the session is closed. Not called when one resumes.
+   */
   readonly open?: ((socket: SessionSocket<P, C>) => Awaitable<void>) | undefined;
+  /** A session has lost its connection; it may resume for `resumeWindowMs`, and otherwise `close` follows. */
+  readonly disconnected?: ((socket: SessionSocket<P, C>, error: HawserError | null) => Awaitable<void>) | undefined;
+  /** A session goes on over another connection. */
+  readonly resumed?: ((socket: SessionSocket<P, C>) => Awaitable<void>) | undefined;
   /** A session is over for good. */
   readonly close?: ((socket: SessionSocket<P, C>, closed: Closed) => Awaitable<void>) | undefined;
-  /** What went wrong: in a session (then its socket is given), or before there was one. What this throws is ignored: there is nobody left to tell. */
-  readonly error?: ((error: HawserError, socket?: SessionSocket<P, C>) => void) | undefined;
+  /**
+   * Is told what went wrong: in a session (then its socket is given), or before there was one; `error.peer` says whose. Without it, the
+   * first failure of each code is a process warning, but for what the network does; so is what this throws or rejects with.
+   */
+  readonly error?: ((error: HawserError, socket?: SessionSocket<P, C>) => Awaitable<void>) | undefined;
   /** So many bytes that nobody can guess, for the identities of sessions and the spread of their ends. Default the platform's. */
   readonly random?: ((bytes: number) => Uint8Array) | undefined;
 }
@@ -43,15 +62,19 @@ export interface ResolvedSessionOptions extends ListenOptions {
 
 const { backlog, maxConnections } = serverLimitTable;
 
+const hooks = ["authenticate", "close", "disconnected", "error", "open", "principal", "random", "release", "resumed"] as const;
+const others = ["backlog", "lingerTimeoutMs", "maxConnections", "mode", "ticker", "tls", "use", "writeBuffer"];
+
 /**
  * Complete a server's options.
  *
- * @throws {TypeError} when a value has the wrong type
+ * @throws {TypeError} when an option is not known, or a value has the wrong type
  * @throws {RangeError} when a value is out of its range
  */
 export function resolveSessionServerOptions<P extends Protocol, C>(given: SessionServerOptions<P, C>): ResolvedSessionOptions {
+  checkOptions("createServer() of a contract", given, [...Object.keys(sessionLimitTable), ...hooks, ...others]);
   const limits = resolveSessionLimits(given);
-  for (const name of ["authenticate", "open", "close", "error", "random"] as const) {
+  for (const name of hooks) {
     const hook: unknown = given[name];
     if (hook !== undefined && typeof hook !== "function") throw new TypeError(`Cannot use ${name} of type ${typeof hook}: it is a function`);
   }

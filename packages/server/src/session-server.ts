@@ -4,25 +4,44 @@
  *
  * @module
  */
-import { type EmitOptions, HawserError, type Hello, type Protocol, type SessionKind } from "@hawser/protocol";
-import { type Address, type AddressInput, type Closed, type Connection, isThenable, messageToOpen, Responder, type SessionLink, type Ticking } from "@hawser/transport";
+import { type EmitOptions, type ErrorPeer, HawserError, type Hello, type Protocol, type SessionKind, withPeer } from "@hawser/protocol";
+import {
+  type Address,
+  type AddressInput,
+  type Closed,
+  type Connection,
+  messageToOpen,
+  programFailed,
+  rejected,
+  Reporter,
+  Responder,
+  runProgram,
+  type SessionLink,
+  tellProgram,
+  type Ticking,
+} from "@hawser/transport";
+import { hasErrorHandler } from "./handlers.ts";
 import { type ListenCallOptions, Listeners, refuse } from "./listeners.ts";
 import { type CloseOptions, type CloseResult, resolveCloseOptions } from "./options.ts";
+import { isSameContext } from "./principal.ts";
 import { type Carried, draining, Greeted, type GreetingHost } from "./session-greeting.ts";
-import type { Audience, Room, SessionServer, SessionSocket } from "./session-handlers.ts";
+import type { Audience, Room, SessionPeer, SessionServer, SessionSocket } from "./session-handlers.ts";
 import { resolveSessionServerOptions, type ResolvedSessionOptions, type SessionServerOptions } from "./session-options.ts";
 import { Rooms } from "./session-rooms.ts";
 import { ServedSession, type SessionHost } from "./session-socket.ts";
 
 /** The server of a contract. One object for its caller, its connections and its sessions, so that each of them is small. */
-export class ContractServer<P extends Protocol, C> implements SessionServer<P, C>, GreetingHost<C>, SessionHost<P, C>, Ticking {
+export class ContractServer<P extends Protocol, C> implements SessionServer<P, C>, GreetingHost, SessionHost<P, C>, Ticking {
   readonly kind: SessionKind;
   readonly options: ResolvedSessionOptions;
   readonly responder: Responder;
   readonly memberships: Rooms<ServedSession<P, C>> = new Rooms<ServedSession<P, C>>();
   readonly #given: SessionServerOptions<P, C>;
   readonly #listeners: Listeners;
-  readonly #connections = new Set<Greeted<C>>();
+  readonly #reporter: Reporter;
+  /** How many sessions have begun: their labels. */
+  #begun = 0;
+  readonly #connections = new Set<Greeted>();
   /** Every session that is not over, with a connection or without. */
   readonly #sessions = new Set<ServedSession<P, C>>();
   /** Those that can resume. */
@@ -43,6 +62,7 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     this.kind = kind;
     this.#given = given;
     this.options = resolveSessionServerOptions(given);
+    this.#reporter = new Reporter(`the server of ${kind.contract.name}`);
     this.responder = new Responder(kind.contract, "server", handlers, given.use as never); // a middleware takes the context that ServedSession makes
     this.#listeners = new Listeners(this.options, {
       accepted: (connection) => {
@@ -75,7 +95,7 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     if (this.#closing !== null || this.#connections.size >= maxConnections) {
       refuse(connection);
       if (this.#closing === null) {
-        this.report(new HawserError("TOO_MANY_CONNECTIONS", `Cannot serve ${connection.remote}: maxConnections ${String(maxConnections)} are open already`));
+        this.report(new HawserError("TOO_MANY_CONNECTIONS", `Cannot serve ${connection.remote}: maxConnections ${String(maxConnections)} are open already`), connection);
       }
       return;
     }
@@ -117,7 +137,11 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   }
 
   close(options?: CloseOptions): Promise<CloseResult> {
-    return (this.#closing ??= this.#close(resolveCloseOptions(options)));
+    try {
+      return (this.#closing ??= this.#close(resolveCloseOptions(options)));
+    } catch (error) {
+      return rejected(error);
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -140,33 +164,94 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   }
 
   /** @see GreetingHost */
-  authenticate(hello: Hello, { remote, transport }: SessionLink): C | PromiseLike<C> {
+  authenticate(hello: Hello, peer: Omit<SessionPeer, "resumes">): unknown {
     const { authenticate } = this.#given;
-    return authenticate === undefined ? (undefined as C) : authenticate(hello, { remote, transport }); // without it, C is inferred from nothing
+    if (authenticate === undefined) return undefined;
+    const known = this.#resumable(hello);
+    const { remote, transport } = peer;
+    return authenticate(hello, {
+      remote,
+      transport,
+      get signal() {
+        return peer.signal;
+      },
+      resumes: known === null ? null : { context: known.context, label: known.label },
+    });
   }
 
   /** @see GreetingHost */
-  admit(link: SessionLink, hello: Hello, context: C): { readonly session: Carried; readonly resumed: boolean } {
+  admit(link: SessionLink, hello: Hello, given: unknown): { readonly session: Carried; readonly resumed: boolean } {
+    const context = given as C; // what authenticate returned; without it, C is inferred from nothing
+    const known = this.#resumable(hello);
+    if (known !== null && this.#isSamePrincipal(known, context, link)) {
+      this.#lost.delete(known);
+      known.renew(context);
+      return { session: known, resumed: true };
+    }
+    const session = new ServedSession<P, C>(this, link, context, `${this.kind.contract.name}#${String(++this.#begun)}`);
+    this.#sessions.add(session);
+    return { session, resumed: false };
+  }
+
+  /** @see GreetingHost, SessionHost */
+  release(context: unknown): void {
+    const { release } = this.#given;
+    if (release === undefined || context === undefined) return;
+    tellProgram(() => release(context as C), (cause) => { // authenticate returned it
+      this.report(programFailed("The release option", cause, "session"));
+    });
+  }
+
+  /** The session that a client wants to go on with, if it could. */
+  #resumable(hello: Hello): ServedSession<P, C> | null {
     const known = hello.resume === null ? undefined : this.#byId.get(hello.resume.session);
-    const resumed = known?.canResume(hello) === true;
-    const session = resumed ? known : new ServedSession<P, C>(this, link, context);
-    this.#lost.delete(session);
-    if (!resumed) this.#sessions.add(session);
-    return { session, resumed };
+    return known?.canResume(hello) === true ? known : null;
+  }
+
+  /** Whether who comes with a session's identity is who began it. */
+  #isSamePrincipal(known: ServedSession<P, C>, context: C, link: SessionLink): boolean {
+    const { principal } = this.#given;
+    let isSame = false;
+    let cause: unknown;
+    try {
+      isSame = principal === undefined ? isSameContext(known.context, context) : isSameContext(principal(known.context), principal(context));
+    } catch (thrown) {
+      cause = thrown;
+    }
+    if (isSame) return true;
+    const why = principal === undefined ? "authenticate returned another context; where it is the same client all the same, give the option principal" : "its principal is another";
+    this.report(new HawserError("AUTH_REFUSED", `${link.remote} does not go on with the session ${known.label}, but begins a new one: ${why}`, { cause, origin: "remote" }), link);
+    return false;
   }
 
   /** @see GreetingHost */
-  gone(connection: Greeted<C>): void {
+  gone(connection: Greeted): void {
     this.#connections.delete(connection);
     this.#restWhenIdle();
   }
 
   /** @see SessionHost */
-  opened(session: ServedSession<P, C>): void {
+  opened(session: ServedSession<P, C>, settled: () => void): void {
     if (this.options.limits.resumeWindowMs > 0 && session.id !== "") this.#byId.set(session.id, session);
-    this.#run("open", session, () => this.#given.open?.(session), () => {
+    const { open } = this.#given;
+    if (open === undefined) {
+      settled();
+      return;
+    }
+    runProgram(() => open(session), settled, (cause) => {
+      this.#failed("open", session, cause);
       session.end("OVERLOADED", "The server could not begin the session");
     });
+  }
+
+  /** @see SessionHost */
+  disconnected(session: ServedSession<P, C>, error: HawserError | null): void {
+    this.#tell("disconnected", session, () => this.#given.disconnected?.(session, error));
+  }
+
+  /** @see SessionHost */
+  resumed(session: ServedSession<P, C>): void {
+    this.#tell("resumed", session, () => this.#given.resumed?.(session));
   }
 
   /** @see SessionHost */
@@ -185,32 +270,26 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     this.#lost.delete(session);
     this.#drainMs.delete(session);
     if (this.#byId.get(session.id) === session) this.#byId.delete(session.id);
-    this.#run("close", session, () => this.#given.close?.(session, closed), () => undefined);
+    this.#tell("close", session, () => this.#given.close?.(session, closed));
+    this.release(session.context);
     this.#restWhenIdle();
   }
 
   /** @see GreetingHost, SessionHost */
-  report(error: HawserError, session?: ServedSession<P, C>): void {
-    try {
-      this.#given.error?.(error, session);
-    } catch {
-      // Documented at SessionServerOptions.error.
-    }
+  report(error: HawserError, peer?: ErrorPeer, session?: ServedSession<P, C>): void {
+    if (peer !== undefined) withPeer(error, peer);
+    void this.#reporter.report(error, hasErrorHandler(this.#given) ? () => this.#given.error?.(error, session) : null);
   }
 
-  /** Call one of the caller's functions; what goes wrong in it is reported, and then `failed` runs. */
-  #run(name: string, session: ServedSession<P, C>, hook: () => unknown, failed: () => void): void {
-    const fail = (cause: unknown): void => {
-      const text = cause instanceof Error ? cause.message : `it threw a value of type ${typeof cause}`;
-      this.report(new HawserError("HANDLER_FAILED", `The ${name} option failed for ${session.remote}: ${text.slice(0, 160)}`, { cause, scope: "session" }), session);
-      failed();
-    };
-    try {
-      const result = hook();
-      if (isThenable(result)) result.then(undefined, fail);
-    } catch (cause) {
-      fail(cause);
-    }
+  /** Call a hook that nothing waits for. */
+  #tell(name: string, session: ServedSession<P, C>, hook: () => unknown): void {
+    tellProgram(hook, (cause) => {
+      this.#failed(name, session, cause);
+    });
+  }
+
+  #failed(name: string, session: ServedSession<P, C>, cause: unknown): void {
+    this.report(programFailed(`The ${name} option for ${session.remote}`, cause, "session"), session, session);
   }
 
   async #close({ graceMs, deadlineMs }: ReturnType<typeof resolveCloseOptions>): Promise<CloseResult> {

@@ -6,6 +6,7 @@
  */
 import {
   type EmitOptions,
+  type ErrorPeer,
   type Handled,
   HawserError,
   type Hello,
@@ -21,8 +22,9 @@ import {
   type SessionSink,
   type SessionState,
 } from "@hawser/protocol";
-import { type Closed, type Connection, emitEvent, messageToOpen, type OpenOptions, openRequest, openStream, rejected, type Responder, type SessionLink, type SessionStream } from "@hawser/transport";
-import { ServedCall, ServedEvent } from "./session-context.ts";
+import { type Closed, type Connection, emitEvent, messageToOpen, type OpenOptions, openRequest, openStream, rejected, type Responder, type SessionLink, type SessionStream, StuckHandlers, unsent } from "@hawser/transport";
+import { type ContextOwner, ServedCall, ServedEvent } from "./session-context.ts";
+import { draining } from "./session-greeting.ts";
 import type { SessionServer, SessionSocket } from "./session-handlers.ts";
 import type { ResolvedSessionOptions } from "./session-options.ts";
 import type { Rooms } from "./session-rooms.ts";
@@ -34,18 +36,25 @@ export interface SessionHost<P extends Protocol, C> {
   readonly responder: Responder;
   readonly memberships: Rooms<ServedSession<P, C>>;
   readonly server: SessionServer<P, C>;
-  /** The session is ready for the first time. */
-  opened(session: ServedSession<P, C>): void;
+  /** The session is ready for the first time; `settled` is called when its calls may begin. */
+  opened(session: ServedSession<P, C>, settled: () => void): void;
+  /** Its connection is gone, and the client may come back. */
+  disconnected(session: ServedSession<P, C>, error: HawserError | null): void;
+  /** It goes on over another connection. */
+  resumed(session: ServedSession<P, C>): void;
+  /** A context is replaced. */
+  release(context: unknown): void;
   /** Its connection is gone. Returns whether the server keeps it for the client to come back. */
   keeps(session: ServedSession<P, C>): boolean;
   /** It is over. */
   ended(session: ServedSession<P, C>, closed: Closed): void;
-  report(error: HawserError, session: ServedSession<P, C>): void;
+  report(error: HawserError, peer: ErrorPeer, session: ServedSession<P, C>): void;
 }
 
 /** One client's session: {@link SessionSocket} for the handlers, {@link SessionSink} for the engine. */
-export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>, SessionSink {
-  readonly context: C;
+export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>, SessionSink, ContextOwner<P, C> {
+  readonly label: string;
+  #context: C;
   readonly #host: SessionHost<P, C>;
   readonly #session: Session;
   #link: SessionLink;
@@ -60,11 +69,20 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
   #outcome: Closed | null = null;
   /** Made when somebody asks for `closed`. */
   #closed: PromiseWithResolvers<Closed> | null = null;
+  /** Calls and events that wait for the `open` hook; null: they don't. */
+  #opening: (() => void)[] | null = null;
+  /** Stops the timer of the `open` hook. */
+  #cancelOpening: (() => void) | null = null;
+  /** Made when a handler asks for it. */
+  #drain: AbortController | null = null;
+  /** Made when a call is cancelled whose handler goes on. */
+  #stuck: StuckHandlers | null = null;
 
-  constructor(host: SessionHost<P, C>, link: SessionLink, context: C) {
+  constructor(host: SessionHost<P, C>, link: SessionLink, context: C, label: string) {
     this.#host = host;
     this.#link = link;
-    this.context = context;
+    this.#context = context;
+    this.label = label;
     this.#session = host.kind.session("server", host.options, this);
   }
 
@@ -80,6 +98,13 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     old?.close();
   }
 
+  /** The client has come back, and was judged again. */
+  renew(context: C): void {
+    const before = this.#context;
+    this.#context = context;
+    if (before !== context) this.#host.release(before);
+  }
+
   canResume(hello: Hello): boolean {
     return this.#outcome === null && this.#session.canResume(hello);
   }
@@ -88,7 +113,7 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
   lost(link: SessionLink, error: HawserError): void {
     if (link !== this.#link || !this.#isLinked) return;
     this.#isLinked = false;
-    if (error.code === "SLOW_CONSUMER") this.#host.report(error, this);
+    if (error.code === "SLOW_CONSUMER") this.#host.report(error, this, this);
     this.#session.lost(link.now(), error);
     this.#park(error);
   }
@@ -108,6 +133,7 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
   drain(nowMs: number): void {
     if (this.#outcome !== null || this.#drainedMs !== Infinity) return;
     this.#drainedMs = nowMs;
+    this.#drain?.abort(draining());
     this.#session.drain();
   }
 
@@ -127,6 +153,25 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
   end(code: "DRAINED" | "NORMAL" | "OVERLOADED", message: string): void {
     this.#session.close(code, message);
     this.#end(null); // where there was no connection, nothing else says so
+  }
+
+  get context(): C {
+    return this.#context;
+  }
+
+  /** @see ContextOwner */
+  get drainSignal(): AbortSignal {
+    if (this.#drain === null) {
+      this.#drain = new AbortController();
+      if (this.#drainedMs !== Infinity || this.#outcome !== null) this.#drain.abort(draining());
+    }
+    return this.#drain.signal;
+  }
+
+  /** @see ContextOwner */
+  get stuckHandlers(): StuckHandlers {
+    const { limits, ticker } = this.#host.options;
+    return (this.#stuck ??= new StuckHandlers(ticker.clock, limits.cancelTimeoutMs));
   }
 
   get id(): string {
@@ -173,8 +218,13 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
   }
 
   emit(name: string, payload?: unknown, options?: EmitOptions): Promise<Outcome> {
-    const entry = messageToOpen(this.#host.kind.contract, "event", name, "server");
-    return emitEvent(this.#session, entry, payload, options);
+    let entry: MessageEntry | null = null;
+    try {
+      entry = messageToOpen(this.#host.kind.contract, "event", name, "server");
+      return emitEvent(this.#session, entry, payload, options);
+    } catch (error) {
+      return unsent(entry, error);
+    }
   }
 
   /** Emit what is encoded already: whether it was taken. */
@@ -234,23 +284,48 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
 
   /** @see SessionSink */
   ready(info: ReadyInfo): void {
-    if (!info.resumed) this.#host.opened(this);
+    if (info.resumed) {
+      this.#host.resumed(this);
+      return;
+    }
+    this.#opening = [];
+    this.#host.opened(this, () => {
+      this.#begin();
+    });
+    if (!this.#isOpening()) return;
+    const { limits, ticker } = this.#host.options;
+    const { handshakeTimeoutMs } = limits;
+    if (handshakeTimeoutMs === Infinity) return;
+    this.#cancelOpening = ticker.clock.after(handshakeTimeoutMs, () => {
+      const late = `The open option for ${this.remote} did not settle within handshakeTimeoutMs ${String(handshakeTimeoutMs)}: the session is closed`;
+      this.#report(new HawserError("HANDLER_FAILED", late, { scope: "session" }));
+      this.end("OVERLOADED", "The server could not begin the session");
+    });
   }
 
   /** @see SessionSink */
   call(call: InboundCall): void {
-    this.#host.responder.call(call, new ServedCall(call, this.#link, this, this));
+    const { responder } = this.#host;
+    const context = new ServedCall(call, this.#link, this, this);
+    if (this.#opening === null) {
+      responder.call(call, context);
+      return;
+    }
+    context.hold();
+    this.#opening.push(() => {
+      if (context.resume()) responder.call(call, context);
+    });
   }
 
   /** @see SessionSink */
   event(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled): void {
-    const { responder } = this.#host;
-    if (responder.handlerOf(entry) !== undefined) {
-      responder.event(entry, payload, new ServedEvent(entry, payload, trace, this, this.server), handled, this.#report);
-    } else {
-      // One that is sent once may go unheard, as in any emitter; of one that is to arrive, its sender is told.
-      handled(entry.delivery === "at-least-once" ? unheard(entry) : null);
+    if (this.#opening === null) {
+      this.#event(entry, payload, trace, handled);
+      return;
     }
+    this.#opening.push(() => {
+      this.#event(entry, payload, trace, handled);
+    });
   }
 
   /** @see SessionSink */
@@ -265,7 +340,7 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
 
   /** @see SessionSink */
   dropped(error: HawserError): void {
-    this.#host.report(error, this);
+    this.#host.report(error, this, this);
   }
 
   /** @see SessionSink */
@@ -278,12 +353,40 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
       this.#park(error);
       return;
     }
-    if (error !== null) this.#host.report(error, this);
+    if (error !== null) this.#host.report(error, this, this);
     this.#end(error);
   }
 
+  #event(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled): void {
+    const { responder } = this.#host;
+    if (responder.handlerOf(entry) !== undefined) {
+      responder.event(entry, payload, new ServedEvent(entry, payload, trace, this, this), handled, this.#report);
+    } else {
+      // One that is sent once may go unheard, as in any emitter; of one that is to arrive, its sender is told.
+      handled(entry.delivery === "at-least-once" ? unheard(entry) : null);
+    }
+  }
+
+  /** The `open` hook has ended: what waited for it begins. */
+  #begin(): void {
+    const waiting = this.#opening ?? [];
+    this.#stopOpening();
+    if (this.#outcome === null) for (const begin of waiting) begin();
+  }
+
+  #stopOpening(): void {
+    this.#opening = null;
+    this.#cancelOpening?.();
+    this.#cancelOpening = null;
+  }
+
+  // A method, because the compiler takes the field to keep its value across a callback.
+  #isOpening(): boolean {
+    return this.#opening !== null;
+  }
+
   readonly #report = (error: HawserError): void => {
-    this.#host.report(error, this);
+    this.#host.report(error, this, this);
   };
 
   /** Without a connection: wait for the client, or not. */
@@ -291,12 +394,13 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     if (this.#outcome !== null) return;
     this.#loss = error;
     this.#lostMs = this.#link.now();
-    if (!this.#host.keeps(this)) this.giveUp();
+    if (this.#host.keeps(this)) this.#host.disconnected(this, error);
+    else this.giveUp();
   }
 
   #tooSlow(cause: HawserError): void {
     const link = this.#link;
-    this.#host.report(new HawserError("SLOW_CONSUMER", `${this.remote} takes too little of what is sent to it: the session is closed`, { cause, scope: "session" }), this);
+    this.#host.report(new HawserError("SLOW_CONSUMER", `${this.remote} takes too little of what is sent to it: the session is closed`, { cause, scope: "session" }), this, this);
     this.end("OVERLOADED", "The client takes too little of what is sent to it");
     link.abort();
   }
@@ -305,6 +409,8 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     if (this.#outcome !== null) return;
     this.#outcome = error === null ? ORDERLY : { reason: "error", error };
     this.#lostMs = Infinity;
+    this.#stopOpening();
+    this.#drain?.abort(draining());
     for (const room of this.#rooms ?? NOWHERE) this.#host.memberships.leave(room, this);
     this.#closed?.resolve(this.#outcome);
     this.#host.ended(this, this.#outcome);

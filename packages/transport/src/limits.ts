@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { frameLimitTable, type FrameLimits, type Limit, resolveFrameLimits, resolveLimits } from "@hawser/protocol";
+import { checkOptions, frameLimitTable, type FrameLimits, type Limit, resolveFrameLimits, resolveLimits } from "@hawser/protocol";
 
 /** What may wait to be sent on one connection, as callers give it. All but `stallMs` in bytes. */
 export interface WriteBufferOptions {
@@ -48,6 +48,9 @@ export const writeBufferTable: Readonly<Record<keyof WriteBufferOptions, Limit>>
   stallMs: { default: 10_000, unit: ms, min: 1, unlimited: true, reason: "A peer that takes nothing for so long is gone (SLOW_CONSUMER). A client's default is Infinity." },
 });
 
+/** The names of the options that {@link resolveConnectionLimits} takes. */
+export const connectionOptionNames: readonly string[] = Object.freeze([...Object.keys(frameLimitTable), "onOversize", ...Object.keys(timeLimitTable), "writeBuffer"]);
+
 /**
  * Complete and check the limits of a connection.
  *
@@ -55,6 +58,7 @@ export const writeBufferTable: Readonly<Record<keyof WriteBufferOptions, Limit>>
  * @throws {RangeError} when a value is out of its row's range, or the three sizes of the write buffer are out of order
  */
 export function resolveConnectionLimits(given: ConnectionLimitOptions, role: "client" | "server"): ConnectionLimits {
+  if (given.writeBuffer !== undefined) checkOptions("writeBuffer", given.writeBuffer, Object.keys(writeBufferTable));
   const patient = role === "client" ? Infinity : undefined;
   const frame = resolveFrameLimits({ maxFrameBytes: given.maxFrameBytes ?? frameLimitTable.maxFrameBytes.default, onOversize: given.onOversize });
   const times = resolveLimits(timeLimitTable, { ...given, idleTimeoutMs: given.idleTimeoutMs ?? patient });

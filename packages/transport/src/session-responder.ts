@@ -5,9 +5,25 @@
  *
  * @module
  */
-import { type Handled, HawserError, type InboundCall, type InboundSink, isHawserError, type MessageEntry, type MessageType, type Protocol, type Side } from "@hawser/protocol";
-import { isThenable, Items, type ItemSource, PulledItems } from "./session-items.ts";
+import {
+  type Handled,
+  HawserError,
+  type InboundCall,
+  type InboundSink,
+  type MessageEntry,
+  type MessageType,
+  nearestName,
+  type Protocol,
+  readHawserError,
+  type Side,
+} from "@hawser/protocol";
+import { captureContext, type InContext } from "./async-context.ts";
+import { type Ignored, MiddlewareStep } from "./middleware-step.ts";
+import { isThenable, programFailed, whenSettled } from "./program.ts";
+import { PulledItems } from "./pulled-items.ts";
+import { Items, type ItemSource } from "./session-items.ts";
 import type { Backlog } from "./session-link.ts";
+import type { Stuck, StuckHandlers } from "./stuck-handlers.ts";
 
 /** A value, or a promise of it. */
 export type Awaitable<T> = PromiseLike<T> | T;
@@ -51,7 +67,7 @@ export class Responder {
     call.sink = context;
     let result: unknown;
     try {
-      result = this.#run(call.entry, call.input, context);
+      result = this.#run(call.entry, call.input, context, this.#use.length === 0 ? null : (cause) => { context.ignored(cause); });
     } catch (cause) {
       context.failed(cause);
       return;
@@ -61,19 +77,26 @@ export class Responder {
 
   /** The peer has emitted an event. `report` is told what its handler throws. */
   event(entry: MessageEntry, payload: unknown, context: unknown, handled: Handled, report: (error: HawserError) => void): void {
-    handleEvent(entry, () => this.#run(entry, payload, context), handled, report);
+    handleEvent(entry, () => this.#run(entry, payload, context, null), handled, report);
   }
 
-  #run(entry: MessageEntry, input: unknown, context: unknown): unknown {
+  /** `ignored` is told what a handler rejects with whose result a middleware did not wait for; null: the run waits for it. */
+  #run(entry: MessageEntry, input: unknown, context: unknown, ignored: Ignored): unknown {
     const handler = this.#handlers[entry.index];
     if (handler === undefined) throw new HawserError("MESSAGE_UNKNOWN", `There is no handler for the ${entry.type} ${entry.name}`, { origin: "local" });
-    return this.#use.length === 0 ? handler(input, context) : this.#next(0, handler, input, context);
+    if (this.#use.length === 0) return handler(input, context);
+    const last = (): unknown => {
+      if (context instanceof CallContext) context.enter();
+      return handler(input, context);
+    };
+    return this.#next(0, last, entry.name, context, ignored);
   }
 
-  #next(index: number, handler: AnyHandler, input: unknown, context: unknown): unknown {
+  #next(index: number, last: () => unknown, name: string, context: unknown, ignored: Ignored): unknown {
     const middleware = this.#use[index];
-    if (middleware === undefined) return handler(input, context);
-    return middleware(context, () => this.#next(index + 1, handler, input, context));
+    if (middleware === undefined) return last();
+    const step = new MiddlewareStep(name, () => this.#next(index + 1, last, name, context, ignored), ignored);
+    return step.run((next) => middleware(context, next));
   }
 }
 
@@ -82,7 +105,7 @@ export class Responder {
  *
  * The methods of {@link InboundSink}, and the last three, are not for handlers.
  */
-export abstract class CallContext implements InboundSink, ItemSource {
+export abstract class CallContext implements InboundSink, ItemSource, Stuck {
   readonly #call: InboundCall;
   readonly #backlog: Backlog;
   readonly #items: Items<unknown> | null;
@@ -92,6 +115,10 @@ export abstract class CallContext implements InboundSink, ItemSource {
   #pulled: PulledItems | null = null;
   #hasRoom = true;
   #roomed: (() => void) | null = null;
+  /** `"held"`: the handler is not called yet; `"cancelled"`: nobody waits for the answer, but the handler goes on. */
+  #state: "cancelled" | "held" | "open" | "over" = "open";
+  /** Where the middleware called the handler: a stream's items are pulled there. */
+  #inContext: InContext | null = null;
 
   /** `backlog` is that of the connection on which the call came. */
   constructor(call: InboundCall, backlog: Backlog) {
@@ -150,12 +177,32 @@ export abstract class CallContext implements InboundSink, ItemSource {
     this.#items?.finish(null);
   }
 
+  /** Do not call the handler yet. */
+  hold(): void {
+    this.#state = "held";
+    this.#call.sink = this;
+  }
+
+  /** Whether the handler is to be called now: not where nobody waits for it any more. */
+  resume(): boolean {
+    if (this.#state !== "held") return false;
+    this.#state = "open";
+    return true;
+  }
+
   cancelled(error: HawserError): void {
+    if (this.#state === "held") {
+      this.#items?.drop();
+      this.failed(error);
+      return;
+    }
+    if (this.#state === "open") this.#state = "cancelled";
     this.#controller?.abort(error);
     this.#items?.drop();
     this.#items?.finish(error);
     this.writable();
-    this.#pulled?.leave();
+    this.#leavePulled();
+    if (this.#isCancelled()) this.stuckHandlers.add(this);
   }
 
   writable(): void {
@@ -182,6 +229,26 @@ export abstract class CallContext implements InboundSink, ItemSource {
   /** What went wrong here, and what the peer is not told. */
   abstract report(error: HawserError): void;
 
+  /** The handlers of this session that go on after their calls were cancelled. */
+  abstract get stuckHandlers(): StuckHandlers;
+
+  /** @see Stuck */
+  isLate(): void {
+    const { name, type } = this.#call.entry;
+    this.report(new HawserError("HANDLER_STUCK", `The handler of the ${type} ${name} goes on long after its call was cancelled: let it end when its signal is aborted`));
+  }
+
+  /** For the responder: the handler is called from here. */
+  enter(): void {
+    if (this.#call.entry.type === "stream") this.#inContext = captureContext();
+  }
+
+  /** For the responder: a middleware has answered, and did not wait for the handler, which failed. */
+  ignored(cause: unknown): void {
+    const { name, type } = this.#call.entry;
+    if (this.#call.cancellation === null) this.report(programFailed(`The handler of the ${type} ${name}`, cause));
+  }
+
   /** The handler has returned. */
   returned(result: unknown): void {
     if (this.#call.entry.type === "stream") void this.#stream(result);
@@ -192,47 +259,56 @@ export abstract class CallContext implements InboundSink, ItemSource {
   /** The handler has thrown. */
   failed(cause: unknown): void {
     const call = this.#call;
+    if (!this.#ends()) return;
     if (call.cancellation !== null) {
       call.fail(call.cancellation); // nobody waits, and what a handler throws then is how it stops
       return;
     }
-    if (isHawserError(cause) && cause.origin === "local" && cause.failure !== null) {
-      const problem = call.fail(cause.failure);
+    const own = readHawserError(cause);
+    if (own !== null && own.origin === "local" && own.failure !== null) {
+      const problem = call.fail(own.failure);
       if (problem !== null) this.report(problem);
       return;
     }
-    const error = isHawserError(cause) && cause.code === "OVERLOADED" ? cause : handlerFailed(call.entry, cause);
+    const error = own?.code === "OVERLOADED" ? new HawserError("OVERLOADED", own.message, { cause, origin: own.origin }) : handlerFailed(call.entry, cause);
     call.fail(error);
     this.report(error);
   }
 
   #reply(output: unknown): void {
+    if (!this.#ends()) return;
     const problem = this.#call.reply(output);
     if (problem !== null) this.report(problem);
   }
 
   async #replyLater(result: PromiseLike<unknown>): Promise<void> {
+    let output: unknown;
     try {
-      this.#reply(await result);
+      output = await result;
     } catch (cause) {
       this.failed(cause);
+      return;
     }
+    this.#reply(output);
   }
 
   async #stream(result: unknown): Promise<void> {
     try {
       const source = isThenable(result) ? await result : result;
-      if (source !== undefined && source !== null) await this.#pull(new PulledItems(this.name, source));
-      this.#call.end();
+      if (source !== undefined && source !== null) await this.#pull(source);
+      if (this.#ends()) this.#call.end();
     } catch (cause) {
       this.failed(cause);
     }
   }
 
   /** Send item by item: the next is taken from its source when there is room for it. */
-  async #pull(items: PulledItems): Promise<void> {
+  async #pull(source: unknown): Promise<void> {
     const call = this.#call;
+    const inContext = this.#inContext;
+    const items = inContext === null ? new PulledItems(this.name, source) : inContext(() => new PulledItems(this.name, source));
     this.#pulled = items;
+    if (call.cancellation !== null) this.#leavePulled(); // while the handler made it
     try {
       while (call.cancellation === null) {
         if (!this.#hasRoom) {
@@ -245,18 +321,39 @@ export abstract class CallContext implements InboundSink, ItemSource {
           await this.#backlog.room();
           continue;
         }
-        const step = items.next();
-        const result = isThenable(step) ? await step : step;
+        const step = inContext === null ? items.next() : inContext(() => items.next());
+        const result = items.check(isThenable(step) ? await step : step);
         if (result.done === true) {
           items.ended();
           return;
         }
-        this.#hasRoom = call.send(result.value);
+        const { value } = result;
+        this.#hasRoom = call.send(isThenable(value) ? await value : value);
       }
     } finally {
       this.#pulled = null;
       items.leave();
     }
+  }
+
+  /** Stop the source: nobody wants its items any more. The call is over when the source is, whatever it was asked for before. */
+  #leavePulled(): void {
+    this.#pulled?.leave(() => {
+      if (this.#call.cancellation !== null && this.#ends()) this.#call.end();
+    });
+  }
+
+  /** Whether the call is to be finished now: it has not been. */
+  #ends(): boolean {
+    if (this.#state === "over") return false;
+    if (this.#state === "cancelled") this.stuckHandlers.delete(this);
+    this.#state = "over";
+    return true;
+  }
+
+  // A method, because the compiler takes the field to keep its value across a callback.
+  #isCancelled(): boolean {
+    return this.#state === "cancelled";
   }
 }
 
@@ -269,18 +366,19 @@ export function handleEvent(entry: MessageEntry, run: () => unknown, handled: Ha
     failEvent(entry, cause, handled, report);
     return;
   }
-  if (isThenable(result)) {
-    result.then(
-      () => {
-        handled();
-      },
-      (cause: unknown) => {
-        failEvent(entry, cause, handled, report);
-      },
-    );
-  } else {
+  if (!isThenable(result)) {
     handled();
+    return;
   }
+  void whenSettled(
+    result,
+    () => {
+      handled();
+    },
+    (cause) => {
+      failEvent(entry, cause, handled, report);
+    },
+  );
 }
 
 function failEvent(entry: MessageEntry, cause: unknown, handled: Handled, report: (error: HawserError) => void): void {
@@ -291,9 +389,9 @@ function failEvent(entry: MessageEntry, cause: unknown, handled: Handled, report
 
 /** What went wrong in a handler, for this side: the peer is told the code alone. */
 function handlerFailed(entry: MessageEntry, cause: unknown): HawserError {
-  if (isHawserError(cause) && cause.code === "MESSAGE_UNKNOWN" && cause.origin === "local") return cause;
-  const text = cause instanceof Error ? cause.message : typeof cause === "string" ? cause : `it threw a value of type ${typeof cause}`;
-  return new HawserError("HANDLER_FAILED", `The handler of the ${entry.type} ${entry.name} failed: ${text.slice(0, 160)}`, { cause, scope: "conversation" });
+  const own = readHawserError(cause);
+  if (own?.code === "MESSAGE_UNKNOWN" && own.origin === "local") return own;
+  return programFailed(`The handler of the ${entry.type} ${entry.name}`, cause);
 }
 
 /** A failure of the contract, for whoever runs the handler. A function without `this`, so that it may be taken out of the context. */
@@ -315,6 +413,11 @@ function handlerOf(contract: Protocol, entry: MessageEntry, side: Side, given: o
 
 function checkName(contract: Protocol, name: string, side: Side): void {
   const entry = contract.find(name);
-  if (entry === undefined) throw new TypeError(`Cannot use the handler ${JSON.stringify(name)}: the contract ${contract.name} has no such message`);
+  if (entry === undefined) {
+    const known = contract.messages.filter((each) => each.from !== side).map((each) => each.name);
+    const near = nearestName(name, known);
+    const meant = near === null ? "" : `; did you mean ${JSON.stringify(near)}?`;
+    throw new TypeError(`Cannot use the handler ${JSON.stringify(name)}: the contract ${contract.name} has no such message${meant}`);
+  }
   if (entry.from === side) throw new TypeError(`Cannot use the handler ${JSON.stringify(name)}: in the contract ${contract.name} it is the ${side}'s own to open`);
 }

@@ -17,6 +17,7 @@ import type { Ticker, Ticking } from "./clock.ts";
 import type { Connection, ConnectionSink } from "./connection.ts";
 import { type ConnectionLimits, writeBufferTable } from "./limits.ts";
 import type { Output, SharedOutput } from "./output.ts";
+import { programFailed } from "./program.ts";
 
 /**
  * How a conversation ended: by the sentinel of either end, by the end of the stream without one, by this end's `abort()`,
@@ -150,16 +151,16 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
    *
    * Returns whether there is room for more: false above `writeBuffer.highBytes`; the message is taken all the same,
    * `await writable()` before the next. The message's bytes are copied: it may be changed at once.
+   * After `end()`, or when the connection is gone, the message is dropped, and the answer is false.
    *
    * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL or PAYLOAD_TOO_LARGE: the message is not sent, the connection goes on
    * @throws {HawserError} WRITE_BUFFER_FULL on a client, when `writeBuffer.maxBytes` wait already (a server closes with SLOW_CONSUMER)
-   * @throws {HawserError} CONNECTION_CLOSED after `end()`, or when the connection is gone
    */
   send(message: Out): boolean {
     const { output } = this.#connection;
     if ((this.#counts || this.#state !== "open") && !this.#mayTake(output)) return false;
     const body = this.#encoder.prepare(message);
-    if (this.#state !== "open" && this.#state !== "failing") throw this.#notOpen("send"); // the codec ran the program's code, which has ended it
+    if (!this.#isSending()) return false; // the codec ran the program's code, which has ended it
     this.#encoder.write(body, output);
     return output.commit(this.#highBytes) || this.#high();
   }
@@ -251,7 +252,11 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   /** Deliver what waits, and go on reading. */
   release(): void {
     const decoder = this.#decoder;
-    decoder.release();
+    try {
+      decoder.release();
+    } catch (cause) {
+      this.#misread(cause);
+    }
     if (decoder.yielded) this.#yield();
     else if (decoder.waiting === 0) this.#resume();
   }
@@ -262,7 +267,12 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     const decoder = this.#decoder;
     const { payloads } = decoder;
     this.#options.ticker.budget.begin(this, bytes.length);
-    const keeps = decoder.push(bytes, stays);
+    let keeps = false;
+    try {
+      keeps = decoder.push(bytes, stays);
+    } catch (cause) {
+      this.#misread(cause);
+    }
     if (!decoder.partial) this.#partialMs = null;
     else if (this.#partialMs === null || decoder.payloads !== payloads) this.#partialMs = this.#options.ticker.now;
     if (decoder.yielded) this.#yield();
@@ -273,7 +283,11 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   /** @see ConnectionSink */
   ended(): void {
     this.#partialMs = null;
-    this.#decoder.end();
+    try {
+      this.#decoder.end();
+    } catch (cause) {
+      this.#misread(cause);
+    }
   }
 
   /** @see ConnectionSink */
@@ -332,6 +346,11 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     else if (this.#lingerMs !== null && nowMs >= this.#lingerMs) this.#connection.abort();
   }
 
+  /** A framing or codec of the program's has thrown where it must not: the events never do. */
+  #misread(cause: unknown): void {
+    this.fault(programFailed(`Cannot go on with ${this.remote}: its framing or codec`, cause, "connection"));
+  }
+
   #tickOutput(nowMs: number): void {
     // Patience for a peer that reads slowly ends with the conversation.
     const stallMs = Math.min(this.#options.limits.writeBuffer.stallMs, this.#state === "lingering" ? writeBufferTable.stallMs.default : Infinity);
@@ -362,9 +381,13 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     return highBytes === maxBytes;
   }
 
-  /** Whether a message may be appended; throws, or breaks off, as send() says. */
+  #isSending(): boolean {
+    return this.#state === "open" || this.#state === "failing";
+  }
+
+  /** Whether a message may be appended; throws, or breaks off, as send() says. That the peer has gone is no fault of the sender's. */
   #mayTake(output: Output): boolean {
-    if (this.#state !== "open" && this.#state !== "failing") throw this.#notOpen("send");
+    if (!this.#isSending()) return false;
     return !this.#isFull(output) || this.#full();
   }
 
@@ -468,7 +491,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   }
 
   #wait(bytes: number): Promise<void> {
-    if (this.#state === "closed" || this.#isBroken) return Promise.reject(this.#notOpen("wait"));
+    if (this.#state === "closed" || this.#isBroken) return Promise.reject(this.#notOpen());
     if (this.#connection.pendingBytes <= bytes) return Promise.resolve();
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     (this.#waiters ??= []).push({ bytes, resolve, reject });
@@ -481,16 +504,16 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     if (waiters === null) return;
     this.#waiters = null;
     for (const waiter of waiters) {
-      if (this.#state === "closed") waiter.reject(this.#notOpen("wait"));
+      if (this.#state === "closed") waiter.reject(this.#notOpen());
       else if (pendingBytes <= waiter.bytes) waiter.resolve(undefined);
       else (this.#waiters ??= []).push(waiter);
     }
   }
 
-  #notOpen(verb: string): HawserError {
+  #notOpen(): HawserError {
     const isOver = this.#state === "closed" || this.#isBroken;
     const why = isOver ? `the connection is closed (${this.#outcome?.reason ?? "ended"})` : "this end has ended";
-    return new HawserError("CONNECTION_CLOSED", `Cannot ${verb} on the socket to ${this.remote}: ${why}`, { cause: this.#outcome?.error ?? undefined });
+    return new HawserError("CONNECTION_CLOSED", `Cannot wait on the socket to ${this.remote}: ${why}`, { cause: this.#outcome?.error ?? undefined });
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Items, PulledItems } from "../src/session-items.ts";
+import { PulledItems } from "../src/pulled-items.ts";
+import { Items } from "../src/session-items.ts";
 
 function source() {
   const log: string[] = [];

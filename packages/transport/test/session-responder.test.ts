@@ -1,6 +1,7 @@
 import { defineProtocol, HawserError, type InboundCall, type InboundSink, type MessageEntry, type NamedFailure, type } from "@hawser/protocol";
 import { describe, expect, it } from "vitest";
-import { type AnyHandler, type AnyMiddleware, type Backlog, CallContext, Responder } from "../src/mod.ts";
+import { type AnyHandler, type AnyMiddleware, type Backlog, CallContext, Responder, StuckHandlers } from "../src/mod.ts";
+import { ManualClock } from "../src/testing/mod.ts";
 
 const contract = defineProtocol({
   name: "unit",
@@ -71,6 +72,7 @@ class FakeCall implements InboundCall {
 
 class Context extends CallContext {
   readonly reported: string[] = [];
+  readonly stuckHandlers = new StuckHandlers(new ManualClock(), 1_000);
 
   constructor(call: InboundCall, backlog: Backlog = { isHigh: false, room: () => Promise.resolve() }) {
     super(call, backlog);

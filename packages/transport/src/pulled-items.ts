@@ -1,0 +1,146 @@
+/**
+ * PulledItems: the items of what a stream's handler has returned, taken one by one, and left at most once.
+ * Owns how each kind of source is pulled, and stopped at once when its caller has left: a pending pull can't hold it. Must not know calls.
+ *
+ *     source                      pulled by              left by
+ *     ReadableStream              reader.read()          reader.cancel()
+ *     Readable of Node            its async iterator     destroy()
+ *     generators, iterators       next()                 return(), without waiting for a pending next()
+ *
+ * @module
+ */
+import { isThenable, whenSettled } from "./program.ts";
+
+/** One step of a source. */
+type Step = IteratorResult<unknown, unknown>;
+
+/** What is pulled, whatever the source is. */
+interface Pull {
+  next(): unknown;
+  /** Stop the source. May throw, or return a promise; nobody waits for it. */
+  leave(): unknown;
+}
+
+/** The items of one source. */
+export class PulledItems {
+  readonly #name: string;
+  readonly #pull: Pull;
+  #state: "left" | "open" = "open";
+
+  /** @throws what the source throws; {TypeError} when it can't be iterated */
+  constructor(name: string, source: unknown) {
+    this.#name = name;
+    this.#pull = pullOf(name, source);
+  }
+
+  /**
+   * The next step, or a promise of it; give it to `check()` once it is awaited.
+   *
+   * @throws what the source throws
+   */
+  next(): unknown {
+    return this.#pull.next();
+  }
+
+  /**
+   * Checks what `next()` gave.
+   *
+   * @throws {TypeError} when it is no `{ done, value }`
+   */
+  check(step: unknown): Step {
+    if ((typeof step === "object" || typeof step === "function") && step !== null) return step as Step; // its members are read with care
+    throw new TypeError(`Cannot stream from the source of ${this.#name}: its next() gave a value of type ${step === null ? "null" : typeof step}, where { done, value } is wanted`);
+  }
+
+  /** Records that the source has said it has no more. */
+  ended(): void {
+    this.#state = "left";
+  }
+
+  /** Stops the source, unless it has ended by itself. `stopped` is called when it has, if ever; never when the source can't tell. */
+  leave(stopped: () => void = () => undefined): void {
+    if (this.#state === "left") return;
+    this.#state = "left";
+    let left: unknown;
+    try {
+      left = this.#pull.leave();
+    } catch {
+      stopped(); // the call is over: there is nobody to tell
+      return;
+    }
+    if (isThenable(left)) void whenSettled(left, stopped, stopped);
+    else stopped();
+  }
+}
+
+function pullOf(name: string, source: unknown): Pull {
+  if ((typeof source !== "object" && typeof source !== "function") || source === null) throw notIterable(name, source);
+  if ("getReader" in source && typeof source.getReader === "function") return new ReaderPull(source as ReadableStream<unknown>);
+  if (Symbol.asyncIterator in source) {
+    const destroy = "destroy" in source && "pipe" in source && typeof source.destroy === "function" ? (source as Destroyable) : null;
+    return new IteratorPull(iteratorOf(name, (source as AsyncIterable<unknown>)[Symbol.asyncIterator]()), destroy);
+  }
+  if (Symbol.iterator in source) return new IteratorPull(iteratorOf(name, (source as Iterable<unknown>)[Symbol.iterator]()), null);
+  throw notIterable(name, source);
+}
+
+/** A Node stream: its iterator waits for a pending read before it lets go, destroy() does not. */
+interface Destroyable {
+  destroy(): unknown;
+}
+
+interface AnyIterator {
+  next(): unknown;
+  return?(): unknown;
+}
+
+class IteratorPull implements Pull {
+  readonly #iterator: AnyIterator;
+  readonly #source: Destroyable | null;
+
+  constructor(iterator: AnyIterator, source: Destroyable | null) {
+    this.#iterator = iterator;
+    this.#source = source;
+  }
+
+  next(): unknown {
+    return this.#iterator.next();
+  }
+
+  leave(): unknown {
+    if (this.#source === null) return this.#iterator.return?.();
+    this.#source.destroy();
+    return undefined;
+  }
+}
+
+/** A stream of the web: its reader can be cancelled while it reads. */
+class ReaderPull implements Pull {
+  readonly #reader: ReadableStreamDefaultReader<unknown>;
+
+  constructor(source: ReadableStream<unknown>) {
+    this.#reader = source.getReader();
+  }
+
+  next(): unknown {
+    return this.#reader.read();
+  }
+
+  leave(): unknown {
+    void whenSettled(this.#reader.cancel(), ignore, ignore);
+    return undefined; // what the stream does with it holds nobody up
+  }
+}
+
+function ignore(): void {
+  // The call is over.
+}
+
+function iteratorOf(name: string, iterator: unknown): AnyIterator {
+  if ((typeof iterator === "object" || typeof iterator === "function") && iterator !== null && "next" in iterator && typeof iterator.next === "function") return iterator as AnyIterator;
+  throw new TypeError(`Cannot stream what the handler of ${name} returned: its iterator has no function next()`);
+}
+
+function notIterable(name: string, source: unknown): TypeError {
+  return new TypeError(`Cannot stream what the handler of ${name} returned, a value of type ${source === null ? "null" : typeof source}: it returns an async iterable, an iterable, or nothing`);
+}
