@@ -64,6 +64,15 @@ describe("examples/smtp-sink", () => {
     assert.deepEqual(lines, []);
   });
 
+  it("prints no character of a peer that steers a terminal", async (t) => {
+    const { port, line } = await serve(t);
+    const said = "HELO x\r\nMAIL FROM:<\x1b]0;owned\x07\x9b2J@x>\r\nRCPT TO:<\x1b[2J@x>\r\nDATA\r\nSubject: \xc2\x9b2J \xe2\x80\xae\r\n\r\n.\r\nQUIT\r\n";
+    assert.match(codes(await session(port, said)), /250 221$/);
+    const printed = await line(/^message /);
+    assert.match(printed, /from=<\\u\{1b\}\]0;owned\\u\{7\}.*to=<\\u\{1b\}\[2J@x>.*subject="\\u\{9b\}2J \\u\{202e\}"/);
+    assert.doesNotMatch(printed, /[\p{Cc}\p{Cf}]/u);
+  });
+
   it("does not take LF.LF for the end of a message (SMTP smuggling)", async (t) => {
     const { port, lines } = await serve(t);
     const replies = await session(port, "HELO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\nhello\n.\nMAIL FROM:<evil@x>\r\n.\r\nQUIT\r\n");

@@ -7,7 +7,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { type Codec, mllp, wire } from "@hawser/protocol";
+import { type Codec, mllp, printable, wire } from "@hawser/protocol";
 import { createServer } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
 
@@ -46,7 +46,7 @@ const server = createServer(
   {
     message(message, socket) {
       const { answer, note } = acknowledge(message, new Date());
-      console.log(`${socket.remote} ${note}`);
+      console.log(printable(`${socket.remote} ${note}`));
       return socket.send(answer) ? undefined : socket.writable();
     },
     error(error) {

@@ -8,7 +8,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { delimited, json, wire } from "@hawser/protocol";
+import { delimited, json, printable, wire } from "@hawser/protocol";
 import { createServer } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
 
@@ -37,7 +37,7 @@ const server = createServer(
     },
     message(message, socket) {
       const { type, data } = readEvent(message);
-      console.log(`${socket.remote} says ${JSON.stringify(type)}`);
+      console.log(`${socket.remote} says ${printable(JSON.stringify(type))}`);
       switch (type) {
         case "message":
           socket.send({ type, data } satisfies Event);

@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { bytes, type Codec, text, wire } from "@hawser/protocol";
+import { bytes, type Codec, printable, text, wire } from "@hawser/protocol";
 import { createServer } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
 import { isData, smtp } from "./framing.ts";
@@ -58,7 +58,7 @@ class Session {
     this.#reset();
     if (sender === null || recipients.length === 0) return "503 MAIL and RCPT come first";
     const subject = /^Subject: *([^\r]*)/im.exec(Buffer.from(message).toString("utf8"))?.[1] ?? "";
-    console.log(`message from=<${sender}> to=<${recipients.join(">,<")}> bytes=${message.length} subject=${JSON.stringify(subject)}`);
+    console.log(printable(`message from=<${sender}> to=<${recipients.join(">,<")}> bytes=${message.length} subject=${JSON.stringify(subject)}`));
     return "250 Taken";
   }
 

@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { type Codec, wire } from "@hawser/protocol";
+import { type Codec, printable, wire } from "@hawser/protocol";
 import { createServer } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
 import { syslog } from "./framing.ts";
@@ -61,11 +61,6 @@ const server = createServer(
   },
   { maxFrameBytes: 65_536, idleTimeoutMs: Infinity }, // who has nothing to log is silent
 );
-
-/** What strangers sent must not steer the terminal, nor look like two entries. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (each) => `\\u{${(each.codePointAt(0) ?? 0).toString(16)}}`);
-}
 
 console.log(`listening on ${formatAddress(await server.listen(options.address))}`);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void server.close({ deadlineMs: 1_000 }));

@@ -1,11 +1,12 @@
 /**
- * What the command lines of Hawser's programs share: where to connect or listen, TLS files, text that is safe to print, and
- * every failure as one sentence with an exit code. Must not know what a program does.
+ * What the command lines of Hawser's programs share: where to connect or listen, TLS files, and every failure as one sentence
+ * with an exit code. Must not know what a program does.
  *
  * @module
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
+import { printable } from "@hawser/protocol";
 import { type Address, parseAddress, type TlsOptions } from "@hawser/transport";
 
 export { echoFlags, echoProtocol, readEchoWire } from "./echo.ts";
@@ -50,11 +51,6 @@ export function readEndpoint(values: SharedValues, help: string): Endpoint {
   const hasPem = Object.values(tls).some((each) => each !== undefined);
   if (hasPem && address.transport !== "tls") throw new TypeError("Cannot use --cert, --key or --ca without a tls:// address");
   return { address, tls: hasPem ? tls : undefined };
-}
-
-/** Text from elsewhere, without what would steer the terminal: control characters and changes of direction are spelled out. */
-export function printable(message: string): string {
-  return message.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (each) => `\\u{${(each.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
 /** End the program with one sentence: exit code 2 for wrong usage (a TypeError or RangeError), 1 for what happened to it. */

@@ -4,8 +4,8 @@
  * Owns what is answered and what is printed; options.ts reads the command line, the library does the rest.
  */
 import process from "node:process";
-import { echoProtocol, fail, printable } from "@hawser/command-line";
-import { type HawserError, lengthPrefixed, lines, raw, text, wire } from "@hawser/protocol";
+import { echoProtocol, fail } from "@hawser/command-line";
+import { type HawserError, lengthPrefixed, lines, printable, raw, text, wire } from "@hawser/protocol";
 import { createServer } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
 import { readOptions } from "./options.ts";

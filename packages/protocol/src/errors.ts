@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { printable } from "./printable.ts";
 
 /** Who is at fault: this program, the peer's bytes, or what lies between. */
 export type ErrorOrigin = "local" | "remote" | "transport";
@@ -210,7 +211,7 @@ class Stamp extends Given {
  * The one class of everything that goes wrong at run time; misuse by the caller throws `TypeError` or `RangeError` instead.
  *
  * `code` is stable and closed; `origin`, `scope` and `retryable` follow from it. The message is at most 256 bytes of
- * text unless a caller's own value is longer, and holds no payload.
+ * text unless a caller's own value is longer, holds no payload, and can be printed: see {@link printable}.
  *
  * @example
  * ```ts
@@ -237,7 +238,7 @@ export class HawserError extends Error {
   readonly brand = "hawser.error";
 
   constructor(code: ErrorCode, message: string, options?: HawserErrorOptions) {
-    super(message, options);
+    super(printable(message), options);
     const kind = errorTable[code];
     this.code = code;
     this.origin = options?.origin ?? kind.origin;

@@ -27,6 +27,7 @@ export { lines } from "./lines.ts";
 export { mllp } from "./mllp.ts";
 export { netstring } from "./netstring.ts";
 export { octetCounted } from "./octet-counted.ts";
+export { printable } from "./printable.ts";
 export { raw } from "./raw.ts";
 export { type } from "./schema.ts";
 export { resolveSessionLimits, sessionLimitTable } from "./session/limits.ts";

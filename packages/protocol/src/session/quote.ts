@@ -1,12 +1,13 @@
 /**
- * Texts and bytes of the peer in errors of this side: short, on one line, without control characters.
+ * Texts and bytes of the peer in errors of this side: short, on one line, printable.
  *
  * @module
  */
+import { printable } from "../printable.ts";
 
-/** At most `length` characters of a text that the peer chose, with what could disturb a terminal or a log replaced. */
+/** At most `length` characters of a text that the peer chose, on one line and printable. */
 export function plain(text: string, length = 120): string {
-  const line = text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " ").trim();
+  const line = printable(text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " ").trim().toWellFormed());
   return (line.length > length ? `${line.slice(0, length - 1)}…` : line).toWellFormed();
 }
 
