@@ -76,7 +76,13 @@ test.each<[string, (options: never) => unknown, string, string]>([
 
 test("every function that mod.ts exports, and that takes a caller's value, is in the table above", () => {
   const tested = new Set(factories.map(([name]) => name.split("'")[0]));
-  const others = ["ByteWriter", "FrameBuffer", "HawserError", "WireDecoder", "WireEncoder", "checkOptions", "describeFault", "describeIssue", "describeValue", "isHawserError", "malformed", "nearestName", "peerError", "printable", "resolveLimits", "resolveSessionLimits", "tooLarge", "truncated", "unknownName", "defineProtocol"];
+  const others = [
+    "ByteWriter", "FrameBuffer", "HawserError", "WireDecoder", "WireEncoder", "asError",
+    "checkOptions", "defineProtocol", "describeCaught", "describeFault", "describeIssue",
+    "describeValue", "isError", "isHawserError", "malformed", "memberOf", "nearestName",
+    "peerError", "printable", "readHawserError", "resolveLimits", "resolveSessionLimits", "stackOf",
+    "tooLarge", "truncated", "unknownName", "withPeer",
+  ];
   const exported = Object.entries(protocol as Record<string, unknown>).filter(([, value]) => typeof value === "function");
   expect(exported.map(([name]) => name).filter((name) => !tested.has(name) && !others.includes(name))).toEqual([]);
 });
