@@ -50,6 +50,83 @@ for (const transport of transports) {
       assert.deepEqual(log, ["begin a", "end a", "begin b", "end b"]);
     });
 
+    it("eventsFlushed() resolves when the events have left: the handler of a request that follows has seen them all, on both sides", async () => {
+      const payload = { id: 1, text: "x".repeat(1_000) };
+      let seen = 0;
+      let seenByPing = 0;
+      const count = (): void => {
+        seen++;
+      };
+      const ping = (): void => {
+        seenByPing = seen;
+      };
+      const { server, connect } = await fixture.serveContract(desk, { ...handlers, "note.created": count, typing: count, ping });
+      const client = await connect({ handlers: { question: () => String(seen), watch: () => [], "note.created": count, typing: count } });
+      for (let i = 0; i < 1_000; i++) {
+        void client.emit("note.created", payload);
+        void client.emit("typing", { who: payload.text });
+      }
+      await client.eventsFlushed();
+      await client.request("ping");
+      assert.equal(seenByPing, 2_000);
+      seen = 0;
+      const socket = first(server);
+      for (let i = 0; i < 1_000; i++) {
+        void socket.emit("note.created", payload);
+        void socket.emit("typing", { who: payload.text });
+      }
+      await socket.eventsFlushed();
+      assert.equal(await socket.request("question", ""), "2000");
+    });
+
+    it("an event that is given up is not sent, or its outcome is unknown: by timeoutMs and by a signal, on both sides", async () => {
+      const clock = new ManualClock();
+      const { server, connect } = await fixture.serveContract(desk, { ...handlers, "note.created": () => new Promise(() => undefined) }, { ticker: new Ticker(clock) });
+      const client = await connect({ ticker: new Ticker(clock), handlers: { question: () => "", watch: () => [], "note.created": () => new Promise(() => undefined) } });
+      for (const side of [client, first(server) as unknown as Pick<Client, "emit">]) { // of these two events both have the same
+        const note = { id: 1, text: "x".repeat(200_000) };
+        const outcomes: Promise<string>[] = [];
+        for (let i = 0; i < 4; i++) outcomes.push(side.emit("note.created", note, { timeoutMs: 1_000 }));
+        const controller = new AbortController();
+        const aborted = side.emit("typing", { who: "me" }, { signal: controller.signal });
+        await turns(20);
+        controller.abort();
+        assert.equal(await aborted, "not-sent");
+        clock.advance(1_000);
+        assert.deepEqual(await Promise.all(outcomes), ["unknown", "unknown", "not-sent", "not-sent"]);
+        assert.equal(await side.emit("typing", { who: "me" }, { signal: AbortSignal.abort() }), "not-sent");
+      }
+    });
+
+    it("two handlers that wait for each other's events go on when one's timeoutMs is over", async () => {
+      const clock = new ManualClock();
+      const log: string[] = [];
+      const { connect } = await fixture.serveContract(desk, {
+        ...handlers,
+        async "note.created"({ text }, { socket }) {
+          if (text === "go") log.push(`server ${await socket.emit("note.created", { id: 1, text: "asks" }, { timeoutMs: 1_000 })}`);
+          else log.push(`server got ${text}`);
+        },
+      }, { ticker: new Ticker(clock) });
+      const client = await connect({
+        handlers: {
+          question: () => "",
+          watch: () => [],
+          async "note.created"({ text }, { socket }) {
+            log.push(`client got ${text}`);
+            await socket.emit("note.created", { id: 2, text: "asks back" });
+            log.push("client went on");
+          },
+        },
+      });
+      const went = client.emit("note.created", { id: 0, text: "go" });
+      await until(() => log.length === 1);
+      clock.advance(1_000);
+      assert.equal(await went, "delivered");
+      await until(() => log.length === 4);
+      assert.deepEqual(log, ["client got asks", "server unknown", "server got asks back", "client went on"]);
+    });
+
     it("an event at most once resolves as unknown when it has left", async () => {
       const heard: string[] = [];
       const { connect } = await fixture.serveContract(desk, { ...handlers, typing: ({ who }) => void heard.push(who) });

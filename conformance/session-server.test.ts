@@ -49,6 +49,20 @@ for (const transport of transports) {
       assert.deepEqual([server.room("a").size, server.room("b").size], [0, 1]);
     });
 
+    it("a broadcast counts no client whose contract does not have the event, and is reported once for each connection", async () => {
+      const newer = defineProtocol({ name: "news", version: 2, accepts: [1, 2], events: { fresh: { from: "server" }, kept: { from: "server", delivery: "at-least-once" } } });
+      const older = defineProtocol({ name: "news", version: 1, events: { old: { from: "client" } } });
+      const { server, connect, connectAs, errors } = await fixture.serveContract(newer, {});
+      const old = await connectAs(older);
+      const told: string[] = [];
+      old.lifecycle.on("error", ({ code }) => told.push(code));
+      await connect();
+      for (const name of ["fresh", "kept", "fresh", "kept"] as const) assert.equal(server.broadcast(name), 1);
+      assert.deepEqual(errors.map(({ code }) => code), ["MESSAGE_UNKNOWN", "MESSAGE_UNKNOWN"]);
+      for (let i = 0; i < 2; i++) assert.equal(await old.emit("old"), "not-sent");
+      assert.deepEqual(told, ["MESSAGE_UNKNOWN"]);
+    });
+
     it("a broadcast at least once reaches those too who are about to come back", async () => {
       const { server, connect } = await fixture.serveContract(desk, joining);
       const heard: string[] = [];

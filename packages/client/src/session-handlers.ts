@@ -5,7 +5,6 @@
  * @module
  */
 import type {
-  EmitOptions,
   EventNames,
   EventPayload,
   Fail,
@@ -21,7 +20,7 @@ import type {
   StreamNames,
   StreamSend,
 } from "@hawser/protocol";
-import type { Arguments, Awaitable, Closed, Connection, OpenOptions, SessionStream, StreamResult } from "@hawser/transport";
+import type { Arguments, Awaitable, Closed, Connection, EventOptions, OpenOptions, SessionStream, StreamResult } from "@hawser/transport";
 
 /** What a listener gets besides an event's payload. */
 export interface EventContext<P extends Protocol> {
@@ -138,6 +137,7 @@ export interface SessionClient<P extends Protocol> extends AsyncDisposable {
   /**
    * Emit an event. Resolves with what became of it: `"delivered"` when the server's handler has it (at least once), `"unknown"` when it
    * has left and nobody will tell, `"not-sent"` when it will not arrive. Waiting for it is back-pressure. Never throws: it rejects.
+   * A handler that waits for an event that its own event's sender waits for goes on when `timeoutMs` is over.
    *
    * Without a connection, what is delivered at least once is kept and sent later; for the rest the `queue` option says what happens:
    * `"not-sent"` where nothing is held.
@@ -145,7 +145,14 @@ export interface SessionClient<P extends Protocol> extends AsyncDisposable {
    * @throws {HawserError} rejects when it was not taken: EVENT_INVALID, SESSION_CLOSED, RETENTION_FULL, WRITE_BUFFER_FULL, PAYLOAD_…; or the server's handler failed
    * @throws {TypeError} rejects when the contract has no such event from the client
    */
-  emit<N extends EventNames<P, "client">>(name: N, ...payload: Arguments<EventPayload<P, N, "sent">, EmitOptions>): Promise<Outcome>;
+  emit<N extends EventNames<P, "client">>(name: N, ...payload: Arguments<EventPayload<P, N, "sent">, EventOptions>): Promise<Outcome>;
+  /**
+   * Resolves when the events that were emitted so far have left, in order: the server had room for them. What is sent from then on arrives
+   * after them, and its handler is called after theirs where those return no promise. (Without this, a request may overtake events.)
+   *
+   * @throws {HawserError} rejects with SESSION_CLOSED when the session is over before
+   */
+  eventsFlushed(): Promise<void>;
   /**
    * Listen to an event. Add listeners in the turn in which `connect()` has resolved, or give them to it as `handlers`: of an event that
    * nobody listens to, the sender is told where it is delivered at least once; else it is dropped.

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { describeCaught, type EmitOptions, HawserError, type MessageEntry, type Outcome, type PreparedCall, type PreparedEvent, readHawserError, type Session, type SessionKind } from "@hawser/protocol";
-import { callOptions, emitPrepared, type OpenOptions, RequestCall } from "@hawser/transport";
+import { describeCaught, type EmitOptions, HawserError, type MessageEntry, type PreparedCall, type PreparedEvent, readHawserError, type Session, type SessionKind } from "@hawser/protocol";
+import { callOptions, type Clock, EventCall, type EventOptions, type OpenOptions, RequestCall } from "@hawser/transport";
 
 /** Something that is to be sent when there is a connection: as it was when it was made, whatever becomes of its values. */
 export interface Held {
@@ -71,42 +71,52 @@ export class HeldRequest extends RequestCall implements Held {
 }
 
 /** An event that waits. */
-export class HeldEvent implements Held {
+export class HeldEvent extends EventCall implements Held {
   readonly what: string;
-  readonly deadlineMs: number = Infinity;
-  readonly promise: Promise<Outcome>;
+  readonly deadlineMs: number = Infinity; // its own timer sees to that
   readonly #prepared: PreparedEvent;
-  readonly #options: EmitOptions | undefined;
-  readonly #resolve: (outcome: Outcome | Promise<Outcome>) => void;
+  readonly #trace: EmitOptions;
+  readonly #clock: Clock;
+  #left: (() => void) | null = null;
 
-  /** @throws {HawserError} EVENT_INVALID, PAYLOAD_FORBIDDEN */
-  constructor(kind: SessionKind, entry: MessageEntry, payload: unknown, options: EmitOptions | undefined) {
+  /**
+   * @throws {RangeError} when `timeoutMs` is not above zero
+   * @throws {HawserError} EVENT_INVALID, PAYLOAD_FORBIDDEN
+   */
+  constructor(kind: SessionKind, entry: MessageEntry, payload: unknown, clock: Clock, options: EventOptions = {}) {
+    super(options);
     this.what = `the event ${entry.name}`;
     this.#prepared = kind.prepare(entry, payload);
-    this.#options = options;
-    const { promise, resolve } = Promise.withResolvers<Outcome>();
-    this.promise = promise;
-    this.#resolve = resolve;
+    this.#trace = { trace: options.trace };
+    this.#clock = clock;
   }
 
   get bytes(): number {
     return this.#prepared.body.length;
   }
 
-  taken(): void {
-    // Its caller waits until it is sent, or fails.
+  taken(left: () => void): void {
+    this.#left = left;
+    if (this.isOver) left();
+    else this.follow(this.#clock);
   }
 
   send(session: Session): void {
     try {
-      this.#resolve(emitPrepared(session, this.#prepared, this.#options));
+      session.emitPrepared(this.#prepared, this.#trace, this.settled);
+      this.opened(session);
     } catch {
-      this.#resolve("not-sent"); // which is what its caller waits to hear
+      this.fail(); // which is what its caller waits to hear
     }
   }
 
   fail(): void {
-    this.#resolve("not-sent");
+    this.settled("not-sent", null);
+  }
+
+  protected override over(): void {
+    super.over();
+    this.#left?.();
   }
 }
 

@@ -13,7 +13,6 @@
  */
 import {
   describeCaught,
-  type EmitOptions,
   HawserError,
   type InboundCall,
   type MessageEntry,
@@ -28,9 +27,12 @@ import {
 import {
   type Backlog,
   CallContext,
+  type Clock,
   type Closed,
   type Connection,
   emitEvent,
+  type EventOptions,
+  eventsFlushed,
   laterTurn,
   messageToOpen,
   type OpenOptions,
@@ -79,6 +81,8 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   #attempt: PromiseWithResolvers<undefined> | null = null;
   /** When a session was ready last. */
   #readyMs = -Infinity;
+  /** The newest event that was held, until it has left. */
+  #heldEvent: Promise<Outcome> | null = null;
   /** Whether held calls are being sent, or more of them when there is room. */
   #sending: "no" | "waiting" | "yes" = "no";
   /** Made when somebody asks for `ready`. */
@@ -185,15 +189,20 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     return stream;
   }
 
-  emit(name: string, payload?: unknown, options?: EmitOptions): Promise<Outcome> {
+  emit(name: string, payload?: unknown, options?: EventOptions): Promise<Outcome> {
     let entry: MessageEntry | null = null;
     try {
       entry = messageToOpen(this.#kind.contract, "event", name, "client");
-      if (entry.delivery === "at-most-once" && this.#mustHold()) return this.#hold(new HeldEvent(this.#kind, entry, payload, options));
-      return emitEvent(this.#session, entry, payload, options);
+      if (entry.delivery === "at-most-once" && this.#mustHold()) return this.#hold(new HeldEvent(this.#kind, entry, payload, this.#clock, options));
+      return emitEvent(this.#session, entry, payload, this.#clock, options);
     } catch (error) {
       return unsent(entry, error);
     }
+  }
+
+  async eventsFlushed(): Promise<void> {
+    while (this.#heldEvent !== null) await this.#heldEvent; // and what is held behind it meanwhile
+    await eventsFlushed(this.#session);
   }
 
   on(name: string, listener: AnyListener): this {
@@ -445,6 +454,10 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     return this.#outcome !== null;
   }
 
+  get #clock(): Clock {
+    return this.#options.ticker.clock;
+  }
+
   #now(): number {
     return this.#options.ticker.clock.now();
   }
@@ -457,7 +470,15 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     // The program's code has run since: what it was encoded with may have closed the client.
     if (this.#isOver()) throw this.#isClosed(`send ${held.what}`);
     this.#queue.push(held);
-    if (held instanceof HeldRequest) held.promise.then(this.#settledHeld, this.#settledHeld);
+    if (held instanceof HeldRequest) {
+      held.promise.then(this.#settledHeld, this.#settledHeld);
+    } else {
+      const { promise } = held;
+      this.#heldEvent = promise;
+      void promise.finally(() => {
+        if (this.#heldEvent === promise) this.#heldEvent = null;
+      });
+    }
     return held.promise as Promise<T>; // an event's outcome, a request's answer
   }
 }

@@ -163,7 +163,7 @@ describe("OfflineQueue", () => {
       },
     } as unknown as Session;
     const request = new HeldRequest(kind, entryOf("echo"), "12345678", {}, 0);
-    const event = new HeldEvent(kind, entryOf("typed"), "event", undefined);
+    const event = new HeldEvent(kind, entryOf("typed"), "event", new ManualClock());
     const aborted = new AbortController();
     const gone = new HeldRequest(kind, entryOf("echo"), "gone", { signal: aborted.signal }, 0);
     expect([request.bytes, event.bytes]).toEqual([10, 7]);
@@ -173,7 +173,7 @@ describe("OfflineQueue", () => {
     aborted.abort();
     await expect(gone.promise).rejects.toMatchObject({ code: "CALL_CANCELLED" });
     queue.push(event); // what is over makes room
-    queue.push(new HeldEvent(kind, entryOf("typed"), "12345678901", undefined));
+    queue.push(new HeldEvent(kind, entryOf("typed"), "12345678901", new ManualClock()));
     expect(queue.size).toBe(3);
     while (queue.sendNext(session));
     expect(sent).toEqual(["12345678", "event", "12345678901"]);
@@ -184,11 +184,11 @@ describe("OfflineQueue", () => {
 
   it("drop-oldest lets the oldest go for a newer one, and tells it", async () => {
     const queue = new OfflineQueue({ policy: "drop-oldest", maxBytes: 20, maxMessages: 10, ttlMs: Infinity }, new ManualClock());
-    const held = ["1234567", "7654321", "x"].map((text) => new HeldEvent(kind, entryOf("typed"), text, undefined));
+    const held = ["1234567", "7654321", "x"].map((text) => new HeldEvent(kind, entryOf("typed"), text, new ManualClock()));
     for (const each of held) queue.push(each);
     expect(queue.size).toBe(2);
     expect(await held[0]?.promise).toBe("not-sent");
-    expect(() => { queue.push(new HeldEvent(kind, entryOf("typed"), "x".repeat(30), undefined)); }).toThrow(HawserError);
+    expect(() => { queue.push(new HeldEvent(kind, entryOf("typed"), "x".repeat(30), new ManualClock())); }).toThrow(HawserError);
     queue.fail(closed);
     expect(await Promise.all([held[1]?.promise, held[2]?.promise])).toEqual(["not-sent", "not-sent"]);
   });
@@ -209,13 +209,13 @@ describe("OfflineQueue", () => {
   });
 
   it("what can't be sent is told when it is made, or when it is sent", async () => {
-    expect(() => new HeldEvent(kind, entryOf("typed"), () => undefined, undefined)).toThrow(HawserError);
+    expect(() => new HeldEvent(kind, entryOf("typed"), () => undefined, new ManualClock())).toThrow(HawserError);
     expect(() => new HeldRequest(kind, entryOf("echo"), "x", { timeoutMs: -1 }, 0)).toThrow(RangeError);
     const refusing = {
       openPrepared: () => { throw new HawserError("OVERLOADED", "no"); },
       emitPrepared: () => { throw new HawserError("WRITE_BUFFER_FULL", "no"); },
     } as unknown as Session;
-    const [request, event] = [new HeldRequest(kind, entryOf("echo"), "x", {}, 0), new HeldEvent(kind, entryOf("typed"), "x", undefined)];
+    const [request, event] = [new HeldRequest(kind, entryOf("echo"), "x", {}, 0), new HeldEvent(kind, entryOf("typed"), "x", new ManualClock())];
     request.send(refusing);
     event.send(refusing);
     await expect(request.promise).rejects.toMatchObject({ code: "OVERLOADED" });
@@ -224,7 +224,7 @@ describe("OfflineQueue", () => {
 
   it("refuses what is above maxMessages; what is refused follows its signal no more, and aborting it later is harmless", async () => {
     const queue = new OfflineQueue({ policy: "hold", maxBytes: 10, maxMessages: 2, ttlMs: 1_000 }, new ManualClock());
-    for (const text of ["x", "y"]) queue.push(new HeldEvent(kind, entryOf("typed"), text, undefined));
+    for (const text of ["x", "y"]) queue.push(new HeldEvent(kind, entryOf("typed"), text, new ManualClock()));
     const controller = new AbortController();
     let listeners = 0;
     const { signal } = controller;
@@ -263,7 +263,7 @@ describe("OfflineQueue", () => {
     } as unknown as Session;
     const value = { a: 1 };
     queue.push(new HeldRequest(kind, entryOf("echo"), value, {}, 0));
-    queue.push(new HeldEvent(kind, entryOf("typed"), value, undefined));
+    queue.push(new HeldEvent(kind, entryOf("typed"), value, new ManualClock()));
     value.a = 2;
     while (queue.sendNext(session));
     expect(sent).toEqual([{ a: 1 }, { a: 1 }]);

@@ -22,7 +22,7 @@ import type {
   StreamNames,
   StreamSend,
 } from "@hawser/protocol";
-import type { Address, AddressInput, Arguments, Awaitable, Closed, Connection, OpenOptions, SessionStream, StreamResult } from "@hawser/transport";
+import type { Address, AddressInput, Arguments, Awaitable, Closed, Connection, EventOptions, OpenOptions, SessionStream, StreamResult } from "@hawser/transport";
 import type { ListenCallOptions } from "./listeners.ts";
 import type { CloseOptions, CloseResult } from "./options.ts";
 
@@ -147,11 +147,19 @@ export interface SessionSocket<P extends Protocol, C = unknown> {
    * Emit an event. Resolves with what became of it: `"delivered"` when the client's handler has it (at least once), `"unknown"` when it has
    * left and nobody will tell (at most once), `"not-sent"` when it will not arrive: also at most once, and there is no connection.
    * Waiting for it is back-pressure. Never throws: it rejects.
+   * A handler that waits for an event that its own event's sender waits for goes on when `timeoutMs` is over.
    *
    * @throws {HawserError} rejects when it was not taken: EVENT_INVALID, SESSION_CLOSED, RETENTION_FULL, WRITE_BUFFER_FULL, PAYLOAD_…
    * @throws {TypeError} rejects when the contract has no such event from the server
    */
-  emit<N extends EventNames<P, "server">>(name: N, ...payload: Arguments<EventPayload<P, N, "sent">, EmitOptions>): Promise<Outcome>;
+  emit<N extends EventNames<P, "server">>(name: N, ...payload: Arguments<EventPayload<P, N, "sent">, EventOptions>): Promise<Outcome>;
+  /**
+   * Resolves when the events that were emitted to this client so far have left, in order: the client had room for them. What is sent from then on
+   * arrives after them, and its handler is called after theirs where those return no promise. (Without this, a request may overtake events.)
+   *
+   * @throws {HawserError} rejects with SESSION_CLOSED when the session is over before
+   */
+  eventsFlushed(): Promise<void>;
   /**
    * Ask the client, where the contract lets the server ask.
    *

@@ -22,7 +22,7 @@ import {
   type SessionSink,
   type SessionState,
 } from "@hawser/protocol";
-import { type Closed, type Connection, emitEvent, messageToOpen, type OpenOptions, openRequest, openStream, rejected, type Responder, type SessionLink, type SessionStream, StuckHandlers, unsent } from "@hawser/transport";
+import { type Closed, type Connection, emitEvent, type EventOptions, eventsFlushed, messageToOpen, type OpenOptions, openRequest, openStream, rejected, type Responder, type SessionLink, type SessionStream, StuckHandlers, unsent } from "@hawser/transport";
 import { type ContextOwner, ServedCall, ServedEvent } from "./session-context.ts";
 import { draining } from "./session-greeting.ts";
 import type { SessionServer, SessionSocket } from "./session-handlers.ts";
@@ -217,14 +217,18 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     if (this.#rooms?.delete(room) === true) this.#host.memberships.leave(room, this);
   }
 
-  emit(name: string, payload?: unknown, options?: EmitOptions): Promise<Outcome> {
+  emit(name: string, payload?: unknown, options?: EventOptions): Promise<Outcome> {
     let entry: MessageEntry | null = null;
     try {
       entry = messageToOpen(this.#host.kind.contract, "event", name, "server");
-      return emitEvent(this.#session, entry, payload, options);
+      return emitEvent(this.#session, entry, payload, this.#host.options.ticker.clock, options);
     } catch (error) {
       return unsent(entry, error);
     }
+  }
+
+  eventsFlushed(): Promise<void> {
+    return eventsFlushed(this.#session);
   }
 
   /** Emit what is encoded already: whether it was taken. */
@@ -233,7 +237,7 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     if (state === "closed" || (event.entry.delivery === "at-most-once" && state !== "ready" && state !== "draining")) return false;
     try {
       this.#session.emitPrepared(event, options, null);
-      return true;
+      return this.#session.knows(event.entry);
     } catch (error) {
       if (!isHawserError(error)) throw error;
       if (error.code === "WRITE_BUFFER_FULL" || error.code === "RETENTION_FULL") this.#tooSlow(error);

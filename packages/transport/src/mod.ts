@@ -12,7 +12,7 @@ export { memoryPair } from "./memory.ts";
 export { SharedOutput } from "./output.ts";
 export { isThenable, programFailed, runProgram, tellProgram, whenSettled, withinTime } from "./program.ts";
 export { Reporter } from "./reporter.ts";
-export { callOptions, emitEvent, emitPrepared, messageToOpen, openRequest, rejected, RequestCall } from "./session-caller.ts";
+export { callOptions, emitEvent, EventCall, eventsFlushed, messageToOpen, openRequest, rejected, RequestCall } from "./session-caller.ts";
 export { SessionLink } from "./session-link.ts";
 export { CallContext, handleEvent, Responder } from "./session-responder.ts";
 export { openStream, SessionStream } from "./session-stream.ts";
@@ -26,7 +26,7 @@ export type { Connection, ConnectionSink, Listener, ListenerSink } from "./conne
 export type { Phase } from "./errno.ts";
 export type { ConnectionLimitOptions, ConnectionLimits, WriteBufferOptions } from "./limits.ts";
 export type { MemoryPairOptions } from "./memory.ts";
-export type { Arguments, OpenOptions } from "./session-caller.ts";
+export type { Arguments, EventOptions, OpenOptions } from "./session-caller.ts";
 export type { Backlog, SessionLinkEvents, SessionLinkOptions, Speaker } from "./session-link.ts";
 export type { AnyHandler, AnyMiddleware, Awaitable, StreamResult } from "./session-responder.ts";
 export type { DialOptions, ListenOptions, Pem, TlsOptions } from "./socket.ts";

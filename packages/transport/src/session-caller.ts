@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { asError, type CallOptions, type CallSink, type EmitOptions, HawserError, type MessageEntry, type MessageType, type OutboundCall, type Outcome, type PreparedEvent, type Protocol, type Session, type Settled, type Side } from "@hawser/protocol";
+import { asError, type CallOptions, type CallSink, type EmitOptions, HawserError, type MessageEntry, type MessageType, type OutboundCall, type Outcome, type Protocol, type Session, type Settled, type Side } from "@hawser/protocol";
+import type { Clock } from "./clock.ts";
 
 /** What a request or a stream is opened with, besides its input. */
 export interface OpenOptions {
@@ -37,10 +38,13 @@ export function messageToOpen(contract: Protocol, type: MessageType, name: strin
 export function callOptions(options: OpenOptions, nowMs: number): CallOptions {
   const { timeoutMs, trace, signal } = options;
   if (timeoutMs === undefined && trace === undefined && signal === undefined) return NO_OPTIONS;
-  if (timeoutMs !== undefined && (typeof timeoutMs !== "number" || !(timeoutMs > 0))) {
-    throw new RangeError(`Cannot use timeoutMs ${String(timeoutMs)}: it is a number of milliseconds above 0`);
-  }
+  checkTimeout(timeoutMs);
   return { timeoutMs: timeoutMs === Infinity ? undefined : timeoutMs, nowMs, trace };
+}
+
+function checkTimeout(timeoutMs: number | undefined): void {
+  if (timeoutMs === undefined || (typeof timeoutMs === "number" && timeoutMs > 0)) return;
+  throw new RangeError(`Cannot use timeoutMs ${String(timeoutMs)}: it is a number of milliseconds above 0`);
 }
 
 const NO_OPTIONS = Object.freeze({});
@@ -61,23 +65,37 @@ export function rejected(error: unknown): Promise<never> {
   return Promise.reject(asError(error));
 }
 
+/** What an event is emitted with, besides its payload. */
+export interface EventOptions extends EmitOptions {
+  /** Aborting it gives the event up: see `timeoutMs`. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Milliseconds until the event is given up. Then its outcome is `"not-sent"` where it has not left, and it never will; else `"unknown"`: it
+   * may arrive, and what is delivered at least once still does if it can. Default: it is waited for as long as the session lives.
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
 /**
  * Emit an event, and tell how it went. Rejects only when the peer's handler failed; then nobody needs to look.
  *
+ * @throws {RangeError} when `timeoutMs` is not above zero
  * @throws {HawserError} what `emit` of the session throws: it was not taken
  */
-export function emitEvent(session: Session, entry: MessageEntry, payload: unknown, options: EmitOptions = NO_OPTIONS): Promise<Outcome> {
-  return outcomeOf((settled) => session.emit(entry, payload, options, settled));
+export function emitEvent(session: Session, entry: MessageEntry, payload: unknown, clock: Clock, options: EventOptions = NO_OPTIONS): Promise<Outcome> {
+  if (options.timeoutMs === undefined && options.signal === undefined) return outcomeOf(session, entry, payload, options);
+  const call = new EventCall(options);
+  if (call.isOver) return call.promise;
+  session.emit(entry, payload, options, call.settled);
+  call.opened(session);
+  call.follow(clock);
+  return call.promise;
 }
 
-/** As {@link emitEvent}, for what `prepare` of the session's kind made. */
-export function emitPrepared(session: Session, event: PreparedEvent, options: EmitOptions = NO_OPTIONS): Promise<Outcome> {
-  return outcomeOf((settled) => session.emitPrepared(event, options, settled));
-}
-
-function outcomeOf(emit: (settled: Settled) => void): Promise<Outcome> {
+/** As {@link emitEvent}, for as long as it takes. */
+function outcomeOf(session: Session, entry: MessageEntry, payload: unknown, options: EmitOptions): Promise<Outcome> {
   const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
-  emit((outcome, error) => {
+  session.emit(entry, payload, options, (outcome, error) => {
     if (outcome !== "delivered" || error === null) {
       resolve(outcome);
       return;
@@ -86,6 +104,85 @@ function outcomeOf(emit: (settled: Settled) => void): Promise<Outcome> {
     reject(error);
   });
   return promise;
+}
+
+/** An event whose outcome is waited for, as long as its options say. */
+export class EventCall {
+  readonly promise: Promise<Outcome>;
+  readonly #options: EventOptions;
+  readonly #resolve: (outcome: Outcome) => void;
+  readonly #reject: (error: HawserError) => void;
+  #session: Session | null = null;
+  #isOver = false;
+  #cancelTimer: (() => void) | null = null;
+
+  /** @throws {RangeError} when `timeoutMs` is not above zero */
+  constructor(options: EventOptions) {
+    checkTimeout(options.timeoutMs);
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+    this.promise = promise;
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    if (options.signal?.aborted === true) this.settled("not-sent", null);
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** The session has taken it, or settled it at once. */
+  opened(session: Session): void {
+    this.#session = session;
+  }
+
+  /** Give it up when its time is over, or its signal aborted. Nothing is registered before. */
+  follow(clock: Clock): void {
+    const { signal, timeoutMs = Infinity } = this.#options;
+    if (this.#isOver) return;
+    if (timeoutMs < Infinity) {
+      this.#cancelTimer = clock.after(timeoutMs, () => {
+        this.handleEvent();
+      });
+    }
+    if (signal?.aborted === true) this.handleEvent(); // while it was encoded
+    else signal?.addEventListener("abort", this);
+  }
+
+  /** For the signal and the timer alone. */
+  handleEvent(): void {
+    if (this.#session === null) this.settled("not-sent", null);
+    else this.#session.withdraw(this.settled);
+  }
+
+  /** @see Settled */
+  readonly settled: Settled = (outcome, error) => {
+    if (this.#isOver) return;
+    this.over();
+    if (outcome !== "delivered" || error === null) {
+      this.#resolve(outcome);
+      return;
+    }
+    this.promise.catch(() => undefined); // what the peer's program does must not end this one
+    this.#reject(error);
+  };
+
+  /** Nothing follows. */
+  protected over(): void {
+    this.#isOver = true;
+    this.#cancelTimer?.();
+    this.#options.signal?.removeEventListener("abort", this);
+  }
+}
+
+/** Resolves when the events that were emitted so far have left. */
+export function eventsFlushed(session: Session): Promise<void> {
+  return new Promise((resolve, reject) => {
+    session.flushEvents((error) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
 }
 
 /** What requests and streams have in common: the call once it is opened, and the signal that cancels it. */

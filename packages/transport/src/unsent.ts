@@ -17,5 +17,5 @@ export function unsent(entry: MessageEntry | null, error: unknown): Promise<Outc
   return rejection;
 }
 
-const GONE: readonly string[] = ["DRAINING", "NOT_READY"];
+const GONE: readonly string[] = ["DRAINING", "NOT_READY", "NOT_SENT"];
 const PASSING: readonly string[] = [...GONE, "RETENTION_FULL", "SESSION_CLOSED", "WRITE_BUFFER_FULL"];

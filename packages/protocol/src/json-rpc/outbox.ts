@@ -26,7 +26,7 @@ export interface Waiting {
   /** How many of them are in the output. */
   at: number;
   /** Told when the frame has left this queue; null: nobody is. */
-  readonly settled: Settled | null;
+  settled: Settled | null;
 }
 
 export class Outbox {
@@ -95,6 +95,14 @@ export class Outbox {
     this.#waitingBytes -= waiting.bytes.length;
     waiting.bytes = new Uint8Array(0);
     return true;
+  }
+
+  /** Nobody waits for this event any more: take its frame back, unless some of it has left. Null: it does not wait. */
+  withdraw(settled: Settled): "not-sent" | "unknown" | null {
+    const waiting = this.#waiting.toArray().find((each) => each.settled === settled);
+    if (waiting === undefined) return null;
+    waiting.settled = null;
+    return this.takeBack(waiting) ? "not-sent" : "unknown";
   }
 
   /** Fill the output up to `highBytes`. Returns the frames that have left with somebody to tell. */

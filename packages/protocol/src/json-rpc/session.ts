@@ -207,6 +207,26 @@ export class JsonRpcSession implements Session {
     return this.#notify(this.#connected(entry).outbox, body, settled);
   }
 
+  knows(): boolean {
+    return true; // a peer of JSON-RPC does not tell
+  }
+
+  withdraw(settled: Settled): void {
+    const { turn } = this.#context;
+    const outcome = this.#link?.outbox.withdraw(settled) ?? null;
+    if (outcome === null) return;
+    turn.enter();
+    turn.run(() => {
+      settled(outcome, null);
+    });
+    turn.leave();
+  }
+
+  flushEvents(done: (error: HawserError | null) => void): void {
+    const isOver = this.#state === "closed"; // everything leaves in the order in which it is sent, so there is nothing to wait for
+    done(isOver ? new HawserError("SESSION_CLOSED", "Cannot wait for events to leave: the session is over") : null);
+  }
+
   drain(): void {
     if (this.#state !== "ready") return;
     this.#state = "draining";

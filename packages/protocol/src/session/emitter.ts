@@ -31,7 +31,8 @@ interface Retained {
   /** Bytes of both, and where the body begins. */
   readonly bytes: number;
   readonly body: number;
-  readonly settled: Settled | null;
+  /** Null where nobody waits. */
+  settled: Settled | null;
   /** What the peer's REJECT said. */
   error: HawserError | null;
   /** Whether it was in an output whole, under any number. */
@@ -40,7 +41,7 @@ interface Retained {
 
 /** An event that is sent at most once, while it waits. */
 class Passing {
-  readonly settled: Settled | null;
+  settled: Settled | null;
   constructor(settled: Settled | null) {
     this.settled = settled;
   }
@@ -58,6 +59,14 @@ export class Emitter implements LaneOwner {
   #lane: Lane;
   /** Whether `emit` said false. */
   #full = false;
+  /** How many events were taken, and how many of them are in the output, or never will be. */
+  #taken = 0;
+  #left = 0;
+  /** Who waits until so many have left, in order; and how many the first of them waits for. */
+  #waiters: { readonly until: number; readonly done: (error: HawserError | null) => void }[] = [];
+  #awaited = Infinity;
+  /** Events that were reported on this connection, because the peer does not know them. */
+  #reported: Set<MessageEntry> | null = null;
 
   constructor(link: Link) {
     this.#link = link;
@@ -82,7 +91,7 @@ export class Emitter implements LaneOwner {
   emit(entry: MessageEntry, payload: unknown, body: Uint8Array | null, trace: string | null, settled: Settled | null): boolean {
     const link = this.#link;
     if (!link.peer.knows(entry)) {
-      this.#settle(settled, "not-sent", new HawserError("MESSAGE_UNKNOWN", `"${plain(entry.name, 60)}" was not sent: the peer's contract (version ${String(link.peer.version)}) does not have it`));
+      this.#unknown(entry, settled);
       return true;
     }
     const isKept = entry.delivery === "at-least-once";
@@ -96,10 +105,13 @@ export class Emitter implements LaneOwner {
   written({ tag }: Waiting): void {
     if (tag instanceof Passing) {
       this.#settle(tag.settled, "unknown", null);
+      this.#gone();
     } else {
       const retained = tag as Retained; // every other message of this lane
+      const isNew = !retained.sent;
       retained.sent = true;
       this.#sent = retained.number;
+      if (isNew) this.#gone();
     }
     this.#checkWritable();
   }
@@ -107,6 +119,79 @@ export class Emitter implements LaneOwner {
   /** @see LaneOwner */
   widened(): void {
     // Events have a credit of their own.
+  }
+
+  /** Calls `done` when all events that were taken so far have left, or never will; with an error when the session is over before. */
+  flush(done: (error: HawserError | null) => void): void {
+    if (this.#left === this.#taken) {
+      done(null);
+      return;
+    }
+    this.#waiters.push({ until: this.#taken, done });
+    this.#awaited = Math.min(this.#awaited, this.#taken);
+  }
+
+  /**
+   * Nobody waits for this event any more. One of which nothing has left is taken back: `"not-sent"`; of another it is `"unknown"` whether
+   * it arrives, and one that is kept is sent again where need be.
+   */
+  withdraw(settled: Settled): void {
+    const { queue, out } = this.#lane;
+    const waiting = queue.toArray();
+    const place = waiting.findIndex(({ tag }) => (tag as Passing | Retained).settled === settled); // the lane holds nothing else
+    const tag = waiting[place]?.tag as Passing | Retained | undefined;
+    const found = tag ?? this.#retained.toArray().find((each) => each.settled === settled);
+    if (found === undefined) return; // it is settled
+    found.settled = null;
+    if (("sent" in found && found.sent) || (place === 0 && out > 0)) {
+      this.#settle(settled, "unknown", null);
+      return;
+    }
+    if (place !== -1) this.#link.outbox.remove(this.#lane, place);
+    if ("sent" in found) this.#drop(found as Retained); // a Passing has no `sent`
+    this.#settle(settled, "not-sent", null);
+    this.#gone();
+    this.#checkWritable();
+  }
+
+  /** Take out an event that was not sent; those behind it, which were not sent either, move up. */
+  #drop(retained: Retained): void {
+    const behind = this.#retained.cut(this.#retained.toArray().indexOf(retained));
+    this.#retainedBytes -= retained.bytes;
+    this.#last--;
+    for (const each of behind) {
+      if (each === retained) continue;
+      setNumber(each, each.number - 1);
+      this.#retained.push(each);
+    }
+  }
+
+  /** One more has left, or never will. */
+  #gone(): void {
+    if (++this.#left >= this.#awaited) this.#tellFlushed();
+  }
+
+  #tellFlushed(): void {
+    const left = this.#left;
+    const done = this.#waiters.filter(({ until }) => until <= left);
+    this.#waiters = this.#waiters.filter(({ until }) => until > left);
+    this.#awaited = this.#waiters[0]?.until ?? Infinity;
+    for (const waiter of done) waiter.done(null);
+  }
+
+  /** The peer does not know an event: say so once on each connection. */
+  #unknown(entry: MessageEntry, settled: Settled | null): void {
+    const link = this.#link;
+    const error = new HawserError("MESSAGE_UNKNOWN", `"${plain(entry.name, 60)}" was not sent: the peer's contract (version ${String(link.peer.version)}) does not have it`);
+    this.#settle(settled, "not-sent", error);
+    this.#reported ??= new Set();
+    if (this.#reported.has(entry)) return;
+    this.#reported.add(entry);
+    try {
+      link.sink.dropped(error);
+    } catch (thrown) {
+      link.caught(thrown);
+    }
   }
 
   /** The peer gives credit. */
@@ -160,6 +245,7 @@ export class Emitter implements LaneOwner {
     const link = this.#link;
     this.#lane = new Lane(0, this, link.peer.limits.eventWindowBytes);
     this.#full = false;
+    this.#reported = null;
     const unknown: Retained[] = [];
     let repeated = 0;
     if (isNew) repeated = this.#renumber(unknown);
@@ -170,6 +256,7 @@ export class Emitter implements LaneOwner {
     }
     link.pump();
     for (const { entry, sent, settled } of unknown) {
+      if (!sent) this.#gone();
       this.#settle(settled, sent ? "unknown" : "not-sent", new HawserError("MESSAGE_UNKNOWN", `"${plain(entry.name, 60)}" was not sent: the peer's contract does not have it, or takes less`));
     }
     return repeated;
@@ -179,7 +266,9 @@ export class Emitter implements LaneOwner {
   lose(): void {
     const dropped = this.#lane.queue.cut(0);
     for (const { tag } of dropped) {
-      if (tag instanceof Passing) this.#settle(tag.settled, "not-sent", new HawserError("NOT_SENT", "The connection was lost before the event had been sent"));
+      if (!(tag instanceof Passing)) continue;
+      this.#settle(tag.settled, "not-sent", new HawserError("NOT_SENT", "The connection was lost before the event had been sent"));
+      this.#gone();
     }
   }
 
@@ -187,6 +276,10 @@ export class Emitter implements LaneOwner {
   close(error: HawserError): void {
     for (const { settled, sent } of this.#retained.cut(0)) this.#settle(settled, sent ? "unknown" : "not-sent", error);
     this.#retainedBytes = 0;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    this.#awaited = Infinity;
+    for (const { done } of waiters) done(error);
   }
 
   /** At most once: straight into the output, or into the lane. */
@@ -199,9 +292,17 @@ export class Emitter implements LaneOwner {
     const cost = link.body(start, entry, body, output) + ITEM_COST;
     if (this.#lane.open && link.seal(start)) {
       this.#lane.credit -= cost;
+      this.#taken++;
       this.#settle(settled, "unknown", null);
+      this.#gone();
     } else {
-      link.queue(start, EVENT, this.#lane, cost, new Passing(settled));
+      this.#taken++; // before it is queued, which may write it at once
+      try {
+        link.queue(start, EVENT, this.#lane, cost, new Passing(settled));
+      } catch (error) {
+        this.#taken--;
+        throw error;
+      }
     }
   }
 
@@ -224,11 +325,13 @@ export class Emitter implements LaneOwner {
     const retained: Retained = { entry, number: ++this.#last, trace, payload: typeof body === "string" ? body : output.copy(from), bytes, body: at - from, settled, error: null, sent: false };
     this.#retained.push(retained);
     this.#retainedBytes += bytes;
+    this.#taken++;
     if (!attached) return;
     if (this.#lane.open && link.seal(start)) {
       this.#lane.credit -= costOf(retained);
       retained.sent = true;
       this.#sent = retained.number;
+      this.#gone();
     } else {
       output.truncate(start);
       link.outbox.push(this.#lane, waitingFor(retained));
@@ -242,16 +345,15 @@ export class Emitter implements LaneOwner {
     this.#last = this.#sent = this.#acked = 0;
     let repeated = 0;
     for (const retained of this.#retained.cut(0)) {
-      const { entry, payload, bytes, body } = retained;
+      const { entry, bytes, body } = retained;
       if (!peer.knows(entry) || bytes - body > peer.limits.maxMessageBytes) {
         this.#retainedBytes -= bytes;
         unknown.push(retained);
         continue;
       }
       if (retained.sent) repeated++;
-      retained.number = ++this.#last;
+      setNumber(retained, ++this.#last);
       retained.error = null;
-      if (typeof payload !== "string") writeU64(payload, body - 8, retained.number);
       this.#retained.push(retained);
     }
     return repeated;
@@ -275,6 +377,12 @@ export class Emitter implements LaneOwner {
       this.#link.caught(thrown);
     }
   }
+}
+
+function setNumber(retained: Retained, number: number): void {
+  const { body, payload } = retained;
+  retained.number = number;
+  if (typeof payload !== "string") writeU64(payload, body - 8, number);
 }
 
 /** A retained event for its lane: what waits is bytes, and they are kept in place of the text. */

@@ -107,6 +107,13 @@ export class Outbox {
     return dropped;
   }
 
+  /** Take out the message at this place, which has not begun. */
+  remove(lane: Lane, place: number): void {
+    const behind = lane.queue.cut(place);
+    this.queuedBytes -= behind.shift()?.counted ?? 0;
+    for (const message of behind) lane.queue.push(message);
+  }
+
   /** Forget the lane's messages, also one that has begun: the peer is told with CANCEL. */
   drop(lane: Lane): void {
     this.purge(lane);

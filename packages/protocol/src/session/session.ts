@@ -261,6 +261,23 @@ export class NativeSession implements Session, Control {
     return this.#emit(entry, undefined, body, options, settled);
   }
 
+  knows(entry: MessageEntry): boolean {
+    return this.#link.peer.knows(entry);
+  }
+
+  withdraw(settled: Settled): void {
+    const link = this.#link;
+    link.enter();
+    this.#emitter.withdraw(settled);
+    this.#checkDone();
+    link.leave();
+  }
+
+  flushEvents(done: (error: HawserError | null) => void): void {
+    if (this.#state === "closed") done(new HawserError("SESSION_CLOSED", "Cannot wait for events to leave: the session is over"));
+    else this.#emitter.flush(done);
+  }
+
   drain(): void {
     const from = this.#state;
     if (this.#move("drain") === "." || this.#state === from) return;

@@ -187,6 +187,18 @@ export interface Session {
   emit(entry: MessageEntry, payload: unknown, options: EmitOptions, settled: Settled | null): boolean;
   /** As `emit`, for what `prepare` of the session's kind made. */
   emitPrepared(event: PreparedEvent, options: EmitOptions, settled: Settled | null): boolean;
+  /** Whether the peer's contract has the message; true while the peer is not known. */
+  knows(entry: MessageEntry): boolean;
+  /**
+   * Give up waiting for an event, by the `settled` that it was emitted with, which is told: `"not-sent"` where nothing of it has left, and
+   * then nothing will; else `"unknown"`, and what is delivered at least once is sent again where need be. Nothing happens where it is settled.
+   */
+  withdraw(settled: Settled): void;
+  /**
+   * Calls `done` when all events that were emitted so far have left this session in order, or never will: what is sent from then on arrives
+   * after them. At once where none waits; with an error when the session is over before.
+   */
+  flushEvents(done: (error: HawserError | null) => void): void;
   /** Ask the peer to open no more, and open no more here. What is open goes on; the peer closes when nothing is. */
   drain(): void;
   /**

@@ -1,10 +1,12 @@
 // Events: delivery, order, numbers, credit, and what becomes of them when the connection is lost.
 import { describe, expect, test } from "vitest";
 import { ByteWriter } from "../../src/bytes.ts";
+import { defineProtocol } from "../../src/contract.ts";
 import { HawserError } from "../../src/errors.ts";
-import type { Handled } from "../../src/session/types.ts";
+import { nativeSessions } from "../../src/session/native.ts";
+import type { Handled, Settled } from "../../src/session/types.ts";
 import { frame, framesOf, head, hello, joined, KIND, linesOf, NAME, readyClient, readyServer, SESSION, SIGNATURE, small, u32, u64, waitingClient, welcome } from "./by-hand.ts";
-import { End, entryOf, greet, readyPair } from "./ends.ts";
+import { End, entryOf, greet, Pair, readyPair } from "./ends.ts";
 
 const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
 const LARGE = "x".repeat(200_000);
@@ -404,6 +406,141 @@ test("an event that was taken before its peer was known is not sent to one that 
   expect(client.told()).toEqual(['note "xxxxxxxxxxxxxxx…1025 not-sent MESSAGE_UNKNOWN', "ready"]);
   client.session.receive(frame(KIND.ACK, 0, u64(1)), 0);
   expect(client.told()).toEqual(['note "xxxxxxxxxxxxxxx…1024 delivered']);
+});
+
+describe("an event that the peer does not know", () => {
+  test("is reported once for its name and connection", () => {
+    const pair = new Pair({}, { kind: nativeSessions(defineProtocol({ name: "echo", version: 2, accepts: [1, 2], events: { other: {} } })) });
+    pair.connect();
+    pair.told();
+    for (const name of ["note", "note", "tick", "tick", "note"]) expect(pair.client.emit(name, 1)).toBe(true);
+    const told = pair.client.told();
+    expect(told.filter((line) => line.startsWith("dropped"))).toEqual(["dropped MESSAGE_UNKNOWN", "dropped MESSAGE_UNKNOWN"]);
+    expect(told.filter((line) => line.endsWith("not-sent MESSAGE_UNKNOWN"))).toHaveLength(5);
+    pair.cut();
+    pair.connect(true);
+    pair.told();
+    pair.client.emit("tick", 1);
+    expect(pair.client.told()).toEqual(["tick 1 not-sent MESSAGE_UNKNOWN", "dropped MESSAGE_UNKNOWN"]);
+  });
+});
+
+describe("withdraw()", () => {
+  /** Emit, and remember how to give up. */
+  function emitting(end: End): (name: string, payload: unknown) => () => void {
+    return (name, payload) => {
+      const settled: Settled = (outcome) => void end.log.push(`${name} ${String(payload)} ${outcome}`);
+      end.session.emit(entryOf(end.kind, name), payload, {}, settled);
+      return () => {
+        end.session.withdraw(settled);
+      };
+    };
+  }
+
+  test("takes back what has not left: those behind it move up, and the rest is delivered", () => {
+    const pair = readyPair({ limits: { eventWindowBytes: 38 } }); // two of them
+    const handled: Handled[] = [];
+    pair.server.onEvent = (_entry, _payload, done) => void handled.push(done);
+    const emit = emitting(pair.client);
+    const giveUp = ["a", "b", "c", "d", "e"].map((payload, index) => emit(index === 3 ? "tick" : "note", payload));
+    pair.flush();
+    giveUp[2]?.();
+    giveUp[3]?.();
+    giveUp[0]?.(); // it has left
+    giveUp[0]?.();
+    expect(pair.client.told()).toEqual(["note c not-sent", "tick d not-sent", "note a unknown"]);
+    for (let done = handled.shift(); done !== undefined; done = handled.shift()) {
+      done();
+      pair.flush();
+    }
+    expect(pair.told()).toEqual({ client: ["writable", "note b delivered", "note e delivered"], server: ['event note "a"', 'event note "b"', 'event note "e"'] });
+  });
+
+  test("takes back what is kept without a connection, and nothing of it is sent later", () => {
+    const pair = readyPair();
+    pair.cut();
+    const emit = emitting(pair.client);
+    const giveUp = ["a", LARGE, "c"].map((payload) => emit("note", payload));
+    giveUp[1]?.();
+    pair.connect(true);
+    pair.flush();
+    giveUp[2]?.();
+    expect(pair.client.log.filter((line) => !line.startsWith("ready"))).toEqual([`note ${LARGE} not-sent`, "note a delivered", "note c delivered"]);
+    expect(pair.server.log.filter((line) => line.startsWith("event"))).toEqual(['event note "a"', 'event note "c"']);
+  });
+
+  test("lets an event go on of which a piece has left, and sends again what may have arrived", () => {
+    const pair = readyPair();
+    const emit = emitting(pair.client);
+    const giveUp = emit("note", LARGE);
+    pair.client.take();
+    giveUp();
+    expect(pair.client.told()).toEqual([`note ${LARGE} unknown`]);
+    pair.cut();
+    pair.connect(true);
+    pair.flush();
+    expect(pair.server.log.filter((line) => line.startsWith("event"))).toEqual(['event note "xxxxxxxxxxxxxxx…200002']);
+  });
+});
+
+describe("flushEvents()", () => {
+  const flushed = (end: End, name: string): void => {
+    end.session.flushEvents((error) => void end.log.push(`${name} ${error?.code ?? "flushed"}`));
+  };
+
+  test("is done when all that was emitted has left, and what is sent then arrives after it", () => {
+    const pair = readyPair({ limits: { eventWindowBytes: 1_000 } });
+    pair.server.onCall = (call) => void call.reply(undefined);
+    flushed(pair.client, "first");
+    for (let i = 0; i < 200; i++) pair.client.session.emit(entryOf(pair.client.kind, i % 2 === 0 ? "tick" : "note"), i, {}, null);
+    let isFlushed = false;
+    pair.client.session.flushEvents(() => {
+      isFlushed = true;
+      pair.client.open("say");
+    });
+    pair.client.open("say", "overtakes");
+    expect([pair.client.told(), isFlushed]).toEqual([["first flushed"], false]);
+    pair.flush();
+    const told = pair.server.told();
+    expect([told.length, told.at(-1)]).toEqual([202, "call say nothing"]);
+    expect(told.indexOf('call say "overtakes"')).toBeLessThan(100);
+  });
+
+  test("waits for what is kept, counts each event once, and is told when the session is over", () => {
+    const pair = readyPair();
+    pair.cut();
+    pair.client.emit("note", 1);
+    flushed(pair.client, "kept");
+    pair.connect(true);
+    expect(pair.client.log.filter((line) => line.startsWith("kept"))).toEqual(["kept flushed"]);
+    pair.cut(); // before the server has it: it is sent again
+    pair.client.emit("note", 2);
+    flushed(pair.client, "second");
+    pair.connect(true);
+    pair.flush();
+    expect(pair.client.log.filter((line) => line.startsWith("second"))).toEqual(["second flushed"]);
+    pair.cut();
+    pair.client.emit("note", 3);
+    flushed(pair.client, "never");
+    pair.client.session.close();
+    flushed(pair.client, "late");
+    expect(pair.client.log.slice(-2)).toEqual(["never SESSION_CLOSED", "late SESSION_CLOSED"]);
+  });
+
+  test("counts what was lost or taken back as gone", () => {
+    const client = readyClient(); // 100 bytes of credit
+    for (let item = 0; item < 8; item++) client.emit("tick", item);
+    flushed(client, "lost");
+    client.session.lost(0);
+    expect(client.log.at(-1)).toBe("lost flushed");
+    const other = readyClient();
+    for (let item = 0; item < 6; item++) other.emit("tick", item);
+    const settled: Settled = () => undefined;
+    other.session.emit(entryOf(other.kind, "tick"), "x", {}, settled);
+    flushed(other, "taken back");
+    other.session.withdraw(settled);
+    expect(other.log.at(-1)).toBe("taken back flushed");
+  });
 });
 
 test("a rejection of an old session is not said again in a new one", () => {

@@ -167,7 +167,9 @@ describe("a handshake", () => {
     expect(() => pair.client.open("old")).toThrow(expect.objectContaining({ code: "MESSAGE_UNKNOWN" }));
     expect(() => pair.server.open("fresh")).toThrow(expect.objectContaining({ code: "MESSAGE_UNKNOWN" }));
     expect([pair.client.emit("changed"), pair.server.emit("later")]).toEqual([true, true]);
-    expect([pair.client.told(), pair.server.log.at(-1)]).toEqual([["changed nothing not-sent MESSAGE_UNKNOWN"], "later nothing not-sent MESSAGE_UNKNOWN"]);
+    expect([pair.client, pair.server].map((end) => ["changed", "later"].map((name) => end.kind.contract.find(name)).map((entry) => entry !== undefined && end.session.knows(entry)))).toEqual([[false, false], [false, false]]);
+    expect([pair.client.told(), pair.server.log.at(-1)]).toEqual([["changed nothing not-sent MESSAGE_UNKNOWN", "dropped MESSAGE_UNKNOWN"], "dropped MESSAGE_UNKNOWN"]);
+    expect(pair.server.log.at(-2)).toBe("later nothing not-sent MESSAGE_UNKNOWN");
     // What the peer sends all the same is answered, or dropped.
     pair.client.session.receive(joined(frame(KIND.REQUEST, 2, head(2), ""), frame(KIND.EVENT, 0, head(0, 4), u64(1)), frame(KIND.STREAM, 4, head(2, 8), "1"), frame(KIND.ITEM, 4, "1"), frame(KIND.END, 4)), 0);
     expect(linesOf(pair.client.take()).map((line) => line.slice(0, 36))).toEqual(['FAIL 2 {"code":"UNKNOWN_MESSAGE","me', "REJECT 0 85 bytes", 'FAIL 4 {"code":"UNKNOWN_MESSAGE","me', "ACK 0 0000000000000001"]);
