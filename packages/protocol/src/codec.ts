@@ -7,6 +7,7 @@
 import { checkNone, checkOptions, describeValue } from "./arguments.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
+import { JSON_EXPANSION, jsonFootprint } from "./footprint.ts";
 import type { ChunkSearch } from "./framing.ts";
 import { SMALL_BYTES, smallBytes } from "./small-bytes.ts";
 import { parseJson, withoutStack } from "./stack.ts";
@@ -49,6 +50,13 @@ export interface Codec<In, Out = In> {
    * for one message may serve the next. Absent where there is nothing to share. Other bytes may be decoded in between.
    */
   chunk?(bytes: Uint8Array | null): void;
+  /** Bytes of memory that one byte of a message becomes at most when it is decoded. Absent: 40, as of JSON. */
+  readonly expansion?: number;
+  /**
+   * Estimates the memory that the message in `bytes[start, end)` takes when it is decoded. Absent: `expansion` times its bytes.
+   * Asked for when much is held already, for bytes that nobody has looked at.
+   */
+  footprint?(bytes: Uint8Array, start: number, end: number): number;
   /** Searches the chunk at hand in the text that is made of it. Absent where none is. */
   readonly search?: ChunkSearch;
   /** A decoder for an unframed stream, whose pieces may cut a value anywhere. Absent where the codec needs whole messages. */
@@ -127,6 +135,7 @@ export function json<T = unknown>(...none: readonly []): Codec<T> {
 
 class TextCodec implements Codec<string> {
   readonly name = "text";
+  readonly expansion = 2;
   readonly #decoder = new ChunkText();
   readonly search: ChunkSearch = this.#decoder;
 
@@ -165,6 +174,7 @@ const OWN_ARRAYS: ReadonlySet<unknown> = new Set<unknown>([Uint8Array.prototype,
 
 class BytesCodec implements Codec<Uint8Array> {
   readonly name = "bytes";
+  readonly expansion = 1;
   readonly #small = smallBytes();
 
   chunk(source: Uint8Array | null): void {
@@ -202,6 +212,7 @@ class UncopiedBytesCodec extends BytesCodec {
 
 class JsonCodec<T> implements Codec<T> {
   readonly name = "json";
+  readonly expansion = JSON_EXPANSION;
   readonly #decoder = new ChunkText();
   readonly search: ChunkSearch = this.#decoder;
 
@@ -211,6 +222,10 @@ class JsonCodec<T> implements Codec<T> {
 
   decode(source: Uint8Array, start: number, end: number): T {
     return parse(this.#decoder.decode(source, start, end)) as T; // the type is the caller's claim, as json() says
+  }
+
+  footprint(source: Uint8Array, start: number, end: number): number {
+    return jsonFootprint(source, start, end);
   }
 
   encode(message: T, output: ByteWriter): void {

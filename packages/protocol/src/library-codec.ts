@@ -8,6 +8,7 @@ import { describeValue } from "./arguments.ts";
 import type { ByteWriter } from "./bytes.ts";
 import type { Codec } from "./codec.ts";
 import { HawserError, readHawserError } from "./errors.ts";
+import { BINARY_EXPANSION, cborFootprint, msgpackFootprint } from "./footprint.ts";
 
 /** A library's pair of functions, both synchronous. */
 export interface CodecLibrary {
@@ -15,6 +16,11 @@ export interface CodecLibrary {
   encode(value: unknown): Uint8Array;
   /** Reads exactly one value, and throws where there is less or more. The bytes are its own: it may keep them, and return views of them. */
   decode(bytes: Uint8Array): unknown;
+  /**
+   * Bytes of memory that one encoded byte becomes at most: a session holds so much less at once. Default: 80, since formats like these have a map
+   * in one byte; of `"msgpack"` and `"cbor"` the bytes are looked through instead, when much is held.
+   */
+  readonly expansion?: number | undefined;
 }
 
 /**
@@ -58,11 +64,17 @@ const OWN: readonly string[] = ["bytes", "json", "text"];
 
 class LibraryCodec<T> implements Codec<T> {
   readonly name: string;
+  readonly expansion: number;
+  readonly footprint?: (bytes: Uint8Array, start: number, end: number) => number;
   readonly #library: CodecLibrary;
 
   constructor(name: string, library: CodecLibrary) {
     this.name = name;
     this.#library = library;
+    this.expansion = library.expansion ?? BINARY_EXPANSION;
+    if (library.expansion !== undefined) return;
+    if (name === "msgpack") this.footprint = msgpackFootprint;
+    else if (name === "cbor") this.footprint = cborFootprint;
   }
 
   decode(source: Uint8Array, start: number, end: number): T {

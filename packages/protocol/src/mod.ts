@@ -70,6 +70,7 @@ export type {
   Outcome,
   PreparedCall,
   PreparedEvent,
+  Pulled,
   ReadyInfo,
   Session,
   SessionKind,

@@ -5,13 +5,14 @@
  *
  * @module
  */
+import type { Pulled } from "@hawser/protocol";
 
 /** Whose items they are. */
 export interface ItemSource {
   /** Items of this cost are taken. */
   consume(cost: number): void;
   /** Asks for an item where none is here; as `pull` of a session's call: true if `push` was called from within. */
-  pull(): Error | boolean;
+  pull(): Error | Pulled;
   /** Nobody takes items any more, before the stream has ended. */
   abandon(): void;
   /** Nobody takes the items that have come. */
@@ -45,7 +46,7 @@ export class Items<T> implements AsyncIterableIterator<T, undefined> {
 
   /** An item has come; after the end, only one that was asked for. */
   push(value: T, cost: number): void {
-    if (this.#end !== null && this.#asking === "no") return;
+    if (this.#end !== null && this.#asking === "no" && this.#takers.length === 0) return;
     const taker = this.#takers.shift();
     if (taker === undefined) {
       this.#waiting.push({ value, cost });
@@ -57,7 +58,7 @@ export class Items<T> implements AsyncIterableIterator<T, undefined> {
 
   /** No more will come: in order, or because of an error. */
   finish(error: Error | null): void {
-    if (this.#end !== null) return;
+    if (this.#end !== null && this.#takers.length === 0) return;
     const [first, ...rest] = this.#takers;
     this.#takers = [];
     this.#end = { error: first === undefined ? error : null };
@@ -72,6 +73,7 @@ export class Items<T> implements AsyncIterableIterator<T, undefined> {
       this.#asking = "yes";
       const pulled = this.#source.pull();
       this.#asking = "no";
+      if (pulled === "later") return this.#wait();
       if (typeof pulled !== "boolean" && this.#end?.error === null) return this.#failed(pulled);
     }
     const item = this.#waiting[this.#next];
@@ -86,7 +88,7 @@ export class Items<T> implements AsyncIterableIterator<T, undefined> {
       this.#source.consume(item.cost);
       return Promise.resolve({ done: false, value: item.value });
     }
-    if (this.#end === null) return new Promise((resolve, reject) => this.#takers.push({ resolve, reject }));
+    if (this.#end === null) return this.#wait();
     const { error } = this.#end;
     this.#end = { error: null };
     return error === null ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(error);
@@ -111,6 +113,10 @@ export class Items<T> implements AsyncIterableIterator<T, undefined> {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #wait(): Promise<IteratorResult<T, undefined>> {
+    return new Promise((resolve, reject) => this.#takers.push({ resolve, reject }));
   }
 
   /** The next item is invalid, and the source had ended before. */

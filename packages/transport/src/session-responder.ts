@@ -14,6 +14,7 @@ import {
   type MessageType,
   nearestName,
   type Protocol,
+  type Pulled,
   readHawserError,
   type Side,
 } from "@hawser/protocol";
@@ -214,7 +215,7 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
     this.#call.consume(cost);
   }
 
-  pull(): Error | boolean {
+  pull(): Error | Pulled {
     return this.#call.pull();
   }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { HawserError, MessageEntry, Session } from "@hawser/protocol";
+import type { HawserError, MessageEntry, Pulled, Session } from "@hawser/protocol";
 import { callOptions, type OpenOptions, SignalledCall } from "./session-caller.ts";
 import { Items, type ItemSource } from "./session-items.ts";
 import type { Backlog } from "./session-link.ts";
@@ -99,7 +99,7 @@ class StreamCall extends SignalledCall implements ItemSource {
   }
 
   /** @see ItemSource */
-  pull(): Error | boolean {
+  pull(): Error | Pulled {
     return this.call?.pull() ?? false;
   }
 

@@ -21,7 +21,7 @@ export class Backlog {
   #at = 0;
   /** How many messages wait. */
   count = 0;
-  /** Where the message is that `shift` took out; the storage is `bytes` until the next call. */
+  /** Where the message is that `peek` found, or `shift` took out; the storage is `bytes` until the next call. */
   start = 0;
   end = 0;
 
@@ -43,11 +43,16 @@ export class Backlog {
     this.count++;
   }
 
-  /** Takes the oldest message out: `bytes[start, end)`. There is one. */
-  shift(): void {
+  /** Finds the oldest message: `bytes[start, end)`. There is one. */
+  peek(): void {
     if (this.#at >= COMPACT_BYTES && this.#at * 2 >= this.#packed.length) this.#compact();
     this.start = this.#at + LENGTH_BYTES;
     this.end = this.start + readU32(this.#packed.bytes, this.#at);
+  }
+
+  /** Takes the oldest message out, which is where `peek` finds it. */
+  shift(): void {
+    this.peek();
     this.#at = this.end;
     this.count--;
   }

@@ -12,7 +12,7 @@ import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
 import { peerError } from "../stack.ts";
 import { utf8Encode } from "../utf8-write.ts";
-import { type Conversation, type LossReason, readBody, type Registry } from "./conversation.ts";
+import { type Conversation, type LossReason, readBody, type Finished, type Registry } from "./conversation.ts";
 import { formatFailure, invalid } from "./failure.ts";
 import { Fifo } from "./fifo.ts";
 import { CANCEL, CREDIT, END, FAIL, ITEM, kindName, readU32, REQUEST, RESULT, STREAM, writeFrame } from "./frames.ts";
@@ -166,8 +166,9 @@ export class Calls implements Registry {
     this.onIdle?.();
   }
 
-  finished(call: { readonly inputBytes: number }): void {
+  finished(call: Finished): void {
     this.#inputBytes -= call.inputBytes;
+    this.#link.inputs.release(call.decodedBytes);
     this.#handlers--;
   }
 
@@ -200,7 +201,9 @@ export class Calls implements Registry {
     }
     const inputBytes = end - head.body;
     const { maxConversations, maxInputBytes } = link.limits;
-    if (this.#handlers >= maxConversations || (this.#inputBytes > 0 && this.#inputBytes + inputBytes > maxInputBytes)) {
+    const decodedBytes = entry.input.kind === "nothing" ? 0 : link.inputs.weigh(entry.codec, bytes, head.body, end);
+    const isFull = this.#inputBytes > 0 && this.#inputBytes + inputBytes > maxInputBytes;
+    if (this.#handlers >= maxConversations || isFull || !link.inputs.fits(decodedBytes)) {
       this.#refuse(id, head, peerError("OVERLOADED", "too much waits for its handlers"));
       return;
     }
@@ -213,11 +216,12 @@ export class Calls implements Registry {
       if (input.cause !== undefined) this.#dropped(error);
       return;
     }
-    const call = new Incoming(entry, id, link, this, input, inputBytes, head);
+    const call = new Incoming(entry, id, link, this, input, inputBytes, decodedBytes, head);
     const hasEnded = entry.send !== null && !head.items;
     this.#incoming.set(id, call);
     this.#handlers++;
     this.#inputBytes += inputBytes;
+    link.inputs.hold(decodedBytes);
     if (call.dueMs < this.#dueMs) this.#dueMs = call.dueMs;
     try {
       link.sink.call(call);
@@ -334,7 +338,7 @@ export class Calls implements Registry {
   #refuse(id: number, head: Head, error: HawserError): void {
     const link = this.#link;
     if (head.items) {
-      const call = new Incoming(UNKNOWN, id, link, this, undefined, 0, head);
+      const call = new Incoming(UNKNOWN, id, link, this, undefined, 0, 0, head);
       this.#incoming.set(id, call);
       this.#handlers++;
       call.fail(error);

@@ -14,12 +14,19 @@ import { ITEM, ITEM_COST, openFrame, writeCredit } from "./frames.ts";
 import type { Link } from "./link.ts";
 import { Lane, type LaneOwner, type Waiting } from "./outbox.ts";
 import { plain } from "./quote.ts";
+import type { Pulled } from "./types.ts";
 
 /** Who takes the id back when both parts of a conversation are over. */
 export interface Registry {
   release(conversation: Conversation): void;
   /** The program has answered what the peer opened: its input is not kept any more. */
-  finished(call: { readonly inputBytes: number }): void;
+  finished(call: Finished): void;
+}
+
+/** What the program has had of a call that it has answered. */
+export interface Finished {
+  readonly inputBytes: number;
+  readonly decodedBytes: number;
 }
 
 /** The part of a call's sink that takes items. */
@@ -32,6 +39,8 @@ interface ItemSink {
  * takes up to some 25 times its bytes in memory (`[{},{},…]`).
  */
 const EAGER_COST = 262_144;
+/** Cost of an item up to which its memory is not counted: what it takes in the hands of `maxConversations` programs is little. */
+const SMALL_COST = 512;
 
 /** One end of a conversation. */
 export abstract class Conversation implements LaneOwner {
@@ -54,6 +63,10 @@ export abstract class Conversation implements LaneOwner {
   #backlog: Backlog | null = null;
   /** True while the program waits for an item, and none waits for it. */
   #isAwaited = false;
+  /** Of the larger items that were told: their cost and memory, until the program is done with them; and the cost of the one that it took last. */
+  #toldCost = 0;
+  #toldBytes = 0;
+  #inHand = 0;
   /** Cost of what was taken and not yet given back. */
   #taken = 0;
   /** Whether `send` said false. */
@@ -78,6 +91,7 @@ export abstract class Conversation implements LaneOwner {
     if (taken === 0) return;
     this.#held -= taken;
     this.link.items.release(taken);
+    if (this.#toldCost > 0) this.#take(taken);
     if (!this.connected) return;
     this.#taken += taken;
     if (this.#taken * 2 < this.link.limits.windowBytes || !this.receives) return;
@@ -172,9 +186,13 @@ export abstract class Conversation implements LaneOwner {
   /** Takes an item that has come and is counted: tells the program now, or when it asks. Returns why not, where it is invalid. */
   protected take(check: Check, sink: ItemSink, bytes: Uint8Array, start: number, end: number, cost: number): Issue | null {
     const { link } = this;
-    if (this.#isAwaited || (this.#backlog === null && link.items.held - link.undecoded <= EAGER_COST)) {
-      this.#isAwaited = false;
-      return this.#give(check, sink, bytes, start, end, cost);
+    if (this.#backlog === null && (this.#isAwaited || link.items.held - link.undecoded <= EAGER_COST)) {
+      const weight = cost > SMALL_COST ? link.hands.weigh(this.entry.codec, bytes, start, end) : 0;
+      if (weight === 0 || link.hands.fits(weight)) {
+        this.#isAwaited = false;
+        return this.#give(check, sink, bytes, start, end, cost, weight);
+      }
+      if (this.#isAwaited) link.hunger(this);
     }
     this.#backlog ??= new Backlog();
     this.#backlog.push(bytes, start, end);
@@ -182,23 +200,57 @@ export abstract class Conversation implements LaneOwner {
     return null;
   }
 
-  /** Tells the program the oldest item that waits encoded. Returns true, or false where none waits, or why it is invalid. */
-  protected giveNext(check: Check, sink: ItemSink): Issue | boolean {
+  /**
+   * Tells the program, which is done with those before, the oldest item that waits encoded. Returns true, or false where none waits, or
+   * `"later"` where there is no memory for it yet, or why it is invalid.
+   */
+  protected giveNext(check: Check, sink: ItemSink): Issue | Pulled {
+    if (this.#toldCost > 0) this.#take(0, true);
     const backlog = this.#backlog;
-    if (backlog === null) {
-      this.#isAwaited = true;
-      return false;
-    }
-    backlog.shift();
+    this.#isAwaited = true;
+    if (backlog === null) return false;
+    const { link } = this;
+    backlog.peek();
     const { bytes, start, end } = backlog;
     const cost = end - start + ITEM_COST;
-    this.link.undecoded -= cost;
+    const weight = cost > SMALL_COST ? link.hands.weigh(this.entry.codec, bytes, start, end) : 0;
+    if (weight > 0 && !link.hands.fits(weight)) {
+      link.hunger(this);
+      return "later";
+    }
+    this.#isAwaited = false;
+    backlog.shift();
+    link.undecoded -= cost;
     if (backlog.count === 0) this.#backlog = null;
-    return this.#give(check, sink, bytes, start, end, cost) ?? true;
+    return this.#give(check, sink, bytes, start, end, cost, weight) ?? true;
   }
 
-  /** For the program: it takes none of the items that have come. */
+  /** There is memory for an item that the program waits for. */
+  feed(): void {
+    if (this.#isAwaited && this.#backlog !== null) this.feedNext();
+  }
+
+  protected abstract feedNext(): void;
+
+  /** For the program: it takes none of the items that have come, and is done with those that it took. */
   drop(): void {
+    if (this.#toldCost > 0) this.#take(0, true);
+    this.dropWaiting();
+  }
+
+  /** The program has taken an item of this cost, and is done with the one before; or `all` of those that were told. */
+  #take(cost: number, all = false): void {
+    const done = all ? this.#toldCost : Math.min(this.#inHand, this.#toldCost);
+    this.#inHand = cost > SMALL_COST ? cost : 0;
+    if (done === 0) return;
+    const bytes = this.#toldBytes * (done / this.#toldCost);
+    this.#toldCost -= done;
+    this.#toldBytes -= bytes;
+    this.link.putDown(bytes);
+  }
+
+  /** Releases what has come and is not taken. */
+  protected dropWaiting(): void {
     const backlog = this.#backlog;
     this.#backlog = null;
     if (backlog !== null) this.link.undecoded -= backlog.size + backlog.count * ITEM_COST;
@@ -211,11 +263,16 @@ export abstract class Conversation implements LaneOwner {
     this.link.items.release(cost);
   }
 
-  #give(check: Check, sink: ItemSink, bytes: Uint8Array, start: number, end: number, cost: number): Issue | null {
+  #give(check: Check, sink: ItemSink, bytes: Uint8Array, start: number, end: number, cost: number, weight: number): Issue | null {
     const value = readBody(this.link, this.entry, check, bytes, start, end);
     if (value instanceof Issue) {
       this.discard(cost);
       return value;
+    }
+    if (weight > 0) {
+      this.#toldCost += cost;
+      this.#toldBytes += weight;
+      this.link.hands.hold(weight);
     }
     try {
       sink.item(value, cost);

@@ -17,7 +17,7 @@ import type { Head } from "./head.ts";
 import type { Link } from "./link.ts";
 import type { Waiting } from "./outbox.ts";
 import { plain } from "./quote.ts";
-import type { InboundCall, InboundSink } from "./types.ts";
+import type { InboundCall, InboundSink, Pulled } from "./types.ts";
 
 const EMPTY = new Uint8Array(0);
 
@@ -28,6 +28,8 @@ export class Incoming extends Conversation implements InboundCall {
   readonly deadlineMs: number;
   /** Bytes of the input. */
   readonly inputBytes: number;
+  /** What the input takes in memory, by an estimate. */
+  readonly decodedBytes: number;
   sink: InboundSink | null = null;
   #cancellation: HawserError | null = null;
   /** The responder's part: `"finishing"` until its last frame is out; `"lost"` while its program goes on without a connection. */
@@ -35,10 +37,11 @@ export class Incoming extends Conversation implements InboundCall {
   /** The opener's part. */
   #remote: "open" | "over";
 
-  constructor(entry: MessageEntry, id: number, link: Link, registry: Registry, input: unknown, inputBytes: number, head: Head) {
+  constructor(entry: MessageEntry, id: number, link: Link, registry: Registry, input: unknown, inputBytes: number, decodedBytes: number, head: Head) {
     super(entry, id, link, registry);
     this.input = input;
     this.inputBytes = inputBytes;
+    this.decodedBytes = decodedBytes;
     this.trace = head.trace;
     this.deadlineMs = head.deadlineMs === 0 ? Infinity : link.nowMs + head.deadlineMs;
     this.dueMs = this.deadlineMs;
@@ -143,14 +146,18 @@ export class Incoming extends Conversation implements InboundCall {
     if (issue !== null) this.#cancel(this.#itemInvalid(issue));
   }
 
-  pull(): HawserError | boolean {
+  pull(): HawserError | Pulled {
     const { sink, entry } = this;
     if (sink === null || entry.send === null || this.#cancellation !== null) return false;
     const given = this.giveNext(entry.send, sink);
-    if (typeof given === "boolean") return given;
+    if (typeof given !== "object") return given;
     const error = this.#itemInvalid(given);
     this.#cancel(error);
     return error;
+  }
+
+  protected feedNext(): void {
+    this.pull(); // an invalid item cancels the call, which its sink is told
   }
 
   #itemInvalid(issue: Issue): HawserError {
@@ -220,7 +227,7 @@ export class Incoming extends Conversation implements InboundCall {
     if (this.#cancellation !== null) return;
     this.#cancellation = reason;
     this.dueMs = Infinity;
-    this.drop();
+    this.dropWaiting();
     if (this.lane !== null && this.connected) this.link.outbox.purge(this.lane);
     try {
       this.sink?.cancelled(reason);

@@ -15,6 +15,7 @@ export type SessionLimit =
   | "heartbeatMs"
   | "heartbeatTimeoutMs"
   | "maxConversations"
+  | "maxDecodedBytes"
   | "maxInputBytes"
   | "maxMessageBytes"
   | "maxPartials"
@@ -57,6 +58,13 @@ export const sessionLimitTable: Readonly<Record<SessionLimit, Limit>> = Object.f
     min: 1,
     unlimited: true,
     reason: "What the peer's requests and streams may have been opened with, all that are open together: what slow handlers keep. One more is not handled, unless it is alone (OVERLOADED at its caller).",
+  },
+  maxDecodedBytes: {
+    default: 67_108_864,
+    unit: "bytes",
+    min: 1,
+    unlimited: true,
+    reason: "What those inputs may take in memory when they are decoded, by an estimate: JSON takes up to 40 times its bytes, as in [{},{},…] (OVERLOADED at its caller). The same again for the items that programs of slow streams have in hand; there the next waits.",
   },
   windowBytes: {
     default: 262_144,

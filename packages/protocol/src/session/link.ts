@@ -11,6 +11,7 @@ import { type ErrorCode, HawserError, readHawserError } from "../errors.ts";
 import { utf8Write } from "../utf8.ts";
 import { invalid } from "./failure.ts";
 import { HEADER_BYTES, MAX_PAYLOAD, sealFrame, WINDOW } from "./frames.ts";
+import { Budget } from "./budget.ts";
 import type { SessionLimits } from "./limits.ts";
 import { type Lane, Outbox } from "./outbox.ts";
 import { NOBODY, type Peer } from "./peer.ts";
@@ -27,6 +28,11 @@ const FULL_BYTES = 8_192;
 const EMPTY = new Uint8Array(0);
 /** Credit never exceeds this (PROTOCOL.md §5). */
 export const MAX_CREDIT = 0x7fff_ffff;
+
+/** A conversation whose program asks for an item that there is no memory for. */
+interface Hungry {
+  feed(): void;
+}
 
 /** How a link ends for a broken rule. */
 export type Violate = (code: ErrorCode, message: string) => void;
@@ -52,6 +58,11 @@ export class Link {
   peer: Peer = NOBODY;
   /** The items of all streams that the peer may send. */
   readonly items: Window;
+  /** Memory of the inputs that handlers have, and of the items that were given to programs. */
+  readonly inputs: Budget;
+  readonly hands: Budget;
+  /** Conversations whose next item waits for the second. */
+  readonly #hungry = new Set<Hungry>();
   /** Cost of those items that wait encoded. */
   undecoded = 0;
   /** The last instant that the session was told. */
@@ -75,6 +86,8 @@ export class Link {
     this.sink = sink;
     this.violate = violate;
     this.#admit = admit;
+    this.inputs = new Budget(limits.maxDecodedBytes);
+    this.hands = new Budget(limits.maxDecodedBytes);
     this.items = new Window(this, WINDOW, limits.connectionWindowBytes);
   }
 
@@ -143,6 +156,20 @@ export class Link {
     }
     outbox.window += bytes;
     this.pump();
+  }
+
+  /** A conversation's next item is decoded when there is memory for it. */
+  hunger(hungry: Hungry): void {
+    this.#hungry.add(hungry);
+  }
+
+  /** Programs are done with items that took so much memory. */
+  putDown(bytes: number): void {
+    this.hands.release(bytes);
+    if (this.#hungry.size === 0) return;
+    const waiting = [...this.#hungry];
+    this.#hungry.clear();
+    for (const hungry of waiting) hungry.feed(); // those that there is no memory for are hungry again
   }
 
   /** Move what may move into the output. */

@@ -16,7 +16,7 @@ import { writeDeadline, writeHead } from "./head.ts";
 import type { Link } from "./link.ts";
 import type { Waiting } from "./outbox.ts";
 import { plain } from "./quote.ts";
-import type { CallOptions, CallSink, OutboundCall } from "./types.ts";
+import type { CallOptions, CallSink, OutboundCall, Pulled } from "./types.ts";
 
 const EMPTY = new Uint8Array(0);
 const MAX_U32 = 0xffff_ffff;
@@ -205,14 +205,20 @@ export class Outgoing extends Conversation implements OutboundCall {
     if (issue !== null) this.cancel(this.#itemInvalid(issue));
   }
 
-  pull(): HawserError | boolean {
+  pull(): HawserError | Pulled {
     const { entry } = this;
     const given = this.giveNext(entry.item, this.#items);
-    if (typeof given === "boolean") return given;
+    if (typeof given !== "object") return given;
     const error = this.#itemInvalid(given);
     this.drop();
     this.cancel(error);
     return error;
+  }
+
+  protected feedNext(): void {
+    const isOver = this.#sink === null;
+    const pulled = this.pull();
+    if (isOver && typeof pulled === "object") this.#tell(this.#items, pulled); // the program waits behind the end
   }
 
   #itemInvalid(issue: Issue): HawserError {

@@ -208,6 +208,12 @@ export interface Session {
   close(code?: CloseCode, message?: string): void;
 }
 
+/**
+ * What became of asking for an item. True: `sink.item` was called from within. False: none waits, and the next one is told as it comes.
+ * `"later"`: one waits, and is told when other streams' programs are done with what they have in hand (`maxDecodedBytes`).
+ */
+export type Pulled = boolean | "later";
+
 /** How an event ended. */
 export type Settled = (outcome: Outcome, error: HawserError | null) => void;
 
@@ -297,11 +303,11 @@ export interface OutboundCall {
   /** The program has taken items of this cost: the peer may send as much. */
   consume(cost: number): void;
   /**
-   * Ask for an item, after those that were told: many wait encoded until then. True: `sink.item` was called from within, also after the
-   * end. False: none waits; the next one is told as it comes. An error: the next one is invalid, and the call is cancelled for it.
+   * Ask for an item, being done with those that were told: many wait encoded until then. An error: the next one is invalid, and the call is
+   * cancelled for it. Items are told also after the end, which is told at once.
    */
-  pull(): HawserError | boolean;
-  /** Drop the items that have come and are not taken. */
+  pull(): HawserError | Pulled;
+  /** Drop the items that have come: the program takes none of them, and is done with those that it took. */
   drop(): void;
 }
 
@@ -348,7 +354,7 @@ export interface InboundCall {
   /** As {@link OutboundCall.consume}. */
   consume(cost: number): void;
   /** As {@link OutboundCall.pull}; nothing is told after `sink.cancelled`. */
-  pull(): HawserError | boolean;
+  pull(): HawserError | Pulled;
   /** As {@link OutboundCall.drop}. */
   drop(): void;
 }
