@@ -52,6 +52,8 @@ export class Calls implements Registry {
   /** Ours that the peer has no room for, in order; among them some that were given up. And how many do wait. */
   readonly #waiting = new Fifo<Outgoing>();
   #waitingCalls = 0;
+  /** Bytes that ours were opened with. */
+  #openBytes = 0;
   /** The peer's, whose REQUEST or STREAM has begun to come: open, but nobody has seen them. */
   readonly #begun = new Set<number>();
   /** Bytes that the peer's were opened with whose handlers have not finished, also of lost connections; and how many these are. */
@@ -93,18 +95,30 @@ export class Calls implements Registry {
   #begin(entry: MessageEntry, body: Body, options: CallOptions, sink: CallSink): OutboundCall {
     const link = this.#link;
     link.checkRoom();
-    if (this.#outgoing.size >= link.peer.limits.maxConversations) return this.#wait(entry, body, options, sink);
+    if (!this.#mayStart(typeof body === "string" ? body.length * 3 : body.length)) return this.#wait(entry, body, options, sink);
     const id = this.#free.pop() ?? (this.#highest += 2);
     const call = new Outgoing(entry, id, link, this, sink);
     this.#outgoing.set(id, call);
     try {
       call.begin(body, options);
     } catch (error) {
+      call.inputBytes = 0; // they are not counted yet
       this.release(call);
       throw error;
     }
+    this.#openBytes += call.inputBytes;
     if (call.dueMs < this.#dueMs) this.#dueMs = call.dueMs;
     return call;
+  }
+
+  /** Whether the peer takes a call with an input of so many bytes, at most, and none is before it. */
+  #mayStart(bytes: number): boolean {
+    return this.#waitingCalls === 0 && this.#hasRoom(bytes);
+  }
+
+  #hasRoom(bytes: number): boolean {
+    const { maxConversations, maxInputBytes } = this.#link.peer.limits;
+    return this.#outgoing.size < maxConversations && (this.#openBytes === 0 || this.#openBytes + bytes <= maxInputBytes);
   }
 
   #checkKnown(entry: MessageEntry): void {
@@ -117,23 +131,25 @@ export class Calls implements Registry {
     const link = this.#link;
     const most = link.limits.maxQueuedCalls;
     if (this.#waitingCalls >= most) {
-      throw new HawserError("OVERLOADED", `Cannot call "${plain(entry.name, 60)}": maxQueuedCalls ${String(most)} wait until the peer takes more (its maxConversations); await answers before the next`, { origin: "local" });
+      throw new HawserError("OVERLOADED", `Cannot call "${plain(entry.name, 60)}": maxQueuedCalls ${String(most)} wait until the peer takes more (its maxConversations, maxInputBytes); await answers before the next`, { origin: "local" });
     }
     const call = new Outgoing(entry, 0, link, this, sink);
     call.wait(body, options);
     this.#waiting.push(call);
     this.#waitingCalls++;
     if (call.dueMs < this.#dueMs) this.#dueMs = call.dueMs;
+    this.#startWaiting(); // what was taken for too much may have room: only now its bytes are counted
     return call;
   }
 
   /** Open what waits, as far as the peer takes it. */
   #startWaiting(): void {
-    const { peer } = this.#link;
-    while (this.#waitingCalls > 0 && this.#outgoing.size < peer.limits.maxConversations) {
-      const call = this.#waiting.shift();
-      if (call?.waits !== true) continue; // it was cancelled
+    for (let call = this.#waiting.first; call !== undefined; call = this.#waiting.first) {
+      if (call.waits && !this.#hasRoom(call.inputBytes)) return;
+      this.#waiting.shift();
+      if (!call.waits) continue; // it was cancelled
       this.#waitingCalls--;
+      this.#openBytes += call.inputBytes;
       const id = this.#free.pop() ?? (this.#highest += 2);
       this.#outgoing.set(id, call);
       call.start(id);
@@ -158,12 +174,17 @@ export class Calls implements Registry {
     if (id === 0) {
       this.#forget();
     } else if (this.#isOurs(id)) {
-      if (this.#outgoing.delete(id, conversation)) this.#free.push(id);
+      if (this.#outgoing.delete(id, conversation)) this.#freed(id, conversation);
       if (this.#waitingCalls > 0) this.#startWaiting();
     } else {
       this.#incoming.delete(id, conversation);
     }
     this.onIdle?.();
+  }
+
+  #freed(id: number, conversation: Conversation): void {
+    this.#free.push(id);
+    if (conversation instanceof Outgoing) this.#openBytes -= conversation.inputBytes;
   }
 
   finished(call: Finished): void {
@@ -279,6 +300,7 @@ export class Calls implements Registry {
   lose(reason: LossReason, cancellation: HawserError): void {
     const outgoing = [...this.#outgoing.clear(), ...this.#waiting.cut(0)];
     this.#waitingCalls = 0;
+    this.#openBytes = 0;
     const incoming = this.#incoming.clear();
     this.#begun.clear();
     this.#free.length = 0;

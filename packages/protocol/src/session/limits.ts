@@ -99,7 +99,7 @@ export const sessionLimitTable: Readonly<Record<SessionLimit, Limit>> = Object.f
     unit: "conversations",
     min: 1,
     unlimited: false,
-    reason: "How many requests and streams of this side may wait here until the peer takes one more (its maxConversations): their bodies count for maxQueuedBytes (OVERLOADED).",
+    reason: "How many requests and streams of this side may wait here until the peer takes one more (its maxConversations, maxInputBytes): their bodies count for maxQueuedBytes (OVERLOADED).",
   },
   maxRetainedEvents: {
     default: 65_536,

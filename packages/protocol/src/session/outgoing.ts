@@ -28,6 +28,8 @@ function wireTime(ms: number): number {
 
 /** The opener's end. */
 export class Outgoing extends Conversation implements OutboundCall {
+  /** Bytes of the input. */
+  inputBytes = 0;
   /** Null once it was told how the call ended. */
   #sink: CallSink | null;
   /** Where items go that the program asks for, also after the end. */
@@ -58,7 +60,7 @@ export class Outgoing extends Conversation implements OutboundCall {
     const wireMs = this.#setDeadline(options);
     const start = openFrame(output, this.#opener, this.id);
     writeHead(output, entry.index, wireMs, options.trace ?? null, 0, entry.send !== null);
-    link.write(start, entry, body);
+    this.inputBytes = link.write(start, entry, body);
     if (link.seal(start)) this.#begun();
     else link.queue(start, this.#opener, this.ensureLane(), 0);
   }
@@ -72,7 +74,7 @@ export class Outgoing extends Conversation implements OutboundCall {
     const { entry, link } = this;
     const output = new ByteWriter();
     writeHead(output, entry.index, this.#setDeadline(options), options.trace ?? null, 0, entry.send !== null);
-    link.body(0, entry, body, output);
+    this.inputBytes = link.body(0, entry, body, output);
     link.checkRoom(output.length);
     const lane = this.ensureLane();
     lane.held = true;

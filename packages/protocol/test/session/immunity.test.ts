@@ -143,25 +143,34 @@ describe("row 16: what one session may cost is bounded", () => {
   });
 
   test("row 16: large calls that slow handlers keep stay below maxInputBytes; those above are refused, and the session goes on", () => {
+    const server = readyServer({ limits: { ...small, maxConversations: 16, maxInputBytes: 2_500 } });
+    const opened = (kind: number, id: number, name: number, size: number): Uint8Array => frame(kind, id, head(name), `"${"x".repeat(size - 2)}"`);
+    server.session.receive(joined(...[1, 3, 5].map((id) => opened(KIND.REQUEST, id, NAME.say, 1_000)), opened(KIND.STREAM, 7, NAME.count, 1_000)), 0);
+    server.session.receive(joined(frame(KIND.STREAM, 9, head(NAME.talk, 8), `"${"y".repeat(998)}"`), frame(KIND.ITEM, 9, "1"), frame(KIND.END, 9)), 0);
+    expect(linesOf(server.take()).map((line) => line.slice(0, 25))).toEqual(['FAIL 5 {"code":"OVERLOADE', 'FAIL 7 {"code":"OVERLOADE', 'FAIL 9 {"code":"OVERLOADE']);
+    server.session.receive(opened(KIND.REQUEST, 5, NAME.say, 400), 0);
+    expect(server.told()).toEqual(['call say "xxxxxxxxxxxxxxx…1000', 'call say "xxxxxxxxxxxxxxx…1000', 'call say "xxxxxxxxxxxxxxx…400']);
+    for (const call of server.calls.splice(0)) call.reply(null);
+    for (const size of [3_000, 1_000]) {
+      server.session.receive(opened(KIND.REQUEST, 1, NAME.say, size), 0); // alone, anything may come
+      server.calls.shift()?.reply(null);
+    }
+    expect(linesOf(server.take())).toEqual([1, 3, 5, 1, 1].map((id) => `RESULT ${String(id)} null`));
+  });
+
+  test("row 16: calls above what the peer says of its maxInputBytes wait here, in order, and all are answered", () => {
     const pair = readyPair({ limits: { maxInputBytes: 2_500 } });
-    for (let count = 0; count < 5; count++) pair.client.open(count === 3 ? "count" : "say", "x".repeat(998), {}, String(count));
-    pair.client.open("talk", "y".repeat(998)).send("item");
+    const sizes = [998, 998, 998, 1, 9_000, 998];
+    for (const [index, size] of sizes.entries()) pair.client.open("say", "x".repeat(size), {}, String(index));
+    expect(pair.client.session.openCalls).toBe(6);
     pair.flush();
-    expect(pair.told()).toEqual({
-      client: ["2 fail OVERLOADED", "3 fail OVERLOADED", "4 fail OVERLOADED", "talk fail OVERLOADED"],
-      server: ["call say \"xxxxxxxxxxxxxxx…1000", "call say \"xxxxxxxxxxxxxxx…1000"],
-    });
-    pair.client.open("say", "z".repeat(400), {}, "small");
-    pair.flush();
-    expect(pair.server.told()).toEqual(["call say \"zzzzzzzzzzzzzzz…402"]);
-    for (const call of pair.server.calls) call.reply(null);
-    for (const size of [3_000, 998]) {
-      pair.client.open("say", "w".repeat(size), {}, String(size)); // alone, anything may come
-      pair.flush();
-      pair.server.calls.at(-1)?.reply(null);
+    expect(pair.server.calls).toHaveLength(2);
+    for (let call = pair.server.calls.shift(); call !== undefined; call = pair.server.calls.shift()) {
+      call.reply(null);
       pair.flush();
     }
-    expect(pair.client.told()).toEqual(["0 result null", "1 result null", "small result null", "3000 result null", "998 result null"]);
+    expect(pair.client.told()).toEqual(sizes.map((_, index) => `${String(index)} result null`));
+    expect([pair.client.session.openCalls, pair.client.session.queuedBytes]).toEqual([0, 0]);
   });
 
   test("row 16: what is kept for a connection that is lost counts until its handlers have finished", () => {
@@ -177,10 +186,12 @@ describe("row 16: what one session may cost is bounded", () => {
     for (const call of pair.server.calls.splice(0)) call.reply(null); // to nobody
     for (let count = 0; count < 3; count++) pair.client.open("say", "x".repeat(998), {}, String(count));
     pair.flush();
-    expect(pair.client.told()).toEqual(["2 fail OVERLOADED"]);
-    for (const call of pair.server.calls) call.reply(null);
-    pair.flush();
-    expect(pair.client.told()).toEqual(["0 result null", "1 result null"]);
+    expect(pair.client.told()).toEqual([]); // the third waits
+    for (let call = pair.server.calls.shift(); call !== undefined; call = pair.server.calls.shift()) {
+      call.reply(null);
+      pair.flush();
+    }
+    expect(pair.client.told()).toEqual(["0 result null", "1 result null", "2 result null"]);
   });
 
   test("row 16: a session without anything open holds no frame, no message and no call", () => {
