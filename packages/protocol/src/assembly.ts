@@ -7,20 +7,27 @@
  */
 import { FrameBuffer } from "./bytes.ts";
 import { type FrameSink, malformed, tooLarge, truncated } from "./framing.ts";
-import type { FrameLimits } from "./limits.ts";
+import type { FrameLimits, MalformedPolicy } from "./limits.ts";
 
 const NOTHING = new Uint8Array(0);
 
 /** One stream's frames, one after another. All indexes count from the chunk's first byte, and may be negative. */
 export class Assembly {
   readonly #limits: FrameLimits;
+  readonly #onMalformed: MalformedPolicy;
   readonly #kept = new FrameBuffer();
   #state: "open" | "skip" | "dead" = "open";
   /** Stream offset of the chunk. */
   #offset = 0;
 
-  constructor(limits: FrameLimits) {
+  constructor(limits: FrameLimits, onMalformed: MalformedPolicy = "close") {
     this.#limits = limits;
+    this.#onMalformed = onMalformed;
+  }
+
+  /** Whether a damaged frame is passed over: its owner then calls `resume()` where the next frame begins. */
+  get skipsMalformed(): boolean {
+    return this.#onMalformed === "skip";
   }
 
   /** Whether decoding has ended. */
@@ -62,11 +69,12 @@ export class Assembly {
     if (this.#state === "skip") this.#state = "open";
   }
 
-  /** The byte at index `at` is wrong. A frame that is passed over has had its fault already. */
+  /** The byte at index `at` is wrong: the frame is passed over, or decoding ends. A frame that is passed over has had its fault already. */
   refuse(at: number, detail: string, sink: FrameSink): void {
     if (this.#state !== "open") return;
     this.#die();
-    sink.fault(malformed(this.#offset + at, detail));
+    if (this.skipsMalformed) this.#state = "skip";
+    sink.fault({ ...malformed(this.#offset + at, detail), fatal: !this.skipsMalformed });
   }
 
   /** A chunk of `count` bytes is done. */

@@ -12,22 +12,29 @@
  *
  * Limits: payload <= maxFrameBytes, without codes.
  * Faults: FRAME_MALFORMED at a 00 inside a block or in place of the first code; FRAME_TOO_LARGE at the first excess byte, which
- * for a zero is the code in its place; FRAME_TRUNCATED.
+ * for a zero is the code in its place; FRAME_TRUNCATED. With `onMalformed: "skip"` a damaged frame ends at its 00, and a 00 in place
+ * of the first code, as idle lines and leading delimiters have it, is no frame and no fault.
  * Source: S. Cheshire, M. Baker, "Consistent Overhead Byte Stuffing", IEEE/ACM Transactions on Networking 7(2), 1999.
  *
  * @module
  */
-import { checkNone } from "./arguments.ts";
+import { checkOptions } from "./arguments.ts";
 import { Assembly } from "./assembly.ts";
 import type { ByteWriter } from "./bytes.ts";
 import type { FrameDecoder, FrameEncoder, FrameSink, Framing } from "./framing.ts";
-import type { FrameLimits } from "./limits.ts";
+import { type FrameLimits, type MalformedPolicy, resolveMalformedPolicy } from "./limits.ts";
 
 const DELIMITER = 0x00;
 /** The code of a block that stands for no zero. */
 const FULL = 0xff;
 const FULL_BYTES = FULL - 1;
 const ZERO = Uint8Array.of(0);
+
+/** What a damaged frame does. */
+export interface CobsOptions {
+  /** `"close"` (default) ends the stream; `"skip"` passes over the frame, as a noisy line needs it. */
+  readonly onMalformed?: MalformedPolicy;
+}
 
 /**
  * Any bytes; one byte more for each 254, and two.
@@ -40,9 +47,14 @@ const ZERO = Uint8Array.of(0);
  * assert.deepEqual([...encodeFrames(cobs(), [Uint8Array.of(0x11, 0, 0x22)])], [2, 0x11, 2, 0x22, 0]);
  * ```
  */
-export function cobs(...none: readonly []): Framing {
-  checkNone("cobs()", none);
-  return framing;
+export function cobs(options: CobsOptions = {}): Framing {
+  checkOptions("cobs()", options, ["onMalformed"]);
+  const onMalformed = resolveMalformedPolicy(options.onMalformed);
+  return Object.freeze({
+    name: "cobs",
+    decoder: (limits: FrameLimits) => new CobsDecoder(limits, onMalformed),
+    encoder: () => encoder,
+  });
 }
 
 class CobsDecoder implements FrameDecoder {
@@ -52,8 +64,8 @@ class CobsDecoder implements FrameDecoder {
   /** Bytes of the block that are still to come. */
   #left = 0;
 
-  constructor(limits: FrameLimits) {
-    this.#frame = new Assembly(limits);
+  constructor(limits: FrameLimits, onMalformed: MalformedPolicy) {
+    this.#frame = new Assembly(limits, onMalformed);
   }
 
   get partial(): boolean {
@@ -77,6 +89,7 @@ class CobsDecoder implements FrameDecoder {
     const code = chunk[at] as number; // at < length
     const before = this.#code;
     if (code === DELIMITER) {
+      if (before === -1 && this.#frame.skipsMalformed) return at + 1;
       if (before === -1) this.#frame.refuse(at, "A zero byte stands where a frame begins: the empty frame is 01 00", sink);
       this.#code = -1;
       this.#frame.complete(sink);
@@ -136,9 +149,3 @@ const encoder: FrameEncoder = {
     output.byte(DELIMITER);
   },
 };
-
-const framing: Framing = Object.freeze({
-  name: "cobs",
-  decoder: (limits) => new CobsDecoder(limits),
-  encoder: () => encoder,
-} satisfies Framing);

@@ -17,6 +17,8 @@ export interface FramingDefinition {
   readonly decoder: (limits: FrameLimits) => FrameDecoder;
   /** An encoder for one connection's outbound frames; it refuses what its decoder would read differently. */
   readonly encoder: (limits: FrameLimits) => FrameEncoder;
+  /** Set where the stream's end ends the last frame, too: `end` of the decoder delivers it. */
+  readonly unterminated?: "deliver";
 }
 
 /**
@@ -44,10 +46,12 @@ export interface FramingDefinition {
  * ```
  */
 export function defineFraming(definition: FramingDefinition): Framing {
-  checkOptions("defineFraming()", definition, ["name", "decoder", "encoder"]);
-  const { name, decoder, encoder }: { readonly [part in keyof FramingDefinition]: unknown } = definition;
+  checkOptions("defineFraming()", definition, ["name", "decoder", "encoder", "unterminated"]);
+  const { name, decoder, encoder, unterminated }: { readonly [part in keyof FramingDefinition]: unknown } = definition;
   if (typeof name !== "string" || name === "") throw new TypeError("Cannot define a framing without a name: it is a string that is not empty");
   if (typeof decoder !== "function") throw new TypeError(`Cannot define the framing ${name}: its decoder is a function that returns { push, end }`);
   if (typeof encoder !== "function") throw new TypeError(`Cannot define the framing ${name}: its encoder is a function that returns { headerBytes, seal }`);
-  return Object.freeze({ name, decoder: definition.decoder, encoder: definition.encoder });
+  if (unterminated !== undefined && unterminated !== "deliver") throw new TypeError(`Cannot define the framing ${name}: its unterminated is "deliver" or absent`);
+  const framing = { name, decoder: definition.decoder, encoder: definition.encoder };
+  return Object.freeze(unterminated === undefined ? framing : { ...framing, unterminated });
 }

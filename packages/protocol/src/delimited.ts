@@ -6,21 +6,29 @@
  * The delimiter is the first occurrence after the last one: with delimiter "||", `a|||` is the frame `a` and then `|`.
  *
  * Limits: payload <= maxFrameBytes; the delimiter does not count, and neither does a beginning of it.
- * Faults: FRAME_TOO_LARGE at the first excess byte, FRAME_TRUNCATED for a last frame without delimiter.
+ * Faults: FRAME_TOO_LARGE at the first excess byte, FRAME_TRUNCATED for a last frame without delimiter, whose `size` says how much of it
+ * there was. With `unterminated: "deliver"` that frame is delivered, a beginning of the delimiter at its end too, unless it has more
+ * than maxFrameBytes with that.
  *
  * @module
  */
-import { bytesOf } from "./arguments.ts";
+import { bytesOf, checkOptions } from "./arguments.ts";
 import { type ByteWriter, FrameBuffer } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
 import { type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, tooLarge, truncated } from "./framing.ts";
-import type { FrameLimits } from "./limits.ts";
+import { type FrameLimits, resolveUnterminatedPolicy, type UnterminatedPolicy } from "./limits.ts";
 import { Needle, NeedleSearch } from "./search.ts";
+
+/** What is read besides. */
+export interface DelimitedOptions {
+  /** What the stream's end does to a last frame without delimiter: `"fault"` (default) is FRAME_TRUNCATED, `"deliver"` takes it for a frame. */
+  readonly unterminated?: UnterminatedPolicy;
+}
 
 /**
  * Frames that end with `delimiter`: text (its UTF-8) or bytes, one or more of them.
  *
- * @throws {TypeError} when the delimiter is neither text nor bytes
+ * @throws {TypeError} when the delimiter is neither text nor bytes, or an option is none of its values, or is not known
  * @throws {RangeError} when it is empty
  * @example
  * ```ts
@@ -31,12 +39,15 @@ import { Needle, NeedleSearch } from "./search.ts";
  * assert.equal(frames.length, 2);
  * ```
  */
-export function delimited(delimiter: string | Uint8Array): Framing {
+export function delimited(delimiter: string | Uint8Array, options: DelimitedOptions = {}): Framing {
   const needle = new Needle(bytesOf("A delimiter", delimiter));
+  checkOptions("delimited()", options, ["unterminated"]);
+  const unterminated = resolveUnterminatedPolicy(options.unterminated);
   const encoder = delimitedEncoder(needle);
   return Object.freeze({
     name: "delimited",
-    decoder: (limits: FrameLimits) => new DelimitedDecoder(needle, limits),
+    ...(unterminated === "deliver" ? { unterminated } : {}),
+    decoder: (limits: FrameLimits) => new DelimitedDecoder(needle, limits, unterminated),
     encoder: () => encoder,
   });
 }
@@ -45,12 +56,14 @@ class DelimitedDecoder implements FrameDecoder {
   readonly #needle: Needle;
   readonly #search: NeedleSearch;
   readonly #limits: FrameLimits;
+  readonly #unterminated: UnterminatedPolicy;
   /** The begun frame, with the beginning of a delimiter that it may end in. */
   readonly #frame = new FrameBuffer();
   #state: "frame" | "skip" | "dead" = "frame";
   #offset = 0;
 
-  constructor(needle: Needle, limits: FrameLimits) {
+  constructor(needle: Needle, limits: FrameLimits, unterminated: UnterminatedPolicy) {
+    this.#unterminated = unterminated;
     this.#needle = needle;
     this.#search = new NeedleSearch(needle);
     this.#limits = limits;
@@ -77,9 +90,13 @@ class DelimitedDecoder implements FrameDecoder {
   }
 
   end(sink: FrameSink): void {
-    if (this.#state === "frame" && this.#frame.length > 0) sink.fault(truncated(this.#offset, this.#frame.length, "the delimiter"));
-    this.#frame.clear();
+    const isCut = this.#state === "frame" && this.#frame.length > 0;
     this.#state = "dead";
+    const { bytes, length } = this.#frame;
+    this.#frame.clear();
+    if (!isCut) return;
+    if (this.#unterminated === "fault" || length > this.#limits.maxFrameBytes) sink.fault(truncated(this.#offset, length, "the delimiter"));
+    else sink.frame(bytes, 0, length);
   }
 
   #keep(chunk: Uint8Array, start: number, sink: FrameSink): void {

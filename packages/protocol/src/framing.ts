@@ -19,6 +19,8 @@ export interface Framing {
   readonly name: string;
   /** Set where frames are what the network delivers, not what the peer sent: only `raw()`. */
   readonly unframed?: true;
+  /** Set where the stream's end ends the last frame, too, instead of being a fault. */
+  readonly unterminated?: "deliver";
   /** A decoder for one connection's inbound bytes. */
   decoder(limits: FrameLimits): FrameDecoder;
   /** An encoder for one connection's outbound frames. */
@@ -48,7 +50,7 @@ export interface FrameDecoder {
    * Not to be called from its own sink: the bytes would come before the rest of the chunk. `search` is the codec's, if it has one.
    */
   push(chunk: Uint8Array, sink: FrameSink, search?: ChunkSearch): void;
-  /** The stream is over: a frame that has begun is truncated. */
+  /** The stream is over: a frame that has begun is truncated, or delivered where the framing says `unterminated: "deliver"`. */
   end(sink: FrameSink): void;
   /** Whether a frame has begun and is not complete; where it is absent, `frameTimeoutMs` can't guard the framing. */
   readonly partial?: boolean;

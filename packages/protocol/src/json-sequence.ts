@@ -6,22 +6,26 @@
  * A text may hold line feeds, as a pretty-printed one does: it ends at the first LF that stands outside its strings and
  * brackets, after its first byte that is not blank (space, tab, CR, LF). So it is delivered when its LF has come, not when the next
  * text begins. Nothing else is looked at: whether the payload is JSON is the codec's question. Between a text and the
- * next RS blanks are read over, which the RFC counts to the text; so are further RS after one.
+ * next RS blanks are read over, which the RFC counts to the text; so is an RS before another RS, or at the
+ * stream's end, which has no text.
  *
  * Limits: payload <= maxFrameBytes.
  * Faults: FRAME_MALFORMED at a byte before an RS that is not one (or blank, after the first text), and at an RS that comes before
  * the LF: the text before it was cut off; FRAME_TOO_LARGE at the first excess byte; FRAME_TRUNCATED. A text that is passed over ends
  * where it would have ended, or at the next RS.
+ * Deviates: §2.1 says that a parser SHOULD go on behind a damaged text; so it is with `onMalformed: "skip"`, where one fault is
+ * reported, and the next RS begins the next text. By default the stream ends: over TCP bytes do not get lost, and a peer that sends
+ * others speaks something else.
  * Source: RFC 7464 §2.1, §2.2 (grammar), §2.4 (why the LF must be there).
  *
  * @module
  */
-import { checkNone } from "./arguments.ts";
+import { checkOptions } from "./arguments.ts";
 import { Assembly } from "./assembly.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
 import type { FrameDecoder, FrameEncoder, FrameSink, Framing } from "./framing.ts";
-import type { FrameLimits } from "./limits.ts";
+import { type FrameLimits, type MalformedPolicy, resolveMalformedPolicy } from "./limits.ts";
 
 const RS = 0x1e;
 const LF = 0x0a;
@@ -31,6 +35,12 @@ const BACKSLASH = 0x5c;
 const CURLY = 0x20;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
+
+/** What a damaged text does. */
+export interface JsonSequenceOptions {
+  /** `"close"` (default) ends the stream; `"skip"` passes over what is damaged, up to the next RS, as RFC 7464 §2.1 recommends. */
+  readonly onMalformed?: MalformedPolicy;
+}
 
 /**
  * JSON texts. A payload that has no end where its LF is put (empty, an open bracket, two texts on two lines) or holds an RS
@@ -45,9 +55,14 @@ const CLOSE = 0x7d;
  * assert.deepEqual(frames.map((frame) => new TextDecoder().decode(frame)), ["{\n}", "[1]"]);
  * ```
  */
-export function jsonSequence(...none: readonly []): Framing {
-  checkNone("jsonSequence()", none);
-  return framing;
+export function jsonSequence(options: JsonSequenceOptions = {}): Framing {
+  checkOptions("jsonSequence()", options, ["onMalformed"]);
+  const onMalformed = resolveMalformedPolicy(options.onMalformed);
+  return Object.freeze({
+    name: "jsonSequence",
+    decoder: (limits: FrameLimits) => new SequenceDecoder(limits, onMalformed),
+    encoder: () => encoder,
+  });
 }
 
 class SequenceDecoder implements FrameDecoder {
@@ -55,12 +70,12 @@ class SequenceDecoder implements FrameDecoder {
   readonly #text = new TextScan();
   #place: "start" | "text" | "between" = "start";
 
-  constructor(limits: FrameLimits) {
-    this.#payload = new Assembly(limits);
+  constructor(limits: FrameLimits, onMalformed: MalformedPolicy) {
+    this.#payload = new Assembly(limits, onMalformed);
   }
 
   get partial(): boolean {
-    return !this.#payload.dead && this.#place === "text";
+    return !this.#payload.dead && this.#place === "text" && this.#payload.begun;
   }
 
   push(chunk: Uint8Array, sink: FrameSink): void {
@@ -77,8 +92,10 @@ class SequenceDecoder implements FrameDecoder {
 
   #begin(chunk: Uint8Array, at: number, sink: FrameSink): number {
     const byte = chunk[at] as number; // at < length
-    if (byte === RS) this.#place = "text";
-    else if (this.#place === "start" || !isBlank(byte)) this.#payload.refuse(at, "A text begins with RS (1e): see whether the peer sends JSON text sequences", sink);
+    if (byte === RS) {
+      this.#place = "text";
+      this.#payload.resume(); // what stood before it was passed over
+    } else if (this.#place === "start" || !isBlank(byte)) this.#payload.refuse(at, "A text begins with RS (1e): see whether the peer sends JSON text sequences", sink);
     return at + 1;
   }
 
@@ -93,6 +110,7 @@ class SequenceDecoder implements FrameDecoder {
       if (chunk[stop] === RS) {
         if (payload.begun) payload.refuse(stop, "A text begins before the LF of the one before it: that one was cut off", sink);
         payload.resume();
+        this.#text.reset();
       }
     }
     return stop + 1;
@@ -106,15 +124,24 @@ class TextScan {
   /** Open brackets; which kind closes which is not looked at. */
   #depth = 0;
 
-  /** Index of the LF that ends the text, or of an RS, in `bytes[from, end)`, or `end`. Where it finds one, the next text begins. */
+  /** Begin the next text. */
+  reset(): void {
+    this.#place = "blank";
+    this.#depth = 0;
+  }
+
+  /** Index of the LF that ends the text, or of an RS, in `bytes[from, end)`, or `end`. After the LF the next text begins, after an RS `reset()`. */
   next(bytes: Uint8Array, from: number, end: number): number {
     let place = this.#place;
     let depth = this.#depth;
     for (let at = from; at < end; at++) {
       const byte = bytes[at] as number; // at < end
-      if (byte === RS || (byte === LF && place === "value" && depth === 0)) {
-        this.#place = "blank";
-        this.#depth = 0;
+      if (byte === RS) {
+        this.#place = place;
+        return at;
+      }
+      if (byte === LF && place === "value" && depth === 0) {
+        this.reset();
         return at;
       }
       if (place === "escape") {
@@ -150,9 +177,3 @@ const encoder: FrameEncoder = {
     }
   },
 };
-
-const framing: Framing = Object.freeze({
-  name: "jsonSequence",
-  decoder: (limits) => new SequenceDecoder(limits),
-  encoder: () => encoder,
-} satisfies Framing);

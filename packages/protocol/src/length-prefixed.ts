@@ -30,7 +30,7 @@ export interface LengthPrefixedOptions {
   readonly offset?: number;
   /** Added to the field's value to get the body's length; may be negative. Default 0. */
   readonly adjustment?: number;
-  /** Bytes at the frame's start that are not delivered, at most the header. Default the whole header. */
+  /** Bytes at the frame's start that are not delivered; more than the header where the body begins with what is not wanted. At most 256. Default the whole header. */
   readonly skip?: number;
   /** Whether the field's value counts the header too. Default false. */
   readonly includesHeader?: boolean;
@@ -40,7 +40,7 @@ export interface LengthPrefixedOptions {
  * Frames that begin with their length.
  *
  * With a `skip` below the header's length, what is left of the header is part of each payload: then a payload to be sent
- * must begin with it, and hold its own length. Header bytes that are skipped and stand before the length are sent as zeros.
+ * must begin with it, and hold its own length. What is skipped and is not the length is sent as zeros.
  *
  * @throws {TypeError} when the options are not an object, or one has the wrong type or is not known
  * @throws {RangeError} when an option is out of its range
@@ -86,11 +86,13 @@ function resolveLayout(options: LengthPrefixedOptions): Layout {
   const header = offset + bytes;
   checkRange("adjustment", adjustment, -0x7fff_ffff, 0x7fff_ffff);
   const skip = options.skip ?? header;
-  checkRange("skip", skip, 0, header);
+  checkRange("skip", skip, 0, MAX_SKIP);
   const extra = adjustment + (includesHeader ? 0 : header);
   const plain = bytes === 4 && endian === "big" && offset === 0 && extra === 4 && skip === 4;
   return { bytes, endian, offset, header, extra, skip, plain };
 }
+
+const MAX_SKIP = 256;
 
 function checkRange(name: string, value: unknown, min: number, max: number): asserts value is number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
@@ -230,8 +232,9 @@ class LengthDecoder implements FrameDecoder {
     const { offset, header, extra, skip } = this.#layout;
     const value = readLength(this.#layout, bytes, at + offset);
     const frameBytes = value + extra;
-    if (frameBytes < header) {
-      this.#fault(malformed(began + offset, `The length field says ${String(value)}, which is too small to hold its own header`), sink);
+    if (frameBytes < header || frameBytes < skip) {
+      const what = frameBytes < header ? "its own header" : "what is skipped of each frame";
+      this.#fault(malformed(began + offset, `The length field says ${String(value)}, which is too small to hold ${what}`), sink);
       return REFUSED;
     }
     if (frameBytes - skip > this.#limits.maxFrameBytes) {
@@ -302,6 +305,7 @@ class LengthEncoder implements FrameEncoder {
     const stated = skip > offset ? value : readLength(this.#layout, output.bytes, start + offset);
     if (stated !== value) throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send a message whose own length field says ${String(stated)} instead of ${String(value)}`);
     output.bytes.fill(0, start, start + Math.min(skip, offset));
+    if (skip > header) output.bytes.fill(0, start + header, start + skip);
     if (skip > offset) this.#write(output, start, value);
   }
 

@@ -24,6 +24,12 @@ export type LimitOptions<Name extends string> = Readonly<Partial<Record<Name, nu
 /** What a decoder does with a frame above `maxFrameBytes`: end the stream, or pass over the frame and go on. */
 export type OversizePolicy = "close" | "skip";
 
+/** What the decoder of a framing that finds the next frame by itself does with a damaged one: end the stream, or pass over it and go on. */
+export type MalformedPolicy = "close" | "skip";
+
+/** What the stream's end does to a last frame that has no terminator: it is a fault, or the frame is delivered. */
+export type UnterminatedPolicy = "deliver" | "fault";
+
 /** The limits that a framing works under. */
 export interface FrameLimits {
   /** Longest payload of one frame, in bytes. */
@@ -83,6 +89,26 @@ export function resolveFrameLimits(given: Partial<FrameLimits> = {}): FrameLimit
 }
 
 const oversizePolicies: readonly unknown[] = ["close", "skip"];
+
+/**
+ * Complete the `unterminated` of a framing's options.
+ *
+ * @throws {TypeError} when it is neither `"deliver"` nor `"fault"`
+ */
+export function resolveUnterminatedPolicy(given: UnterminatedPolicy = "fault"): UnterminatedPolicy {
+  if (!["deliver", "fault"].includes(given)) throw new TypeError(`Cannot use unterminated ${describeValue(given)}: it is "deliver" or "fault"`);
+  return given;
+}
+
+/**
+ * Complete the `onMalformed` of a framing's options.
+ *
+ * @throws {TypeError} when it is neither `"close"` nor `"skip"`
+ */
+export function resolveMalformedPolicy(given: MalformedPolicy = "close"): MalformedPolicy {
+  if (!oversizePolicies.includes(given)) throw new TypeError(`Cannot use onMalformed ${describeValue(given)}: it is "close" or "skip"`);
+  return given;
+}
 
 function isComplete(given: Partial<FrameLimits> | null): given is FrameLimits {
   return Object.isFrozen(given) && given?.maxFrameBytes !== undefined && given.onOversize !== undefined;

@@ -6,7 +6,9 @@
  *     payload [CR] LF     ending "any"   one CR before the LF belongs to the ending
  *
  * Limits: payload <= maxFrameBytes; the ending does not count.
- * Faults: FRAME_TOO_LARGE at the first excess byte, FRAME_MALFORMED at the lone byte, FRAME_TRUNCATED for a last line without ending.
+ * Faults: FRAME_TOO_LARGE at the first excess byte, FRAME_MALFORMED at the lone byte, FRAME_TRUNCATED for a last line without ending,
+ * whose `size` says how much of it there was. With `unterminated: "deliver"` that line is delivered: without a CR at its end where the
+ * ending is "any"; where it is "crlf", a line with a CR in it is still truncated.
  * Source: POSIX.1-2017 3.206 (line); RFC 5321 §2.3.8 (CRLF, and that CR and LF never stand alone).
  *
  * @module
@@ -15,7 +17,7 @@ import { checkOptions, describeValue } from "./arguments.ts";
 import { type ByteWriter, FrameBuffer } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
 import { type ChunkSearch, type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, malformed, tooLarge, truncated } from "./framing.ts";
-import type { FrameLimits } from "./limits.ts";
+import { type FrameLimits, resolveUnterminatedPolicy, type UnterminatedPolicy } from "./limits.ts";
 
 /** Which bytes end a line. */
 export type LineEnding = "any" | "crlf" | "lf";
@@ -29,29 +31,54 @@ const MANY_BYTES = 1_024;
 /** Bytes of a chunk for which a DataView costs more than it saves. */
 const FEW_BYTES = 128;
 
+/** How lines end. */
+export interface LinesOptions {
+  /** Which ending is read: `"lf"` (default; a CR is payload), `"crlf"` (strict, as the internet's text protocols want it) or `"any"` (both). */
+  readonly ending?: LineEnding;
+  /** Which ending is written. Default the one that is read, and LF where any is. */
+  readonly write?: "crlf" | "lf";
+  /** What the stream's end does to a last line without ending: `"fault"` (default) is FRAME_TRUNCATED, `"deliver"` takes it for a line. */
+  readonly unterminated?: UnterminatedPolicy;
+}
+
 /**
  * Lines of any bytes but the ending.
  *
- * Ending `"lf"` (default), `"crlf"` (strict, as the internet's text protocols want it) or `"any"` (reads both, writes LF).
+ * @throws {TypeError} when an option is none of its values, or is not known; and when what is written would not be read
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { decodeChunks, lines } from "@hawser/protocol";
  *
- * @throws {TypeError} when the ending is none of these, or there is another option
+ * // What telnet, Windows and Unix programs send, the last line with or without its ending.
+ * const telnet = lines({ ending: "any", write: "crlf", unterminated: "deliver" });
+ * const { frames } = decodeChunks(telnet, [new TextEncoder().encode("one\r\ntwo\nthree")]);
+ * assert.deepEqual(frames.map((frame) => new TextDecoder().decode(frame)), ["one", "two", "three"]);
+ * ```
  */
-export function lines(options: { readonly ending?: LineEnding } = {}): Framing {
-  checkOptions("lines()", options, ["ending"]);
-  const { ending = "lf" } = options;
+export function lines(options: LinesOptions = {}): Framing {
+  checkOptions("lines()", options, ["ending", "write", "unterminated"]);
+  const { ending = "lf", write = ending === "crlf" ? "crlf" : "lf" } = options;
   if (typeof ending !== "string" || !Object.hasOwn(encoders, ending)) {
     throw new TypeError(`Cannot use line ending ${describeValue(ending)}: it is "lf", "crlf" or "any"`);
   }
+  if (!["crlf", "lf"].includes(write) || (ending !== "any" && write !== ending)) {
+    throw new TypeError(`Cannot use write ${describeValue(write)} with ending "${ending}": it is ${ending === "any" ? '"crlf" or "lf"' : `"${ending}"`}`);
+  }
+  const unterminated = resolveUnterminatedPolicy(options.unterminated);
+  const encoder = encoders[write === "crlf" ? "crlf" : ending];
   return Object.freeze({
     name: `lines(${ending})`,
-    decoder: (limits: FrameLimits) => new LineDecoder(ending, limits),
-    encoder: () => encoders[ending],
+    ...(unterminated === "deliver" ? { unterminated } : {}),
+    decoder: (limits: FrameLimits) => new LineDecoder(ending, limits, unterminated),
+    encoder: () => encoder,
   });
 }
 
 class LineDecoder implements FrameDecoder {
   readonly #ending: LineEnding;
   readonly #limits: FrameLimits;
+  readonly #unterminated: UnterminatedPolicy;
   /** The begun line, without its ending as far as it is known; null between lines, where an idle connection is. */
   #line: FrameBuffer | null = null;
   /** "line" collects; "skip" passes over the rest of an oversized line; "dead" ignores. */
@@ -61,8 +88,9 @@ class LineDecoder implements FrameDecoder {
   /** The byte before the next chunk. */
   #last = -1;
 
-  constructor(ending: LineEnding, limits: FrameLimits) {
+  constructor(ending: LineEnding, limits: FrameLimits, unterminated: UnterminatedPolicy) {
     this.#ending = ending;
+    this.#unterminated = unterminated;
     this.#limits = limits;
   }
 
@@ -100,9 +128,20 @@ class LineDecoder implements FrameDecoder {
   }
 
   end(sink: FrameSink): void {
-    if (this.#state === "line" && this.#kept > 0) sink.fault(truncated(this.#offset, this.#kept, "the line ending"));
+    const line = this.#state === "line" ? this.#line : null;
     this.#line = null;
     this.#state = "dead";
+    if (line !== null && line.length > 0) this.#endInside(line, sink);
+  }
+
+  /** The stream has ended inside a line. */
+  #endInside({ bytes, length }: FrameBuffer, sink: FrameSink): void {
+    const cr = bytes.subarray(0, length).indexOf(CR);
+    if (this.#unterminated === "fault" || (this.#ending === "crlf" && cr !== -1)) {
+      sink.fault(truncated(this.#offset, length, "the line ending"));
+    } else {
+      sink.frame(bytes, 0, this.#ending === "any" && bytes[length - 1] === CR ? length - 1 : length);
+    }
   }
 
   /** Bytes of the begun line. */

@@ -9,7 +9,8 @@
  *
  * Limits: payload <= maxFrameBytes; SB, EB and CR do not count.
  * Faults: FRAME_MALFORMED at a byte between blocks that is not SB, at an SB inside a block, and at the byte after an EB that
- * is not CR; FRAME_TOO_LARGE at the first excess byte; FRAME_TRUNCATED. A block that is passed over ends at its EB CR.
+ * is not CR; FRAME_TOO_LARGE at the first excess byte; FRAME_TRUNCATED. A block that is passed over ends at its EB CR; with
+ * `onMalformed: "skip"` also at the next SB, to which whatever stands between two blocks is passed over, too, with one fault.
  * Source: HL7 "Transport Specification: MLLP, Release 1", §2 (block format).
  *
  * @module
@@ -19,7 +20,7 @@ import { Assembly, findEither } from "./assembly.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
 import type { FrameDecoder, FrameEncoder, FrameSink, Framing } from "./framing.ts";
-import type { FrameLimits } from "./limits.ts";
+import { type FrameLimits, type MalformedPolicy, resolveMalformedPolicy } from "./limits.ts";
 
 const SB = 0x0b;
 const EB = 0x1c;
@@ -32,12 +33,14 @@ const BETWEEN: readonly string[] = ["crlf", "none"];
 export interface MllpOptions {
   /** `"crlf"` reads over CR and LF between two blocks. Default `"none"`: such a byte is malformed. */
   readonly skipBetween?: "crlf" | "none";
+  /** What a damaged block, or what stands between two, does: `"close"` (default) ends the stream; `"skip"` passes over it, up to the next SB. */
+  readonly onMalformed?: MalformedPolicy;
 }
 
 /**
  * Any bytes but 0b and 1c, which is HL7 in every encoding that MLLP allows.
  *
- * @throws {TypeError} when `skipBetween` is neither `"crlf"` nor `"none"`, or there is another option
+ * @throws {TypeError} when an option is none of its values, or is not known
  * @example
  * ```ts
  * import assert from "node:assert/strict";
@@ -48,14 +51,15 @@ export interface MllpOptions {
  * ```
  */
 export function mllp(options: MllpOptions = {}): Framing {
-  checkOptions("mllp()", options, ["skipBetween"]);
+  checkOptions("mllp()", options, ["skipBetween", "onMalformed"]);
   const { skipBetween = "none" } = options;
   if (!BETWEEN.includes(skipBetween)) {
     throw new TypeError(`Cannot use skipBetween ${describeValue(skipBetween)}: it is "crlf" or "none"`);
   }
+  const onMalformed = resolveMalformedPolicy(options.onMalformed);
   return Object.freeze({
     name: "mllp",
-    decoder: (limits: FrameLimits) => new MllpDecoder(skipBetween, limits),
+    decoder: (limits: FrameLimits) => new MllpDecoder(skipBetween, limits, onMalformed),
     encoder: () => encoder,
   });
 }
@@ -66,9 +70,9 @@ class MllpDecoder implements FrameDecoder {
   /** "between" waits for SB; "end" is after an EB. */
   #place: "between" | "block" | "end" = "between";
 
-  constructor(skipBetween: "crlf" | "none", limits: FrameLimits) {
+  constructor(skipBetween: "crlf" | "none", limits: FrameLimits, onMalformed: MalformedPolicy) {
     this.#skipBetween = skipBetween;
-    this.#block = new Assembly(limits);
+    this.#block = new Assembly(limits, onMalformed);
   }
 
   get partial(): boolean {
@@ -91,8 +95,10 @@ class MllpDecoder implements FrameDecoder {
 
   #begin(chunk: Uint8Array, at: number, sink: FrameSink): number {
     const byte = chunk[at];
-    if (byte === SB) this.#place = "block";
-    else if (this.#skipBetween === "none" || (byte !== CR && byte !== LF)) this.#block.refuse(at, "A block begins with 0b: see whether the peer uses MLLP", sink);
+    if (byte === SB) {
+      this.#place = "block";
+      this.#block.resume(); // what stood before it was passed over
+    } else if (this.#skipBetween === "none" || (byte !== CR && byte !== LF)) this.#block.refuse(at, "A block begins with 0b: see whether the peer uses MLLP", sink);
     return at + 1;
   }
 
@@ -105,8 +111,14 @@ class MllpDecoder implements FrameDecoder {
     }
     this.#block.add(chunk, at, stop, sink);
     if (chunk[stop] === EB) this.#place = "end";
-    else if (chunk[stop] === SB) this.#block.refuse(stop, "A block begins inside another: the one before has no end", sink);
+    else if (chunk[stop] === SB) this.#restart(stop, sink);
     return stop + 1;
+  }
+
+  /** A block begins inside another. */
+  #restart(at: number, sink: FrameSink): void {
+    this.#block.refuse(at, "A block begins inside another: the one before has no end", sink);
+    if (this.#block.skipsMalformed) this.#block.resume();
   }
 
   /** The byte after an EB. One that is wrong is looked at again, because it may end a block that is passed over. */

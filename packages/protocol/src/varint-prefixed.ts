@@ -4,7 +4,7 @@
  *     length | payload              ac 02 | 300 bytes
  *     length: 7 bits in each byte, the low ones first; the high bit is set in each but the last (LEB128, unsigned)
  *
- * Minimal only: a length has one form, without zero bytes at its end. At most 5 bytes: lengths below 2^35.
+ * A length has one form, without zero bytes at its end; others are read where `minimal` is false. At most 5 bytes: lengths below 2^35.
  *
  * Limits: payload <= maxFrameBytes, checked when the length is complete, before anything is allocated.
  * Faults: FRAME_MALFORMED at a last byte that is zero after others, and at a fifth byte that wants a sixth;
@@ -13,14 +13,21 @@
  *
  * @module
  */
-import { checkNone } from "./arguments.ts";
+import { checkOptions } from "./arguments.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { CountedDecoder, type HeaderReader } from "./counted.ts";
 import { HawserError } from "./errors.ts";
 import type { FrameEncoder, Framing } from "./framing.ts";
+import type { FrameLimits } from "./limits.ts";
 
 const MAX_LENGTH_BYTES = 5;
 const MORE = 0x80;
+
+/** Which lengths are read. */
+export interface VarintPrefixedOptions {
+  /** False: also those with zero bytes at their end, as encoders of a fixed width write them. Default true. */
+  readonly minimal?: boolean;
+}
 
 /**
  * Any bytes, each frame after its length as a varint.
@@ -33,9 +40,15 @@ const MORE = 0x80;
  * assert.deepEqual([...encodeFrames(varintPrefixed(), [new Uint8Array(300)]).subarray(0, 2)], [0xac, 0x02]);
  * ```
  */
-export function varintPrefixed(...none: readonly []): Framing {
-  checkNone("varintPrefixed()", none);
-  return framing;
+export function varintPrefixed(options: VarintPrefixedOptions = {}): Framing {
+  checkOptions("varintPrefixed()", options, ["minimal"]);
+  const { minimal = true } = options;
+  if (typeof minimal !== "boolean") throw new TypeError("Cannot use minimal: it is true or false");
+  return Object.freeze({
+    name: "varintPrefixed",
+    decoder: (limits: FrameLimits) => new CountedDecoder(new VarintHeader(minimal), limits),
+    encoder: () => encoder,
+  });
 }
 
 class VarintHeader implements HeaderReader {
@@ -44,8 +57,13 @@ class VarintHeader implements HeaderReader {
   readonly lengthAt = 0;
   wrong: HeaderReader["wrong"] = null;
   #value = 0;
+  readonly #minimal: boolean;
   /** What the next byte's lowest bit is worth; not a shift, which would end at 32 bits. */
   #weight = 1;
+
+  constructor(minimal: boolean) {
+    this.#minimal = minimal;
+  }
 
   read(chunk: Uint8Array, from: number): number {
     for (let at = from; at < chunk.length; at++) {
@@ -55,7 +73,7 @@ class VarintHeader implements HeaderReader {
       this.#weight *= MORE;
       if (byte >= MORE && this.size < MAX_LENGTH_BYTES) continue;
       if (byte >= MORE) this.#refuse("The length has more than 5 bytes");
-      else if (byte === 0 && this.size > 1) this.#refuse("The length ends with a byte that adds nothing: it has a shorter form");
+      else if (byte === 0 && this.size > 1 && this.#minimal) this.#refuse("The length ends with a byte that adds nothing: it has a shorter form");
       else this.length = this.#value;
       return at + 1;
     }
@@ -92,9 +110,3 @@ const encoder: FrameEncoder = {
     }
   },
 };
-
-const framing: Framing = Object.freeze({
-  name: "varintPrefixed",
-  decoder: (limits) => new CountedDecoder(new VarintHeader(), limits),
-  encoder: () => encoder,
-} satisfies Framing);

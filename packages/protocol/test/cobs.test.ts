@@ -76,6 +76,14 @@ describe("cobs()", () => {
     expect(partials(framing, "\x02a\x00\x01\x00")).toBe("pp-p-");
   });
 
+  it("passes over a damaged frame up to its zero with onMalformed \"skip\", and over zeros between frames", { timeout: 60_000 }, () => {
+    const patient = cobs({ onMalformed: "skip" });
+    expect(outcome(patient, hex("05 41 42 00 02 43 00"))).toEqual({ frames: ["C"], faults: ["FRAME_MALFORMED at 3, passed over"] });
+    expect(outcome(patient, hex("00 00 02 43 00 00 05 00 02 44 00"))).toEqual({ frames: ["C", "D"], faults: ["FRAME_MALFORMED at 7, passed over"] });
+    expect(outcome(patient, hex("02 43 00 05 41"))).toEqual({ frames: ["C"], faults: ["FRAME_TRUNCATED at 5"] });
+    verifyFraming(patient, ["", "a", "\0", "hello", "a\0b"].map(latin1), { streams: [hex("05 41 00 02 43 00"), hex("00 00 02 43 00")] });
+  });
+
   it("delivers nothing after its sink has ended the stream", () => {
     expect(framesUntilEndInside(framing, "\x02a\x00\x02b\x00")).toBe(1);
   });

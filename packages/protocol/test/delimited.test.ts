@@ -100,6 +100,22 @@ test("delimited() reads back what it sends, or refuses it, for 4 000 payloads of
   expect(refused).toBeLessThan(3600);
 });
 
+test.each([
+  ["||", "a||last", ["a", "last"]],
+  ["||", "a||last|", ["a", "last|"]],
+  ["||", "a||", ["a"]],
+  ["||", "|", ["|"]],
+  ["||", "123456", ["123456"]],
+  ["||", "123456|", ["FRAME_TRUNCATED@7"]],
+  ["||", "1234567", ["FRAME_TOO_LARGE@6"]],
+])("delimited(%j) with unterminated \"deliver\" reads %j as %j", (delimiter, stream, expected) => {
+  expect(read(delimited(delimiter, { unterminated: "deliver" }), stream, { maxFrameBytes: 6 })).toEqual(expected);
+});
+
+test.each(["\f", "||", "aab"])("delimited(%j) with unterminated \"deliver\" keeps the contract of framings", (delimiter) => {
+  verifyFraming(delimited(delimiter, { unterminated: "deliver" }), ["", "x", "hello", "y".repeat(40)].map(latin), { streams: ["x|||y|", "xaaab"].map(latin) });
+});
+
 test("delimited() refuses an empty delimiter", () => {
   expect(() => delimited("")).toThrow(RangeError);
   expect(() => delimited(new Uint8Array(0))).toThrow(RangeError);

@@ -26,7 +26,8 @@ describe("jsonSequence()", () => {
 
   it("reads over blanks between texts, and over a repeated RS", () => {
     expect(outcome(framing, "\x1e1\n\n \r\n\t\x1e2\n")).toEqual({ frames: ["1", "2"], faults: [] });
-    expect(outcome(framing, "\x1e\x1e\x1e1\n\x1e")).toEqual({ frames: ["1"], faults: ["FRAME_TRUNCATED at 6"] });
+    expect(outcome(framing, "\x1e\x1e\x1e1\n\x1e")).toEqual({ frames: ["1"], faults: [] });
+    expect(outcome(framing, "\x1e\x1e\x1e")).toEqual({ frames: [], faults: [] });
   });
 
   it("does not look at whether the payload is JSON", () => {
@@ -56,7 +57,7 @@ describe("jsonSequence()", () => {
     expect(outcome(framing, "\x1e123", limits)).toEqual({ frames: [], faults: ["FRAME_TOO_LARGE at 3, passed over"] });
   });
 
-  it.each(["\x1e", "\x1e1", "\x1e{\n", '\x1e"a\n', "\x1e\n"])("reports a stream that ends inside a text: %j", (stream) => {
+  it.each(["\x1e1", "\x1e{\n", '\x1e"a\n', "\x1e\n"])("reports a stream that ends inside a text: %j", (stream) => {
     expect(outcome(framing, stream)).toEqual({ frames: [], faults: [`FRAME_TRUNCATED at ${String(stream.length)}`] });
   });
 
@@ -64,8 +65,19 @@ describe("jsonSequence()", () => {
     expect(() => encodeFrames(framing, [latin1(payload)])).toThrow(expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }) as Error);
   });
 
-  it("is partial from RS to LF, not between texts", () => {
-    expect(partials(framing, "\x1e{\n}\n\n\x1e1\n")).toBe("pppp--pp-");
+  it("is partial from the text's first byte to its LF, not between texts", () => {
+    expect(partials(framing, "\x1e{\n}\n\n\x1e1\n")).toBe("-ppp---p-");
+  });
+
+  it("passes over what is damaged with onMalformed \"skip\": one fault, and the next RS begins the next text", { timeout: 60_000 }, () => {
+    const patient = jsonSequence({ onMalformed: "skip" });
+    expect(outcome(patient, '\x1e{"a":\x1e{"b":2}\n')).toEqual({ frames: ['{"b":2}'], faults: ["FRAME_MALFORMED at 6, passed over"] });
+    expect(outcome(patient, '\x1e"cut\x1e[\x1e1\n')).toEqual({ frames: ["1"], faults: ["FRAME_MALFORMED at 5, passed over", "FRAME_MALFORMED at 7, passed over"] });
+    expect(outcome(patient, "noise\n\x1e1\n")).toEqual({ frames: ["1"], faults: ["FRAME_MALFORMED at 0, passed over"] });
+    expect(outcome(patient, "\x1e1\n \n2\n3\n\x1e4\n")).toEqual({ frames: ["1", "4"], faults: ["FRAME_MALFORMED at 5, passed over"] });
+    expect(outcome(patient, "\x1e1\nnoise")).toEqual({ frames: ["1"], faults: ["FRAME_MALFORMED at 3, passed over"] });
+    expect(outcome(patient, "\x1e1\n\x1e{")).toEqual({ frames: ["1"], faults: ["FRAME_TRUNCATED at 5"] });
+    verifyFraming(patient, ["{}", "1", "[[{}]\n]", "null"].map(latin1), { streams: ["\x1e\x1e1\n \n2\x1e2\n", "a\x1e{\x1e{}\n", "\x1e{\x1e[\x1e1\n"].map(latin1) });
   });
 
   it("delivers nothing after its sink has ended the stream", () => {

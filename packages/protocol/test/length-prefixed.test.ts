@@ -175,7 +175,7 @@ test.each([
   ["adjustment", 2 ** 31],
   ["adjustment", NaN],
   ["skip", -1],
-  ["skip", 5],
+  ["skip", 257],
 ])("lengthPrefixed({ %s: %d }) is refused with its range", (name, value) => {
   expect(() => lengthPrefixed({ [name]: value })).toThrow(RangeError);
   expect(() => lengthPrefixed({ [name]: value })).toThrow(`lengthPrefixed({ ${name}: ${String(value)} })`);

@@ -35,6 +35,48 @@ test.each([
 });
 
 test.each([
+  ["lf", "a\nlast", ["a", "last"]],
+  ["lf", "last\r", ["last\r"]],
+  ["lf", "a\n", ["a"]],
+  ["lf", "", []],
+  ["lf", "1234567890", ["1234567890"]],
+  ["lf", "12345678901", ["FRAME_TOO_LARGE@10"]],
+  ["any", "a\r\nlast", ["a", "last"]],
+  ["any", "a\nlast\r", ["a", "last"]],
+  ["any", "a\n\r", ["a", ""]],
+  ["any", "1234567890\r", ["1234567890"]],
+  ["crlf", "a\r\nlast", ["a", "last"]],
+  ["crlf", "a\r\nlast\r", ["a", "FRAME_TRUNCATED@8"]],
+  ["crlf", "la\rst", ["FRAME_TRUNCATED@5"]],
+] as const)("lines(%s) with unterminated \"deliver\" reads %j as %j", (ending, stream, expected) => {
+  expect(read(lines({ ending, unterminated: "deliver" }), stream, { maxFrameBytes: 10 })).toEqual(expected);
+});
+
+test.each(endings)("lines(%s) with unterminated \"deliver\" keeps the contract of framings", (ending) => {
+  verifyFraming(lines({ ending, unterminated: "deliver" }), samples, { streams: ["a\r\nb\nc\rd", "\r\r\n\n\r", "0123456\n\r\nx"].map(latin) });
+});
+
+test("lines() says in a truncated line's fault how much of it there was", () => {
+  expect(decodeChunks(lines(), [latin("a\nlast")])).toMatchObject({ frames: [latin("a")], fault: { code: "FRAME_TRUNCATED", offset: 6, size: 4 } });
+});
+
+test("lines(any) writes CR LF where it is told so, and then no CR in a line", () => {
+  const telnet = lines({ ending: "any", write: "crlf" });
+  expect(toHex(encodeFrames(telnet, ["a", ""].map(latin)))).toBe("61 0d 0a 0d 0a");
+  expect(() => encodeFrames(telnet, [latin("a\rb")])).toThrow(expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }));
+  verifyFraming(telnet, samples);
+});
+
+test.each([
+  [{ write: "crlf" }, 'Cannot use write "crlf" with ending "lf": it is "lf"'],
+  [{ ending: "crlf", write: "lf" }, 'Cannot use write "lf" with ending "crlf": it is "crlf"'],
+  [{ ending: "any", write: "cr" }, 'Cannot use write "cr" with ending "any": it is "crlf" or "lf"'],
+  [{ unterminated: true }, 'Cannot use unterminated true: it is "deliver" or "fault"'],
+])("lines(%j) says what it takes", (options, message) => {
+  expect(() => lines(options as never)).toThrow(new TypeError(message));
+});
+
+test.each([
   ["a lone LF", "ab\ncd\r\n", ["FRAME_MALFORMED@2"]],
   ["an LF at the start", "\n", ["FRAME_MALFORMED@0"]],
   ["a lone CR", "ab\rcd\r\n", ["FRAME_MALFORMED@2"]],

@@ -66,6 +66,19 @@ describe("mllp()", () => {
     expect(partials(tolerant, "\r\x0ba\x1c\r\n\x0b\x1c\r")).toBe("-ppp--pp-");
   });
 
+  it("passes over what is damaged with onMalformed \"skip\": one fault, and the next 0b begins the next block", { timeout: 60_000 }, () => {
+    const patient = mllp({ onMalformed: "skip" });
+    expect(outcome(patient, "\x0bMSH|cut\x0bMSH|good\x1c\r")).toEqual({ frames: ["MSH|good"], faults: ["FRAME_MALFORMED at 8, passed over"] });
+    expect(outcome(patient, "noise\x0ba\x1c\r\r\n\x0bb\x1c\r")).toEqual({ frames: ["a", "b"], faults: ["FRAME_MALFORMED at 0, passed over", "FRAME_MALFORMED at 9, passed over"] });
+    expect(outcome(patient, "\x0ba\x1cb\x1c\r\x0bc\x1c\r")).toEqual({ frames: ["c"], faults: ["FRAME_MALFORMED at 3, passed over"] });
+    expect(outcome(patient, "\x0ba\x1c\x0bc\x1c\r")).toEqual({ frames: ["c"], faults: ["FRAME_MALFORMED at 3, passed over"] });
+    expect(outcome(mllp({ onMalformed: "skip", skipBetween: "crlf" }), "\r\n\x0ba\x1c\r\nx\n\x0bb\x1c\r")).toEqual({ frames: ["a", "b"], faults: ["FRAME_MALFORMED at 7, passed over"] });
+    expect(outcome(patient, "\x0ba\x1c\rnoise")).toEqual({ frames: ["a"], faults: ["FRAME_MALFORMED at 4, passed over"] });
+    const both = { maxFrameBytes: 2, onOversize: "skip" } as const;
+    expect(outcome(patient, "\x0babc\x0bd\x1c\r", both)).toEqual({ frames: ["d"], faults: ["FRAME_TOO_LARGE at 3, passed over"] });
+    verifyFraming(patient, ["", "a", "MSH|a\r", "x".repeat(40)].map(latin1), { streams: ["\x0ba\x0bb\x1c\r", "x\x0ba\x1cb\x1c\r\x0b\x1c\r"].map(latin1) });
+  });
+
   it("throws a TypeError for another skipBetween", () => {
     expect(() => mllp({ skipBetween: "all" as "none" })).toThrow(TypeError);
   });

@@ -60,11 +60,35 @@ describe("slip()", () => {
     expect(partials(framing, "\xc0a\xc0\xc0\xdb\xdc\xc0")).toBe("-p--pp-");
   });
 
+  it("passes over a damaged frame up to its END with onMalformed \"skip\": one fault each", { timeout: 60_000 }, () => {
+    const patient = slip({ onMalformed: "skip" });
+    expect(outcome(patient, hex("41 db 42 c0 43 c0"))).toEqual({ frames: ["C"], faults: ["FRAME_MALFORMED at 2, passed over"] });
+    expect(outcome(patient, hex("41 db c0 43 c0"))).toEqual({ frames: ["C"], faults: ["FRAME_MALFORMED at 2, passed over"] });
+    expect(outcome(patient, hex("db db db 00 db c0 c0 43 c0 db 00 c0 44 c0"))).toEqual({
+      frames: ["C", "D"],
+      faults: ["FRAME_MALFORMED at 1, passed over", "FRAME_MALFORMED at 10, passed over"],
+    });
+    expect(outcome(patient, hex("43 c0 db 00 61"))).toEqual({ frames: ["C"], faults: ["FRAME_MALFORMED at 3, passed over"] });
+    verifyFraming(patient, ["a", "hello", "\xc0", "\xdb\xdd", "a\xdbb"].map(latin1), { streams: [hex("db 00 61 c0 62 c0"), hex("61 db c0 c0 62 db")] });
+  });
+
+  it("uses the bytes that it is given", { timeout: 60_000 }, () => {
+    const stuffed = slip({ end: 0x7e, escape: 0x10, escapedEnd: 0x11, escapedEscape: 0x10 }); // an escape that is doubled
+    expect(encoded(stuffed, "a\x7e\x10b\xc0")).toBe("61 10 11 10 10 62 c0 7e");
+    expect(outcome(stuffed, hex("61 10 11 10 10 62 c0 7e 7e 10 12 7e"))).toEqual({ frames: ["a\x7e\x10b\xc0"], faults: ["FRAME_MALFORMED at 10"] });
+    verifyFraming(stuffed, ["a", "\x7e", "\x10", "\x11\x10\x7e", "\xc0\xdb"].map(latin1));
+  });
+
   it("delivers nothing after its sink has ended the stream", () => {
     expect(framesUntilEndInside(framing, "a\xc0b\xc0")).toBe(1);
   });
 
   it("throws a TypeError for a leadingEnd that is not a boolean", () => {
     expect(() => slip({ leadingEnd: 1 as unknown as boolean })).toThrow(TypeError);
+    expect(() => slip({ onMalformed: "go on" as "skip" })).toThrow(new TypeError('Cannot use onMalformed "go on": it is "close" or "skip"'));
+    expect(() => slip({ end: "\n" as unknown as number })).toThrow(TypeError);
+    for (const options of [{ end: 256 }, { escape: -1 }, { escapedEnd: 1.5 }, { end: 0xdb }, { escapedEnd: 0xc0 }, { escapedEscape: 0xc0 }, { escapedEnd: 0xdd }]) {
+      expect(() => slip(options)).toThrow(RangeError);
+    }
   });
 });

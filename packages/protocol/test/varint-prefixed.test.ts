@@ -60,6 +60,14 @@ describe("varintPrefixed()", () => {
     expect(outcome(framing, stream, { maxFrameBytes: 2, onOversize: "skip" })).toEqual({ frames: ["ab", "d"], faults: ["FRAME_TOO_LARGE at 3, passed over"] });
   });
 
+  it("reads lengths that are longer than need be where minimal is false, of at most 5 bytes", { timeout: 60_000 }, () => {
+    const patient = varintPrefixed({ minimal: false });
+    expect(outcome(patient, hex("82 80 80 80 00 68 69 80 00 81 00 61"))).toEqual({ frames: ["hi", "", "a"], faults: [] });
+    expect(outcome(patient, hex("82 80 80 80 80 00"))).toEqual({ frames: [], faults: ["FRAME_MALFORMED at 4"] });
+    expect(() => varintPrefixed({ minimal: 0 as unknown as false })).toThrow(TypeError);
+    verifyFraming(patient, ["", "a", "hello", "x".repeat(300)].map(latin1), { streams: [hex("82 80 00 68 69")] });
+  });
+
   it.each(["80", "02", "02 61"])("reports a stream that ends inside a frame: %s", (stream) => {
     expect(outcome(framing, hex(stream))).toEqual({ frames: [], faults: [`FRAME_TRUNCATED at ${String(hex(stream).length)}`] });
   });

@@ -8,6 +8,7 @@ import { lengthPrefixed } from "../src/length-prefixed.ts";
 import type { FrameLimits } from "../src/limits.ts";
 import { lines } from "../src/lines.ts";
 import { raw } from "../src/raw.ts";
+import { slip } from "../src/slip.ts";
 import { allCuts, chunksOf } from "../src/testing/cuts.ts";
 import { type Wire, wire, WireDecoder, WireEncoder, type WireSink } from "../src/wire.ts";
 import { hex, latin } from "./notation.ts";
@@ -205,6 +206,30 @@ describe("WireDecoder", () => {
 
   test("reports a skipped frame between the messages around it", () => {
     expect(hear(plain, "ab\nabcdef\ncd\n", { maxFrameBytes: 3, onOversize: "skip" })).toEqual(["ab", "!FRAME_TOO_LARGE", "cd", "<ended>"]);
+  });
+
+  test("reports a damaged frame that is passed over as an error of the conversation, between the messages around it", () => {
+    const errors: HawserError[] = [];
+    const heard: string[] = [];
+    const sink = { message: (message: string) => void heard.push(message), finished: (how: string) => void heard.push(how), fault: (error: HawserError) => void errors.push(error) };
+    const decoder = new WireDecoder(wire({ framing: slip({ onMalformed: "skip" }), codec: text() }), {}, sink);
+    decoder.push(latin("a\xc0b\xdbc\xc0d\xc0"));
+    decoder.end();
+    expect(heard).toEqual(["a", "d", "ended"]);
+    expect(errors.map(({ code, scope, origin }) => [code, scope, origin])).toEqual([["FRAME_MALFORMED", "conversation", "remote"]]);
+  });
+
+  test("delivers a last message without terminator where the framing does, also the sentinel and behind messages that wait", () => {
+    const patient = wire({ framing: lines({ unterminated: "deliver" }), codec: text(), sentinel: "exit" });
+    expect(hear(patient, "a\nlast")).toEqual(["a", "last", "<ended>"]);
+    expect(hear(patient, "a\nexit")).toEqual(["a", "<sentinel>"]);
+    const { heard, decoder, push } = listen(patient);
+    decoder.hold();
+    push("a\nlast");
+    decoder.end();
+    expect(heard).toEqual([]);
+    decoder.release();
+    expect(heard).toEqual(["a", "last", "<ended>"]);
   });
 
   test("is partial while a frame has begun, and never after the end", () => {

@@ -118,13 +118,17 @@ export class Link implements FrameSink {
   fault(fault: FramingFault): void {
     if (this.#waits()) (this.#inbox ??= this.#newInbox()).putNote(fault);
     else this.#fault(fault);
+    if (!fault.fatal) this.#spend(0);
   }
 
   #fault(fault: FramingFault): void {
     if (this.#state === "lost") return;
     const { responder } = this;
     const { dialect, limits } = this.#context;
-    if (fault.code === "FRAME_TOO_LARGE") {
+    if (!fault.fatal) {
+      responder.answer(errorText(null, errorObject(PARSE_ERROR, "Parse error: the message is damaged, and was passed over")), null);
+      this.#dropped(peerError(fault.code, describeFault(fault), { cause: fault, scope: "conversation" }));
+    } else if (fault.code === "FRAME_TOO_LARGE") {
       const limit = `maxMessageBytes (${String(limits.maxMessageBytes)})`;
       responder.answer(errorText(null, errorObject(INVALID_REQUEST, `Invalid Request: it has more than ${limit}`)), null);
       this.#context.broken(peerError("MESSAGE_TOO_LARGE", `The peer's message has more than ${limit}: raise the limit, or see whether the peer uses ${dialect.framing.name}`, { cause: fault }), "flush");

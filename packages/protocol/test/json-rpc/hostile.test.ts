@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { contentLength, encodeFrames, jsonRpc, lines } from "../../src/mod.ts";
+import { contentLength, encodeFrames, jsonRpc, jsonSequence, lines } from "../../src/mod.ts";
 import { allCuts, chunksOf, randomCuts, singleBytes, twoPieces } from "../../src/testing/cuts.ts";
 import { Random } from "../../src/testing/random.ts";
 import { desk, End, failure, notification, request, success } from "./end.ts";
@@ -31,6 +31,13 @@ describe("what can't be read", () => {
     const end = End.ready("server", {}, contentLength());
     end.session.receive(encode(`Content-Length: 5\r\n\r\n{"a":Content-Length: 40\r\nContent-Type: application/vscode-jsonrpc; charset=utf-8\r\n\r\n{"jsonrpc":"2.0","id":1,"method":"ping"}`), 0);
     expect(end.read()).toEqual([failure(null, -32700, text), success(1, null)]);
+  });
+
+  test("as a framing that passes over it is answered, and the connection goes on", () => {
+    const end = End.ready("server", {}, jsonSequence({ onMalformed: "skip" }));
+    end.session.receive(encode(`noise\x1e{"jsonrpc":\x1e{"jsonrpc":"2.0","id":1,"method":"ping"}\n`), 0);
+    expect(end.read()).toEqual([failure(null, -32700, text), failure(null, -32700, text), success(1, null)]);
+    expect(end.log).toEqual(["dropped FRAME_MALFORMED", "dropped FRAME_MALFORMED", "ping()"]);
   });
 
   test("as a framing ends the session, with an answer that says so", () => {

@@ -1,6 +1,6 @@
 // cobs(): blocks up to a zero byte; each payload byte with the offset of what stands for it.
 import { cobs } from "../../src/mod.ts";
-import { malformedAt, type Model, readAll, tooLargeAt, truncatedAt } from "./model.ts";
+import { damagedAt, type Model, readAll, tooLargeAt, truncatedAt } from "./model.ts";
 
 function write(payload: string): string {
   // The payload and one zero more, cut behind each zero and after each 254 bytes without one.
@@ -10,9 +10,9 @@ function write(payload: string): string {
   return `${blocks.map((block) => (block.length === 254 && !block.endsWith("\0") ? `\xff${block}` : String.fromCharCode(block.length) + block.slice(0, -1))).join("")}\0`;
 }
 
-export const models: Model[] = [
+const model = (skips: boolean): Model => (
   {
-    framing: cobs(),
+    framing: cobs({ onMalformed: skips ? "skip" : "close" }),
     tokens: ["\0", "\x01", "\x02", "\x03", "\x05", "\xff", "\xfe", "a", "bc", "\x01\0", "\x02a\0", "\xff" + "x".repeat(254), "y".repeat(253)],
     write,
     read(stream, limits) {
@@ -27,8 +27,9 @@ export const models: Model[] = [
         };
         for (let at = from; at < stream.length; ) {
           if (stream[at] === "\0") {
-            found.push(at === from ? malformedAt(at) : `=${payload}`);
-            return at === from ? null : at + 1;
+            if (at > from) found.push(`=${payload}`);
+            else if (!skips) found.push(damagedAt(at, false));
+            return at === from && !skips ? null : at + 1;
           }
           if (zero) payload += "\0";
           if (payload.length > limits.maxFrameBytes) return tooLarge(at);
@@ -37,8 +38,8 @@ export const models: Model[] = [
             at++;
             if (at === stream.length) break;
             if (stream[at] === "\0") {
-              found.push(malformedAt(at));
-              return null;
+              found.push(damagedAt(at, skips));
+              return skips ? at + 1 : null;
             }
             payload += stream.charAt(at);
             if (payload.length > limits.maxFrameBytes) return tooLarge(at);
@@ -50,5 +51,7 @@ export const models: Model[] = [
         return null;
       });
     },
-  },
-];
+  }
+);
+
+export const models: Model[] = [model(false), model(true)];

@@ -1,6 +1,6 @@
 // jsonSequence(): RS, a text, the first LF outside its strings and brackets.
 import { jsonSequence } from "../../src/mod.ts";
-import { malformedAt, type Model, readAll, tooLargeAt, truncatedAt } from "./model.ts";
+import { damagedAt, type Model, readAll, tooLargeAt, truncatedAt } from "./model.ts";
 
 /** Index of the LF that ends the text that begins at `from`, or of an RS in it, or the stream's length. */
 function endOf(stream: string, from: number): number {
@@ -23,9 +23,9 @@ function endOf(stream: string, from: number): number {
 
 const isCarried = (payload: string): boolean => !payload.includes("\x1e") && endOf(`${payload}\n`, 0) === payload.length && endOf(`${payload}\n\n`, 0) === payload.length;
 
-export const models: Model[] = [
+const model = (skips: boolean): Model => (
   {
-    framing: jsonSequence(),
+    framing: jsonSequence({ onMalformed: skips ? "skip" : "close" }),
     tokens: ["\x1e", "\n", "\x1e1\n", "{", "}", "[", "]", "\"", "\\", "\\\"", "\"a\n\"", " ", "\r", "\t", "a", "null", "\x1e{\n}\n", "]]", "\x1e\x1e"],
     write: (payload) => (isCarried(payload) ? `\x1e${payload}\n` : null),
     read(stream, limits) {
@@ -35,8 +35,9 @@ export const models: Model[] = [
       const blankOrRs = (at: number): boolean => stream[at] === "\x1e" || (!first && /[ \t\r\n]/.test(stream.charAt(at)));
       return readAll(stream, found, (at) => {
         if (!blankOrRs(at)) {
-          found.push(malformedAt(at));
-          return null;
+          found.push(damagedAt(at, skips));
+          const next = stream.indexOf("\x1e", at);
+          return skips && next !== -1 ? next : null;
         }
         if (stream[at] !== "\x1e") return at + 1;
         first = false;
@@ -47,18 +48,21 @@ export const models: Model[] = [
           if (limits.onOversize !== "skip" || end === stream.length) return null;
           return stream[end] === "\x1e" ? end : end + 1;
         }
+        const isEmpty = payload === "";
         if (end === stream.length) {
-          found.push(truncatedAt(end));
+          if (!isEmpty) found.push(truncatedAt(end));
           return null;
         }
         if (stream[end] === "\x1e") {
-          if (payload === "") return end;
-          found.push(malformedAt(end));
-          return null;
+          if (isEmpty) return end;
+          found.push(damagedAt(end, skips));
+          return skips ? end : null;
         }
         found.push(`=${payload}`);
         return end + 1;
       });
     },
-  },
-];
+  }
+);
+
+export const models: Model[] = [model(false), model(true)];

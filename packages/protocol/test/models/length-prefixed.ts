@@ -17,8 +17,8 @@ function model(options: Required<LengthPrefixedOptions>): Model {
       const total = skip + payload.length;
       const value = BigInt(total - (includesHeader ? 0 : header) - adjustment);
       if (total < header || value < 0n || value >= 1n << BigInt(8 * bytes)) return null;
-      const frame = "\0".repeat(offset) + field(value);
-      const brought = payload.slice(0, header - skip);
+      const frame = "\0".repeat(offset) + field(value) + "\0".repeat(Math.max(0, skip - header));
+      const brought = payload.slice(0, Math.max(0, header - skip));
       if (brought.slice(Math.max(0, offset - skip)) !== frame.slice(Math.max(skip, offset))) return null;
       return frame.slice(0, skip) + payload;
     },
@@ -33,7 +33,7 @@ function model(options: Required<LengthPrefixedOptions>): Model {
         const value = (endian === "big" ? digits : digits.reverse()).reduce((sum, digit) => sum * 256n + BigInt(digit.charCodeAt(0)), 0n);
         const total = value + BigInt(adjustment + (includesHeader ? 0 : header));
         const next = BigInt(at) + total;
-        if (total < BigInt(header)) {
+        if (total < BigInt(Math.max(header, skip))) {
           found.push(malformedAt(at + offset));
           return null;
         }
@@ -62,4 +62,6 @@ export const models: Model[] = [
   model({ ...plain, bytes: 1, offset: 2, adjustment: -1, skip: 3 }),
   model({ ...plain, bytes: 2, offset: 1, adjustment: 1, skip: 0 }),
   model({ ...plain, bytes: 2, skip: 1 }),
+  model({ ...plain, bytes: 2, offset: 1, skip: 6 }),
+  model({ ...plain, bytes: 1, skip: 4, includesHeader: true }),
 ];

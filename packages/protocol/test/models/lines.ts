@@ -2,12 +2,12 @@
 import { lines, type LineEnding } from "../../src/mod.ts";
 import { malformedAt, type Model, readAll, tooLargeAt, truncatedAt } from "./model.ts";
 
-const model = (ending: LineEnding): Model => ({
-  framing: lines({ ending }),
+const model = (ending: LineEnding, unterminated: "deliver" | "fault" = "fault", crlf = ending === "crlf"): Model => ({
+  framing: lines({ ending, unterminated, write: crlf ? "crlf" : "lf" }),
   tokens: ["\n", "\r\n", "\r", "\n\n", "\r\r\n", "a", "bc", "\0", "defgh"],
   write(payload) {
     if (payload.includes("\n")) return null;
-    if (ending === "crlf") return payload.includes("\r") ? null : `${payload}\r\n`;
+    if (crlf) return payload.includes("\r") ? null : `${payload}\r\n`;
     return ending === "any" && payload.endsWith("\r") ? null : `${payload}\n`;
   },
   read(stream, limits) {
@@ -24,7 +24,8 @@ const model = (ending: LineEnding): Model => ({
         return end === 0 ? null : end + 1;
       }
       if (lf === -1) {
-        found.push(truncatedAt(stream.length));
+        const whole = unterminated === "deliver" && !(ending === "crlf" && line.includes("\r"));
+        found.push(whole ? `=${payload}` : truncatedAt(stream.length));
         return null;
       }
       if (ending === "crlf" && payload.includes("\r")) found.push(malformedAt(at + payload.indexOf("\r")));
@@ -35,4 +36,4 @@ const model = (ending: LineEnding): Model => ({
   },
 });
 
-export const models: Model[] = [model("lf"), model("crlf"), model("any")];
+export const models: Model[] = [model("lf"), model("crlf"), model("any"), model("any", "fault", true), model("lf", "deliver"), model("crlf", "deliver"), model("any", "deliver")];

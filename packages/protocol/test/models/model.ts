@@ -13,6 +13,8 @@ export interface Model {
 
 export const tooLargeAt = (offset: number, limits: FrameLimits): string => `${limits.onOversize === "skip" ? "~" : "!"}FRAME_TOO_LARGE@${String(offset)}`;
 export const malformedAt = (offset: number): string => `!FRAME_MALFORMED@${String(offset)}`;
+/** As `malformedAt`, of a framing that passes over what is damaged. */
+export const damagedAt = (offset: number, skips: boolean): string => (skips ? `~FRAME_MALFORMED@${String(offset)}` : malformedAt(offset));
 export const truncatedAt = (offset: number): string => `!FRAME_TRUNCATED@${String(offset)}`;
 
 /** Reads frames one after another: `next` adds to `found` and returns where the next frame begins, or null when the stream is over. */

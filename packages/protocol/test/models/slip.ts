@@ -1,9 +1,9 @@
 // slip(): bytes up to END, with two escapes.
 import { slip } from "../../src/mod.ts";
-import { malformedAt, type Model, readAll, tooLargeAt, truncatedAt } from "./model.ts";
+import { damagedAt, type Model, readAll, tooLargeAt, truncatedAt } from "./model.ts";
 
-const model = (leadingEnd: boolean): Model => ({
-  framing: slip({ leadingEnd }),
+const model = (leadingEnd: boolean, onMalformed: "close" | "skip" = "close"): Model => ({
+  framing: slip({ leadingEnd, onMalformed }),
   tokens: ["\xc0", "\xdb", "\xdc", "\xdd", "\xdb\xdc", "\xdb\xdd", "\xdb\xc0", "\xdb\xdb", "a", "bcd", "\0"],
   write: (payload) => (payload === "" ? null : `${leadingEnd ? "\xc0" : ""}${payload.replaceAll("\xdb", "\xdb\xdd").replaceAll("\xc0", "\xdb\xdc")}\xc0`),
   read(stream, limits) {
@@ -19,8 +19,9 @@ const model = (leadingEnd: boolean): Model => ({
         if (escaped && at + 1 === stream.length) break;
         const byte = escaped ? { "\xdc": "\xc0", "\xdd": "\xdb" }[stream.charAt(at + 1)] : stream[at];
         if (byte === undefined) {
-          found.push(malformedAt(at + 1));
-          return null;
+          found.push(damagedAt(at + 1, onMalformed === "skip"));
+          const end = stream.indexOf("\xc0", at + 1);
+          return onMalformed === "skip" && end !== -1 ? end + 1 : null;
         }
         payload += byte;
         if (payload.length > limits.maxFrameBytes) {
@@ -36,4 +37,4 @@ const model = (leadingEnd: boolean): Model => ({
   },
 });
 
-export const models: Model[] = [model(false), model(true)];
+export const models: Model[] = [model(false), model(true), model(false, "skip")];

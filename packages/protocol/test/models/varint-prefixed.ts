@@ -7,9 +7,9 @@ function varint(value: number): string {
   return value < 128 ? low : String.fromCharCode(128 + (value % 128)) + varint(Math.floor(value / 128));
 }
 
-export const models: Model[] = [
+const model = (minimal: boolean): Model => (
   {
-    framing: varintPrefixed(),
+    framing: varintPrefixed({ minimal }),
     tokens: ["\0", "\x01", "\x03", "\x05", "\x80", "\x81", "\xff", "\x7f", "\x80\x80\x80\x80", "\x0f", "a", "bcd", "\x85\x01", "\x83\0"],
     write: (payload) => varint(payload.length) + payload,
     read(stream, limits) {
@@ -21,7 +21,7 @@ export const models: Model[] = [
           found.push(truncatedAt(stream.length));
           return null;
         }
-        if (more === 5 || (more > 0 && stream[last] === "\0")) {
+        if (more === 5 || (minimal && more > 0 && stream[last] === "\0")) {
           found.push(malformedAt(last));
           return null;
         }
@@ -29,5 +29,7 @@ export const models: Model[] = [
         return readCounted(stream, limits, found, { lengthAt: at, at: last + 1, size: Number(value) });
       });
     },
-  },
-];
+  }
+);
+
+export const models: Model[] = [model(true), model(false)];
