@@ -207,6 +207,16 @@ export class Calls implements Registry {
     return this.#answered(kind, id) !== null;
   }
 
+  /** True if so many bytes of unfinished inputs, of which one has `length`, fit beside those that handlers have; one alone always does. */
+  hasRoom(inputBytes: number, length: number): boolean {
+    return this.#inputBytes + inputBytes <= this.#link.limits.maxInputBytes || this.#inputBytes + inputBytes === length;
+  }
+
+  /** REQUEST or STREAM has come whole, and had no room. */
+  overloaded(id: number, head: Head): void {
+    if (this.#begun.delete(id)) this.#refuse(id, head, peerError("OVERLOADED", "too much waits for its handlers"));
+  }
+
   /** REQUEST or STREAM has come whole. */
   opened(kind: number, id: number, head: Head, bytes: Uint8Array, end: number): void {
     if (!this.#begun.delete(id) && !this.#mayOpen(kind, id)) return;

@@ -42,6 +42,7 @@ const closings: ReadonlySet<string> = new Set<ErrorCode>([
   "CONTRACT_DIFFERS",
   "DRAINING",
   "FLOW_VIOLATION",
+  "FRAME_TIMEOUT",
   "HEARTBEAT_LOST",
   "HELLO_INVALID",
   "MESSAGE_TOO_LARGE",

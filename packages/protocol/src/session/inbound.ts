@@ -9,9 +9,10 @@ import type { Emitter } from "./emitter.ts";
 import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, ITEM, kindName, MAX_PAYLOAD, MORE, readU32, REJECT, REQUEST, RESULT, STREAM, WINDOW } from "./frames.ts";
 import { Head } from "./head.ts";
 import type { Link } from "./link.ts";
-import { Pieces } from "./pieces.ts";
+import { Pieces, type PiecesHost } from "./pieces.ts";
 import type { FrameTarget } from "./reader.ts";
 import type { Receiver } from "./receiver.ts";
+import { Stall } from "./stall.ts";
 import { frameRows, type State } from "./transitions.ts";
 
 /** Who takes the frames that concern the session itself. */
@@ -21,7 +22,7 @@ export interface Control {
 }
 
 /** One session's way in. */
-export class Inbound implements FrameTarget {
+export class Inbound implements FrameTarget, PiecesHost {
   readonly #link: Link;
   readonly #control: Control;
   readonly #calls: Calls;
@@ -29,6 +30,10 @@ export class Inbound implements FrameTarget {
   readonly #receiver: Receiver;
   readonly #pieces: Pieces;
   readonly #head = new Head();
+  /** The frame that has come in part, and how many had come whole when it was last seen. */
+  #partial: Stall | null = null;
+  #partialFrames = 0;
+  #frames = 0;
 
   constructor(link: Link, control: Control, calls: Calls, emitter: Emitter, receiver: Receiver) {
     this.#link = link;
@@ -42,6 +47,7 @@ export class Inbound implements FrameTarget {
   /** The connection is another, or gone: what was begun is forgotten. */
   clear(): void {
     this.#pieces.clear();
+    this.#partial = null;
   }
 
   badLength(length: number): void {
@@ -51,6 +57,7 @@ export class Inbound implements FrameTarget {
   frame(kind: number, id: number, bytes: Uint8Array, start: number, end: number): boolean {
     const link = this.#link;
     const { epoch } = link;
+    this.#frames++;
     const whole = kind & ~MORE;
     const rule = frameRules[whole];
     const size = end - start;
@@ -76,19 +83,53 @@ export class Inbound implements FrameTarget {
   #piece(kind: number, whole: number, min: number, id: number, bytes: Uint8Array, start: number, end: number): void {
     const link = this.#link;
     const { epoch } = link;
-    const joined = this.#pieces.take(kind, id, bytes, start, end, this.#mayBegin);
-    if (joined === null || epoch !== link.epoch) return;
+    const message = this.#pieces.take(kind, id, bytes, start, end, this);
+    if (message === null || epoch !== link.epoch) return;
+    const { joined, isTaken } = message;
     if (joined.length < min) {
       this.#violate(`sent ${kindName(whole)} with ${String(joined.length)} bytes`);
-      return;
+    } else if (!isTaken) {
+      if (this.#readHead(whole, joined.bytes, 0, joined.length)) this.#calls.overloaded(id, this.#head);
+    } else {
+      link.joined = joined.bytes;
+      this.#take(whole, id, joined.bytes, 0, joined.length);
+      link.joined = null;
     }
-    link.joined = joined.bytes;
-    this.#take(whole, id, joined.bytes, 0, joined.length);
-    link.joined = null;
   }
 
-  /** A message's first piece has come: what can be said against it is said now, before it takes memory. */
-  readonly #mayBegin = (kind: number, id: number): boolean => (kind === EVENT ? this.#receiver.mayBegin() : this.#calls.admits(kind, id));
+  /** @see PiecesHost: what can be said against a message is said at its first piece, before it takes memory. */
+  mayBegin(kind: number, id: number): boolean {
+    return kind === EVENT ? this.#receiver.mayBegin() : this.#calls.admits(kind, id);
+  }
+
+  /** @see PiecesHost */
+  hasRoom(inputBytes: number, length: number): boolean {
+    return this.#calls.hasRoom(inputBytes, length);
+  }
+
+  /** A chunk has been read. `isPartial`: it ended within a frame. */
+  read(isPartial: boolean): void {
+    const link = this.#link;
+    if (!isPartial) this.#partial = null;
+    else if (this.#partial === null) this.#partial = new Stall(link.nowMs, link.receivedBytes);
+    else if (this.#partialFrames !== this.#frames) this.#partial.grew(link.nowMs, link.receivedBytes);
+    this.#partialFrames = this.#frames;
+  }
+
+  /** When the frame or message that has not grown for the longest time last grew; Infinity: nothing is unfinished. */
+  get sinceMs(): number {
+    return Math.min(this.#partial?.sinceMs ?? Infinity, this.#pieces.any ? this.#pieces.sinceMs : Infinity);
+  }
+
+  /** Time has passed: the session is ended for what does not grow. */
+  tick(nowMs: number): void {
+    const link = this.#link;
+    const { frameTimeoutMs } = link.limits;
+    if (nowMs - this.sinceMs < frameTimeoutMs) return;
+    const isCut = this.#partial?.isOver(nowMs, link.receivedBytes, frameTimeoutMs) === true;
+    const what = isCut ? "a frame" : this.#pieces.stalled(nowMs, frameTimeoutMs);
+    if (what !== null) link.violate("FRAME_TIMEOUT", `began ${what} and sent no more of it for frameTimeoutMs ${String(frameTimeoutMs)}`);
+  }
 
   #take(kind: number, id: number, bytes: Uint8Array, start: number, end: number): void {
     switch (kind) {

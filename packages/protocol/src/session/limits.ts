@@ -11,6 +11,7 @@ export type SessionLimit =
   | "cancelTimeoutMs"
   | "connectionWindowBytes"
   | "eventWindowBytes"
+  | "frameTimeoutMs"
   | "handshakeTimeoutMs"
   | "heartbeatMs"
   | "heartbeatTimeoutMs"
@@ -121,6 +122,13 @@ export const sessionLimitTable: Readonly<Record<SessionLimit, Limit>> = Object.f
     min: 1,
     unlimited: true,
     reason: "How long a handler may go on after its call was cancelled before that is reported, once: it counts for maxConversations until it ends (HANDLER_STUCK).",
+  },
+  frameTimeoutMs: {
+    default: 10_000,
+    unit: "milliseconds",
+    min: 1,
+    unlimited: true,
+    reason: "How long a frame, or a message in pieces, may be begun and not grow, while the peer lives and sends fewer than 4096 bytes: unfinished ones hold memory (FRAME_TIMEOUT). A peer that is silent is the heartbeat's.",
   },
   handshakeTimeoutMs: {
     default: 5_000,

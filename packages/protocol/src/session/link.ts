@@ -65,6 +65,8 @@ export class Link {
   readonly #hungry = new Set<Hungry>();
   /** Cost of those items that wait encoded. */
   undecoded = 0;
+  /** Bytes that the connections have brought. */
+  receivedBytes = 0;
   /** The last instant that the session was told. */
   nowMs = 0;
   /** Changes with each connection, and when one ends. */

@@ -183,10 +183,14 @@ export class NativeSession implements Session, Control {
     this.#enter(nowMs);
     this.#reading = "yes";
     this.#heartbeat?.heard(nowMs);
+    if (this.#rest === null) this.#link.receivedBytes += chunk.length;
     for (const codec of chunked) codec.chunk(chunk);
     try {
       const at = this.#read(chunk, budget);
-      if (epoch === this.#link.epoch) this.#keep(chunk, at);
+      if (epoch === this.#link.epoch) {
+        this.#keep(chunk, at);
+        this.#inbound.read(this.#reader.partial);
+      }
     } finally {
       for (const codec of chunked) codec.chunk(null);
       this.#reading = "no";
@@ -218,6 +222,7 @@ export class NativeSession implements Session, Control {
       }
     } else if (isConnected(this.#state)) {
       this.#beat(nowMs);
+      if (this.#rest === null && isConnected(this.#state)) this.#inbound.tick(nowMs);
       this.#calls.tick(nowMs);
       this.#checkDone();
     }
@@ -227,7 +232,7 @@ export class NativeSession implements Session, Control {
   deadline(): number {
     if (this.#state === "handshake") return this.#handshakeDueMs;
     if (!isConnected(this.#state)) return Infinity;
-    return Math.min(this.#heartbeat?.deadlineMs ?? Infinity, this.#calls.dueMs);
+    return Math.min(this.#heartbeat?.deadlineMs ?? Infinity, this.#calls.dueMs, this.#inbound.sinceMs + this.#parts.limits.frameTimeoutMs);
   }
 
   transmit(highBytes: number): boolean {
