@@ -61,7 +61,13 @@ export class Program {
   }
 
   kill(signal: NodeJS.Signals = "SIGKILL"): void {
-    this.#child.kill(signal);
+    const { pid } = this.#child;
+    if (pid === undefined || this.#hasExited) return;
+    try {
+      process.kill(pid, signal); // the child's own kill() does nothing the second time on Deno, also after SIGSTOP
+    } catch {
+      // It exits at this moment.
+    }
   }
 
   /** For the fixture: kill it, and wait until it is gone. */

@@ -7,7 +7,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { connectLimitTable, queueLimitTable, reconnectLimitTable } from "../packages/client/src/mod.ts";
 import { errorTable, frameLimitTable, type Limit, sessionLimitTable } from "../packages/protocol/src/mod.ts";
-import { serverLimitTable } from "../packages/server/src/mod.ts";
+import { closeLimitTable, serverLimitTable } from "../packages/server/src/mod.ts";
 import { timeLimitTable, writeBufferTable } from "../packages/transport/src/mod.ts";
 
 const root = resolve(import.meta.dirname, "..");
@@ -68,6 +68,12 @@ ${limits(writeBufferTable)}
 Options of \`createServer()\`; source: packages/server/src/options.ts.
 
 ${limits(serverLimitTable)}
+
+## Closing a server
+
+Options of \`server.close()\`; source: packages/server/src/options.ts.
+
+${limits(closeLimitTable)}
 
 ## Connecting
 

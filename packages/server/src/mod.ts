@@ -4,7 +4,7 @@
  * @module
  */
 export { createServer } from "./server.ts";
-export { serverLimitTable } from "./options.ts";
+export { closeLimitTable, serverLimitTable } from "./options.ts";
 export type { ListenCallOptions } from "./listeners.ts";
 export type { CloseOptions, CloseResult, ServerOptions } from "./options.ts";
 export type { Server } from "./server.ts";

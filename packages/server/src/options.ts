@@ -26,17 +26,27 @@ export interface ServerOptions extends ConnectionLimitOptions {
 
 /** How long a server takes to close. */
 export interface CloseOptions {
-  /** Milliseconds that the connections get to end by themselves before the server ends them. Default 0. */
+  /** Milliseconds that the connections get to end by themselves before the server ends them; Infinity: it waits for them. Default 0. */
   readonly graceMs?: number | undefined;
-  /** Milliseconds after which what is still open is aborted, counted from the call. Default 10 000. */
+  /** Milliseconds after which what is still open is aborted, counted from the call; Infinity: never. Default 10 000. */
   readonly deadlineMs?: number | undefined;
 }
 
-/** Complete a server's close options. */
-export function resolveCloseOptions(given: CloseOptions = {}): { readonly graceMs: number; readonly deadlineMs: number } {
+/** The times of a server's close. */
+export const closeLimitTable: Readonly<Record<"deadlineMs" | "graceMs", Limit>> = Object.freeze({
+  deadlineMs: { default: 10_000, unit: "milliseconds", min: 0, unlimited: true, reason: "What a supervisor waits before it kills." },
+  graceMs: { default: 0, unit: "milliseconds", min: 0, unlimited: true, reason: "Whoever spreads the ends of many connections says over how long." },
+});
+
+/**
+ * Complete a server's close options.
+ *
+ * @throws {TypeError} when a value is not a number
+ * @throws {RangeError} when a value is not a whole number of milliseconds, or Infinity
+ */
+export function resolveCloseOptions(given: CloseOptions = {}): Readonly<Record<"deadlineMs" | "graceMs", number>> {
   checkOptions("close()", given, ["graceMs", "deadlineMs"]);
-  const { graceMs = 0, deadlineMs = 10_000 } = given;
-  return { graceMs, deadlineMs };
+  return resolveLimits(closeLimitTable, given);
 }
 
 /** How a server's connections ended when it closed. */

@@ -201,6 +201,11 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
     for (const socket of this.#sockets) socket.tick(nowMs);
   }
 
+  /** @see Ticking */
+  stoodStill(ms: number): void {
+    for (const socket of this.#sockets) socket.stoodStill(ms);
+  }
+
   async #close({ graceMs, deadlineMs }: ReturnType<typeof resolveCloseOptions>): Promise<CloseResult> {
     const total = this.#sockets.size;
     await this.#listeners.close();

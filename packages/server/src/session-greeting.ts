@@ -38,7 +38,7 @@ export class Greeted implements Speaker, SessionLinkEvents {
   readonly link: SessionLink;
   readonly #host: GreetingHost;
   #greeter: Greeter | null;
-  readonly #dueMs: number;
+  #dueMs: number;
   #phase: "done" | "judging" | "reading" = "reading";
   #heard = false;
   /** What came behind the greeting before there was a session. */
@@ -102,6 +102,11 @@ export class Greeted implements Speaker, SessionLinkEvents {
     } else if (this.#phase === "judging") {
       this.#refuse(overloaded(`authenticate did not answer within handshakeTimeoutMs ${String(handshakeTimeoutMs)}`));
     }
+  }
+
+  /** @see Speaker */
+  stoodStill(ms: number): void {
+    this.#dueMs += ms;
   }
 
   /** @see Speaker */

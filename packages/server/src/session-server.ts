@@ -158,6 +158,12 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     }
   }
 
+  /** @see Ticking */
+  stoodStill(ms: number): void {
+    for (const { link } of this.#connections) link.stoodStill(ms);
+    for (const session of this.#sessions) session.stoodStill(ms);
+  }
+
   /** @see GreetingHost */
   refusal(): HawserError | null {
     return this.#closing === null ? null : draining();
@@ -298,7 +304,7 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     for (const session of this.#lost) session.giveUp();
     const total = this.#sessions.size;
     for (const session of this.#sessions) {
-      const dueMs = nowMs + Math.floor(graceMs * this.#fraction());
+      const dueMs = graceMs === Infinity ? Infinity : nowMs + Math.floor(graceMs * this.#fraction());
       this.#drainMs.set(session, dueMs);
     }
     for (const connection of this.#connections) connection.close();

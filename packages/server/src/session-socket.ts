@@ -129,6 +129,12 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     }
   }
 
+  /** The process stood still for `ms`: a client that was lost could not come back meanwhile. */
+  stoodStill(ms: number): void {
+    this.#lostMs += ms;
+    this.#drainedMs += ms;
+  }
+
   /** Ask the client to open nothing more. */
   drain(nowMs: number): void {
     if (this.#outcome !== null || this.#drainedMs !== Infinity) return;

@@ -392,3 +392,26 @@ describe("createServer(): the server", () => {
     await server.close();
   });
 });
+
+describe("close(): its times", () => {
+  it.each([NaN, -1, 1.5])("rejects with a RangeError for %s, and the server goes on", async (ms) => {
+    const server = createServer(wire({ framing: lines(), codec: text() }), { message: () => undefined });
+    await expect(server.close({ graceMs: ms })).rejects.toThrow(RangeError);
+    await expect(server.close({ deadlineMs: ms })).rejects.toThrow(/^Cannot use deadlineMs/);
+    await expect(server.close({ deadlineMs: "500" as never })).rejects.toThrow(TypeError);
+    expect(await server.close()).toEqual({ drained: 0, forced: 0 });
+  });
+
+  it.each([Infinity, 2 ** 31, 2 ** 40])("waits for the connections for %s ms", async (ms) => {
+    const clock = new ManualClock();
+    const server = createServer(wire({ framing: lines(), codec: text() }), { message: () => undefined }, { ticker: new Ticker(clock), idleTimeoutMs: Infinity });
+    const [near, far] = memoryPair();
+    server.accept(near);
+    const closing = server.close({ graceMs: ms });
+    clock.advance(2 ** 30);
+    expect(server.sockets.size).toBe(1);
+    far.open({ chunk: () => undefined, ended: () => undefined, written: () => undefined, gone: () => undefined });
+    far.end();
+    expect(await closing).toEqual({ drained: 1, forced: 0 });
+  });
+});

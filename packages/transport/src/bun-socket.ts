@@ -82,6 +82,8 @@ class BunConnection implements Connection {
   #heardEnd = false;
   /** Writes that the system has not taken, of the first what is left of it. Null when there are none: an idle connection is small. */
   #unwritten: Uint8Array[] | null = null;
+  /** Bytes that the system has taken of writes that it did not take whole. */
+  #taken = 0;
 
   constructor(socket: BunSocket, transport: "ipc" | "tcp", remote: string) {
     this.#socket = socket;
@@ -92,6 +94,10 @@ class BunConnection implements Connection {
 
   get pendingBytes(): number {
     return this.output.pendingBytes;
+  }
+
+  get progress(): number {
+    return this.#taken;
   }
 
   open(sink: ConnectionSink): void {
@@ -169,6 +175,7 @@ class BunConnection implements Connection {
     let done = 0;
     for (const bytes of waiting) {
       const taken = this.#take(bytes);
+      this.#taken += taken;
       if (taken < bytes.length) {
         waiting[done] = bytes.subarray(taken);
         break;

@@ -33,6 +33,8 @@ export interface Connection {
   readonly output: Output;
   /** Bytes that are not yet the operating system's, in bytes. */
   readonly pendingBytes: number;
+  /** A number that is another one when the operating system has taken bytes, also of a write that it has not taken whole. Looked at now and then. */
+  readonly progress: number;
   /** Begin to read; called once, in the turn in which the connection was made, so that no early byte is missed. */
   open(sink: ConnectionSink): void;
   /** Send `output` at the end of this turn: everything that a turn appends leaves in one write. */

@@ -43,6 +43,8 @@ class MemoryConnection implements Connection {
   /** Writes that the window had no room for, oldest first; `#unsentFrom` bytes of the first are in the window already. */
   readonly #unsent: Uint8Array[] = [];
   #unsentFrom = 0;
+  /** Bytes that the peer's window has taken. */
+  #moved = 0;
   /** What the peer wrote and this end has not read. */
   readonly #window: Uint8Array[] = [];
   #windowUsed = 0;
@@ -66,6 +68,10 @@ class MemoryConnection implements Connection {
 
   get pendingBytes(): number {
     return this.output.pendingBytes;
+  }
+
+  get progress(): number {
+    return this.#moved;
   }
 
   open(sink: ConnectionSink): void {
@@ -155,6 +161,7 @@ class MemoryConnection implements Connection {
       peer.#window.push(Uint8Array.prototype.slice.call(first, this.#unsentFrom, this.#unsentFrom + count));
       peer.#windowUsed += count;
       this.#unsentFrom += count;
+      this.#moved += count;
       moved = true;
       if (this.#unsentFrom < first.length) break;
       this.#unsent.shift();

@@ -14,13 +14,13 @@
  * @module
  */
 import { HawserError, type Session } from "@hawser/protocol";
-import { TICK_MS, type Ticker, type Ticking } from "./clock.ts";
+import { shifted, TICK_MS, type Ticker, type Ticking } from "./clock.ts";
 import type { Connection, ConnectionSink } from "./connection.ts";
 import { type ConnectionLimits, writeBufferTable } from "./limits.ts";
 import type { Output } from "./output.ts";
 
 /** What speaks on a link: a session, or what comes before it. */
-export type Speaker = Pick<Session, "deadline" | "goOn" | "receive" | "tick" | "transmit">;
+export type Speaker = Pick<Session, "deadline" | "goOn" | "receive" | "stoodStill" | "tick" | "transmit">;
 
 /** What a link tells its one owner. */
 export interface SessionLinkEvents {
@@ -72,6 +72,8 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
   #late: Late | null = null;
   // Times of the ticker, for tick().
   #progressMs: number;
+  /** The connection's `progress` at the last tick. */
+  #progress = 0;
   #lingerMs = Infinity;
   /** Whether what waits is about to be fetched. */
   #fetching = false;
@@ -159,7 +161,10 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
     this.#cancelWake = this.#ticker.clock.after(Math.max(0, dueMs - nowMs), () => {
       this.#wakeMs = Infinity;
       this.#cancelWake = null;
-      this.#tickSpeaker();
+      const { clock } = this.#ticker;
+      this.#ticker.look();
+      if (clock.afterReads === undefined) this.#tickSpeaker();
+      else clock.afterReads(this.#tickSpeaker);
     });
   }
 
@@ -228,6 +233,14 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
     else if (nowMs >= this.#lingerMs) this.#connection.abort();
   }
 
+  /** @see Ticking */
+  stoodStill(ms: number): void {
+    this.#progressMs = shifted(this.#progressMs, ms, this.#ticker.now);
+    this.#lingerMs += ms;
+    this.#speaker?.stoodStill(ms, this.now());
+    this.watch();
+  }
+
   #receive(speaker: Speaker, chunk: Uint8Array): void {
     const { budget } = this.#ticker;
     budget.begin(this, chunk.length);
@@ -277,16 +290,18 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
     else if (late.isEnd) this.ended();
   }
 
-  #tickSpeaker(): void {
+  readonly #tickSpeaker = (): void => {
     this.#speaker?.tick(this.now());
     this.watch();
-  }
+  };
 
   #tickOutput(nowMs: number): void {
     // Patience for a peer that reads slowly ends with the session.
     const stallMs = Math.min(this.#limits.writeBuffer.stallMs, this.#state === "open" ? Infinity : writeBufferTable.stallMs.default);
-    if (this.#connection.pendingBytes === 0) this.#progressMs = nowMs;
+    const { pendingBytes, progress } = this.#connection;
+    if (pendingBytes === 0 || progress !== this.#progress) this.#progressMs = nowMs;
     else if (nowMs - this.#progressMs >= stallMs) this.#slow(`has read nothing for stallMs ${String(stallMs)}`);
+    this.#progress = progress;
   }
 
   /**

@@ -14,12 +14,13 @@ import { describeCaught, HawserError } from "@hawser/protocol";
 import { type Address, formatAddress, formatPeer } from "./address.ts";
 import { bunAnswers } from "./bun-probe.ts";
 import { bunAcceptor } from "./bun-socket.ts";
-import { afterReads, type Clock, laterTurn } from "./clock.ts";
+import { afterPatience, afterReads, type Clock, laterTurn } from "./clock.ts";
 import type { Acceptor, Binding, Connection, ConnectionSink, Listener, ListenerSink } from "./connection.ts";
 import { fromSystem, systemCode } from "./errno.ts";
 import { claimPath, type OwnedPath } from "./ipc-claim.ts";
 import { checkPath, checkPrivateDirectory, isFileless } from "./ipc-path.ts";
 import { countRead, flushAtEndOfTurn, Output } from "./output.ts";
+import { leftBytes, Pieces } from "./pieces.ts";
 import { chooseNext, type DirectWrite, directWrite, isOwn, readStatically, stopReading } from "./static-read.ts";
 
 /** Text in PEM form, or its bytes; several where a list is given. */
@@ -110,6 +111,9 @@ export async function listen(address: Address, options: ListenOptions, sink: Lis
 // Half-open, so that a peer that has said everything still gets its answers; no delay, since each turn is one write already.
 const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true };
 
+/** Bytes of a write that may have to be made in pieces. */
+const LARGE_BYTES = 65_536;
+
 /** What connects a socket's events to its connection, with functions that all sockets share: an idle connection is small. */
 const owner: unique symbol = Symbol("connection");
 
@@ -124,6 +128,8 @@ class SocketConnection implements Connection {
   #error: HawserError | null = null;
   /** Writes that the system took at once, and whose callbacks are still to come: earlier ones than those of other writes. */
   #taken = 0;
+  /** Made for the first large write, where the runtime does not say how much of one has left. */
+  #pieces: Pieces | null = null;
   /** The socket's write below its stream, where the runtime is known: it calls back before it returns when the system took all. */
   #write: DirectWrite | null = null;
   /** The call of `#write` that is under way; `"closed"`: the socket is gone, and there is none. */
@@ -140,6 +146,10 @@ class SocketConnection implements Connection {
 
   get pendingBytes(): number {
     return this.output.pendingBytes;
+  }
+
+  get progress(): number {
+    return leftBytes(this.#socket) ?? this.#pieces?.left ?? 0;
   }
 
   open(sink: ConnectionSink): void {
@@ -173,7 +183,8 @@ class SocketConnection implements Connection {
   end(): void {
     this.output.flush();
     // Node 22 and 24 drop what a TLS peer sends when this side ends in the very turn of the handshake.
-    if (this.transport === "tls") laterTurn(() => void this.#socket.end());
+    if (this.#pieces !== null) this.#pieces.whenWritten(() => void this.#socket.end());
+    else if (this.transport === "tls") laterTurn(() => void this.#socket.end());
     else this.#socket.end();
   }
 
@@ -190,6 +201,7 @@ class SocketConnection implements Connection {
       this.#written(error);
     };
     const write = this.#write;
+    if (this.#inPieces(bytes, onWritten)) return false;
     if (write === null) {
       this.#socket.write(bytes, onWritten);
       if (this.#socket.writableLength > 0) return false;
@@ -199,6 +211,23 @@ class SocketConnection implements Connection {
     this.#call = "begun";
     write.call(this.#socket, bytes, "buffer", onWritten);
     return this.#endCall();
+  }
+
+  #inPieces(bytes: Uint8Array, done: (error?: Error | null) => void): boolean {
+    if (this.#pieces === null && bytes.length < LARGE_BYTES) return false;
+    const pieces = (this.#pieces ??= this.#newPieces());
+    if (!pieces.takes(bytes.length)) return false;
+    pieces.write(bytes, done);
+    return true;
+  }
+
+  #newPieces(): Pieces {
+    const socket = this.#socket;
+    const write = this.#write;
+    return new Pieces(socket, (bytes, done) => {
+      if (write === null) socket.write(bytes, done);
+      else write.call(socket, bytes, "buffer", done);
+    });
   }
 
   /** Whether the write that was begun is done: it called back before it returned. */
@@ -328,7 +357,7 @@ function established(socket: net.Socket, event: "connect" | "secureConnect", act
   const cancel =
     options.connectTimeoutMs === Infinity
       ? (): void => undefined
-      : options.clock.after(options.connectTimeoutMs, () => {
+      : afterPatience(options.clock, options.connectTimeoutMs, () => {
           fail(new HawserError("CONNECT_TIMEOUT", `Cannot ${action}: no connection within connectTimeoutMs ${String(options.connectTimeoutMs)}; check the address, and a firewall between`));
         });
   const settle = (): void => {

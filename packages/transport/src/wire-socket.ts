@@ -13,7 +13,7 @@
  * @module
  */
 import { type Finish, HawserError, type Wire, WireDecoder, WireEncoder, type WireSink } from "@hawser/protocol";
-import type { Ticker, Ticking } from "./clock.ts";
+import { shifted, type Ticker, type Ticking } from "./clock.ts";
 import type { Connection, ConnectionSink } from "./connection.ts";
 import { type ConnectionLimits, writeBufferTable } from "./limits.ts";
 import type { Output, SharedOutput } from "./output.ts";
@@ -91,6 +91,9 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   // Times of the ticker, for tick(). Null where there is none: a field that begins with Infinity keeps a number's own storage.
   #heardMs: number;
   #progressMs: number;
+  /** When bytes last left, and the connection's `progress` at the last tick: a peer that reads what is sent to it is alive. */
+  #sentMs: number;
+  #progress = 0;
   #partialMs: number | null = null;
   #lingerMs: number | null = null;
 
@@ -100,7 +103,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     this.#options = options;
     this.#decoder = new WireDecoder<In>(wire, options.limits.frame, this, options.ticker.budget);
     this.#encoder = options.encoder ?? new WireEncoder<Out>(wire, options.limits.frame);
-    this.#heardMs = this.#progressMs = options.ticker.now;
+    this.#heardMs = this.#progressMs = this.#sentMs = options.ticker.now;
     this.#highBytes = options.limits.writeBuffer.highBytes;
     this.#counts = this.#alwaysCounts();
   }
@@ -292,7 +295,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   /** @see ConnectionSink */
   written(): void {
-    this.#progressMs = this.#options.ticker.now;
+    this.#progressMs = this.#sentMs = this.#options.ticker.now;
     if (this.#waiters === null && !this.#isHigh) return;
     const { pendingBytes } = this.#connection;
     this.#wake(pendingBytes);
@@ -351,11 +354,28 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     this.fault(programFailed(`Cannot go on with ${this.remote}: its framing or codec`, cause, "connection"));
   }
 
+  /** @see Ticking */
+  stoodStill(ms: number): void {
+    const nowMs = this.#options.ticker.now;
+    this.#heardMs = shifted(this.#heardMs, ms, nowMs);
+    this.#progressMs = shifted(this.#progressMs, ms, nowMs);
+    this.#sentMs = shifted(this.#sentMs, ms, nowMs);
+    if (this.#partialMs !== null) this.#partialMs = shifted(this.#partialMs, ms, nowMs);
+    if (this.#lingerMs !== null) this.#lingerMs += ms;
+  }
+
   #tickOutput(nowMs: number): void {
     // Patience for a peer that reads slowly ends with the conversation.
     const stallMs = Math.min(this.#options.limits.writeBuffer.stallMs, this.#state === "lingering" ? writeBufferTable.stallMs.default : Infinity);
-    if (this.#connection.pendingBytes === 0) this.#progressMs = nowMs;
-    else if (nowMs - this.#progressMs >= stallMs) this.#slow(`has read nothing for stallMs ${String(stallMs)}`);
+    const { pendingBytes, progress } = this.#connection;
+    if (pendingBytes === 0) {
+      this.#progressMs = nowMs;
+    } else if (progress !== this.#progress) {
+      this.#progress = progress;
+      this.#progressMs = this.#sentMs = nowMs;
+    } else if (nowMs - this.#progressMs >= stallMs) {
+      this.#slow(`has read nothing for stallMs ${String(stallMs)}`);
+    }
   }
 
   #tickInput(nowMs: number): void {
@@ -366,8 +386,8 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
       if (this.#partialMs !== null) this.#partialMs = nowMs;
     } else if (this.#partialMs !== null && nowMs - this.#partialMs >= frameTimeoutMs) {
       this.fault(new HawserError("FRAME_TIMEOUT", `A frame from ${this.remote} was not complete within frameTimeoutMs ${String(frameTimeoutMs)}`));
-    } else if (nowMs - this.#heardMs >= idleTimeoutMs) {
-      this.fault(new HawserError("IDLE_TIMEOUT", `${this.remote} was silent for idleTimeoutMs ${String(idleTimeoutMs)}`));
+    } else if (nowMs - Math.max(this.#heardMs, this.#sentMs) >= idleTimeoutMs) {
+      this.fault(new HawserError("IDLE_TIMEOUT", `${this.remote} was silent, and took nothing, for idleTimeoutMs ${String(idleTimeoutMs)}`));
     }
   }
 

@@ -17,6 +17,10 @@ class FakeSpeaker implements Speaker {
     return this.left > 0;
   }
 
+  stoodStill(ms: number, nowMs: number): void {
+    this.log.push(`stood still ${String(ms)} until ${String(nowMs)}`);
+  }
+
   /** How many turns the last chunk takes. */
   left = 0;
 

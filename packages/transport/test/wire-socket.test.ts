@@ -1,5 +1,6 @@
 import { delimited, HawserError, raw, text, wire } from "@hawser/protocol";
 import { describe, expect, it } from "vitest";
+import type { ConnectionLimitOptions } from "../src/mod.ts";
 import { byteLines, plainLines, socketAndPeer, textLines } from "./socket-and-peer.ts";
 
 describe("WireSocket: messages", () => {
@@ -344,7 +345,7 @@ describe("WireSocket: output", () => {
 });
 
 describe("WireSocket: time", () => {
-  it("IDLE_TIMEOUT after idleTimeoutMs of the peer's silence; our own writes don't count", async () => {
+  it("IDLE_TIMEOUT after idleTimeoutMs in which the peer said nothing and took nothing", async () => {
     const { socket, peer, turns, clock, closed, log } = socketAndPeer(textLines, { idleTimeoutMs: 1_000 });
     clock.advance(750);
     peer.write("life\n");
@@ -352,9 +353,12 @@ describe("WireSocket: time", () => {
     clock.advance(750);
     socket.send("ours");
     await turns.settle();
+    clock.advance(750);
     expect(log).toEqual([]);
-    clock.advance(500);
+    peer.connection.pause();
+    clock.advance(250);
     expect(log).toEqual(["failed IDLE_TIMEOUT"]);
+    peer.connection.resume();
     peer.connection.end();
     await turns.settle();
     expect(closed()?.error?.code).toBe("IDLE_TIMEOUT");
@@ -390,6 +394,65 @@ describe("WireSocket: time", () => {
       clock.advance(250);
     }
     expect(log).toEqual(["failed FRAME_TIMEOUT"]);
+  });
+
+  it("a peer that only listens, and takes what is sent to it, is not idle; one that takes nothing is", async () => {
+    const { socket, turns, clock, log, peer } = socketAndPeer(byteLines, { idleTimeoutMs: 1_000, windowBytes: 10 });
+    for (let i = 0; i < 10; i++) {
+      clock.advance(750);
+      socket.send(new Uint8Array(5));
+      await turns.settle();
+    }
+    expect(log).toEqual([]);
+    peer.connection.pause();
+    for (let i = 0; i < 2; i++) {
+      socket.send(new Uint8Array(50));
+      await turns.settle();
+      clock.advance(500);
+    }
+    clock.advance(250);
+    expect(log).toEqual(["failed IDLE_TIMEOUT"]);
+  });
+
+  it.each<[string, ConnectionLimitOptions, string]>([
+    ["idle", { idleTimeoutMs: 1_000 }, ""],
+    ["a frame", { frameTimeoutMs: 1_000 }, "half"],
+    ["output", { idleTimeoutMs: Infinity, writeBuffer: { stallMs: 1_000 } }, ""],
+  ])("time in which this process stood still is nobody's silence: %s", async (what, limits, said) => {
+    const { socket, peer, turns, clock, log, messages } = socketAndPeer(textLines, { ...limits, windowBytes: 20 });
+    if (what === "output") {
+      peer.connection.pause();
+      socket.send("x".repeat(100));
+    }
+    peer.write(said);
+    await turns.settle();
+    clock.advance(750);
+    peer.write(" and the rest, in time\n"); // waits with the system while nothing runs
+    clock.standStill(60_000);
+    peer.connection.resume();
+    await turns.settle();
+    expect(messages).toEqual([`${said} and the rest, in time`]);
+    clock.advance(500);
+    expect(log).toEqual([]);
+  });
+
+  it("a peer that takes some of a large message at each tick is not slow, however long the whole takes", async () => {
+    const { socket, peer, turns, clock, log } = socketAndPeer(byteLines, { windowBytes: 10, writeBuffer: { stallMs: 1_000 } });
+    peer.connection.pause();
+    await turns.settle();
+    socket.send(new Uint8Array(1_000).fill(1));
+    for (let i = 0; i < 60; i++) {
+      peer.connection.resume();
+      turns.schedule(() => {
+        peer.connection.pause();
+      });
+      await turns.settle();
+      clock.advance(500);
+    }
+    expect(log).toEqual([]);
+    const before = peer.received.length;
+    clock.advance(1_500);
+    expect([before > 300, before < 1_000, log]).toEqual([true, true, ["failed SLOW_CONSUMER", "closed error"].slice(0, 1)]);
   });
 
   it("SLOW_CONSUMER when the peer takes nothing for stallMs", async () => {

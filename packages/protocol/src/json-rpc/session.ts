@@ -146,6 +146,10 @@ export class JsonRpcSession implements Session {
     turn.leave();
   }
 
+  stoodStill(): void {
+    // It has no time of its own for the peer.
+  }
+
   deadline(): number {
     return this.#link?.caller.dueMs ?? Infinity;
   }

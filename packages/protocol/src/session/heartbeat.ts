@@ -37,6 +37,12 @@ export class Heartbeat {
     this.#askedMs = -Infinity;
   }
 
+  /** The process stood still for `ms`, until now: nobody was silent meanwhile. */
+  stoodStill(ms: number, nowMs: number): void {
+    this.#heardMs = Math.min(this.#heardMs + ms, nowMs);
+    this.#askedMs = Math.min(this.#askedMs + ms, nowMs);
+  }
+
   /** When `tick` has something to do. */
   get deadlineMs(): number {
     return this.#askedMs === -Infinity ? this.#heardMs + this.#interval : this.#askedMs + this.#timeout;

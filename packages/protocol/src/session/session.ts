@@ -229,6 +229,11 @@ export class NativeSession implements Session, Control {
     this.#link.leave();
   }
 
+  stoodStill(ms: number, nowMs: number): void {
+    this.#handshakeDueMs += ms;
+    this.#heartbeat?.stoodStill(ms, nowMs);
+  }
+
   deadline(): number {
     if (this.#state === "handshake") return this.#handshakeDueMs;
     if (!isConnected(this.#state)) return Infinity;

@@ -157,6 +157,8 @@ export interface Session {
   lost(nowMs: number, cause?: HawserError): void;
   /** Time has passed: heartbeats, deadlines. */
   tick(nowMs: number): void;
+  /** The process stood still for `ms`, until now: that was not the peer's silence. Deadlines of calls are the caller's own, and stay. */
+  stoodStill(ms: number, nowMs: number): void;
   /** When `tick` has something to do, at the earliest; Infinity: never. Changes with every other call. */
   deadline(): number;
   /**

@@ -27,19 +27,26 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
+  /** Let `ms` milliseconds pass in which nothing runs: what is due runs late, at the end, and repeats once. */
+  standStill(ms: number): void {
+    this.#now += ms;
+    this.advance(0);
+  }
+
   /** Let `ms` milliseconds pass: what is due runs in order of its time, each at its own time. */
   advance(ms: number): void {
     const end = this.#now + ms;
     for (let due = this.#next(end); due !== undefined; due = this.#next(end)) {
-      this.#now = due.at;
+      this.#now = Math.max(this.#now, due.at);
       if (due.everyMs === null) this.#timers.delete(due);
-      else due.at += due.everyMs;
+      else due.at = this.#now + due.everyMs;
       due.run();
     }
     this.#now = end;
   }
 
   #add(delayMs: number, everyMs: number | null, run: () => void): () => void {
+    if (delayMs === Infinity) return () => undefined;
     const timer = { at: this.#now + delayMs, everyMs, run };
     this.#timers.add(timer);
     return () => void this.#timers.delete(timer);
