@@ -495,11 +495,12 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     ticker.budget.beginTurn(this);
     try {
       decoder.goOn();
-    } finally {
-      if (decoder.yielded) this.#yield();
-      else if (this.#lost !== null) this.gone(this.#lost.error);
-      else if (decoder.waiting === 0) this.#resume();
+    } catch (cause) {
+      this.#misread(cause);
     }
+    if (decoder.yielded) this.#yield();
+    else if (this.#lost !== null) this.gone(this.#lost.error);
+    else if (decoder.waiting === 0) this.#resume();
   }
 
   /** How it ended, when nothing but the loss of the connection says so. */
