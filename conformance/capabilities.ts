@@ -20,6 +20,8 @@ export const capabilities = {
   readsCertificatesAtOnce: runtime !== "deno",
   /** Bun says ECONNREFUSED for most of what can go wrong in a connect: an unreachable host, a path through a file. */
   namesConnectFailures: runtime !== "bun",
+  /** Deno's web streams look at the prototype of what a stream fails with, and let what that throws go unhandled. */
+  streamsFailWithAnything: runtime !== "deno",
   /** Deno says EINVAL where an address to listen on is not this machine's, and the others EADDRNOTAVAIL. */
   namesUnavailableAddresses: runtime !== "deno",
 };

@@ -1,5 +1,7 @@
 // Fuzzes the framings of packages/protocol against their models, for as long as one likes:
 //   pnpm fuzz --framing slip --seconds 60 [--seed 7]
+// and the ends against what a program's own code may throw, reject with, return and yield (conformance/values.ts):
+//   pnpm fuzz --values [--runs 100000] [--seed 7]
 // Invariant: each input is frames or faults as the model says, the same at every cut, and nothing is thrown. An input that
 // breaks it is made small, saved in packages/protocol/test/corpus/<framing>/ (where the tests find it), and ends the run with 1.
 
@@ -7,15 +9,40 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { fuzzValues } from "../conformance/values.ts";
 import { modelsByFraming } from "../packages/protocol/test/models/all.ts";
 import { Fuzzer } from "../packages/protocol/test/models/fuzz.ts";
 
 const corpus = resolve(import.meta.dirname, "../packages/protocol/test/corpus");
 const names = Object.keys(modelsByFraming);
 
-const { framings, seconds, seed } = readArguments();
+const { framings, isValues, runs, seconds, seed } = readArguments();
 console.log(`seed ${seed}: the same seed and corpus give the same inputs, in the same order`);
-for (const framing of framings) fuzz(framing);
+if (isValues) await fuzzProgram();
+else for (const framing of framings) fuzz(framing);
+
+/** Invariant: nothing is unhandled, every call settles, `error` is told, and an honest call is answered afterwards. */
+async function fuzzProgram(): Promise<void> {
+  const unhandled = (what: string) => (): void => {
+    console.error(`values: ${what} with seed ${seed}`);
+    process.exit(1);
+  };
+  process.on("uncaughtException", unhandled("an uncaught exception"));
+  process.on("unhandledRejection", unhandled("an unhandled rejection"));
+  process.removeAllListeners("warning"); // an error handler that fails is warned of, once in each round
+  process.on("warning", () => undefined);
+  const begin = performance.now();
+  let reported = 0;
+  const report = await fuzzValues(runs, seed, (done) => {
+    const elapsed = Math.floor((performance.now() - begin) / 1000);
+    if (elapsed <= reported) return;
+    reported = elapsed;
+    console.log(`values: ${elapsed} s, ${done} runs`);
+  });
+  for (const failure of report.failures) console.error(`values: ${failure}`);
+  if (report.failures.length > 0) process.exitCode = 1;
+  else console.log(`values: no failure in ${report.runs} runs, error was told ${report.told} times (${Math.round((report.runs / (performance.now() - begin)) * 1000)} runs per second)`);
+}
 
 function fuzz(framing: string): void {
   const fuzzer = new Fuzzer(modelsByFraming[framing] ?? [], seed);
@@ -46,13 +73,13 @@ function fuzz(framing: string): void {
   process.exitCode = 1;
 }
 
-function readArguments(): { framings: string[]; seconds: number; seed: number } {
+function readArguments(): { framings: string[]; isValues: boolean; runs: number; seconds: number; seed: number } {
   try {
     const { values } = parseArgs({
-      options: { framing: { type: "string", default: "all" }, seconds: { type: "string", default: "10" }, seed: { type: "string", default: String(Date.now() % 2 ** 31) } },
+      options: { framing: { type: "string", default: "all" }, values: { type: "boolean", default: false }, runs: { type: "string", default: "100000" }, seconds: { type: "string", default: "10" }, seed: { type: "string", default: String(Date.now() % 2 ** 31) } },
     });
     if (values.framing !== "all" && !names.includes(values.framing)) throw new Error(`Cannot fuzz "${values.framing}": it is "all" or one of ${names.join(", ")}`);
-    return { framings: values.framing === "all" ? names : [values.framing], seconds: readNumber("seconds", values.seconds), seed: readNumber("seed", values.seed) };
+    return { framings: values.framing === "all" ? names : [values.framing], isValues: values.values, runs: readNumber("runs", values.runs), seconds: readNumber("seconds", values.seconds), seed: readNumber("seed", values.seed) };
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(2);

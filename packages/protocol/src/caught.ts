@@ -41,6 +41,29 @@ export function memberOf(value: object, name: PropertyKey): unknown {
   }
 }
 
+/**
+ * True if a value that should be at hand is a promise, of any kind. What it rejects with is dropped: an unhandled rejection ends a process,
+ * and whoever asks has an error to tell anyway.
+ */
+export function dropPromise(value: unknown): boolean {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
+  try {
+    if (!("then" in value) || typeof value.then !== "function") return false;
+  } catch {
+    return false; // it is not to be awaited, and whoever uses it will see
+  }
+  void drop(value as PromiseLike<unknown>);
+  return true;
+}
+
+async function drop(promise: PromiseLike<unknown>): Promise<void> {
+  try {
+    await promise;
+  } catch {
+    // Nobody waits for it.
+  }
+}
+
 const MAX_STACK = 8_192;
 /** Errors inside an error that are looked into for a message. */
 const MAX_DEPTH = 3;

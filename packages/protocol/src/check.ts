@@ -33,6 +33,12 @@ export class Issue {
   readonly message: string;
   /** What the schema threw, or a TypeError that says how the schema broke its own contract; undefined when the value is at fault. */
   readonly cause: unknown;
+  readonly #mark = true;
+
+  /** True if a value is an issue. Looks at no proxy, as `instanceof` would: the value may be what somebody's schema or codec gave. */
+  static is(value: unknown): value is Issue {
+    return typeof value === "object" && value !== null && #mark in value;
+  }
 
   constructor(path: readonly (number | string)[], message: string, cause?: unknown) {
     this.path = path;

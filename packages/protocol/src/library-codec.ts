@@ -7,6 +7,7 @@
 import { describeValue } from "./arguments.ts";
 import type { ByteWriter } from "./bytes.ts";
 import type { Codec } from "./codec.ts";
+import { dropPromise } from "./caught.ts";
 import { HawserError, readHawserError } from "./errors.ts";
 import { BINARY_EXPANSION, cborFootprint, msgpackFootprint } from "./footprint.ts";
 
@@ -83,7 +84,9 @@ class LibraryCodec<T> implements Codec<T> {
   }
 
   adopt(source: Uint8Array, start: number, end: number): T {
-    return this.#library.decode(new Uint8Array(source.buffer, source.byteOffset + start, end - start)) as T; // the type is the caller's claim, as libraryCodec() says
+    const value = this.#library.decode(new Uint8Array(source.buffer, source.byteOffset + start, end - start));
+    if (typeof value === "object" && dropPromise(value)) throw new TypeError(`Cannot use the codec ${JSON.stringify(this.name)}: its decode() returned a promise; it must be synchronous`);
+    return value as T; // the type is the caller's claim, as libraryCodec() says
   }
 
   encode(message: T, output: ByteWriter): void {
@@ -100,7 +103,7 @@ class LibraryCodec<T> implements Codec<T> {
       throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send a value as ${this.name}: the codec's library refuses it`, { cause });
     }
     if (!(encoded instanceof Uint8Array)) {
-      throw new TypeError(`Cannot use the codec ${JSON.stringify(this.name)}: its encode() returned ${encoded instanceof Promise ? "a promise" : "something else"} where a Uint8Array is wanted`);
+      throw new TypeError(`Cannot use the codec ${JSON.stringify(this.name)}: its encode() returned ${dropPromise(encoded) ? "a promise" : "something else"} where a Uint8Array is wanted`);
     }
     return encoded;
   }

@@ -1,6 +1,7 @@
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { asError, describeCaught, HawserError, isError, isHawserError, memberOf, readHawserError, stackOf, withPeer } from "../src/mod.ts";
-import { hostileValues } from "./hostile-values.ts";
+import { hostileValues } from "../src/testing/mod.ts";
 
 describe("describeCaught()", () => {
   it("describes every hostile value as one short printable line, and never throws", () => {
@@ -25,6 +26,11 @@ describe("describeCaught()", () => {
     expect(describeCaught(new AggregateError([new Error("first"), new Error("second")], ""))).toBe("first");
     expect(describeCaught(new Error("\u001b[2Jone\ntwo"))).toBe("[2Jone two");
     expect(describeCaught(new Error("x".repeat(10_000_000)), 20)).toBe(`${"x".repeat(19)}…`);
+  });
+
+  it("takes errors of another realm for errors", () => {
+    expect(describeCaught(runInNewContext("new Error('from another realm')"))).toBe("from another realm");
+    expect(describeCaught(runInNewContext("Object.assign(new Error('x'), { message: {} })"))).toMatch(/whose message is of type object/);
   });
 
   it("an aggregate that holds itself ends", () => {

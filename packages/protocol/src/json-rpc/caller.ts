@@ -203,7 +203,7 @@ export class Caller {
     }
     if (isError) return readFailure(this.#context.dialect.codes, entry, error);
     const value = readNullable(entry.output, result);
-    return value instanceof Issue ? invalid("OUTPUT_INVALID", `The answer to "${plain(entry.name, 60)}" is invalid`, value.cause === undefined ? "remote" : "local", value) : { value };
+    return Issue.is(value) ? invalid("OUTPUT_INVALID", `The answer to "${plain(entry.name, 60)}" is invalid`, value.cause === undefined ? "remote" : "local", value) : { value };
   }
 }
 

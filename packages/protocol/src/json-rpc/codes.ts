@@ -127,7 +127,7 @@ function readNamed(codes: NamedCodes, entry: MessageEntry, code: number, data: u
   if (typeof name !== "string" || check === undefined) return null;
   const what = `"${plain(entry.name, 60)}" failed with "${plain(name, 60)}"`;
   const read = readNullable(check, payload);
-  if (read instanceof Issue) return invalid("OUTPUT_INVALID", `${what}, whose payload is invalid`, "remote", read);
+  if (Issue.is(read)) return invalid("OUTPUT_INVALID", `${what}, whose payload is invalid`, "remote", read);
   return peerError("NAMED_ERROR", what, { failure: { name, payload: read } });
 }
 

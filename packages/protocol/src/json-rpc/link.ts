@@ -231,7 +231,7 @@ export class Link implements FrameSink {
     }
     const payload = readParams(entry.input, params);
     if (this.#isLost) return; // the program's schema has ended the session
-    if (payload instanceof Issue) {
+    if (Issue.is(payload)) {
       this.#dropped(invalid("EVENT_INVALID", `The peer's event ${quote(method)} was dropped: its payload is invalid`, payload.cause === undefined ? "remote" : "local", payload));
     } else if (!this.#events.push(entry, payload, cost)) {
       const most = String(this.#context.limits.eventWindowBytes);

@@ -108,6 +108,7 @@ export class Outbox {
   /** Fill the output up to `highBytes`. Returns the frames that have left with somebody to tell. */
   transmit(highBytes: number): Waiting[] {
     const output = this.#output;
+    const before = output.length;
     const left: Waiting[] = [];
     for (let waiting = this.#waiting.first; waiting !== undefined; waiting = this.#waiting.first) {
       const end = Math.min(waiting.bytes.length, waiting.at + Math.max(0, highBytes - output.length));
@@ -118,6 +119,7 @@ export class Outbox {
       this.#waiting.shift();
       if (waiting.settled !== null) left.push(waiting);
     }
+    if (output.length > before) this.#context.turn.wrote();
     return left;
   }
 

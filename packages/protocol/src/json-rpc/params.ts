@@ -28,7 +28,7 @@ export function writeParams(check: Check, input: unknown): string {
   if (!text.startsWith("[")) return `[${text}]`;
   if (Array.isArray(input) && input.length !== 1) return text;
   const [only, ...others] = JSON.parse(text) as unknown[]; // as its first letter says
-  return others.length > 0 || text === "[]" || check.inbound(only) instanceof Issue ? text : `[${text}]`;
+  return others.length > 0 || text === "[]" || Issue.is(check.inbound(only)) ? text : `[${text}]`;
 }
 
 /** What the program gets for the `params` that came, or the Issue. */
@@ -49,7 +49,7 @@ export function readNullable(check: Check, value: unknown): unknown {
 
 function readEither(first: () => unknown, second: () => unknown): unknown {
   const one = first();
-  if (!(one instanceof Issue)) return one;
+  if (!Issue.is(one)) return one;
   const other = second();
-  return other instanceof Issue && other.path.length <= one.path.length ? one : other; // the schema that came further knows better
+  return Issue.is(other) && other.path.length <= one.path.length ? one : other; // the schema that came further knows better
 }

@@ -64,7 +64,7 @@ export class Responder implements Answers {
     }
     const input = readParams(entry.input, params);
     if (this.#isLost()) return; // the program's schema has ended the session
-    if (input instanceof Issue) {
+    if (Issue.is(input)) {
       this.answer(errorText(id, invalidParams(input)), batch);
       return;
     }

@@ -241,7 +241,7 @@ export class Calls implements Registry {
     const { epoch } = link;
     const input = readBody(link, entry, entry.input, bytes, head.body, end);
     if (epoch !== link.epoch) return; // the program's schema has ended the session
-    if (input instanceof Issue) {
+    if (Issue.is(input)) {
       const error = invalid("INPUT_INVALID", `The input of "${plain(entry.name, 60)}" is invalid`, input.cause === undefined ? "remote" : "local", input);
       this.#refuse(id, head, error);
       if (input.cause !== undefined) this.#dropped(error);

@@ -265,7 +265,7 @@ export abstract class Conversation implements LaneOwner {
 
   #give(check: Check, sink: ItemSink, bytes: Uint8Array, start: number, end: number, cost: number, weight: number): Issue | null {
     const value = readBody(this.link, this.entry, check, bytes, start, end);
-    if (value instanceof Issue) {
+    if (Issue.is(value)) {
       this.discard(cost);
       return value;
     }

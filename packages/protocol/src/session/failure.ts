@@ -121,7 +121,7 @@ function namedError(entry: MessageEntry, name: string, payload: unknown): Hawser
   const check = entry.errors.get(name);
   if (check === undefined) return peerError("REMOTE_HANDLER_FAILED", `${what}, which this side's contract does not name`);
   const value = check.inbound(payload);
-  if (value instanceof Issue) return invalid("OUTPUT_INVALID", `${what}, whose payload is invalid`, "remote", value);
+  if (Issue.is(value)) return invalid("OUTPUT_INVALID", `${what}, whose payload is invalid`, "remote", value);
   return peerError("NAMED_ERROR", what, { failure: { name, payload: value } });
 }
 

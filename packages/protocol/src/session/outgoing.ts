@@ -168,7 +168,7 @@ export class Outgoing extends Conversation implements OutboundCall {
     if (sink === null) return;
     const { entry } = this;
     const value = readBody(this.link, entry, entry.output, bytes, start, end);
-    if (value instanceof Issue) {
+    if (Issue.is(value)) {
       this.#tell(sink, invalid("OUTPUT_INVALID", `The peer's answer to "${plain(entry.name, 60)}" is invalid`, "remote", value));
       return;
     }

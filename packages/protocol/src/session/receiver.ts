@@ -229,7 +229,7 @@ export class Receiver {
       error = peerError("MESSAGE_UNKNOWN", "The peer sent an event that this side's contract does not have, or not from the peer");
     } else {
       payload = readBody(link, entry, entry.input, bytes, body, end);
-      if (payload instanceof Issue) {
+      if (Issue.is(payload)) {
         error = invalid("EVENT_INVALID", `The peer's event "${plain(entry.name, 60)}" is invalid`, payload.cause === undefined ? "remote" : "local", payload);
       }
     }

@@ -4,6 +4,7 @@
  * @module
  */
 export { decodeChunks, encodeFrames } from "../framing.ts";
+export { hostileValues } from "./hostile-values.ts";
 export { Random } from "./random.ts";
 export { filler, frame, framesOf, head, joined, KIND, SIGNATURE, u32, u64 } from "./session-frames.ts";
 export { verifyFraming } from "./verify.ts";
