@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { connect } from "node:net";
+import process from "node:process";
 import { text } from "node:stream/consumers";
 import { describe, it, type TestContext } from "node:test";
 import { smtp } from "@hawser/examples/smtp-sink/framing";
@@ -76,8 +77,35 @@ describe("examples/smtp-sink", () => {
   it("does not take LF.LF for the end of a message (SMTP smuggling)", async (t) => {
     const { port, lines } = await serve(t);
     const replies = await session(port, "HELO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\nhello\n.\nMAIL FROM:<evil@x>\r\n.\r\nQUIT\r\n");
-    assert.equal(codes(replies), "220 250 250 250 354");
+    assert.equal(codes(replies), "220 250 250 250 354 521");
     assert.deepEqual(lines, []);
+  });
+
+  it("says why before it closes a connection with a bare LF or CR", async (t) => {
+    const { port } = await serve(t);
+    for (const said of ["EHLO x\nMAIL FROM:<a@x>\n", "NOOP\rNOOP\r\n"]) assert.match(await session(port, said), /^220 .*\r\n521 Lines end with CR LF\r\n$/);
+  });
+
+  it("answers nothing behind QUIT, and no handler fails there", async (t) => {
+    const { port, stop, errors } = await serve(t);
+    assert.equal(codes(await session(port, "QUIT\r\nNOOP\r\nDATA\r\nx\r\n.\r\n")), "220 221");
+    assert.deepEqual([await stop(), errors()], [0, ""]);
+  });
+
+  it("takes quoted local parts and the null sender, and no null recipient", async (t) => {
+    const { port, line } = await serve(t);
+    const mail = (from: string, ...to: string[]): Promise<string> => session(port, `EHLO x\r\nMAIL FROM:<${from}>\r\n${to.map((each) => `RCPT TO:<${each}>\r\n`).join("")}DATA\r\nSubject: hi\r\n\r\n.\r\nQUIT\r\n`);
+    assert.equal(codes(await mail('"a b"@x', '"x>y"@x', '"q\\"<"@x', "grüße@x")), "220 250 250 250 250 250 354 250 221");
+    assert.match(await line(/^message /), /from=<"a b"@x> to=<"x>y"@x>,<"q\\"<"@x>,<gr.{1,4}e@x> /);
+    assert.equal(codes(await mail("", "")), "220 250 250 501 354 503 221");
+    for (const path of ["a b@x", '"a@x', "a<b@x", 'a"b@x']) assert.equal(codes(await session(port, `HELO x\r\nMAIL FROM:<${path}>\r\nQUIT\r\n`)), "220 250 501 221", path);
+  });
+
+  it("reads SIZE as decimal digits and nothing else", async (t) => {
+    const { port } = await serve(t, "--size", "1000");
+    const sizes = { "1000": "250", "0": "250", "0999": "250", "1001": "552", "99999999999999999999": "552", "1e3": "501", "0x10": "501", "": "501", "-1": "501", "+1": "501" };
+    for (const [size, code] of Object.entries(sizes)) assert.equal(codes(await session(port, `HELO x\r\nMAIL FROM:<a@x> SIZE=${size}\r\nQUIT\r\n`)), `220 250 ${code} 221`, size);
+    for (const size of ["1e3", "0x10", "", "-1"]) assert.equal((await run(process.execPath, ["examples/smtp-sink/main.ts", "--address", "tcp://127.0.0.1:0", `--size=${size}`])).code, 1, size);
   });
 
   it("keeps the law of cuts, with messages in turn with commands", () => {

@@ -18,6 +18,8 @@ export interface Example {
   readonly address: string;
   /** The port of a `tcp://` address. */
   readonly port: number;
+  /** What it has printed as errors. */
+  readonly errors: () => string;
   /** The lines that it printed after that, as they come. */
   readonly lines: string[];
   /** Resolves with the first line that matches, also one that was printed before. */
@@ -68,7 +70,7 @@ export async function start(t: TestContext, name: string, ...options: readonly s
   const listening = await line(/^(?:listening on|connected to) /);
   lines.splice(0, lines.indexOf(listening) + 1);
   const address = listening.replace(/^(?:listening on|connected to) /, "");
-  return { address, port: Number(/:(\d+)$/.exec(address)?.[1] ?? 0), lines, line, stop, ended };
+  return { address, port: Number(/:(\d+)$/.exec(address)?.[1] ?? 0), errors: () => errors, lines, line, stop, ended };
 }
 
 /** Why a test can't run: the program that it drives the example with is not installed. False when it is. */

@@ -19,6 +19,28 @@ export const LENGTH_DIGITS = 9;
 const ZERO = 0x30;
 const NINE = 0x39;
 
+/**
+ * The number that a text of the wire says in decimal, or null where it is not one from `least` to `most` in the canonical form: digits
+ * alone, no leading zero. What `Number()` reads besides is refused: "", " 1", "0x10", "1e3", "1.0", "007", "+5", "-0".
+ *
+ * Limits: `most` <= 2^53 - 1
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { parseDecimal } from "@hawser/protocol";
+ *
+ * assert.equal(parseDecimal("191", 0, 191), 191);
+ * assert.equal(parseDecimal("192", 0, 191), null);
+ * assert.equal(parseDecimal("0x10"), null);
+ * ```
+ */
+export function parseDecimal(text: string, least = 0, most: number = Number.MAX_SAFE_INTEGER): number | null {
+  if (!/^(?:0|[1-9][0-9]{0,15})$/.test(text)) return null;
+  const value = Number(text); // of the form above alone; exact up to `most`
+  return value >= least && value <= most ? value : null;
+}
+
 /** A canonical decimal, read digit by digit. */
 export class Decimal {
   value = 0;

@@ -11,6 +11,7 @@ export { cobs } from "./cobs.ts";
 export { bytes, json, text } from "./codec.ts";
 export { contentLength } from "./content-length.ts";
 export { defineProtocol } from "./contract.ts";
+export { parseDecimal } from "./decimal.ts";
 export { defineFraming } from "./define-framing.ts";
 export { delimited } from "./delimited.ts";
 export { describeProtocol } from "./describe.ts";
