@@ -7,6 +7,7 @@
 import { checkNone, checkOptions, describeValue } from "./arguments.ts";
 import type { ByteWriter } from "./bytes.ts";
 import { HawserError } from "./errors.ts";
+import { checkJsonable, jsonText } from "./json-text.ts";
 import { JSON_EXPANSION, jsonFootprint } from "./footprint.ts";
 import type { ChunkSearch } from "./framing.ts";
 import { SMALL_BYTES, smallBytes } from "./small-bytes.ts";
@@ -124,13 +125,29 @@ export function bytes(options: BytesOptions = {}): Codec<Uint8Array> {
  * Values as JSON (RFC 8259) in UTF-8.
  *
  * `T` is what the caller says the peer sends: it is not checked here. A value that JSON has no text for (`undefined`, a
- * function, a cycle, a bigint) is refused with PAYLOAD_FORBIDDEN.
+ * function, a cycle, a bigint) is refused with PAYLOAD_FORBIDDEN, whose `path` says which member, where that can be told.
  *
- * @throws {TypeError} when an argument is given
+ * @throws {TypeError} when the options are not {@link JsonOptions}
  */
-export function json<T = unknown>(...none: readonly []): Codec<T> {
-  checkNone("json()", none);
-  return new JsonCodec<T>();
+export function json<T = unknown>(options: JsonOptions = {}): JsonCodec<T> {
+  checkOptions("json()", options, ["strict"]);
+  const { strict = false } = options;
+  if (typeof strict !== "boolean") throw new TypeError(`json() can't use strict ${describeValue(strict)}: it is true or false`);
+  return strict ? new StrictJson<T>() : new Json<T>();
+}
+
+/** How {@link json} treats what is sent. */
+export interface JsonOptions {
+  /**
+   * True to refuse what JSON would carry as something else, with PAYLOAD_FORBIDDEN: a Date, Map, Set, bytes, NaN, Infinity, `undefined` in an array, functions. For
+   * development and tests: it takes several times as long as the encoding itself, 1 µs for an object of a few members. Default: false.
+   */
+  readonly strict?: boolean;
+}
+
+/** A codec whose messages are JSON. */
+export interface JsonCodec<T = unknown> extends Codec<T> {
+  readonly name: "json";
 }
 
 class TextCodec implements Codec<string> {
@@ -210,7 +227,7 @@ class UncopiedBytesCodec extends BytesCodec {
   readonly uncopied = true;
 }
 
-class JsonCodec<T> implements Codec<T> {
+class Json<T> implements JsonCodec<T> {
   readonly name = "json";
   readonly expansion = JSON_EXPANSION;
   readonly #decoder = new ChunkText();
@@ -233,17 +250,14 @@ class JsonCodec<T> implements Codec<T> {
   }
 
   text(message: T): string {
-    let encoded: string | undefined;
-    let cause: unknown;
-    try {
-      encoded = JSON.stringify(message); // undefined for what JSON leaves out, whatever its type says
-    } catch (error) {
-      cause = error;
-    }
-    if (encoded === undefined) {
-      throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send ${describeType(message)} as JSON: JSON has no text for it`, { cause });
-    }
-    return encoded;
+    return jsonText(message);
+  }
+}
+
+class StrictJson<T> extends Json<T> {
+  override text(message: T): string {
+    checkJsonable(message);
+    return jsonText(message);
   }
 }
 

@@ -8,6 +8,7 @@
 import { describeValue } from "./arguments.ts";
 import { json } from "./codec.ts";
 import { fnv1a64 } from "./fnv.ts";
+import type { Jsonable } from "./json-text.ts";
 import { checkMembers, checkName, type EventDefinition, makeEntry, type MessageEntry, type MessageType, quote, type RequestDefinition, type StreamDefinition, wrong } from "./message.ts";
 
 export type { MessageEntry, Side } from "./message.ts";
@@ -64,7 +65,7 @@ export interface Protocol<D extends ProtocolDefinition = ProtocolDefinition> {
  * assert.equal(desk.find("toString"), undefined);
  * ```
  */
-export function defineProtocol<const D extends ProtocolDefinition>(definition: D & OnlyMembers<D>): Protocol<D> {
+export function defineProtocol<const D extends ProtocolDefinition>(definition: D & OnlyJson<D> & OnlyMembers<D>): Protocol<D> {
   checkMembers("the protocol", definition, ["name", "version", "accepts", "requests", "streams", "events"]);
   const { name, version } = definition;
   const what = `protocol ${quote(name)}`;
@@ -97,6 +98,28 @@ export type OnlyMembers<D extends ProtocolDefinition> = NoOthers<D, keyof Protoc
 };
 
 type NoOthers<T, Known> = { readonly [K in keyof T as K extends Known ? never : K]: `${K & string} is no member` };
+
+/**
+ * Makes a `type<T>()` that JSON does not carry as it is an error where it stands, in messages whose codec is json(): the receiver would get something
+ * else than its type says. A schema of a library is not looked at: it refuses what arrives.
+ */
+export interface OnlyJson<D extends ProtocolDefinition> {
+  readonly requests?: { readonly [N in keyof D["requests"]]: JsonMembers<D["requests"][N]> };
+  readonly streams?: { readonly [N in keyof D["streams"]]: JsonMembers<D["streams"][N]> };
+  readonly events?: { readonly [N in keyof D["events"]]: JsonMembers<D["events"][N]> };
+}
+
+type JsonMembers<M> = M extends { readonly codec: infer C } ? (IsJson<C> extends true ? JsonSchemas<M> : unknown) : JsonSchemas<M>;
+
+type IsJson<C> = [C] extends [never] ? false : [C] extends [{ readonly name: "json" }] ? true : false;
+
+type JsonSchemas<M> = { readonly [K in keyof M]?: K extends "errors" ? { readonly [E in keyof M[K]]: JsonSchema<M[K][E]> } : JsonSchema<M[K]> };
+
+type JsonSchema<S> = S extends { readonly "~standard": { readonly vendor: "hawser"; readonly types?: { readonly input: infer T } | undefined } }
+  ? [T] extends [Jsonable<T>]
+    ? unknown
+    : "JSON does not carry this type as it is: use another codec, or the type that arrives"
+  : unknown;
 
 const MAX_MESSAGES = 65_535;
 

@@ -73,9 +73,14 @@ export interface SchemaShapes {
  * assert.equal(clock.find("now")?.output.kind, "unchecked");
  * ```
  */
-export function type<T>(...none: readonly []): Schema<T> {
+export function type<T>(...none: readonly []): PlainType<T> {
   checkNone("type()", none);
-  return UNCHECKED as Schema<T>; // T stands in no value: `types` is never there
+  return UNCHECKED as PlainType<T>; // T stands in no value: `types` is never there
+}
+
+/** What {@link type} makes: the compiler tells it from the schema of a library. */
+export interface PlainType<T = unknown> extends Schema<T> {
+  readonly "~standard": SchemaStandard<T> & { readonly vendor: "hawser" };
 }
 
 const UNCHECKED: Schema = Object.freeze({

@@ -22,8 +22,7 @@ import type { MessageEntry } from "../message.ts";
 import { invalid } from "../session/failure.ts";
 import { plain } from "../session/quote.ts";
 import { peerError } from "../stack.ts";
-import { readNullable } from "./params.ts";
-import { stringify } from "./text.ts";
+import { readNullable, valueText } from "./params.ts";
 
 export const PARSE_ERROR = -32_700;
 export const INVALID_REQUEST = -32_600;
@@ -89,7 +88,7 @@ export function namedObject(codes: NamedCodes, entry: MessageEntry, { name, payl
   if (check === undefined) throw invalid("OUTPUT_INVALID", `The handler of "${plain(entry.name, 60)}" failed with "${plain(name, 60)}", which the contract does not name`, "local");
   const issue = check.outbound(payload);
   if (issue !== null) throw invalid("OUTPUT_INVALID", `The payload of the error "${plain(name, 60)}" of "${plain(entry.name, 60)}" is invalid`, "local", issue);
-  const text = payload === undefined ? "" : stringify(payload);
+  const text = payload === undefined ? "" : valueText(entry.codec, payload);
   const code = codes.codeOf.get(name);
   if (code !== undefined) return errorObject(code, name, text);
   return errorObject(NAMED, name, `{"name":${JSON.stringify(name)}${text === "" ? "" : `,"payload":${text}`}}`);

@@ -14,21 +14,31 @@
  * @module
  */
 import { type Check, Issue } from "../check.ts";
-import { stringify } from "./text.ts";
+import { jsonText } from "../json-text.ts";
+import type { Codec } from "../codec.ts";
 
 /**
- * The JSON text of an input that the check has let pass; "" for none.
+ * The JSON text of an input that the check has let pass, by its message's codec; "" for none.
  *
  * @throws {HawserError} PAYLOAD_FORBIDDEN when JSON has no text for it
  */
-export function writeParams(check: Check, input: unknown): string {
+export function writeParams(check: Check, input: unknown, codec?: Codec<unknown>): string {
   if (input === undefined) return "";
-  const text = stringify(input);
+  const text = valueText(codec, input);
   if (text.startsWith("{")) return text;
   if (!text.startsWith("[")) return `[${text}]`;
   if (Array.isArray(input) && input.length !== 1) return text;
   const [only, ...others] = JSON.parse(text) as unknown[]; // as its first letter says
   return others.length > 0 || text === "[]" || Issue.is(check.inbound(only)) ? text : `[${text}]`;
+}
+
+/**
+ * The JSON text of a message's value, by its codec, which is a json().
+ *
+ * @throws {HawserError} PAYLOAD_FORBIDDEN when JSON has no text for it
+ */
+export function valueText(codec: Codec<unknown> | undefined, value: unknown): string {
+  return codec?.text?.(value) ?? jsonText(value);
 }
 
 /** What the program gets for the `params` that came, or the Issue. */

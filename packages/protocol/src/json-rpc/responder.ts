@@ -16,8 +16,8 @@ import { errorObject, failureObject, INVALID_REQUEST, invalidParams, METHOD_NOT_
 import type { Context } from "./context.ts";
 import { type Answers, Batch, Inbound } from "./inbound.ts";
 import { checkSize, type Outbox } from "./outbox.ts";
-import { readParams } from "./params.ts";
-import { errorText, type Id, resultText, stringify } from "./text.ts";
+import { readParams, valueText } from "./params.ts";
+import { errorText, type Id, resultText } from "./text.ts";
 
 export class Responder implements Answers {
   readonly #context: Context;
@@ -97,7 +97,7 @@ export class Responder implements Answers {
     return this.#answer(call, () => {
       const issue = call.entry.output.outbound(output);
       if (issue !== null) throw invalid("OUTPUT_INVALID", `Cannot answer "${plain(call.entry.name, 60)}" with this`, "local", issue);
-      this.#put(resultText(call.id, output === undefined ? "null" : stringify(output)), call.batch);
+      this.#put(resultText(call.id, output === undefined ? "null" : valueText(call.entry.codec, output)), call.batch);
     });
   }
 

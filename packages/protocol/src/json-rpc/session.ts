@@ -342,7 +342,7 @@ export class JsonRpcSession implements Session {
 export function inputText(entry: MessageEntry, input: unknown): string {
   const issue = entry.input.outbound(input);
   if (issue !== null) throw invalid("INPUT_INVALID", `The input of "${plain(entry.name, 60)}" is invalid`, "local", issue);
-  return writeParams(entry.input, input);
+  return writeParams(entry.input, input, entry.codec);
 }
 
 /**
@@ -353,5 +353,5 @@ export function inputText(entry: MessageEntry, input: unknown): string {
 export function eventText(entry: MessageEntry, method: string, payload: unknown): string {
   const issue = entry.input.outbound(payload);
   if (issue !== null) throw invalid("EVENT_INVALID", `The payload of "${plain(entry.name, 60)}" is invalid`, "local", issue);
-  return notificationText(method, writeParams(entry.input, payload));
+  return notificationText(method, writeParams(entry.input, payload, entry.codec));
 }

@@ -10,7 +10,6 @@
  *
  * @module
  */
-import { HawserError } from "../errors.ts";
 
 /** What tells an answer's request: chosen by who asked. */
 export type Id = number | string | null;
@@ -49,21 +48,4 @@ export function resultText(id: Id, result: string): string {
 /** A response with an error object, which is a JSON text. */
 export function errorText(id: Id, error: string): string {
   return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"error":${error}}`;
-}
-
-/**
- * A value's JSON text.
- *
- * @throws {HawserError} PAYLOAD_FORBIDDEN when it has none
- */
-export function stringify(value: unknown): string {
-  let text: string | undefined;
-  let cause: unknown;
-  try {
-    text = JSON.stringify(value);
-  } catch (error) {
-    cause = error;
-  }
-  if (text === undefined) throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send a value of type ${typeof value} as JSON: JSON has no text for it`, { cause });
-  return text;
 }

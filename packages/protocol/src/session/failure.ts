@@ -8,6 +8,7 @@ import { describeIssue, Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { type ErrorCode, HawserError, type HawserErrorOptions, type NamedFailure } from "../errors.ts";
 import { parseJson, peerError } from "../stack.ts";
+import { jsonText } from "../json-text.ts";
 import { utf8Decode } from "../utf8.ts";
 import { plain } from "./quote.ts";
 
@@ -93,13 +94,12 @@ export function formatNamed(entry: MessageEntry, { name, payload }: NamedFailure
   if (check === undefined) return invalid("OUTPUT_INVALID", `The handler of "${plain(entry.name, 60)}" failed with "${plain(name, 60)}", which the contract does not name`, "local");
   const issue = check.outbound(payload);
   if (issue !== null) return invalid("OUTPUT_INVALID", `The payload of the error "${plain(name, 60)}" of "${plain(entry.name, 60)}" is invalid`, "local", issue);
-  let text: string;
   try {
-    text = JSON.stringify({ code: "NAMED", message: "", name, payload });
-  } catch (cause) {
-    return new HawserError("PAYLOAD_FORBIDDEN", `Cannot send the payload of the error "${plain(name, 60)}": JSON has no text for it`, { cause });
+    return jsonText({ code: "NAMED", message: "", name, payload });
+  } catch (error) {
+    const { cause, path } = error as HawserError; // jsonText() throws nothing else
+    return new HawserError("PAYLOAD_FORBIDDEN", `Cannot send the payload of the error "${plain(name, 60)}": JSON has no text for it`, { cause, ...(path === null ? {} : { path: path.slice(1) }) });
   }
-  return text;
 }
 
 /** What the opener gets for a FAIL that came; null when it can't be read. */
