@@ -69,7 +69,7 @@ export const queueLimitTable: Readonly<Record<"maxBytes" | "maxMessages" | "ttlM
 /** A client's options, complete and checked, but for what the caller's handlers are. */
 export interface ResolvedConnectOptions {
   readonly limits: SessionLimits;
-  readonly connection: Pick<ConnectionLimits, "lingerTimeoutMs" | "writeBuffer">;
+  readonly connection: Pick<ConnectionLimits, "idleTimeoutMs" | "lingerTimeoutMs" | "writeBuffer">;
   readonly connectTimeoutMs: number;
   readonly ticker: Ticker;
   readonly tls: TlsOptions | undefined;

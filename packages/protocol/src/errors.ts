@@ -40,6 +40,7 @@ export type ErrorCode =
   | "CONTRACT_DIFFERS"
   | "DEADLINE_EXCEEDED"
   | "DRAINING"
+  | "END_TIMEOUT"
   | "EVENT_INVALID"
   | "FLOW_VIOLATION"
   | "FRAME_MALFORMED"
@@ -109,6 +110,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorKind>> = Object.freeze(
   CONTRACT_DIFFERS: { origin: remote, scope: "session", retryable: false, summary: "Both ends have the same version of the contract, but a message that is not the same on both." },
   DEADLINE_EXCEEDED: { origin: remote, scope: "conversation", retryable: false, summary: "The answer did not come within the time given; the call was cancelled." },
   DRAINING: { origin: remote, scope: "conversation", retryable: true, summary: "The peer opens nothing new because it is about to close: the call was not handled; try another connection." },
+  END_TIMEOUT: { origin: remote, scope: "connection", retryable: false, summary: "The peer did not end within endTimeoutMs after this end had." },
   EVENT_INVALID: { origin: local, scope: "conversation", retryable: false, summary: "An event's payload is not what the contract's schema wants." },
   FLOW_VIOLATION: { origin: remote, scope: "session", retryable: false, summary: "The peer sent more than it had credit for, or gave more credit than there is." },
   FRAME_MALFORMED: { origin: remote, scope: "connection", retryable: false, summary: "A byte of a frame's structure is not what its framing demands." },

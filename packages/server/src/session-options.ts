@@ -4,14 +4,14 @@
  * @module
  */
 import { checkOptions, type HawserError, type LimitOptions, type Protocol, resolveLimits, resolveSessionLimits, type SessionLimit, type SessionLimits, sessionLimitTable } from "@hawser/protocol";
-import { type Awaitable, type Closed, type ConnectionLimits, type ListenOptions, processTicker, resolveConnectionLimits, type Ticker } from "@hawser/transport";
+import { type Awaitable, type Closed, type ConnectionLimits, type ListenOptions, processTicker, resolveConnectionLimits, type Ticker, timeLimitTable } from "@hawser/transport";
 import { resolveMode, type ServerOptions, serverLimitTable } from "./options.ts";
 import type { Authenticate, Middleware, SessionSocket } from "./session-handlers.ts";
 
 /** Options of a server of a contract; every limit has a finite default. */
 export interface SessionServerOptions<P extends Protocol, C = unknown>
   extends LimitOptions<SessionLimit>,
-    Pick<ServerOptions, "backlog" | "lingerTimeoutMs" | "maxConnections" | "mode" | "ticker" | "tls" | "writeBuffer"> {
+    Pick<ServerOptions, "backlog" | "idleTimeoutMs" | "lingerTimeoutMs" | "maxConnections" | "mode" | "ticker" | "tls" | "writeBuffer"> {
   /**
    * Judge a client, within `handshakeTimeoutMs`. What it returns is the handlers' `context`; when it throws, the client is refused with
    * AUTH_REFUSED, and told the text only of a HawserError with that code. A HawserError with the code OVERLOADED is passed on as such, so
@@ -55,7 +55,7 @@ export interface SessionServerOptions<P extends Protocol, C = unknown>
 export interface ResolvedSessionOptions extends ListenOptions {
   readonly maxConnections: number;
   readonly limits: SessionLimits;
-  readonly connection: Pick<ConnectionLimits, "lingerTimeoutMs" | "writeBuffer">;
+  readonly connection: Pick<ConnectionLimits, "idleTimeoutMs" | "lingerTimeoutMs" | "writeBuffer">;
   readonly ticker: Ticker;
   readonly random: (bytes: number) => Uint8Array;
 }
@@ -63,7 +63,7 @@ export interface ResolvedSessionOptions extends ListenOptions {
 const { backlog, maxConnections } = serverLimitTable;
 
 const hooks = ["authenticate", "close", "disconnected", "error", "open", "principal", "random", "release", "resumed"] as const;
-const others = ["backlog", "lingerTimeoutMs", "maxConnections", "mode", "ticker", "tls", "use", "writeBuffer"];
+const others = ["backlog", "idleTimeoutMs", "lingerTimeoutMs", "maxConnections", "mode", "ticker", "tls", "use", "writeBuffer"];
 
 /**
  * Complete a server's options.
@@ -84,8 +84,13 @@ export function resolveSessionServerOptions<P extends Protocol, C>(given: Sessio
     handshakeTimeoutMs: limits.handshakeTimeoutMs,
     tls: given.tls,
     limits,
-    connection: resolveConnectionLimits({ lingerTimeoutMs: given.lingerTimeoutMs, writeBuffer: given.writeBuffer }, "server"),
+    connection: resolveConnectionLimits({ idleTimeoutMs: given.idleTimeoutMs ?? idleAfter(limits), lingerTimeoutMs: given.lingerTimeoutMs, writeBuffer: given.writeBuffer }, "server"),
     ticker: given.ticker ?? processTicker,
     random: given.random ?? ((bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes))),
   });
+}
+
+/** The default of `idleTimeoutMs`: a session whose heartbeat is slow, or off, is not idle before it has beaten. */
+function idleAfter({ heartbeatMs, heartbeatTimeoutMs }: SessionLimits): number {
+  return Math.max(timeLimitTable.idleTimeoutMs.default, heartbeatMs + heartbeatTimeoutMs);
 }

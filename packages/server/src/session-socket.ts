@@ -113,7 +113,7 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
   lost(link: SessionLink, error: HawserError): void {
     if (link !== this.#link || !this.#isLinked) return;
     this.#isLinked = false;
-    if (error.code === "SLOW_CONSUMER") this.#host.report(error, this, this);
+    if (error.code === "SLOW_CONSUMER" || error.code === "IDLE_TIMEOUT") this.#host.report(error, this, this);
     this.#session.lost(link.now(), error);
     this.#park(error);
   }

@@ -221,3 +221,65 @@ describe("a server of another session kind", () => {
     await flooded.server.close();
   });
 });
+
+describe("createServer() of jsonRpc(): time", () => {
+  async function silent(options: SessionServerOptions<typeof chat> = {}) {
+    const clock = new ManualClock();
+    const errors: string[] = [];
+    const server = createServer(jsonRpc(chat, { framing: lines(), downgrade: true }), handlers, {
+      error: (error) => void errors.push(error.code),
+      ticker: new Ticker(clock),
+      ...options,
+    });
+    const [mine, theirs] = memoryPair();
+    server.accept(theirs);
+    const log: string[] = [];
+    mine.open({ chunk: () => undefined, ended: () => void log.push("ended"), written: () => undefined, gone: () => undefined });
+    const say = async (text: string): Promise<void> => {
+      mine.output.append(new TextEncoder().encode(text));
+      mine.schedule();
+      await turns();
+    };
+    await turns();
+    return { clock, errors, log, say, server };
+  }
+
+  it.each<[string, SessionServerOptions<typeof chat>, number]>([
+    ["60 s by default", {}, 60_000],
+    ["idleTimeoutMs", { idleTimeoutMs: 2_000 }, 2_000],
+  ])("a client that is silent is closed after %s", async (_, options, ms) => {
+    const { clock, errors, log, say } = await silent(options);
+    clock.advance(ms - 500);
+    await say('{"jsonrpc":"2.0","method":"echo","params":["x"],"id":1}\n');
+    clock.advance(ms - 500);
+    expect(errors).toEqual([]);
+    clock.advance(1_000);
+    await turns();
+    expect([errors, log]).toEqual([["IDLE_TIMEOUT"], ["ended"]]);
+  });
+
+  it.each<[string, SessionServerOptions<typeof chat>, number]>([
+    ["10 s by default", {}, 10_000],
+    ["frameTimeoutMs", { frameTimeoutMs: 2_000 }, 2_000],
+  ])("a client whose line never ends is closed after %s, however it trickles", async (_, options, ms) => {
+    const { clock, errors, log, say, server } = await silent(options);
+    for (let i = 0; i < 4; i++) {
+      await say(".");
+      clock.advance(ms / 4 - 100);
+    }
+    expect(errors).toEqual([]);
+    clock.advance(750);
+    await turns();
+    expect([errors, log, server.sockets.size]).toEqual([["FRAME_TIMEOUT"], ["ended"], 0]);
+  });
+
+  it("whole lines start it anew, and time in which the process stood still does not count", async () => {
+    const { clock, errors, say } = await silent({ frameTimeoutMs: 2_000 });
+    for (let i = 0; i < 4; i++) {
+      await say('\n{"jsonrpc":"2.0",');
+      clock.advance(1_500);
+    }
+    clock.standStill(60_000);
+    expect(errors.filter((code) => code === "FRAME_TIMEOUT")).toEqual([]);
+  });
+});

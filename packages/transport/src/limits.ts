@@ -16,6 +16,7 @@ export interface WriteBufferOptions {
 
 /** The limits of one connection, as callers give them. */
 export interface ConnectionLimitOptions extends Partial<FrameLimits> {
+  readonly endTimeoutMs?: number | undefined;
   readonly frameTimeoutMs?: number | undefined;
   readonly idleTimeoutMs?: number | undefined;
   readonly lingerTimeoutMs?: number | undefined;
@@ -25,6 +26,7 @@ export interface ConnectionLimitOptions extends Partial<FrameLimits> {
 /** The limits of one connection, complete. */
 export interface ConnectionLimits {
   readonly frame: FrameLimits;
+  readonly endTimeoutMs: number;
   readonly frameTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly lingerTimeoutMs: number;
@@ -34,7 +36,8 @@ export interface ConnectionLimits {
 const ms = "milliseconds";
 
 /** The time limits of a connection: what a server uses; a client waits for ever where the row says so. */
-export const timeLimitTable: Readonly<Record<"frameTimeoutMs" | "idleTimeoutMs" | "lingerTimeoutMs", Limit>> = Object.freeze({
+export const timeLimitTable: Readonly<Record<"endTimeoutMs" | "frameTimeoutMs" | "idleTimeoutMs" | "lingerTimeoutMs", Limit>> = Object.freeze({
+  endTimeoutMs: { default: 30_000, unit: ms, min: 1, unlimited: true, reason: "A peer that does not end when this end has: on a server it has so long, whatever it sends; on a client each byte that comes gives it as long again (END_TIMEOUT)." },
   frameTimeoutMs: { default: 10_000, unit: ms, min: 1, unlimited: true, reason: "A frame that is begun and never completed holds its memory for ever (FRAME_TIMEOUT)." },
   idleTimeoutMs: { default: 60_000, unit: ms, min: 1, unlimited: true, reason: "A peer that is gone without a FIN is never noticed otherwise (IDLE_TIMEOUT). A client's default is Infinity." },
   lingerTimeoutMs: { default: 1_000, unit: ms, min: 1, unlimited: false, reason: "Closing with unread input resets the connection and destroys what was sent last; 1 s is what HTTP servers linger." },

@@ -32,7 +32,7 @@ export interface SessionLinkEvents {
 
 /** What a link works with. */
 export interface SessionLinkOptions {
-  readonly limits: Pick<ConnectionLimits, "lingerTimeoutMs" | "writeBuffer">;
+  readonly limits: Pick<ConnectionLimits, "idleTimeoutMs" | "lingerTimeoutMs" | "writeBuffer">;
   readonly ticker: Ticker;
   /** What happens above `writeBuffer.maxBytes`: the connection is closed, or nothing, since the speaker has a limit of its own and tells the sender. */
   readonly onFull: "close" | "throw";
@@ -72,6 +72,8 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
   #late: Late | null = null;
   // Times of the ticker, for tick().
   #progressMs: number;
+  /** When bytes last came, or left: a peer that reads what is sent to it is alive. */
+  #aliveMs: number;
   /** The connection's `progress` at the last tick. */
   #progress = 0;
   #lingerMs = Infinity;
@@ -89,7 +91,7 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
     this.#onFull = options.onFull;
     this.#ticker = options.ticker;
     this.#events = events;
-    this.#progressMs = options.ticker.now;
+    this.#progressMs = this.#aliveMs = options.ticker.now;
   }
 
   get remote(): string {
@@ -185,6 +187,7 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
   /** @see ConnectionSink */
   chunk(bytes: Uint8Array): undefined {
     if (this.#state !== "open" || this.#speaker === null) return;
+    this.#aliveMs = this.#ticker.now;
     if (this.#late === null) this.#receive(this.#speaker, bytes);
     else this.#late.chunks.push(new Uint8Array(bytes)); // it was under way when reading stopped
   }
@@ -202,7 +205,7 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
 
   /** @see ConnectionSink */
   written(): void {
-    this.#progressMs = this.#ticker.now;
+    this.#progressMs = this.#aliveMs = this.#ticker.now;
     if (this.#speaker === null || this.#fetching) return;
     // Not here: this may be called from within the write that the operating system has taken at once.
     this.#fetching = true;
@@ -228,14 +231,17 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
   /** @see Ticking */
   tick(nowMs: number): void {
     this.#tickOutput(nowMs);
-    if (this.#state === "open") this.#tickSpeaker();
-    else if (this.#connection.pendingBytes > 0) this.#lingerMs = nowMs + this.#limits.lingerTimeoutMs;
+    if (this.#state === "open") {
+      this.#tickSpeaker();
+      this.#tickIdle(nowMs);
+    } else if (this.#connection.pendingBytes > 0) this.#lingerMs = nowMs + this.#limits.lingerTimeoutMs;
     else if (nowMs >= this.#lingerMs) this.#connection.abort();
   }
 
   /** @see Ticking */
   stoodStill(ms: number): void {
     this.#progressMs = shifted(this.#progressMs, ms, this.#ticker.now);
+    this.#aliveMs = shifted(this.#aliveMs, ms, this.#ticker.now);
     this.#lingerMs += ms;
     this.#speaker?.stoodStill(ms, this.now());
     this.watch();
@@ -295,10 +301,20 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
     this.watch();
   };
 
+  /** For sessions without a heartbeat: one with a heartbeat is never silent for long. */
+  #tickIdle(nowMs: number): void {
+    const { idleTimeoutMs } = this.#limits;
+    if (this.#late !== null) this.#aliveMs = nowMs;
+    if (this.#state !== "open" || nowMs - this.#aliveMs < idleTimeoutMs) return;
+    this.close();
+    this.#events.lost(new HawserError("IDLE_TIMEOUT", `${this.remote} was silent, and took nothing, for idleTimeoutMs ${String(idleTimeoutMs)}`));
+  }
+
   #tickOutput(nowMs: number): void {
     // Patience for a peer that reads slowly ends with the session.
     const stallMs = Math.min(this.#limits.writeBuffer.stallMs, this.#state === "open" ? Infinity : writeBufferTable.stallMs.default);
     const { pendingBytes, progress } = this.#connection;
+    if (progress !== this.#progress) this.#aliveMs = nowMs;
     if (pendingBytes === 0 || progress !== this.#progress) this.#progressMs = nowMs;
     else if (nowMs - this.#progressMs >= stallMs) this.#slow(`has read nothing for stallMs ${String(stallMs)}`);
     this.#progress = progress;

@@ -96,6 +96,8 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   #progress = 0;
   #partialMs: number | null = null;
   #lingerMs: number | null = null;
+  /** Since when the peer has had what it needs to end, too; null: this end has not ended. */
+  #endedMs: number | null = null;
 
   constructor(wire: Wire<In, Out>, connection: Connection, options: WireSocketOptions<Out>, events: WireSocketEvents<In>) {
     this.#connection = connection;
@@ -343,8 +345,10 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   /** @see Ticking */
   tick(nowMs: number): void {
     this.#tickOutput(nowMs);
-    if (this.#state === "open" || this.#state === "ending") this.#tickInput(nowMs);
-    else if (this.#state === "failing") this.#tickFailing(nowMs);
+    if (this.#state === "open" || this.#state === "ending") {
+      this.#tickInput(nowMs);
+      this.#tickEnd(nowMs);
+    } else if (this.#state === "failing") this.#tickFailing(nowMs);
     else if (this.#connection.pendingBytes > 0) this.#lingerMs = nowMs + this.#options.limits.lingerTimeoutMs;
     else if (this.#lingerMs !== null && nowMs >= this.#lingerMs) this.#connection.abort();
   }
@@ -362,6 +366,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     this.#sentMs = shifted(this.#sentMs, ms, nowMs);
     if (this.#partialMs !== null) this.#partialMs = shifted(this.#partialMs, ms, nowMs);
     if (this.#lingerMs !== null) this.#lingerMs += ms;
+    if (this.#endedMs !== null) this.#endedMs = shifted(this.#endedMs, ms, nowMs);
   }
 
   #tickOutput(nowMs: number): void {
@@ -389,6 +394,19 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     } else if (nowMs - Math.max(this.#heardMs, this.#sentMs) >= idleTimeoutMs) {
       this.fault(new HawserError("IDLE_TIMEOUT", `${this.remote} was silent, and took nothing, for idleTimeoutMs ${String(idleTimeoutMs)}`));
     }
+  }
+
+  /** This end has ended: the peer has some time to end, too, once it has got everything, and while it is read. */
+  #tickEnd(nowMs: number): void {
+    if (this.#state !== "ending") return;
+    const { limits, onFull } = this.#options;
+    if (this.#endedMs === null || this.#paused || this.#connection.pendingBytes > 0) this.#endedMs = nowMs;
+    const sinceMs = onFull === "throw" ? Math.max(this.#endedMs, this.#heardMs) : this.#endedMs; // a client may ask with its end, and get much
+    if (nowMs - sinceMs < limits.endTimeoutMs) return;
+    const error = new HawserError("END_TIMEOUT", `${this.remote} did not end within endTimeoutMs ${String(limits.endTimeoutMs)} after this end had`);
+    this.#outcome = { reason: "error", error };
+    this.#breakOff();
+    void this.#events.failed(error);
   }
 
   /** Last words take too long. */

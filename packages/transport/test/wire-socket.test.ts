@@ -455,6 +455,45 @@ describe("WireSocket: time", () => {
     expect([before > 300, before < 1_000, log]).toEqual([true, true, ["failed SLOW_CONSUMER", "closed error"].slice(0, 1)]);
   });
 
+  it.each([
+    ["server", "goes on", "close", true],
+    ["server", "is silent", "close", true],
+    ["client", "goes on", "throw", false],
+    ["client", "is silent", "throw", true],
+  ] as const)("a %s that has ended, whose peer %s, closes after endTimeoutMs if it must", async (_role, what, onFull, closes) => {
+    const { socket, peer, turns, clock, log, closed } = socketAndPeer(textLines, { endTimeoutMs: 2_000, idleTimeoutMs: Infinity, onFull });
+    socket.end();
+    for (let i = 0; i < 5; i++) {
+      await turns.settle();
+      if (what === "goes on") peer.write("and on\n");
+      await turns.settle();
+      clock.advance(500);
+    }
+    await turns.settle();
+    expect(log).toEqual(closes ? ["failed END_TIMEOUT", "closed error"] : []);
+    expect(closed()?.error?.code).toBe(closes ? "END_TIMEOUT" : undefined);
+  });
+
+  it("endTimeoutMs counts from when the peer has got everything, and not while this end does not read", async () => {
+    const { socket, peer, turns, clock, log } = socketAndPeer(byteLines, { endTimeoutMs: 1_000, idleTimeoutMs: Infinity, windowBytes: 10, writeBuffer: { stallMs: 60_000 } });
+    peer.connection.pause();
+    socket.send(new Uint8Array(100).fill(1));
+    socket.end();
+    await turns.settle();
+    clock.advance(5_000);
+    expect(log).toEqual([]);
+    peer.connection.resume();
+    await turns.settle();
+    socket.hold();
+    peer.write("waits\n");
+    await turns.settle();
+    clock.advance(5_000);
+    expect(log).toEqual([]);
+    socket.release();
+    clock.advance(1_250);
+    expect(log).toEqual(["failed END_TIMEOUT"]);
+  });
+
   it("SLOW_CONSUMER when the peer takes nothing for stallMs", async () => {
     const { socket, peer, turns, clock, log } = socketAndPeer(byteLines, { windowBytes: 10, writeBuffer: { stallMs: 1_000 } });
     peer.connection.pause();

@@ -48,6 +48,7 @@ export class Link implements FrameSink {
   /** What a text of the chunk at hand is counted by. */
   #budget: ReadBudget = unlimitedBudget;
   #yielded = false;
+  #texts = 0;
   /** The chunk at hand. */
   #chunk: Uint8Array | null = null;
   /** What came after the budget was spent; null until that happens. */
@@ -61,6 +62,16 @@ export class Link implements FrameSink {
     this.outbox = new Outbox(output, context);
     this.responder = new Responder(context, this.outbox);
     this.caller = new Caller(context, this.outbox, this.responder);
+  }
+
+  /** True if a text has begun and is not complete. */
+  get partial(): boolean {
+    return this.#state === "open" && this.#decoder.partial === true;
+  }
+
+  /** How many texts, or faults, have come. */
+  get texts(): number {
+    return this.#texts;
   }
 
   /** True if the budget is spent: what waits is read by `goOn()`. */
@@ -140,6 +151,7 @@ export class Link implements FrameSink {
 
   /** For the framing's decoder: a JSON text has come. */
   frame(bytes: Uint8Array, start: number, end: number): void {
+    this.#texts++;
     if (this.#waits()) {
       const inbox = (this.#inbox ??= this.#newInbox());
       if (bytes === this.#chunk) inbox.putOfChunk(bytes, start, end);

@@ -34,6 +34,7 @@ import type {
   SessionState,
   Settled,
 } from "../session/types.ts";
+import { peerError } from "../stack.ts";
 import { utf8Decode } from "../utf8.ts";
 import { failureObject } from "./codes.ts";
 import type { Context, Rest } from "./context.ts";
@@ -56,6 +57,9 @@ export class JsonRpcSession implements Session {
   #link: Link | null = null;
   /** The last instant that the session was told. */
   #nowMs = 0;
+  /** When the text that is not complete began, and how many had come then; null: there is none. */
+  #partialMs: number | null = null;
+  #texts = 0;
   /** Whether somebody waits for `sink.writable`. */
   #isFull = false;
 
@@ -110,6 +114,7 @@ export class JsonRpcSession implements Session {
     turn.enter();
     try {
       this.#link?.receive(chunk, budget);
+      this.#look();
     } finally {
       turn.leave();
     }
@@ -122,6 +127,7 @@ export class JsonRpcSession implements Session {
     turn.enter();
     try {
       this.#link?.goOn(budget);
+      if (this.#partialMs !== null) this.#partialMs = nowMs; // the rest of it could not come meanwhile
     } finally {
       turn.leave();
     }
@@ -143,15 +149,32 @@ export class JsonRpcSession implements Session {
     const { turn } = this.#context;
     turn.enter();
     this.#link?.caller.tick(nowMs);
+    this.#tickPartial(nowMs);
     turn.leave();
   }
 
-  stoodStill(): void {
-    // It has no time of its own for the peer.
+  stoodStill(ms: number, nowMs: number): void {
+    if (this.#partialMs !== null) this.#partialMs = Math.min(this.#partialMs + ms, nowMs);
   }
 
   deadline(): number {
-    return this.#link?.caller.dueMs ?? Infinity;
+    const frameDueMs = this.#partialMs === null ? Infinity : this.#partialMs + this.#context.limits.frameTimeoutMs;
+    return Math.min(frameDueMs, this.#link?.caller.dueMs ?? Infinity);
+  }
+
+  /** A chunk has been read. */
+  #look(): void {
+    const link = this.#link;
+    if (link?.partial !== true) this.#partialMs = null;
+    else if (this.#partialMs === null || this.#texts !== link.texts) this.#partialMs = this.#nowMs;
+    this.#texts = link?.texts ?? 0;
+  }
+
+  #tickPartial(nowMs: number): void {
+    const { frameTimeoutMs } = this.#context.limits;
+    if (this.#partialMs === null || this.#link === null || this.#link.yielded || nowMs - this.#partialMs < frameTimeoutMs) return;
+    this.#partialMs = null;
+    this.#context.broken(peerError("FRAME_TIMEOUT", `The peer began a message and did not complete it within frameTimeoutMs ${String(frameTimeoutMs)}`), "flush");
   }
 
   transmit(highBytes: number): boolean {
@@ -250,6 +273,8 @@ export class JsonRpcSession implements Session {
     const { sink, turn } = this.#context;
     this.#nowMs = nowMs;
     this.#link = new Link(this.#context, this.#events, output);
+    this.#partialMs = null;
+    this.#texts = 0;
     this.#state = "ready";
     turn.enter();
     turn.run(() => {

@@ -121,6 +121,12 @@ export class Inbound implements FrameTarget, PiecesHost {
     return Math.min(this.#partial?.sinceMs ?? Infinity, this.#pieces.any ? this.#pieces.sinceMs : Infinity);
   }
 
+  /** The process stood still for `ms`, until now: nothing could grow. */
+  stoodStill(ms: number, nowMs: number): void {
+    this.#partial?.stoodStill(ms, nowMs);
+    if (this.#pieces.any) this.#pieces.stoodStill(ms, nowMs);
+  }
+
   /** Time has passed: the session is ended for what does not grow. */
   tick(nowMs: number): void {
     const link = this.#link;

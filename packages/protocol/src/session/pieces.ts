@@ -118,6 +118,10 @@ export class Pieces {
   }
 
   /** The first that has not grown for so long, by its kind and id, or null. */
+  stoodStill(ms: number, nowMs: number): void {
+    for (const { stall } of this.#partials.values()) stall.stoodStill(ms, nowMs);
+  }
+
   stalled(nowMs: number, timeoutMs: number): string | null {
     for (const [id, { kind, stall }] of this.#partials) {
       if (stall.isOver(nowMs, this.#link.receivedBytes, timeoutMs)) return `${kindName(kind)} ${String(id)}`;

@@ -232,6 +232,7 @@ export class NativeSession implements Session, Control {
   stoodStill(ms: number, nowMs: number): void {
     this.#handshakeDueMs += ms;
     this.#heartbeat?.stoodStill(ms, nowMs);
+    this.#inbound.stoodStill(ms, nowMs);
   }
 
   deadline(): number {

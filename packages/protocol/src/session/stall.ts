@@ -28,6 +28,11 @@ export class Stall {
     this.#bytes = receivedBytes;
   }
 
+  /** The process stood still for `ms`, until now. */
+  stoodStill(ms: number, nowMs: number): void {
+    this.#sinceMs = Math.min(this.#sinceMs + ms, nowMs);
+  }
+
   /** True if it has not grown for so long though the peer lives: something came, and next to nothing. Silence is the heartbeat's to judge. */
   isOver(nowMs: number, receivedBytes: number, timeoutMs: number): boolean {
     if (nowMs - this.#sinceMs < timeoutMs) return false;
