@@ -16,14 +16,12 @@ export const capabilities = {
   tlsHoldsBackWrites: runtime !== "deno",
   /** Deno's node:tls forgets the peer's end when it comes while the socket is paused: only a sentinel or a timeout ends such a stream. */
   tlsHearsTheEndWhilePaused: runtime !== "deno",
-  /** Deno reads a server's certificate and key at the first handshake; a file that is no PEM fails each of them, and not listen(). */
-  readsCertificatesAtOnce: runtime !== "deno",
+  /** Deno says of a certificate that has expired, or is not valid yet, that its issuer is not known. */
+  namesExpiredCertificates: runtime !== "deno",
   /** Bun says ECONNREFUSED for most of what can go wrong in a connect: an unreachable host, a path through a file. */
   namesConnectFailures: runtime !== "bun",
   /** Deno's web streams look at the prototype of what a stream fails with, and let what that throws go unhandled. */
   streamsFailWithAnything: runtime !== "deno",
-  /** Deno says EINVAL where an address to listen on is not this machine's, and the others EADDRNOTAVAIL. */
-  namesUnavailableAddresses: runtime !== "deno",
 };
 
 function findRuntime(): Runtime {

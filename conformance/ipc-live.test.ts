@@ -8,6 +8,9 @@ import process from "node:process";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { connect } from "@hawser/client";
+import { defineProtocol, isHawserError, type } from "@hawser/protocol";
+import { createServer } from "@hawser/server";
+import { capabilities } from "./capabilities.ts";
 import { chat, echo, next, turns } from "./conversation.ts";
 import { Program, runFile } from "./programs.ts";
 import { leaveStale } from "./stale.ts";
@@ -18,6 +21,7 @@ const linux = process.platform === "linux";
 /** Ends a test that hangs. */
 const timeout = 90_000;
 const noPython = python ? false : "python3 is not installed";
+const calls = defineProtocol({ name: "calls", version: 1, requests: { double: { input: type<number>(), output: type<number>() } } });
 const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 describe("a live socket file", () => {
@@ -54,6 +58,36 @@ describe("a live socket file", () => {
       await assertServes(path);
     });
   }
+
+  it("whose accept queue is full is tried again by a session that reconnects", { skip: noPython, timeout }, async () => {
+    const directory = fixture.directory();
+    const path = join(directory, "held.sock");
+    const serve = async (): Promise<{ close(options: { deadlineMs: number }): Promise<unknown> }> => {
+      const server = createServer(calls, { double: (n) => 2 * n });
+      fixture.own({ close: () => server.close({ deadlineMs: 0 }) });
+      await server.listen({ path });
+      return server;
+    };
+    const first = await serve();
+    const client = fixture.own(await connect(calls, { path }, { reconnect: { initialMs: 20, maxMs: 20 } }));
+    await first.close({ deadlineMs: 0 });
+    const holder = fixture.own(new Program("python3", [file("holder.py"), "full", directory]));
+    await holder.said(/^held$/m);
+    await assert.rejects(connect(chat, { path }), (error: unknown) => {
+      assert(isHawserError(error) && error.retryable, String(error));
+      assert.equal(error.code, capabilities.namesConnectFailures ? "OVERLOADED" : "CONNECT_REFUSED");
+      return true;
+    });
+    for (let attempts = 0; attempts < 3; attempts++) await new Promise((resolve) => client.lifecycle.once("error", resolve));
+    assert.notEqual(client.state, "closed");
+    const ready = new Promise((resolve) => client.lifecycle.once("ready", resolve));
+    holder.endInput();
+    await holder.exited;
+    await serve();
+    await ready;
+    assert.equal(await client.request("double", 4), 8);
+    await client.close();
+  });
 
   it("is the file that was bound: the kernel lists its absolute path", { skip: linux ? false : "only Linux lists what is bound" }, async () => {
     const path = join(fixture.directory(), "listed.sock");

@@ -1,7 +1,7 @@
 // Socket files: whose they are, who may use them, and that nobody's is taken away.
 
 import assert from "node:assert/strict";
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
@@ -141,6 +141,25 @@ describe("a socket file", () => {
       const says = { code: "PERMISSION_DENIED", message: /hawser is not a directory of this user alone; .*mode to 0700/ };
       await assert.rejects(server.listen("pipe:hawser-test"), says);
       await assert.rejects(connect(chat, "pipe:hawser-test"), says);
+    } finally {
+      if (before === undefined) delete process.env["XDG_RUNTIME_DIR"];
+      else process.env["XDG_RUNTIME_DIR"] = before;
+    }
+  });
+
+  it("behind pipe:name is not made where a file or a link is in the directory's place: PERMISSION_DENIED on both ends, with what to do", async () => {
+    const runtimeDirectory = fixture.directory();
+    const before = process.env["XDG_RUNTIME_DIR"];
+    process.env["XDG_RUNTIME_DIR"] = runtimeDirectory;
+    try {
+      const server = fixture.server(chat, {});
+      const says = { code: "PERMISSION_DENIED", message: /hawser is not a directory of this user alone; remove it/ };
+      for (const make of [() => { writeFileSync(join(runtimeDirectory, "hawser"), ""); }, () => { symlinkSync(fixture.directory(), join(runtimeDirectory, "hawser")); }]) {
+        make();
+        await assert.rejects(server.listen("pipe:hawser-test"), says);
+        await assert.rejects(connect(chat, "pipe:hawser-test"), says);
+        rmSync(join(runtimeDirectory, "hawser"));
+      }
     } finally {
       if (before === undefined) delete process.env["XDG_RUNTIME_DIR"];
       else process.env["XDG_RUNTIME_DIR"] = before;

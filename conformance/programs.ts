@@ -89,8 +89,10 @@ export function plainEnvironment(more: Record<string, string> = {}): Record<stri
   return { ...process.env, FORCE_COLOR: undefined, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...more };
 }
 
+/** What the runtime that runs this takes before the file that it is to run. */
+export const runArguments: readonly string[] = runtime === "deno" ? ["run", "-A", "--no-check"] : [];
+
 /** Run a file of TypeScript on the runtime that runs this. */
 export function runFile(path: string, args: readonly string[] = [], options: { cwd?: string; env?: Record<string, string> } = {}): Program {
-  const before = runtime === "deno" ? ["run", "-A", "--no-check"] : [];
-  return new Program(process.execPath, [...before, path, ...args], options);
+  return new Program(process.execPath, [...runArguments, path, ...args], options);
 }

@@ -1,6 +1,7 @@
 // Who is let in over TLS, and what each failure is called.
 
 import assert from "node:assert/strict";
+import net from "node:net";
 import { describe, it } from "node:test";
 import { connect } from "@hawser/client";
 import type { HawserError } from "@hawser/protocol";
@@ -128,15 +129,43 @@ describe("TLS", () => {
     await assert.rejects(server.listen("tls://localhost:0", { tls: { cert: serverTls.cert } }), { name: "TypeError", message: /tls\.key is missing/ });
   });
 
-  it("a certificate that is no PEM can't be used, in one sentence, by whichever runtime reads it at once", async () => {
-    const nonsense = { cert: "nonsense", key: "nonsense" };
+  it("a certificate or a key that is no PEM, or a key that is not the certificate's, can't be used: one sentence, before anything is opened", async () => {
     const server = fixture.server(chat, {});
-    const outcome = await server.listen("tls://localhost:0", { tls: nonsense }).then(() => "listens", (error: unknown) => String(error));
-    if (capabilities.readsCertificatesAtOnce) assert.match(outcome, /^TypeError: Cannot listen on tls:\/\/localhost:0: tls.cert, tls.key or tls.ca is not a PEM/);
-    else assert.equal(outcome, "listens");
     const { port } = await serve(serverTls);
-    const connecting = connect(chat, `tls://localhost:${port}`, { tls: { ...clientTls, ...nonsense } }).then(() => "connects", String);
-    if (capabilities.readsCertificatesAtOnce) assert.match(await connecting, /^TypeError: Cannot connect to tls:/);
-    else assert.equal(await connecting, "connects");
+    for (const [own, says] of [
+      [{ cert: "nonsense", key: serverTls.key }, /tls\.cert is not a certificate as PEM/],
+      [{ cert: serverTls.cert, key: "nonsense" }, /tls\.key is not a private key as PEM/],
+      [{ cert: serverTls.cert, key: certificate("client.key") }, /tls\.key is not the key of tls\.cert; give the private key that the certificate was made for/],
+    ] as const) {
+      await assert.rejects(server.listen("tls://localhost:0", { tls: own }), { name: "TypeError", message: says });
+      await assert.rejects(connect(chat, `tls://localhost:${port}`, { tls: { ...clientTls, ...own } }), { name: "TypeError", message: says });
+    }
+  });
+
+  const dated = { ca: certificate("dated-ca.crt") };
+  for (const [kind, file, tls, says, onDeno] of [
+    ["that has expired", "expired", dated, /has expired; renew it/, /has expired or is not valid yet/],
+    ["that is not valid yet", "future", dated, /is not valid yet; set this machine's clock right/, /has expired or is not valid yet/],
+    ["of an issuer that the client does not know", "server", dated, /issuer of the peer's certificate is not trusted; give its CA's certificate as tls\.ca/, null],
+    ["for other names", "server", { ...clientTls, serverName: "example.org" }, /is not for example\.org, but for DNS:localhost, IP Address:127\.0\.0\.1; connect by a name/, null],
+  ] as const) {
+    it(`a server certificate ${kind} has its own sentence`, async () => {
+      const key = file === "server" ? serverTls.key : certificate("dated.key");
+      const { port } = await serve({ cert: certificate(`${file}.crt`), key });
+      await assert.rejects(connect(chat, `tls://localhost:${port}`, { tls }), {
+        code: "TLS_CERTIFICATE_REJECTED",
+        message: capabilities.namesExpiredCertificates ? says : onDeno ?? says,
+      });
+    });
+  }
+
+  it("a client that does not shake hands is HANDSHAKE_TIMEOUT for the server", async () => {
+    const { port, errors } = await serve(serverTls, { handshakeTimeoutMs: 50 });
+    const silent = net.connect(port, "127.0.0.1");
+    fixture.own({ close: () => silent.destroy() });
+    silent.on("error", () => undefined);
+    await until(() => errors.length > 0);
+    assert.equal(errors[0]?.code, "HANDSHAKE_TIMEOUT", String(errors[0]));
+    assert.match(String(errors[0]), /took longer than handshakeTimeoutMs/);
   });
 });

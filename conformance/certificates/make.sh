@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the certificates of the conformance suite anew, valid for 100 years: a CA, what it signed (server, client),
-# and a client certificate that nobody trusts. The CA's key is not kept. The keys are test keys, and public.
+# and a client certificate that nobody trusts; a second CA, and what it signed that has expired or is not valid yet.
+# The CA's key is not kept. The keys are test keys, and public.
 set -eu
 cd "$(dirname "$0")"
 days=36525
@@ -20,8 +21,17 @@ selfsigned() { # name, subject, extensions as -addext
   openssl req -x509 -new -key "$1.key" -subj "/CN=$2" -days "$days" -sha256 -addext "$3" -out "$1.crt"
 }
 
+dated() { # name, first and last instant
+  openssl req -new -key dated.key -subj "/CN=localhost" > "$scratch/request"
+  printf '[ca]\ndefault_ca=d\n[d]\ndatabase=%s/index\nserial=%s/serial\nnew_certs_dir=%s\n' "$scratch" "$scratch" "$scratch" > "$scratch/config"
+  printf 'default_md=sha256\npolicy=p\nunique_subject=no\n[p]\ncommonName=supplied\n' >> "$scratch/config"
+  openssl ca -batch -notext -config "$scratch/config" -cert dated-ca.crt -keyfile dated.key -startdate "$2" -enddate "$3" \
+    -extfile "$extensions" -in "$scratch/request" -out "$1.crt"
+}
+
 extensions=$(mktemp)
-trap 'rm -f "$extensions" ca.key' EXIT
+scratch=$(mktemp -d)
+trap 'rm -rf "$extensions" "$scratch" ca.key' EXIT
 
 selfsigned ca "Hawser test CA" "keyUsage=critical,keyCertSign,cRLSign"
 printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n' > "$extensions"
@@ -29,3 +39,11 @@ signed server localhost "$extensions"
 printf 'extendedKeyUsage=clientAuth\n' > "$extensions"
 signed client "Hawser test client" "$extensions"
 selfsigned untrusted "Nobody's client" "extendedKeyUsage=clientAuth"
+
+selfsigned dated "Hawser dated CA" "keyUsage=critical,keyCertSign,cRLSign"
+mv dated.crt dated-ca.crt
+: > "$scratch/index"
+echo 01 > "$scratch/serial"
+printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n' > "$extensions"
+dated expired 20200101000000Z 20210101000000Z
+dated future 21000101000000Z 21100101000000Z

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { describeValue } from "@hawser/protocol";
 import { pipePath } from "./ipc-path.ts";
 
 /** Where a server listens and a client connects. */
@@ -41,21 +42,23 @@ const FORMS = "tcp://host:port, tls://host:port, unix:/path, unix:@name or pipe:
  * ```
  */
 export function parseAddress(input: AddressInput): Address {
-  if (typeof input === "string" || input instanceof URL) return parseUrl(String(input));
-  if (typeof input !== "object" || (input as unknown) === null) throw unreadable(typeof input, `it is ${FORMS}`);
+  if (typeof input === "string") return parseUrl(input);
+  if (input instanceof URL) return parseUrl(decodePath(input.href));
+  if (typeof input !== "object" || (input as unknown) === null) throw unreadable(describeValue(input), `it is ${FORMS}`);
+  if ("then" in input) throw unreadable("a promise", "await it first");
   if ("fd" in input) return { transport: "fd", fd: checkNumber("fd", input.fd, 0x7fff_ffff) };
   if ("path" in input) {
-    if (typeof input.path !== "string" || input.path === "") throw unreadable(JSON.stringify(input), "the path is a text that is not empty");
+    if (typeof input.path !== "string" || input.path === "") throw unreadable(describeValue(input), "the path is a text that is not empty");
     const pipe = "pipe" in input ? input.pipe : undefined;
     return pipe === undefined ? { transport: "ipc", path: input.path } : { transport: "ipc", path: input.path, pipe };
   }
   if ("port" in input) {
     const { host = "localhost" } = input;
-    if (typeof host !== "string" || host === "") throw unreadable(JSON.stringify(input), "the host is a name or an IP address");
+    if (typeof host !== "string" || host === "") throw unreadable(describeValue(input), "the host is a name or an IP address");
     const transport = "transport" in input ? input.transport : "tcp";
     return { transport, host, port: checkNumber("port", input.port, 65_535) };
   }
-  throw unreadable(JSON.stringify(input), "an object has { port, host }, { path } or { fd }");
+  throw unreadable(describeValue(input), "an object has { port, host }, { path } or { fd }");
 }
 
 /** The address as a URL, as {@link parseAddress} reads it. */
@@ -95,28 +98,43 @@ function parseUrl(url: string): Address {
       return { transport: "tls", ...parseHost(url, rest) };
     case "unix": {
       const path = rest.startsWith("///") ? rest.slice(2) : rest;
-      if (path === "" || path === "@") throw unreadable(url, "the path is missing");
+      if (path === "" || path === "@") throw unreadable(describeValue(url), "the path is missing");
       return { transport: "ipc", path: path.startsWith("@") ? `\0${path.slice(1)}` : path };
     }
     case "pipe":
       if (!/^[\w.-]{1,64}$/.test(rest) || rest.startsWith(".")) {
-        throw unreadable(url, "a pipe's name has 1 to 64 letters, digits, '-', '_' or '.', and no '.' first");
+        throw unreadable(describeValue(url), "a pipe's name has 1 to 64 letters, digits, '-', '_' or '.', and no '.' first");
       }
       return { transport: "ipc", path: pipePath(rest), pipe: rest };
     case "fd":
       return { transport: "fd", fd: checkNumber("fd", /^\d+$/.test(rest) ? Number(rest) : NaN, 0x7fff_ffff) };
     default:
-      throw unreadable(url, `it is ${FORMS}`);
+      throw unreadable(describeValue(url), `it is ${FORMS}`);
   }
 }
 
+/**
+ * The text that a URL object was made from: it holds a path's spaces and other characters in percent-encoding, where a string
+ * says them as they are. What is no encoding stays.
+ */
+function decodePath(href: string): string {
+  return href.replaceAll(/(?:%[\da-f]{2})+/gi, (encoded) => {
+    try {
+      return decodeURIComponent(encoded);
+    } catch {
+      return encoded;
+    }
+  });
+}
+
 function parseHost(url: string, rest: string): { host: string; port: number } {
-  const parts = /^\/\/(?:\[([\da-fA-F:.%\w]+)\]|([^:/?#@[\]\s]+))(?::(\d{1,5}))?\/?$/.exec(rest);
-  const host = parts?.[1] ?? parts?.[2];
-  if (host === undefined) throw unreadable(url, `it is ${url.slice(0, 3)}://host:port`);
-  if (parts?.[3] === undefined) throw unreadable(url, `the port is missing, as in ${url.slice(0, 3)}://${host}:1234`);
+  const parts = /^\/\/(?:\[([\da-fA-F:.]+(?:%[^\]%/\s]+)?|[\da-fA-F:.]+%25[a-zA-Z][^\]%/\s]*)\]|([^:/?#@[\]\s]+))(?::(\d{1,5}))?\/?$/.exec(rest);
+  // RFC 6874 writes the '%' before a zone's name as %25.
+  const host = parts?.[1]?.replace("%25", (encoded, at: number, whole: string) => (/[a-zA-Z]/.test(whole.charAt(at + 3)) ? "%" : encoded)) ?? parts?.[2];
+  if (host === undefined) throw unreadable(describeValue(url), `it is ${url.slice(0, 3)}://host:port`);
+  if (parts?.[3] === undefined) throw unreadable(describeValue(url), `the port is missing, as in ${url.slice(0, 3)}://${host}:1234`);
   const port = Number(parts[3]);
-  if (port > 65_535) throw unreadable(url, `the port is a whole number from 0 to 65535`);
+  if (port > 65_535) throw unreadable(describeValue(url), `the port is a whole number from 0 to 65535`);
   return { host, port };
 }
 
@@ -127,6 +145,7 @@ function checkNumber(name: string, value: number, max: number): number {
   return value;
 }
 
-function unreadable(value: string, why: string): TypeError {
-  return new TypeError(`Cannot read address ${JSON.stringify(value.length > 120 ? `${value.slice(0, 120)}…` : value)}: ${why}`);
+/** `what` is the value as it is to be shown. */
+function unreadable(what: string, why: string): TypeError {
+  return new TypeError(`Cannot read address ${what.length > 120 ? `${what.slice(0, 120)}…` : what}: ${why}`);
 }

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { HawserError } from "@hawser/protocol";
+import { systemCode } from "./errno.ts";
 
 /** Bytes in `sun_path`, less the NUL: 107 on Linux, 103 on macOS and the BSDs. */
 const MAX_PATH_BYTES = process.platform === "linux" ? 107 : 103;
@@ -30,11 +31,14 @@ export function fitsPath(path: string): boolean {
 }
 
 /**
- * Refuse a path that the operating system would cut off in silence.
+ * Refuse a path that the operating system would cut off in silence, and on Windows one that is no pipe's.
  *
- * @throws {HawserError} PATH_TOO_LONG
+ * @throws {HawserError} PATH_TOO_LONG, ADDRESS_UNAVAILABLE
  */
-export function checkPath(path: string, action: string): void {
+export function checkPath(path: string, action: string, platform: string = process.platform): void {
+  if (platform === "win32" && !/^\\\\[.?]\\pipe\\/i.test(path)) {
+    throw new HawserError("ADDRESS_UNAVAILABLE", `Cannot ${action}: Windows has pipes in place of Unix sockets; use pipe:name on both ends`);
+  }
   if (fitsPath(path)) return;
   throw new HawserError(
     "PATH_TOO_LONG",
@@ -50,7 +54,7 @@ export function checkPath(path: string, action: string): void {
 export function checkPrivateDirectory(path: string, action: string, create: boolean): void {
   if (process.platform === "win32") return;
   const directory = dirname(path);
-  if (create) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  if (create) makeDirectory(directory);
   const stats = lstatSync(directory, { throwIfNoEntry: false });
   if (stats === undefined) return;
   if (stats.isDirectory() && stats.uid === process.getuid?.() && (stats.mode & 0o077) === 0) return;
@@ -58,6 +62,15 @@ export function checkPrivateDirectory(path: string, action: string, create: bool
     "PERMISSION_DENIED",
     `Cannot ${action}: ${directory} is not a directory of this user alone; remove it, or set its owner and its mode to 0700`,
   );
+}
+
+/** What is there already is looked at by the caller, also when it is no directory. */
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+  }
 }
 
 function privateDirectory(): string {

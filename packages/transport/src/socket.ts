@@ -3,7 +3,7 @@
  * Owns the life of one socket and of one listener. Must not know frames or messages. What Bun accepts without TLS is bun-socket.ts's.
  *
  * Where the runtimes differ: a TLS peer that breaks off in the handshake is an error on Node and Bun and a mere end on Deno,
- * so the end of a handshake is an error here; only Node listens on a file descriptor that it was given.
+ * so the end of a handshake is an error here.
  *
  * @module
  */
@@ -22,24 +22,7 @@ import { checkPath, checkPrivateDirectory, isFileless } from "./ipc-path.ts";
 import { countRead, flushAtEndOfTurn, Output } from "./output.ts";
 import { leftBytes, Pieces } from "./pieces.ts";
 import { chooseNext, type DirectWrite, directWrite, isOwn, readStatically, stopReading } from "./static-read.ts";
-
-/** Text in PEM form, or its bytes; several where a list is given. */
-export type Pem = string | Uint8Array | readonly (string | Uint8Array)[];
-
-/** What TLS needs of either end. */
-export interface TlsOptions {
-  /** One's own certificate chain; a server needs it, a client has it where the server asks. */
-  readonly cert?: Pem | undefined;
-  /** The private key of `cert`. */
-  readonly key?: Pem | undefined;
-  readonly passphrase?: string | undefined;
-  /** Who is trusted to sign the peer's certificate. Given to a server, it makes a client certificate required. */
-  readonly ca?: Pem | undefined;
-  /** Application protocols (ALPN) in the order of preference. */
-  readonly alpn?: readonly string[] | undefined;
-  /** Client: the name that the server's certificate must bear. Default the host. */
-  readonly serverName?: string | undefined;
-}
+import { checkCredentials, pemList, type TlsOptions } from "./tls-credentials.ts";
 
 /** How to connect. */
 export interface DialOptions {
@@ -90,8 +73,8 @@ export async function listen(address: Address, options: ListenOptions, sink: Lis
   // Bun.listen knows nothing of the cluster's primary process, which binds for its workers.
   const acceptor = (isShared ? null : bunAcceptor(address, sink)) ?? (await nodeAcceptor(address, options, sink));
   try {
+    if (address.transport === "ipc") checkPath(address.path, action);
     if (address.transport === "ipc" && !isFileless(address.path)) {
-      checkPath(address.path, action);
       if (address.pipe !== undefined) checkPrivateDirectory(address.path, action, true);
       const bind = async (path: string): Promise<void> => {
         await acceptor.bind({ path, backlog: options.backlog });
@@ -319,10 +302,12 @@ function dialPlain(address: Exclude<Address, { transport: "fd" }>): net.Socket {
 }
 
 async function dialTls(address: Extract<Address, { host: string }>, { tls: own = {}, signal }: DialOptions): Promise<tls.TLSSocket> {
+  const action = `connect to ${formatAddress(address)}`;
   const { connect } = await loadTls();
+  await checkCredentials(own, action);
   signal?.throwIfAborted();
   const serverName = own.serverName ?? (net.isIP(address.host) === 0 ? address.host : undefined);
-  return withCredentials(`connect to ${formatAddress(address)}`, () =>
+  return withCredentials(action, () =>
     connect({
       ...SOCKET_OPTIONS,
       ...credentials(own),
@@ -358,7 +343,12 @@ function established(socket: net.Socket, event: "connect" | "secureConnect", act
     options.connectTimeoutMs === Infinity
       ? (): void => undefined
       : afterPatience(options.clock, options.connectTimeoutMs, () => {
-          fail(new HawserError("CONNECT_TIMEOUT", `Cannot ${action}: no connection within connectTimeoutMs ${String(options.connectTimeoutMs)}; check the address, and a firewall between`));
+          const within = `within connectTimeoutMs ${String(options.connectTimeoutMs)}`;
+          const why =
+            event === "secureConnect" && !socket.connecting
+              ? `the peer took the connection, but no TLS handshake was complete ${within}; see whether it speaks TLS on this port`
+              : `no connection ${within}; check the address, and a firewall between`;
+          fail(new HawserError("CONNECT_TIMEOUT", `Cannot ${action}: ${why}`));
         });
   const settle = (): void => {
     cancel();
@@ -374,26 +364,21 @@ function established(socket: net.Socket, event: "connect" | "secureConnect", act
 function credentials(options: TlsOptions): tls.SecureContextOptions & { ALPNProtocols?: string[] } {
   const { cert, key, ca, passphrase, alpn } = options;
   return {
-    ...(cert === undefined ? {} : { cert: pem(cert) }),
-    ...(key === undefined ? {} : { key: pem(key) }),
-    ...(ca === undefined ? {} : { ca: pem(ca) }),
+    ...(cert === undefined ? {} : { cert: pemList(cert) }),
+    ...(key === undefined ? {} : { key: pemList(key) }),
+    ...(ca === undefined ? {} : { ca: pemList(ca) }),
     ...(passphrase === undefined ? {} : { passphrase }),
     ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
   };
 }
 
-/** What is not PEM is thrown in OpenSSL's words, by Node and Bun at once, by Deno at the first handshake. */
+/** What is not PEM is thrown in OpenSSL's words. */
 function withCredentials<T>(action: string, use: () => T): T {
   try {
     return use();
   } catch (cause) {
     throw new TypeError(`Cannot ${action}: tls.cert, tls.key or tls.ca is not a PEM text that fits (${describeCaught(cause, 120)})`, { cause });
   }
-}
-
-function pem(value: Pem): (string | Buffer)[] {
-  const list = typeof value === "string" || value instanceof Uint8Array ? [value] : value;
-  return list.map((each) => (typeof each === "string" ? each : Buffer.from(each)));
 }
 
 /** Loaded when it is needed: it takes as much of the heap as all of Hawser, which the collector looks through again and again. */
@@ -407,6 +392,7 @@ async function tlsServer(address: Address, options: ListenOptions, sink: Listene
     throw new TypeError(`Cannot listen on ${formatAddress(address)}: tls.${own.cert === undefined ? "cert" : "key"} is missing; give the server's certificate and its private key as PEM`);
   }
   const { createServer } = await loadTls();
+  await checkCredentials(own, `listen on ${formatAddress(address)}`);
   const requireClient = own.ca !== undefined;
   const server = withCredentials(`listen on ${formatAddress(address)}`, () =>
     createServer(
@@ -422,13 +408,16 @@ async function tlsServer(address: Address, options: ListenOptions, sink: Listene
   return server;
 }
 
-/** A server's report of a client whose certificate is missing has another code than a client's; of one that is not trusted, only the socket tells. */
+/**
+ * A server's report of a client whose certificate is missing has another code than a client's; of one that is not trusted, only
+ * the socket tells. Deno gives a timeout no code.
+ */
 function handshakeError(error: Error, socket: tls.TLSSocket): Error {
   const refusal: unknown = socket.authorizationError; // null, an Error or its code, by runtime and version
   if (typeof refusal === "string" && refusal !== "") return Object.assign(new Error(`the client's certificate is not trusted: ${refusal}`, { cause: error }), { code: refusal });
   const code = systemCode(error);
-  if (code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE") return Object.assign(new Error(error.message, { cause: error }), { code: "CERT_MISSING" });
-  return error;
+  const known = code === "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE" ? "CERT_MISSING" : code === "" && error.message === "TLS handshake timeout" ? "ERR_TLS_HANDSHAKE_TIMEOUT" : null;
+  return known === null ? error : Object.assign(new Error(error.message, { cause: error }), { code: known });
 }
 
 function acceptInto(sink: ListenerSink, address: Address): (socket: net.Socket) => void {
