@@ -1,6 +1,7 @@
 // What `pnpm release:check` proves: the tarballs that would be published work, in a project that knows nothing of this workspace.
 // Builds and packs every public package, judges each tarball, installs them all with npm, and runs one program by `import`, by
-// `require` and under the type checkers, and README.md's first example, on every runtime.
+// `require` and under the type checkers, and README.md's first example, on every runtime. Installs them with pnpm, too, where a program sees
+// only what it depends on itself, and compiles one that exports what it makes.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -55,11 +56,64 @@ if (reason !== "sentinel") throw new Error(reason);
 await server.close();
 console.log("ok");
 `;
+/** Exports everything that the functions of the packages return, with types that the compiler works out. */
+const exporting = `
+import { connect } from "@hawser/client";
+import { defineProtocol, jsonRpc, lines, text, type, wire } from "@hawser/protocol";
+import { createServer } from "@hawser/server";
+
+export const desk = defineProtocol({
+  name: "desk",
+  version: 1,
+  requests: { get: { input: type<{ id: number }>(), output: type<{ title: string }>(), errors: { gone: type<{ since: string }>() } }, ask: { from: "server", output: type<number>() } },
+  streams: { tail: { input: type<string>(), item: type<number>() }, sum: { send: type<number>(), item: type<number>() }, watch: { from: "server", item: type<number>() } },
+  events: { typing: { payload: type<string>() }, saved: { delivery: "at-least-once" } },
+});
+export const server = createServer(desk, {
+  get: ({ id }) => ({ title: String(id) }),
+  *tail() {
+    yield 1;
+  },
+  async *sum(_, { items }) {
+    yield* items;
+  },
+});
+export const address = await server.listen("tcp://127.0.0.1:0");
+export const addresses = server.addresses();
+export const client = await connect(desk, address, { handlers: { ask: () => 1, *watch() { yield 1; } } });
+export const ticket = client.request("get", { id: 7 });
+export const tail = client.stream("tail", "vip");
+export const sum = client.stream("sum");
+export const item = await tail.next();
+export const outcome = client.emit("typing", "me");
+export const { lifecycle, transport, state, ready, closed } = client;
+export const [socket] = server.sockets;
+export const asked = socket?.request("ask");
+export const watched = socket?.stream("watch");
+export const { rooms } = server;
+export const room = server.room("x");
+export const audience = server.to("x");
+export const closing = client.close();
+export const closingServer = server.close();
+export const open = (name: string) => connect(desk, { path: name });
+
+export const echo = wire({ framing: lines(), codec: text(), sentinel: "exit" });
+export const echoServer = createServer(echo, { message: (message, from) => void from.send(message) });
+export const echoAddress = await echoServer.listen({ port: 0, host: "127.0.0.1" });
+export const echoSocket = await connect(echo, echoAddress);
+export const echoClosed = await echoSocket.closed;
+export const [echoPeer] = echoServer.sockets;
+
+export const rpc = jsonRpc(defineProtocol({ name: "rpc", version: 1, requests: { add: { input: type<[number, number]>(), output: type<number>() } } }));
+export const rpcServer = createServer(rpc, { add: ([a, b]) => a + b });
+export const rpcClient = await connect(rpc, "unix:/run/rpc.sock");
+`;
 const imported = Object.entries(names).map(([from, list]) => `import { ${list} } from "${from}";\n`).join("");
 const required = Object.entries(names).map(([from, list]) => `const { ${list} } = require("${from}");\n`).join("");
 
 const scratch = mkdtempSync(join(tmpdir(), "hawser-release-"));
 const consumer = join(scratch, "consumer");
+const isolated = join(scratch, "isolated");
 process.once("SIGINT", () => process.exit(130));
 process.once("exit", () => {
   rmSync(scratch, { recursive: true, force: true });
@@ -101,6 +155,13 @@ function check(): void {
   });
   for (const [name, tsc] of [["TypeScript 6", "tsc6"], ["TypeScript 7", "tsc"]] as const) {
     step(`types, ${name}`, () => run(consumer, [tool(tsc), "-p", "tsconfig.json"]));
+  }
+  step("install the tarballs in a fresh project with pnpm", () => {
+    writeIsolated(tarballs);
+    run(isolated, ["pnpm", "install", "--prefer-offline", "--reporter=silent"]);
+  });
+  for (const [name, tsc] of [["TypeScript 6", "tsc6"], ["TypeScript 7", "tsc"]] as const) {
+    step(`declarations of a program that exports what it makes, ${name}`, () => run(isolated, [tool(tsc), "-p", "tsconfig.json"]));
   }
   for (const [name, command] of Object.entries(runtimes)) {
     for (const [how, file] of [["import", "program.mjs"], ["require", "program.cjs"]] as const) {
@@ -214,6 +275,24 @@ function writeConsumer(): void {
     ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true },
   };
   write("tsconfig.json", JSON.stringify({ compilerOptions, files: ["program.mts", "example.ts"] }));
+}
+
+/** A project in pnpm's layout: it depends on three packages, and can't see what these depend on. */
+function writeIsolated(tarballs: readonly string[]): void {
+  const write = (name: string, text: string): void => {
+    writeFileSync(join(isolated, name), text);
+  };
+  const files = Object.fromEntries(publicManifests().map(({ name }) => [name, `file:${tarballs.find((path) => basename(path).startsWith(`${name.replace("@", "").replace("/", "-")}-`)) ?? ""}`]));
+  const seen = Object.fromEntries(Object.keys(names).map((name) => [name, files[name]]));
+  mkdirSync(isolated);
+  write("package.json", JSON.stringify({ name: "isolated", private: true, type: "module", dependencies: { ...seen, "@types/node": pin("@types/node") } }));
+  write("pnpm-workspace.yaml", `nodeLinker: isolated\npublicHoistPattern: []\noverrides:\n${Object.entries(files).map(([name, file]) => `  "${name}": "${file}"\n`).join("")}`);
+  write("exports.ts", exporting);
+  const compilerOptions = {
+    ...{ module: "nodenext", target: "es2024", lib: ["es2024", "esnext.disposable"], types: ["node"] },
+    ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, declaration: true, emitDeclarationOnly: true, outDir: "dist" },
+  };
+  write("tsconfig.json", JSON.stringify({ compilerOptions, files: ["exports.ts"] }));
 }
 
 /** README.md's first `ts` block, which conformance/example.ts holds word for word. */

@@ -12,3 +12,21 @@ export type { ClientHandlers, ClientState, EventContext, EventListener, HandlerC
 export type { QueueOptions, ReconnectOptions, SessionConnectOptions } from "./session-options.ts";
 export type { Connector, Target } from "./session-targets.ts";
 export type { SocketEvents } from "./socket.ts";
+// What the signatures above mention: a program that exports what it makes needs no other package to name it.
+export type {
+  Address,
+  AddressInput,
+  Arguments,
+  Awaitable,
+  Clock,
+  Closed,
+  Connection,
+  ConnectionLimitOptions,
+  EventOptions,
+  OpenOptions,
+  SessionStream,
+  StreamResult,
+  Ticker,
+  TlsOptions,
+  WriteBufferOptions,
+} from "@hawser/transport";

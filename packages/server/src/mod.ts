@@ -24,3 +24,23 @@ export type {
   StreamContext,
 } from "./session-handlers.ts";
 export type { SessionServerOptions } from "./session-options.ts";
+// What the signatures above mention: a program that exports what it makes needs no other package to name it.
+export type {
+  Address,
+  AddressInput,
+  Arguments,
+  Awaitable,
+  Clock,
+  Closed,
+  Connection,
+  ConnectionLimitOptions,
+  EventOptions,
+  ListenOptions,
+  OpenOptions,
+  SessionStream,
+  StreamResult,
+  Ticker,
+  TlsOptions,
+  WireSocket,
+  WriteBufferOptions,
+} from "@hawser/transport";
