@@ -7,7 +7,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { connectLimitTable, queueLimitTable, reconnectLimitTable } from "../packages/client/src/mod.ts";
 import { errorTable, frameLimitTable, type Limit, sessionLimitTable } from "../packages/protocol/src/mod.ts";
-import { closeLimitTable, serverLimitTable } from "../packages/server/src/mod.ts";
+import { closeLimitTable, serverLimitTable, sessionServerLimitTable } from "../packages/server/src/mod.ts";
 import { timeLimitTable, writeBufferTable } from "../packages/transport/src/mod.ts";
 
 const root = resolve(import.meta.dirname, "..");
@@ -86,6 +86,12 @@ ${limits(connectLimitTable)}
 Options of both ends of a contract; source: packages/protocol/src/session/limits.ts.
 
 ${limits(sessionLimitTable)}
+
+## A server's sessions
+
+Options of \`createServer()\` with a contract; source: packages/server/src/session-options.ts.
+
+${limits(sessionServerLimitTable)}
 
 ## Coming back
 

@@ -32,6 +32,7 @@ export { printable } from "./printable.ts";
 export { raw } from "./raw.ts";
 export { type } from "./schema.ts";
 export { resolveSessionLimits, sessionLimitTable } from "./session/limits.ts";
+export { Retention } from "./session/retention.ts";
 export { nativeSessions } from "./session/native.ts";
 export { slip } from "./slip.ts";
 export { peerError } from "./stack.ts";

@@ -5,6 +5,7 @@
  */
 export { createServer } from "./server.ts";
 export { closeLimitTable, serverLimitTable } from "./options.ts";
+export { sessionServerLimitTable } from "./session-options.ts";
 export type { ListenCallOptions } from "./listeners.ts";
 export type { CloseOptions, CloseResult, ServerOptions } from "./options.ts";
 export type { Server } from "./server.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkOptions, type HawserError, type LimitOptions, type Protocol, resolveLimits, resolveSessionLimits, type SessionLimit, type SessionLimits, sessionLimitTable } from "@hawser/protocol";
+import { checkOptions, type HawserError, type Limit, type LimitOptions, type Protocol, resolveLimits, resolveSessionLimits, Retention, type SessionLimit, type SessionLimits, sessionLimitTable } from "@hawser/protocol";
 import { type Awaitable, type Closed, type ConnectionLimits, type ListenOptions, processTicker, resolveConnectionLimits, type Ticker, timeLimitTable } from "@hawser/transport";
 import { resolveMode, type ServerOptions, serverLimitTable } from "./options.ts";
 import type { Authenticate, Middleware, SessionSocket } from "./session-handlers.ts";
@@ -11,6 +11,7 @@ import type { Authenticate, Middleware, SessionSocket } from "./session-handlers
 /** Options of a server of a contract; every limit has a finite default. */
 export interface SessionServerOptions<P extends Protocol, C = unknown>
   extends LimitOptions<SessionLimit>,
+    LimitOptions<"maxRetainedTotalBytes">,
     Pick<ServerOptions, "backlog" | "idleTimeoutMs" | "lingerTimeoutMs" | "maxConnections" | "mode" | "ticker" | "tls" | "writeBuffer"> {
   /**
    * Judge a client, within `handshakeTimeoutMs`. What it returns is the handlers' `context`; when it throws, the client is refused with
@@ -58,7 +59,21 @@ export interface ResolvedSessionOptions extends ListenOptions {
   readonly connection: Pick<ConnectionLimits, "idleTimeoutMs" | "lingerTimeoutMs" | "writeBuffer">;
   readonly ticker: Ticker;
   readonly random: (bytes: number) => Uint8Array;
+  readonly maxRetainedTotalBytes: number;
+  /** What the server's lost sessions keep. */
+  readonly retention: Retention;
 }
+
+/** The limits that a server of a contract has besides those of its sessions and of any server. */
+export const sessionServerLimitTable: Readonly<Record<"maxRetainedTotalBytes", Limit>> = Object.freeze({
+  maxRetainedTotalBytes: {
+    default: 67_108_864,
+    unit: "bytes",
+    min: 1,
+    unlimited: true,
+    reason: "What all sessions without a connection may keep of events, together; a broadcast's body counts once. Above it the longest lost is given up, its events \"not-sent\" or \"unknown\".",
+  },
+});
 
 const { backlog, maxConnections } = serverLimitTable;
 
@@ -72,7 +87,7 @@ const others = ["backlog", "idleTimeoutMs", "lingerTimeoutMs", "maxConnections",
  * @throws {RangeError} when a value is out of its range
  */
 export function resolveSessionServerOptions<P extends Protocol, C>(given: SessionServerOptions<P, C>): ResolvedSessionOptions {
-  checkOptions("createServer() of a contract", given, [...Object.keys(sessionLimitTable), ...hooks, ...others]);
+  checkOptions("createServer() of a contract", given, [...Object.keys(sessionLimitTable), ...Object.keys(sessionServerLimitTable), ...hooks, ...others]);
   const limits = resolveSessionLimits(given);
   for (const name of hooks) {
     const hook: unknown = given[name];
@@ -80,6 +95,8 @@ export function resolveSessionServerOptions<P extends Protocol, C>(given: Sessio
   }
   return Object.freeze({
     ...resolveLimits<"backlog" | "maxConnections">({ backlog, maxConnections }, given),
+    ...resolveLimits(sessionServerLimitTable, given),
+    retention: new Retention(),
     mode: resolveMode(given.mode),
     handshakeTimeoutMs: limits.handshakeTimeoutMs,
     tls: given.tls,

@@ -21,6 +21,7 @@ import {
   type Ticking,
 } from "@hawser/transport";
 import { hasErrorHandler } from "./handlers.ts";
+import { LostSessions } from "./lost-sessions.ts";
 import { type ListenCallOptions, Listeners, refuse } from "./listeners.ts";
 import { type CloseOptions, type CloseResult, resolveCloseOptions } from "./options.ts";
 import { isSameContext } from "./principal.ts";
@@ -47,7 +48,7 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   /** Those that can resume. */
   readonly #byId = new Map<string, ServedSession<P, C>>();
   /** Those without a connection, the longest lost first. */
-  readonly #lost = new Set<ServedSession<P, C>>();
+  readonly #lost = new LostSessions<ServedSession<P, C>>();
   /** While the server closes: when each session is asked to drain. */
   readonly #drainMs = new Map<ServedSession<P, C>, number>();
   /** Called when the last connection and the last session are gone. */
@@ -264,10 +265,16 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   keeps(session: ServedSession<P, C>): boolean {
     if (this.#closing !== null || !this.#byId.has(session.id)) return false;
     this.#lost.add(session);
-    const [longest] = this.#lost;
     // Sessions that wait are bounded too: whoever connects and leaves again and again costs no more than whoever stays.
-    if (this.#lost.size > this.options.maxConnections) longest?.giveUp();
+    if (this.#lost.size > this.options.maxConnections) this.#lost.first(session)?.giveUp();
+    this.retained();
     return true;
+  }
+
+  /** @see SessionHost */
+  retained(): void {
+    const { maxRetainedTotalBytes, retention } = this.options;
+    while (retention.bytes > maxRetainedTotalBytes && this.#lost.size > 0) this.#lost.longest?.giveUp();
   }
 
   /** @see SessionHost */

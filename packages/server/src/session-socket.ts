@@ -27,6 +27,7 @@ import { type ContextOwner, ServedCall, ServedEvent } from "./session-context.ts
 import { draining } from "./session-greeting.ts";
 import type { SessionServer, SessionSocket } from "./session-handlers.ts";
 import type { ResolvedSessionOptions } from "./session-options.ts";
+import { type LostSession, placeOf } from "./lost-sessions.ts";
 import type { Rooms } from "./session-rooms.ts";
 
 /** What a session needs of its server. */
@@ -46,16 +47,21 @@ export interface SessionHost<P extends Protocol, C> {
   release(context: unknown): void;
   /** Its connection is gone. Returns whether the server keeps it for the client to come back. */
   keeps(session: ServedSession<P, C>): boolean;
+  /** A session without a connection keeps another event. */
+  retained(): void;
   /** It is over. */
   ended(session: ServedSession<P, C>, closed: Closed): void;
   report(error: HawserError, peer: ErrorPeer, session: ServedSession<P, C>): void;
 }
 
 /** One client's session: {@link SessionSocket} for the handlers, {@link SessionSink} for the engine. */
-export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>, SessionSink, ContextOwner<P, C> {
+export class ServedSession<P extends Protocol, C> implements LostSession, SessionSocket<P, C>, SessionSink, ContextOwner<P, C> {
   readonly label: string;
   #context: C;
   readonly #host: SessionHost<P, C>;
+  /** When the connection at hand began, and how long those before it lasted. */
+  #servedSinceMs = 0;
+  #servedMs = 0;
   readonly #session: Session;
   #link: SessionLink;
   /** Whether `#link` still carries the session. */
@@ -92,6 +98,7 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     this.#link = link;
     this.#isLinked = true;
     this.#lostMs = Infinity;
+    this.#servedSinceMs = link.now();
     this.#loss = null;
     link.hand(this.#session);
     this.#session.welcome(link.output, hello, resumed, link.now());
@@ -188,6 +195,16 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     return this.#link.remote;
   }
 
+  /** @see LostSession */
+  get place(): string {
+    return placeOf(this.#link.remote);
+  }
+
+  /** @see LostSession */
+  get servedMs(): number {
+    return this.#servedMs;
+  }
+
   get transport(): Connection["transport"] {
     return this.#link.transport;
   }
@@ -227,7 +244,9 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     let entry: MessageEntry | null = null;
     try {
       entry = messageToOpen(this.#host.kind.contract, "event", name, "server");
-      return emitEvent(this.#session, entry, payload, this.#host.options.ticker.clock, options);
+      const outcome = emitEvent(this.#session, entry, payload, this.#host.options.ticker.clock, options);
+      if (this.#session.state === "lost") this.#host.retained();
+      return outcome;
     } catch (error) {
       return unsent(entry, error);
     }
@@ -243,6 +262,7 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     if (state === "closed" || (event.entry.delivery === "at-most-once" && state !== "ready" && state !== "draining")) return false;
     try {
       this.#session.emitPrepared(event, options, null);
+      if (state === "lost") this.#host.retained();
       return this.#session.knows(event.entry);
     } catch (error) {
       if (!isHawserError(error)) throw error;
@@ -404,6 +424,7 @@ export class ServedSession<P extends Protocol, C> implements SessionSocket<P, C>
     if (this.#outcome !== null) return;
     this.#loss = error;
     this.#lostMs = this.#link.now();
+    this.#servedMs += this.#lostMs - this.#servedSinceMs;
     if (this.#host.keeps(this)) this.#host.disconnected(this, error);
     else this.giveUp();
   }

@@ -14,11 +14,13 @@ import { HawserError } from "../errors.ts";
 import { utf8Encode } from "../utf8-write.ts";
 import { readFailure } from "./failure.ts";
 import { Fifo } from "./fifo.ts";
-import { EVENT, HEADER_BYTES, ITEM_COST, openFrame, readU64, writeU64 } from "./frames.ts";
+import { EVENT, ITEM_COST, openFrame, readU64, writeU64 } from "./frames.ts";
 import { writeHead } from "./head.ts";
 import type { Link } from "./link.ts";
 import { Lane, type LaneOwner, type Waiting } from "./outbox.ts";
 import { plain } from "./quote.ts";
+import type { Retention, SharedBody } from "./retention.ts";
+import { TRACE_BYTES } from "./trace.ts";
 import type { Outcome, Settled } from "./types.ts";
 
 /** An event that is kept until it is acknowledged. */
@@ -26,11 +28,15 @@ interface Retained {
   readonly entry: MessageEntry;
   number: number;
   readonly trace: string | null;
-  /** Head and body, whose number is the head's last eight bytes; or the body's text, which is there already where the codec has one. */
-  payload: Uint8Array | string;
-  /** Bytes of both, and where the body begins. */
+  /** The body; or its text, which is there already where the codec has one. */
+  body: Uint8Array | string;
+  /** Whose body that is; null: the event's own. */
+  readonly shared: SharedBody | null;
+  /** Bytes of head and body, and of the body. */
   readonly bytes: number;
-  readonly body: number;
+  readonly bodyBytes: number;
+  /** The head while the event waits in the lane, whose number is its last eight bytes. */
+  head: Uint8Array | null;
   /** Null where nobody waits. */
   settled: Settled | null;
   /** What the peer's REJECT said. */
@@ -50,8 +56,12 @@ class Passing {
 /** One session's outbound events. */
 export class Emitter implements LaneOwner {
   readonly #link: Link;
+  /** Counts what is kept while there is no connection. */
+  readonly #retention: Retention | null;
   readonly #retained = new Fifo<Retained>();
   #retainedBytes = 0;
+  /** Whether what is kept is counted. */
+  #isCounted = false;
   /** The highest number that was given out, that is in the output, that is acknowledged. */
   #last = 0;
   #sent = 0;
@@ -68,8 +78,9 @@ export class Emitter implements LaneOwner {
   /** Events that were reported on this connection, because the peer does not know them. */
   #reported: Set<MessageEntry> | null = null;
 
-  constructor(link: Link) {
+  constructor(link: Link, retention: Retention | null) {
     this.#link = link;
+    this.#retention = retention;
     this.#lane = new Lane(0, this, 0);
   }
 
@@ -84,19 +95,19 @@ export class Emitter implements LaneOwner {
   }
 
   /**
-   * Emit an event; `body`: the payload is encoded and checked already. The session has seen to its state. Returns whether more may be emitted.
+   * Emit an event; `shared`: the payload is encoded and checked already. The session has seen to its state. Returns whether more may be emitted.
    *
    * @throws {HawserError} it was not taken
    */
-  emit(entry: MessageEntry, payload: unknown, body: Uint8Array | null, trace: string | null, settled: Settled | null): boolean {
+  emit(entry: MessageEntry, payload: unknown, shared: SharedBody | null, trace: string | null, settled: Settled | null): boolean {
     const link = this.#link;
     if (!link.peer.knows(entry)) {
       this.#unknown(entry, settled);
       return true;
     }
     const isKept = entry.delivery === "at-least-once";
-    const made = body ?? link.prepare(isKept ? "retain" : "emit", entry, payload, "EVENT_INVALID");
-    if (isKept) this.#retain(entry, made, trace, settled);
+    const made = shared?.body ?? link.prepare(isKept ? "retain" : "emit", entry, payload, "EVENT_INVALID");
+    if (isKept) this.#retain(entry, made, shared, trace, settled);
     else this.#pass(entry, made, trace, settled);
     this.#full = link.attached && !this.#lane.open;
     return !this.#full;
@@ -110,6 +121,7 @@ export class Emitter implements LaneOwner {
       const retained = tag as Retained; // every other message of this lane
       const isNew = !retained.sent;
       retained.sent = true;
+      retained.head = null;
       this.#sent = retained.number;
       if (isNew) this.#gone();
     }
@@ -158,6 +170,7 @@ export class Emitter implements LaneOwner {
   #drop(retained: Retained): void {
     const behind = this.#retained.cut(this.#retained.toArray().indexOf(retained));
     this.#retainedBytes -= retained.bytes;
+    this.#uncount(retained);
     this.#last--;
     for (const each of behind) {
       if (each === retained) continue;
@@ -246,6 +259,7 @@ export class Emitter implements LaneOwner {
     this.#lane = new Lane(0, this, link.peer.limits.eventWindowBytes);
     this.#full = false;
     this.#reported = null;
+    this.#setCounted(false);
     const unknown: Retained[] = [];
     let repeated = 0;
     if (isNew) repeated = this.#renumber(unknown);
@@ -266,14 +280,19 @@ export class Emitter implements LaneOwner {
   lose(): void {
     const dropped = this.#lane.queue.cut(0);
     for (const { tag } of dropped) {
-      if (!(tag instanceof Passing)) continue;
+      if (!(tag instanceof Passing)) {
+        (tag as Retained).head = null; // the lane holds nothing else
+        continue;
+      }
       this.#settle(tag.settled, "not-sent", new HawserError("NOT_SENT", "The connection was lost before the event had been sent"));
       this.#gone();
     }
+    this.#setCounted(true);
   }
 
   /** The session is over: what is not settled, is. */
   close(error: HawserError): void {
+    this.#setCounted(false);
     for (const { settled, sent } of this.#retained.cut(0)) this.#settle(settled, sent ? "unknown" : "not-sent", error);
     this.#retainedBytes = 0;
     const waiters = this.#waiters;
@@ -307,26 +326,20 @@ export class Emitter implements LaneOwner {
   }
 
   /** At least once: kept, and sent if that can be now. */
-  #retain(entry: MessageEntry, body: Body, trace: string | null, settled: Settled | null): void {
+  #retain(entry: MessageEntry, body: Body, shared: SharedBody | null, trace: string | null, settled: Settled | null): void {
     const link = this.#link;
-    const { limits, attached } = link;
-    if (this.#retained.length >= limits.maxRetainedEvents) throw retentionFull(entry, `maxRetainedEvents (${String(limits.maxRetainedEvents)})`);
-    const output = attached ? link.output : new ByteWriter();
+    const { attached, output } = link;
+    if (this.#retained.length >= link.limits.maxRetainedEvents) throw retentionFull(entry, `maxRetainedEvents (${String(link.limits.maxRetainedEvents)})`);
+    if (!attached) {
+      this.#keep(entry, shared?.body ?? this.#bytesOf(entry, body), shared, trace, settled, 0);
+      return;
+    }
     const start = openFrame(output, EVENT, 0);
     writeHead(output, entry.index, 0, trace, this.#last + 1, false);
     const at = output.length;
     link.body(start, entry, body, output);
-    const from = start + HEADER_BYTES;
-    const bytes = output.length - from;
-    if (this.#retainedBytes + bytes > limits.maxRetainedBytes) {
-      output.truncate(start);
-      throw retentionFull(entry, `maxRetainedBytes (${String(limits.maxRetainedBytes)})`);
-    }
-    const retained: Retained = { entry, number: ++this.#last, trace, payload: typeof body === "string" ? body : output.copy(from), bytes, body: at - from, settled, error: null, sent: false };
-    this.#retained.push(retained);
-    this.#retainedBytes += bytes;
-    this.#taken++;
-    if (!attached) return;
+    const kept = shared?.body ?? (typeof body === "string" ? body : output.copy(at));
+    const retained = this.#keep(entry, kept, shared, trace, settled, start, output.length - at);
     if (this.#lane.open && link.seal(start)) {
       this.#lane.credit -= costOf(retained);
       retained.sent = true;
@@ -339,14 +352,57 @@ export class Emitter implements LaneOwner {
     }
   }
 
+  /** A body in storage of its own. */
+  #bytesOf(entry: MessageEntry, body: Body): Uint8Array {
+    const output = new ByteWriter();
+    this.#link.body(0, entry, body, output);
+    return output.copy();
+  }
+
+  /** Keeps an event; throws where it has no room, with the output truncated to `start`. */
+  #keep(entry: MessageEntry, body: Uint8Array | string, shared: SharedBody | null, trace: string | null, settled: Settled | null, start: number, bodyBytes: number = body.length): Retained {
+    const link = this.#link;
+    if (!link.attached) link.checkBody(link.output.length, entry, bodyBytes, link.output);
+    const bytes = (trace === null ? HEAD_BYTES : HEAD_BYTES + TRACE_BYTES) + bodyBytes;
+    if (this.#retainedBytes + bytes > link.limits.maxRetainedBytes) {
+      if (link.attached) link.output.truncate(start);
+      throw retentionFull(entry, `maxRetainedBytes (${String(link.limits.maxRetainedBytes)})`);
+    }
+    const retained: Retained = { entry, number: ++this.#last, trace, body, shared, bytes, bodyBytes, head: null, settled, error: null, sent: false };
+    this.#retained.push(retained);
+    this.#retainedBytes += bytes;
+    this.#taken++;
+    this.#count(retained);
+    return retained;
+  }
+
+  /** Counts an event that is kept while there is no connection. */
+  #count({ shared, bytes }: Retained): void {
+    if (this.#isCounted) this.#retention?.hold(shared, bytes);
+  }
+
+  /** Counts it no more. */
+  #uncount({ shared, bytes }: Retained): void {
+    if (this.#isCounted) this.#retention?.release(shared, bytes);
+  }
+
+  /** There is no connection, or there is one again. */
+  #setCounted(isCounted: boolean): void {
+    if (this.#retention === null || this.#isCounted === isCounted) return;
+    const all = this.#retained.toArray();
+    if (!isCounted) for (const retained of all) this.#uncount(retained);
+    this.#isCounted = isCounted;
+    if (isCounted) for (const retained of all) this.#count(retained);
+  }
+
   /** Numbers from 1 on for what is kept; what the peer does not know is taken out. Returns how many were sent before. */
   #renumber(unknown: Retained[]): number {
     const { peer } = this.#link;
     this.#last = this.#sent = this.#acked = 0;
     let repeated = 0;
     for (const retained of this.#retained.cut(0)) {
-      const { entry, bytes, body } = retained;
-      if (!peer.knows(entry) || bytes - body > peer.limits.maxMessageBytes) {
+      const { entry, bytes, bodyBytes } = retained;
+      if (!peer.knows(entry) || bodyBytes > peer.limits.maxMessageBytes) {
         this.#retainedBytes -= bytes;
         unknown.push(retained);
         continue;
@@ -379,25 +435,29 @@ export class Emitter implements LaneOwner {
   }
 }
 
+/** Bytes of a numbered event's head without a trace. */
+const HEAD_BYTES = 11;
+
 function setNumber(retained: Retained, number: number): void {
-  const { body, payload } = retained;
+  const { head } = retained;
   retained.number = number;
-  if (typeof payload !== "string") writeU64(payload, body - 8, number);
+  if (head !== null) writeU64(head, head.length - 8, number);
 }
 
-/** A retained event for its lane: what waits is bytes, and they are kept in place of the text. */
+/** A retained event for its lane: what waits is bytes, and they are kept in place of the text. The body is read where it is. */
 function waitingFor(retained: Retained): Waiting {
-  const { entry, number, trace, payload } = retained;
-  if (typeof payload !== "string") return { kind: EVENT, payload, cost: costOf(retained), counted: 0, tag: retained };
+  const { entry, number, trace, body } = retained;
   const output = new ByteWriter();
   writeHead(output, entry.index, 0, trace, number, false);
-  output.append(utf8Encode(payload));
-  retained.payload = output.copy();
-  return waitingFor(retained);
+  const head = output.copy();
+  const rest = typeof body === "string" ? utf8Encode(body) : body;
+  retained.head = head;
+  retained.body = rest;
+  return { kind: EVENT, payload: head, rest, cost: costOf(retained), counted: 0, tag: retained };
 }
 
-function costOf({ bytes, body }: Retained): number {
-  return bytes - body + ITEM_COST;
+function costOf({ bodyBytes }: Retained): number {
+  return bodyBytes + ITEM_COST;
 }
 
 function retentionFull(entry: MessageEntry, limit: string): HawserError {

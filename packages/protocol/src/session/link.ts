@@ -206,7 +206,7 @@ export class Link {
       throw forbidden(entry, new TypeError("The codec's text has a lone surrogate, which has no UTF-8"));
     }
     const length = output.length - from;
-    this.#checkBody(start, entry, length, output);
+    this.checkBody(start, entry, length, output);
     return length;
   }
 
@@ -218,12 +218,12 @@ export class Link {
   write(start: number, entry: MessageEntry, body: Body): number {
     const { length } = body;
     if (typeof body === "string" || length <= MAX_PAYLOAD || entry.codec.uncopied !== true) return this.body(start, entry, body);
-    this.#checkBody(start, entry, length, this.output);
+    this.checkBody(start, entry, length, this.output);
     this.#uncopied = body;
     return length;
   }
 
-  #checkBody(start: number, entry: MessageEntry, length: number, output: ByteWriter): void {
+  checkBody(start: number, entry: MessageEntry, length: number, output: ByteWriter): void {
     const most = this.peer.limits.maxMessageBytes;
     if (length <= most) return;
     output.truncate(start);

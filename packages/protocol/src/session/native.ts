@@ -54,8 +54,8 @@ class NativeSessions implements SessionKind {
     return new NativeGreeter(this.contract);
   }
 
-  session(side: Side, { limits, random }: SessionOptions, sink: SessionSink): Session {
-    return new NativeSession(side, { contract: this.contract, chunked: this.#chunked, limits: resolveSessionLimits(limits), random }, sink);
+  session(side: Side, { limits, random, retention }: SessionOptions, sink: SessionSink): Session {
+    return new NativeSession(side, { contract: this.contract, chunked: this.#chunked, limits: resolveSessionLimits(limits), random, retention: retention ?? null }, sink);
   }
 
   refusal(error: HawserError): Uint8Array {
@@ -65,7 +65,7 @@ class NativeSessions implements SessionKind {
   prepare(entry: MessageEntry, payload: unknown): PreparedEvent {
     const issue = entry.input.outbound(payload);
     if (issue !== null) throw invalid("EVENT_INVALID", `Cannot emit "${plain(entry.name, 60)}" with this`, "local", issue);
-    return { entry, body: keptBody(entry, payload) };
+    return { entry, body: keptBody(entry, payload), holders: 0 };
   }
 
   prepareCall(entry: MessageEntry, input: unknown): PreparedCall {

@@ -30,6 +30,7 @@ import { hexadecimal, plain } from "./quote.ts";
 import { Reader } from "./reader.ts";
 import { Receiver } from "./receiver.ts";
 import { Recogniser } from "./recognise.ts";
+import type { Retention } from "./retention.ts";
 import { type Cell, type Input, isConnected, publicState, type State, transitions } from "./transitions.ts";
 import type { CallOptions, CallSink, CloseCode, EmitOptions, Hello, OutboundCall, PreparedCall, PreparedEvent, Session, SessionSink, SessionState, Settled } from "./types.ts";
 
@@ -40,6 +41,7 @@ export interface SessionParts {
   readonly chunked: readonly ChunkReader[];
   readonly limits: SessionLimits;
   readonly random: (bytes: number) => Uint8Array;
+  readonly retention: Retention | null;
 }
 
 /** The part of a codec that is told of chunks. */
@@ -84,7 +86,7 @@ export class NativeSession implements Session, Control {
     });
     this.#link = link;
     this.#calls = new Calls(link);
-    this.#emitter = new Emitter(link);
+    this.#emitter = new Emitter(link, parts.retention);
     this.#receiver = new Receiver(link);
     this.#inbound = new Inbound(link, this, this.#calls, this.#emitter, this.#receiver);
     this.#receiver.onProof = () => {
@@ -268,8 +270,8 @@ export class NativeSession implements Session, Control {
     return this.#emit(entry, payload, null, options, settled);
   }
 
-  emitPrepared({ entry, body }: PreparedEvent, options: EmitOptions, settled: Settled | null): boolean {
-    return this.#emit(entry, undefined, body, options, settled);
+  emitPrepared(event: PreparedEvent, options: EmitOptions, settled: Settled | null): boolean {
+    return this.#emit(event.entry, undefined, event, options, settled);
   }
 
   knows(entry: MessageEntry): boolean {
@@ -523,10 +525,10 @@ export class NativeSession implements Session, Control {
     this.#emitter.lose();
   }
 
-  #emit(entry: MessageEntry, payload: unknown, body: Uint8Array | null, { trace }: EmitOptions, settled: Settled | null): boolean {
+  #emit(entry: MessageEntry, payload: unknown, shared: PreparedEvent | null, { trace }: EmitOptions, settled: Settled | null): boolean {
     this.#checkEntry(entry, "emit");
     this.#admit(entry.delivery === "at-least-once" ? "retain" : "emit", entry);
-    return this.#emitter.emit(entry, payload, body, trace ?? null, settled);
+    return this.#emitter.emit(entry, payload, shared, trace ?? null, settled);
   }
 
   #admit(input: "emit" | "open" | "retain", entry: MessageEntry): void {

@@ -13,6 +13,7 @@ import type { ByteWriter } from "../bytes.ts";
 import type { MessageEntry, Protocol, Side } from "../contract.ts";
 import type { HawserError, NamedFailure } from "../errors.ts";
 import type { SessionLimits } from "./limits.ts";
+import type { Retention } from "./retention.ts";
 
 /** What createServer() and connect() speak for a contract. `nativeSessions(protocol)` makes the native one. */
 export interface SessionKind {
@@ -45,12 +46,16 @@ export interface SessionOptions {
   readonly limits?: Partial<SessionLimits> | undefined;
   /** So many bytes that nobody can guess. */
   readonly random: (bytes: number) => Uint8Array;
+  /** Counts what the session keeps of events while it has no connection; shared by all sessions of a server. */
+  readonly retention?: Retention | undefined;
 }
 
 /** An event that waits to be emitted on many sessions. Opaque. */
 export interface PreparedEvent {
   readonly entry: MessageEntry;
   readonly body: Uint8Array;
+  /** How many sessions without a connection keep it. */
+  holders: number;
 }
 
 /** A call that waits to be opened. Opaque, but for its size. */

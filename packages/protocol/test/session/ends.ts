@@ -4,6 +4,7 @@ import { defineProtocol, type MessageEntry, type Protocol, type Side } from "../
 import { type HawserError, isHawserError, type NamedFailure } from "../../src/errors.ts";
 import type { SessionLimits } from "../../src/session/limits.ts";
 import { nativeSessions } from "../../src/session/native.ts";
+import type { Retention } from "../../src/session/retention.ts";
 import type { CallOptions, CallSink, Greeting, Handled, InboundCall, OutboundCall, ReadyInfo, Session, SessionKind, SessionSink } from "../../src/session/types.ts";
 import { type } from "../../src/schema.ts";
 
@@ -71,7 +72,7 @@ export class End implements SessionSink {
 
   constructor(side: Side, options: EndOptions = {}) {
     this.kind = options.kind ?? nativeSessions(echo);
-    this.session = this.kind.session(side, { limits: options.limits, random: options.random ?? countingRandom() }, this);
+    this.session = this.kind.session(side, { limits: options.limits, random: options.random ?? countingRandom(), retention: options.retention }, this);
   }
 
   /** What was written since the last time, as a chunk of its own. */
@@ -159,6 +160,7 @@ export interface EndOptions {
   readonly kind?: SessionKind;
   readonly limits?: Partial<SessionLimits> | undefined;
   readonly random?: (bytes: number) => Uint8Array;
+  readonly retention?: Retention;
 }
 
 /** Read a client's greeting; throws where it is not good. */
