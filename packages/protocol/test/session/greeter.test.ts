@@ -162,7 +162,7 @@ const others: [string, Uint8Array, RegExp, number][] = [
   ["a TLS ServerHello", hex("16 03 03 00 7a 02 00 00 76"), /ServerHello/, 6],
   ["a TLS alert", hex("15 03 01 00 02 02 46"), /an alert/, 5],
   ["SSH", latin("SSH-2.0-OpenSSH_9.9\r\n"), /SSH/, 4],
-  ["PROXY v1", latin("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"), /PROXY protocol \(v1\): name the proxy in trustedProxies/, 6],
+  ["PROXY v1", latin("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"), /PROXY protocol \(v1\), which is not read here: switch the proxy's header off/, 6],
   ["PROXY v2", hex("0d 0a 0d 0a 00 0d 0a 51 55 49 54 0a 21 11 00 0c"), /PROXY protocol \(v2\)/, 12],
   ["JSON-RPC with headers", latin("Content-Length: 40\r\n\r\n{}"), /JSON-RPC with Content-Length headers/, 15],
   ["JSON-RPC with small letters", latin("content-length:40\r\n\r\n"), /JSON-RPC with Content-Length headers/, 15],
