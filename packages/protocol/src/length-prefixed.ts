@@ -238,11 +238,20 @@ class LengthDecoder implements FrameDecoder {
       return REFUSED;
     }
     if (frameBytes - skip > this.#limits.maxFrameBytes) {
-      const fault = tooLarge(began + offset, frameBytes - skip, this.#limits, true);
+      const fault = this.#tooLarge(bytes, at + offset, began + offset, frameBytes - skip);
       this.#fault(fault, sink);
       return fault.fatal ? REFUSED : -frameBytes;
     }
     return frameBytes;
+  }
+
+  /** A peer that speaks lines of text to this framing is told by its first letters, which stand in the length's place. */
+  #tooLarge(bytes: Uint8Array, at: number, offset: number, size: number): FramingFault {
+    const fault = tooLarge(offset, size, this.#limits, true);
+    const field = bytes.subarray(at, at + this.#layout.bytes);
+    if (field.length < 2 || !field.every(isText)) return fault;
+    const text = JSON.stringify(String.fromCharCode(...field));
+    return { ...fault, detail: `${fault.detail}: the length's bytes are the text ${text}` };
   }
 
   #fault(fault: FramingFault, sink: FrameSink): void {
@@ -256,6 +265,11 @@ class LengthDecoder implements FrameDecoder {
     this.#discard = count - (end - at);
     return end;
   }
+}
+
+/** Letters, digits and signs of ASCII, and what ends a line. */
+function isText(byte: number): boolean {
+  return (byte >= 0x20 && byte < 0x7f) || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
 const NOTHING = new Uint8Array(0);

@@ -187,3 +187,21 @@ test("lengthPrefixed() refuses options of the wrong type, and is named by its fi
   expect(() => lengthPrefixed({ bytes: "4" as unknown as 4 })).toThrow(RangeError);
   expect(lengthPrefixed({ bytes: 3, endian: "little" }).name).toBe("lengthPrefixed(24 little)");
 });
+
+test.each([
+  [{}, "hello\n", '"hell"'],
+  [{ endian: "little" }, "GET / HTTP/1.1\r\n", '"GET "'],
+  [{ bytes: 2 }, "ok\r\n", '"ok"'],
+  [{ bytes: 8, offset: 2 }, "{}\t\r\nabc de", '"\\t\\r\\nabc d"'],
+] as const)("lengthPrefixed(%j) says that a length that is too large is text", (options, said, text) => {
+  const { fault } = decodeChunks(lengthPrefixed(options), [new TextEncoder().encode(said)], { maxFrameBytes: 100 });
+  expect(fault?.code).toBe("FRAME_TOO_LARGE");
+  expect(fault?.detail).toContain(`see whether the peer uses this framing: the length's bytes are the text ${text}`);
+});
+
+test("lengthPrefixed() takes no binary length for text", () => {
+  for (const bytes of [hex("00 10 00 01"), hex("7f 41 41 41"), hex("ff ff ff ff")]) {
+    expect(decodeChunks(lengthPrefixed(), [bytes]).fault?.detail).toMatch(/uses this framing$/);
+  }
+  expect(decodeChunks(lengthPrefixed({ bytes: 1 }), [hex("41")], { maxFrameBytes: 3 }).fault?.detail).toMatch(/uses this framing$/);
+});
