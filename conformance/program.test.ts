@@ -630,3 +630,34 @@ describe("JSON-RPC", () => {
     await server.close();
   });
 });
+
+describe("server.close() in a handler", () => {
+  it("does not wait for that handler: it is answered, and then the server is closed", { timeout }, async () => {
+    const clock = new ManualClock(); // no deadline passes
+    const { server, dial } = deskServer({ ticker: new Ticker(clock) }, { get: async () => ((await server.close()), "closed") });
+    const [client, other] = [await dial({ reconnect: false }), await dial({ reconnect: false })];
+    assert.equal(await client.request("get", ""), "closed");
+    await Promise.all([client.closed, other.closed, server.close()]);
+
+    const echo = createServer(
+      chat,
+      {
+        async message(_, socket) {
+          await echo.close();
+          socket.send("closed");
+          socket.end();
+        },
+      },
+      { ticker: new Ticker(clock) },
+    );
+    const [mine, theirs] = memoryPair();
+    echo.accept(theirs);
+    const socket = await connect(chat, mine);
+    socket.send("close the server");
+    const heard: string[] = [];
+    for await (const message of socket) heard.push(message);
+    socket.end();
+    await echo.close();
+    assert.deepEqual(heard, ["closed"]);
+  });
+});

@@ -41,6 +41,8 @@ export interface Dispatch<In, Out> {
   readonly handlers: WireHandlers<In, Out>;
   readonly maxInFlight: number;
   readonly reporter: Reporter;
+  /** Whose message handler is being called, in its first turn: what `close()` does not wait for. */
+  handling: WireSocket<In, Out> | null;
   /** The socket is gone; messages of it may still be handled. */
   readonly onClosed: (socket: WireSocket<In, Out>) => void;
 }
@@ -74,12 +76,17 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
 
   message(message: In): void {
     const socket = this.#socket as WireSocket<In, Out>; // set before the first event
+    const shared = this.#shared;
+    const before = shared.handling;
+    shared.handling = socket;
     let result: unknown;
     try {
-      result = this.#shared.handlers.message?.(message, socket);
+      result = shared.handlers.message?.(message, socket);
     } catch (cause) {
       this.#handlerFailed("message", cause);
       return;
+    } finally {
+      shared.handling = before;
     }
     if (result !== undefined) this.#wait(result, socket);
   }

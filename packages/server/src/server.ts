@@ -100,6 +100,12 @@ export function createServer(
   return new ContractServer("contract" in what ? what : nativeSessions(what), handlers, options);
 }
 
+/** For a handler that closes its server: its own connection goes on until it has returned. */
+async function allClosed(others: readonly { readonly closed: Promise<unknown> }[]): Promise<CloseResult> {
+  await Promise.all(others.map((socket) => socket.closed));
+  return { drained: others.length, forced: 0 };
+}
+
 class WireServer<In, Out> implements Server<In, Out>, Ticking {
   readonly #wire: Wire<In, Out>;
   readonly #options: ResolvedServerOptions;
@@ -122,7 +128,7 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
     this.#wire = wire;
     this.#options = options;
     this.#socketOptions = { limits, ticker, onFull: "close", encoder };
-    this.#dispatch = { handlers, maxInFlight, reporter: new Reporter("a server"), onClosed: this.#forget };
+    this.#dispatch = { handlers, maxInFlight, reporter: new Reporter("a server"), handling: null, onClosed: this.#forget };
     this.#listeners = new Listeners(options, {
       accepted: (connection) => {
         this.accept(connection);
@@ -186,7 +192,10 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
 
   close(options?: CloseOptions): Promise<CloseResult> {
     try {
-      return (this.#closing ??= this.#close(resolveCloseOptions(options)));
+      const { handling } = this.#dispatch;
+      const others = [...this.#sockets].filter((socket) => socket !== handling);
+      const closing = (this.#closing ??= this.#close(resolveCloseOptions(options)));
+      return handling === null ? closing : Promise.race([closing, allClosed(others)]);
     } catch (error) {
       return rejected(error);
     }

@@ -231,6 +231,9 @@ export interface SessionServer<P extends Protocol, C = unknown> extends AsyncDis
   /**
    * Stop listening and drain: within `graceMs`, each at an instant of its own, the clients are told to open nothing new; each session closes
    * when nothing of it is open. What is left at the deadline is broken off. Sessions without a connection end at once.
+   *
+   * Called by a handler before its first `await`, it does not wait for that handler's own session, which closes when the handler has
+   * answered; a handler that calls it later must not await it.
    */
   close(options?: CloseOptions): Promise<CloseResult>;
 }

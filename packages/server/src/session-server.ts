@@ -40,6 +40,8 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   readonly #given: SessionServerOptions<P, C>;
   readonly #listeners: Listeners;
   readonly #reporter: Reporter;
+  /** @see SessionHost */
+  handling: ServedSession<P, C> | null = null;
   /** How many sessions have begun: their labels. */
   #begun = 0;
   readonly #connections = new Set<Greeted>();
@@ -139,7 +141,10 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
 
   close(options?: CloseOptions): Promise<CloseResult> {
     try {
-      return (this.#closing ??= this.#close(resolveCloseOptions(options)));
+      const { handling } = this;
+      const others = [...this.#sessions].filter((session) => session !== handling);
+      const closing = (this.#closing ??= this.#close(resolveCloseOptions(options)));
+      return handling === null ? closing : Promise.race([closing, allClosed(others)]);
     } catch (error) {
       return rejected(error);
     }
@@ -347,6 +352,12 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     const [a = 0, b = 0, c = 0] = this.options.random(3);
     return (a * 65_536 + b * 256 + c) / 16_777_216;
   }
+}
+
+/** For a handler that closes its server: its own session goes on until it has returned. */
+async function allClosed(others: readonly { readonly closed: Promise<Closed> }[]): Promise<CloseResult> {
+  await Promise.all(others.map((session) => session.closed));
+  return { drained: others.length, forced: 0 };
 }
 
 /** Some sessions, found anew at each emit. */

@@ -37,6 +37,8 @@ export interface SessionHost<P extends Protocol, C> {
   readonly responder: Responder;
   readonly memberships: Rooms<ServedSession<P, C>>;
   readonly server: SessionServer<P, C>;
+  /** Whose handler is being called, in its first turn: what `close()` does not wait for. */
+  handling: ServedSession<P, C> | null;
   /** The session is ready for the first time; `settled` is called when its calls may begin. */
   opened(session: ServedSession<P, C>, settled: () => void): void;
   /** Its connection is gone, and the client may come back. */
@@ -338,13 +340,21 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
     const { responder } = this.#host;
     const context = new ServedCall(call, this.#link, this, this);
     if (this.#opening === null) {
-      responder.call(call, context);
+      this.#call(responder, call, context);
       return;
     }
     context.hold();
     this.#opening.push(() => {
-      if (context.resume()) responder.call(call, context);
+      if (context.resume()) this.#call(responder, call, context);
     });
+  }
+
+  #call(responder: Responder, call: InboundCall, context: ServedCall<P, C>): void {
+    const host = this.#host;
+    const before = host.handling;
+    host.handling = this;
+    responder.call(call, context); // never throws
+    host.handling = before;
   }
 
   /** @see SessionSink */
