@@ -37,6 +37,27 @@ export function jsonFootprint(bytes: Uint8Array, start: number, end: number): nu
   return sum;
 }
 
+/** Estimates what a value that JSON.parse made takes. */
+export function valueFootprint(value: unknown): number {
+  let sum = 0;
+  const left: unknown[] = [value];
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    if (typeof next === "string") {
+      sum += STRING + next.length * 2;
+    } else if (Array.isArray(next)) {
+      sum += CONTAINER + next.length * ELEMENT;
+      for (const element of next as unknown[]) if (typeof element === "string" || (typeof element === "object" && element !== null)) left.push(element);
+    } else if (typeof next === "object" && next !== null) {
+      sum += CONTAINER;
+      for (const [key, member] of Object.entries(next)) {
+        sum += MEMBER + ELEMENT + STRING + key.length * 2;
+        if (typeof member === "string" || (typeof member === "object" && member !== null)) left.push(member);
+      }
+    }
+  }
+  return sum;
+}
+
 /** Estimates what the MessagePack in `bytes[start, end)` takes; what is malformed is weighed as far as it can be read. */
 export function msgpackFootprint(bytes: Uint8Array, start: number, end: number): number {
   let sum = 0;

@@ -31,15 +31,18 @@ export class Inbound implements InboundCall {
   readonly batch: Batch | null;
   /** What its text took, about. */
   readonly bytes: number;
+  /** What its input takes in memory, by an estimate. */
+  readonly decodedBytes: number;
   readonly #answers: Answers;
   #state: "finished" | "open" = "open";
 
-  constructor(entry: MessageEntry, input: unknown, id: Id, batch: Batch | null, bytes: number, answers: Answers) {
+  constructor(entry: MessageEntry, input: unknown, id: Id, batch: Batch | null, bytes: number, decodedBytes: number, answers: Answers) {
     this.entry = entry;
     this.input = input;
     this.id = id;
     this.batch = batch;
     this.bytes = bytes;
+    this.decodedBytes = decodedBytes;
     this.#answers = answers;
   }
 

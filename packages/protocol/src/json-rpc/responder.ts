@@ -16,6 +16,7 @@ import { errorObject, failureObject, INVALID_REQUEST, invalidParams, METHOD_NOT_
 import type { Context } from "./context.ts";
 import { type Answers, Batch, Inbound } from "./inbound.ts";
 import { checkSize, type Outbox } from "./outbox.ts";
+import { Budget } from "../session/budget.ts";
 import { readParams, valueText } from "./params.ts";
 import { errorText, type Id, resultText } from "./text.ts";
 
@@ -27,12 +28,15 @@ export class Responder implements Answers {
   readonly #open = new Set<Inbound>();
   /** Bytes of their texts. */
   #openBytes = 0;
+  /** Memory of their inputs. */
+  readonly #decoded: Budget;
   /** Whether new requests are refused. */
   #state: "draining" | "lost" | "open" = "open";
 
   constructor(context: Context, outbox: Outbox) {
     this.#context = context;
     this.#outbox = outbox;
+    this.#decoded = new Budget(context.limits.maxDecodedBytes);
   }
 
   /** How many requests have no answer yet. */
@@ -57,7 +61,8 @@ export class Responder implements Answers {
 
   /** A request of about so many bytes has come; `entry` is null where the peer has none of that name. */
   request(id: Id, entry: MessageEntry | null, params: unknown, batch: Batch | null, bytes: number): void {
-    const refusal = this.#refusal(id, entry, bytes);
+    const decodedBytes = this.#decoded.weighValue(params, batch === null ? bytes : null);
+    const refusal = this.#refusal(id, entry, bytes, decodedBytes);
     if (refusal !== null || entry === null) {
       this.answer(errorText(id, refusal ?? ""), batch);
       return;
@@ -68,10 +73,11 @@ export class Responder implements Answers {
       this.answer(errorText(id, invalidParams(input)), batch);
       return;
     }
-    const call = new Inbound(entry, input, id, batch, bytes, this);
+    const call = new Inbound(entry, input, id, batch, bytes, decodedBytes, this);
     if (id !== null) this.#byId.set(id, call);
     this.#open.add(call);
     this.#openBytes += bytes;
+    this.#decoded.hold(decodedBytes);
     if (batch !== null) batch.open++;
     this.#context.turn.run(() => {
       this.#context.sink.call(call);
@@ -126,13 +132,13 @@ export class Responder implements Answers {
   }
 
   /** Why a request is not served, as an error object, or null. */
-  #refusal(id: Id, entry: MessageEntry | null, bytes: number): string | null {
+  #refusal(id: Id, entry: MessageEntry | null, bytes: number, decodedBytes: number): string | null {
     if (entry === null) return errorObject(METHOD_NOT_FOUND, "Method not found");
     if (entry.type !== "request") return errorObject(METHOD_NOT_FOUND, "Method not found: it is a notification, and takes no id");
     if (this.#byId.has(id)) return errorObject(INVALID_REQUEST, "Invalid Request: another with this id is open");
     if (this.#state === "draining") return failureObject("DRAINING");
     const { maxConversations, maxInputBytes } = this.#context.limits;
-    const fits = this.#open.size < maxConversations && (this.#open.size === 0 || this.#openBytes + bytes <= maxInputBytes);
+    const fits = this.#open.size < maxConversations && (this.#open.size === 0 || (this.#openBytes + bytes <= maxInputBytes && this.#decoded.fits(decodedBytes)));
     return fits ? null : failureObject("OVERLOADED");
   }
 
@@ -150,9 +156,10 @@ export class Responder implements Answers {
   /** Give a call the answer that `give` sends; where that throws a HawserError, tell the peer that there is none, and return why. */
   #answer(call: Inbound, give: () => void): HawserError | null {
     if (!this.#open.delete(call)) return null;
-    const { batch, bytes, cancellation, id } = call;
+    const { batch, bytes, cancellation, decodedBytes, id } = call;
     this.#byId.delete(id);
     this.#openBytes -= bytes;
+    this.#decoded.release(decodedBytes);
     const { turn } = this.#context;
     turn.enter();
     try {

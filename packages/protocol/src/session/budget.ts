@@ -5,7 +5,7 @@
  * @module
  */
 import type { Codec } from "../codec.ts";
-import { JSON_EXPANSION } from "../footprint.ts";
+import { JSON_EXPANSION, valueFootprint } from "../footprint.ts";
 
 /** What a value takes besides its bytes: its object, and what refers to it. */
 const VALUE_BYTES = 256;
@@ -26,6 +26,13 @@ export class Budget {
     const most = VALUE_BYTES + (end - start) * (codec.expansion ?? JSON_EXPANSION);
     if (codec.footprint === undefined || (this.#used + most) * PLENTY <= this.#limit) return most;
     return Math.min(most, VALUE_BYTES + codec.footprint(bytes, start, end));
+  }
+
+  /** Estimates what a value takes that was parsed from a text of so many bytes of JSON; null: from some of a text. */
+  weighValue(value: unknown, bytes: number | null): number {
+    const most = bytes === null ? Infinity : VALUE_BYTES + bytes * JSON_EXPANSION;
+    if ((this.#used + most) * PLENTY <= this.#limit) return most;
+    return Math.min(most, VALUE_BYTES + valueFootprint(value));
   }
 
   /** True if so much more may be held; always, when nothing is. */

@@ -108,6 +108,20 @@ describe("a request of the peer", () => {
     expect(end.answers(request(1, "echo"))).toEqual([]);
   });
 
+  test("counts by the memory of its input until it is answered, in a batch as well: one alone is always served", () => {
+    const overloaded = (id: number): object => failure(id, -32000, text, { code: "OVERLOADED" });
+    const objects = (count: number): object[] => Array.from({ length: count }, () => ({}));
+    const end = End.ready("server", { call: null, limits: { maxDecodedBytes: 100_000 } });
+    expect(end.answers(request(1, "echo", objects(3_000)))).toEqual([]);
+    expect(end.answers(request(2, "echo", objects(500)))).toEqual([overloaded(2)]);
+    end.calls[0]?.reply(1);
+    expect(end.read()).toEqual([success(1, 1)]);
+    const batch = [request(3, "echo", objects(900)), ...Array.from({ length: 99 }, (_, at) => request(100 + at, "echo", [at]))];
+    end.hear(batch);
+    for (const call of end.calls) if (Array.isArray(call.input) && call.input.length === 1) call.reply(0);
+    expect(end.answers(request(4, "echo", objects(500)))).toEqual([overloaded(4)]); // what the large member takes, and not a hundredth of the batch
+  });
+
   test("above maxConversations is refused as overloaded, also while a cancelled handler runs on", () => {
     const end = End.ready("server", { call: null, limits: { maxConversations: 2 } });
     const overloaded = (id: number): object => failure(id, -32000, text, { code: "OVERLOADED" });
