@@ -19,7 +19,7 @@ function equal(one: Uint8Array | undefined, other: Uint8Array): boolean {
   return one !== undefined && Buffer.compare(one, other) === 0;
 }
 
-const framings: readonly Framing[] = [lines(), lengthPrefixed()];
+const framings: readonly Framing[] = [lines({ ending: "lf" }), lengthPrefixed()]; // bytes, CR among them
 
 for (const transport of transports) {
   describe(`frames over ${transport}`, () => {

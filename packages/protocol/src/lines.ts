@@ -1,9 +1,9 @@
 /**
  * lines(): frames that end with a line ending.
  *
+ *     payload [CR] LF     ending "any"   one CR before the LF belongs to the ending; the default, for telnet, Windows and nc alike
  *     payload LF          ending "lf"    CR is payload
  *     payload CR LF       ending "crlf"  a CR or an LF that stands alone is malformed
- *     payload [CR] LF     ending "any"   one CR before the LF belongs to the ending
  *
  * Limits: payload <= maxFrameBytes; the ending does not count.
  * Faults: FRAME_TOO_LARGE at the first excess byte, FRAME_MALFORMED at the lone byte, FRAME_TRUNCATED for a last line without ending,
@@ -33,7 +33,10 @@ const FEW_BYTES = 128;
 
 /** How lines end. */
 export interface LinesOptions {
-  /** Which ending is read: `"lf"` (default; a CR is payload), `"crlf"` (strict, as the internet's text protocols want it) or `"any"` (both). */
+  /**
+   * Which ending is read: `"any"` (default: LF, with or without a CR before it), `"lf"` (a CR is payload) or `"crlf"` (strict, as the
+   * internet's text protocols want it). What is sent must be read back as it was: with `"any"` no line ends with a CR.
+   */
   readonly ending?: LineEnding;
   /** Which ending is written. Default the one that is read, and LF where any is. */
   readonly write?: "crlf" | "lf";
@@ -50,15 +53,15 @@ export interface LinesOptions {
  * import assert from "node:assert/strict";
  * import { decodeChunks, lines } from "@hawser/protocol";
  *
- * // What telnet, Windows and Unix programs send, the last line with or without its ending.
- * const telnet = lines({ ending: "any", write: "crlf", unterminated: "deliver" });
- * const { frames } = decodeChunks(telnet, [new TextEncoder().encode("one\r\ntwo\nthree")]);
+ * // What telnet, Windows and Unix programs send, the last line with or without its ending. Answers end with CR LF.
+ * const patient = lines({ write: "crlf", unterminated: "deliver" });
+ * const { frames } = decodeChunks(patient, [new TextEncoder().encode("one\r\ntwo\nthree")]);
  * assert.deepEqual(frames.map((frame) => new TextDecoder().decode(frame)), ["one", "two", "three"]);
  * ```
  */
 export function lines(options: LinesOptions = {}): Framing {
   checkOptions("lines()", options, ["ending", "write", "unterminated"]);
-  const { ending = "lf", write = ending === "crlf" ? "crlf" : "lf" } = options;
+  const { ending = "any", write = ending === "crlf" ? "crlf" : "lf" } = options;
   if (typeof ending !== "string" || !Object.hasOwn(encoders, ending)) {
     throw new TypeError(`Cannot use line ending ${describeValue(ending)}: it is "lf", "crlf" or "any"`);
   }
@@ -100,7 +103,8 @@ class LineDecoder implements FrameDecoder {
 
   push(chunk: Uint8Array, sink: FrameSink, search?: ChunkSearch): void {
     const { maxFrameBytes } = this.#limits;
-    const plain = this.#ending === "lf";
+    const isStrict = this.#ending === "crlf";
+    const isAny = this.#ending === "any";
     let line = this.#kept === 0 ? null : this.#line; // only the chunk's first line can have begun before it
     let start = 0;
     let near = NEAR_BYTES;
@@ -113,7 +117,8 @@ class LineDecoder implements FrameDecoder {
         this.#keep(chunk, start, sink);
         break;
       }
-      if (plain && this.#state === "line" && line === null && lf - start <= maxFrameBytes) sink.frame(chunk, start, lf);
+      const end = isAny && lf > start && chunk[lf - 1] === CR ? lf - 1 : lf;
+      if (!isStrict && this.#state === "line" && line === null && end - start <= maxFrameBytes) sink.frame(chunk, start, end);
       else if (this.#state === "skip") this.#resume(lf > 0 ? chunk[lf - 1] : this.#last);
       else if (line === null) this.#complete(chunk, start, lf, this.#offset + start, sink);
       else this.#join(line, chunk, start, lf, sink);

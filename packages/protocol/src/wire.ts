@@ -46,7 +46,7 @@ export interface Wire<In, Out = In> {
  * import { lines, text, wire } from "@hawser/protocol";
  *
  * const echo = wire({ framing: lines(), codec: text(), sentinel: "exit" });
- * assert.equal(echo.framing.name, "lines(lf)");
+ * assert.equal(echo.framing.name, "lines(any)");
  * ```
  */
 export function wire<In, Out = In>(options: WireOptions<In, Out>): Wire<In, Out> {

@@ -91,7 +91,7 @@ test("every framing and codec that mod.ts exports is in the table above", () => 
 });
 
 test("a factory takes undefined for its options, or for no argument", () => {
-  expect(lines(undefined).name).toBe("lines(lf)");
+  expect(lines(undefined).name).toBe("lines(any)");
   expect((text as (value: undefined) => { name: string })(undefined).name).toBe("text");
   expect(() => { checkNone("x()", [undefined]); }).not.toThrow();
 });

@@ -68,7 +68,7 @@ test("lines(any) writes CR LF where it is told so, and then no CR in a line", ()
 });
 
 test.each([
-  [{ write: "crlf" }, 'Cannot use write "crlf" with ending "lf": it is "lf"'],
+  [{ ending: "lf", write: "crlf" }, 'Cannot use write "crlf" with ending "lf": it is "lf"'],
   [{ ending: "crlf", write: "lf" }, 'Cannot use write "lf" with ending "crlf": it is "crlf"'],
   [{ ending: "any", write: "cr" }, 'Cannot use write "cr" with ending "any": it is "crlf" or "lf"'],
   [{ unterminated: true }, 'Cannot use unterminated true: it is "deliver" or "fault"'],
@@ -224,7 +224,7 @@ test.each(endings)("lines(%s) finds in the text of a codec what it finds in byte
 
 test("lines() refuses another ending", () => {
   expect(() => lines({ ending: "cr" as "lf" })).toThrow(new TypeError('Cannot use line ending "cr": it is "lf", "crlf" or "any"'));
-  expect(lines().name).toBe("lines(lf)");
+  expect(lines().name).toBe("lines(any)");
 });
 
 test("lines() finds an ending at every place, whatever bytes stand around it", () => {

@@ -64,7 +64,7 @@ const streaming = wire({ framing: raw(), codec: text() });
 describe("wire()", () => {
   test("is a frozen value of its parts", () => {
     expect(Object.isFrozen(exiting)).toBe(true);
-    expect(plain).toMatchObject({ framing: { name: "lines(lf)" }, codec: { name: "text" }, sentinel: null });
+    expect(plain).toMatchObject({ framing: { name: "lines(any)" }, codec: { name: "text" }, sentinel: null });
     expect(classic.sentinel?.form).toBe("suffix");
   });
 
@@ -202,6 +202,17 @@ describe("WireDecoder", () => {
     const sink = { message: () => undefined, finished: () => undefined, fault: (error: HawserError) => void (message = error.message) };
     new WireDecoder(plain, { maxFrameBytes: 2 }, sink).push(latin("abc"));
     expect(message).toBe("The peer's frame has more than 2 bytes, maxFrameBytes is 2: raise the limit, or see whether the peer uses this framing (at byte 2 of the stream)");
+  });
+
+  test("takes CR LF for one ending by default, as telnet sends it, also at the sentinel and across a cut", () => {
+    for (const size of [1, 2, 3, 100]) {
+      const stream = latin("hello\r\nworld\n\r\nexit\r\n");
+      const heard: string[] = [];
+      const sink = { message: (message: string) => void heard.push(message), finished: (how: string) => void heard.push(`<${how}>`), fault: (error: HawserError) => void heard.push(error.code) };
+      const decoder = new WireDecoder(exiting, {}, sink);
+      for (let at = 0; at < stream.length; at += size) decoder.push(stream.subarray(at, at + size));
+      expect(heard).toEqual(["hello", "world", "", "<sentinel>"]);
+    }
   });
 
   test("reports a skipped frame between the messages around it", () => {

@@ -32,7 +32,7 @@ import { errorText } from "./text.ts";
  * import { defineProtocol, jsonRpc, lines, type } from "@hawser/protocol";
  *
  * const desk = defineProtocol({ name: "desk", version: 1, requests: { add: { input: type<[number, number]>(), output: type<number>() } } });
- * assert.equal(jsonRpc(desk, { framing: lines() }).name, "json-rpc over lines(lf)");
+ * assert.equal(jsonRpc(desk, { framing: lines() }).name, "json-rpc over lines(any)");
  * ```
  */
 export function jsonRpc<D extends ProtocolDefinition>(protocol: Protocol<D>, options: NoInfer<JsonRpcOptions<Protocol<D>>> = {}): JsonRpcSessions<D> {

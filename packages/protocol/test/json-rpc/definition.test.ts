@@ -11,7 +11,7 @@ describe("jsonRpc()", () => {
     expect(Object.isFrozen(kind)).toBe(true);
     expect(kind.contract).toBe(desk);
     expect(kind.name).toBe("json-rpc over contentLength");
-    expect(jsonRpc(desk, { framing: lines() }).name).toBe("json-rpc over lines(lf)");
+    expect(jsonRpc(desk, { framing: lines() }).name).toBe("json-rpc over lines(any)");
     expect(jsonRpc(desk, { framing: lengthPrefixed() }).name).toMatch(/^json-rpc over lengthPrefixed/);
   });
 
