@@ -4,7 +4,7 @@
  * @module
  */
 import { HawserError } from "@hawser/protocol";
-import { type Address, type AddressInput, type Connection, formatAddress, listen, type Listener, type ListenerSink, type ListenOptions, parseAddress, type TlsOptions } from "@hawser/transport";
+import { type Address, type AddressInput, type Connection, formatAddress, listen, type Listener, type ListenerSink, type ListenOptions, parseAddress, type Ticker, type TlsOptions } from "@hawser/transport";
 
 /** What one `listen()` has of its own. */
 export interface ListenCallOptions {
@@ -12,14 +12,19 @@ export interface ListenCallOptions {
   readonly mode?: number | undefined;
 }
 
+/** What all `listen()`s of a server share. */
+export interface ListenersOptions extends Omit<ListenOptions, "clock"> {
+  readonly ticker: Ticker;
+}
+
 /** The listeners of one server, from the first `listen()` to the one `close()`. */
 export class Listeners {
-  readonly #options: ListenOptions;
+  readonly #options: ListenersOptions;
   readonly #sink: ListenerSink;
   readonly #listeners: Listener[] = [];
   #state: "closed" | "open" = "open";
 
-  constructor(options: ListenOptions, sink: ListenerSink) {
+  constructor(options: ListenersOptions, sink: ListenerSink) {
     this.#options = options;
     this.#sink = sink;
   }
@@ -28,8 +33,8 @@ export class Listeners {
   async listen(input: AddressInput, own: ListenCallOptions): Promise<Address> {
     const address = parseAddress(input);
     if (this.#isClosed()) throw new HawserError("CONNECTION_CLOSED", `Cannot listen on ${formatAddress(address)}: the server is closed`);
-    const { handshakeTimeoutMs, backlog, mode, tls } = this.#options;
-    const listener = await listen(address, { handshakeTimeoutMs, backlog, mode: own.mode ?? mode, tls: own.tls ?? tls }, this.#sink);
+    const { handshakeTimeoutMs, backlog, mode, ticker, tls } = this.#options;
+    const listener = await listen(address, { clock: ticker.clock, handshakeTimeoutMs, backlog, mode: own.mode ?? mode, tls: own.tls ?? tls }, this.#sink);
     this.#listeners.push(listener);
     if (this.#isClosed()) await listener.close();
     return listener.address;

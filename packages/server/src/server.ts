@@ -115,6 +115,8 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
   readonly #dispatch: Dispatch<In, Out>;
   readonly #listeners: Listeners;
   readonly #sockets = new Set<WireSocket<In, Out>>();
+  /** TLS handshakes that are under way: each has a place among `maxConnections`. */
+  #handshakes = 0;
   /** For broadcasts: what all sockets are sent in this turn. */
   #shared = new SharedOutput();
   /** Called when the last socket is gone. */
@@ -133,6 +135,15 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
       accepted: (connection) => {
         this.accept(connection);
       },
+      handshake: (remote) => {
+        const mayBegin = this.#hasRoom();
+        if (mayBegin) this.#handshakes++;
+        else if (this.#closing === null) this.#reportFull({ remote, transport: "tls" });
+        return mayBegin;
+      },
+      handshakeOver: () => {
+        this.#handshakes--;
+      },
       failed: (error) => {
         this.#report(error);
       },
@@ -148,13 +159,10 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
   }
 
   accept(connection: Connection): void {
-    const { maxConnections, ticker } = this.#options;
-    if (this.#closing !== null || this.#sockets.size >= maxConnections) {
+    const { ticker } = this.#options;
+    if (!this.#hasRoom()) {
       refuse(connection);
-      if (this.#closing === null) {
-        const { remote, transport } = connection;
-        this.#report(new HawserError("TOO_MANY_CONNECTIONS", `Cannot serve ${remote}: maxConnections ${String(maxConnections)} are open already`, { peer: { remote, transport } }));
-      }
+      if (this.#closing === null) this.#reportFull(connection);
       return;
     }
     const dispatcher = new Dispatcher(this.#dispatch);
@@ -235,6 +243,15 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
     cancelGrace();
     cancelDeadline();
     return { drained: total - forced, forced };
+  }
+
+  #hasRoom(): boolean {
+    return this.#closing === null && this.#sockets.size + this.#handshakes < this.#options.maxConnections;
+  }
+
+  #reportFull({ remote, transport }: Pick<Connection, "remote" | "transport">): void {
+    const limit = `maxConnections ${String(this.#options.maxConnections)}`;
+    this.#report(new HawserError("TOO_MANY_CONNECTIONS", `Cannot serve ${remote}: ${limit} are open already`, { peer: { remote, transport } }));
   }
 
   readonly #forget = (socket: WireSocket<In, Out>): void => {

@@ -16,7 +16,8 @@ import {
   Reporter,
   Responder,
   runProgram,
-  type SessionLink,
+  SessionLink,
+  type Speaker,
   tellProgram,
   type Ticking,
 } from "@hawser/transport";
@@ -45,6 +46,10 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   /** How many sessions have begun: their labels. */
   #begun = 0;
   readonly #connections = new Set<Greeted>();
+  /** TLS handshakes that are under way: each has a place among `maxConnections`. */
+  #handshakes = 0;
+  /** Connections above `maxConnections` whose clients are being told so. */
+  readonly #refused = new Set<SessionLink>();
   /** Every session that is not over, with a connection or without. */
   readonly #sessions = new Set<ServedSession<P, C>>();
   /** Those that can resume. */
@@ -71,6 +76,15 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
       accepted: (connection) => {
         this.accept(connection);
       },
+      handshake: (remote) => {
+        const mayBegin = this.#hasRoom();
+        if (mayBegin) this.#handshakes++;
+        else if (this.#closing === null) this.report(this.#isFull(remote), { remote, transport: "tls" });
+        return mayBegin;
+      },
+      handshakeOver: () => {
+        this.#handshakes--;
+      },
       failed: (error) => {
         this.report(error);
       },
@@ -94,12 +108,9 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   }
 
   accept(connection: Connection): void {
-    const { maxConnections, ticker } = this.options;
-    if (this.#closing !== null || this.#connections.size >= maxConnections) {
-      refuse(connection);
-      if (this.#closing === null) {
-        this.report(new HawserError("TOO_MANY_CONNECTIONS", `Cannot serve ${connection.remote}: maxConnections ${String(maxConnections)} are open already`), connection);
-      }
+    const { ticker } = this.options;
+    if (!this.#hasRoom()) {
+      this.#refuse(connection);
       return;
     }
     if (this.#isIdle()) ticker.add(this);
@@ -157,6 +168,7 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   /** @see Ticking */
   tick(nowMs: number): void {
     for (const { link } of this.#connections) link.tick(nowMs);
+    for (const link of this.#refused) link.tick(nowMs);
     for (const session of this.#lost) session.tick(nowMs);
     for (const [session, dueMs] of this.#drainMs) {
       if (nowMs >= dueMs) session.drain(nowMs);
@@ -167,6 +179,7 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   /** @see Ticking */
   stoodStill(ms: number): void {
     for (const { link } of this.#connections) link.stoodStill(ms);
+    for (const link of this.#refused) link.stoodStill(ms);
     for (const session of this.#sessions) session.stoodStill(ms);
   }
 
@@ -329,6 +342,7 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
       forced = this.#sessions.size;
       for (const session of this.#sessions) session.break();
       for (const { link } of this.#connections) link.abort();
+      for (const link of this.#refused) link.abort();
     });
     await this.#listeners.close();
     this.#restWhenIdle();
@@ -337,8 +351,38 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     return { drained: total - forced, forced };
   }
 
+  #hasRoom(): boolean {
+    return this.#closing === null && this.#connections.size + this.#handshakes < this.options.maxConnections;
+  }
+
+  #isFull(remote: string): HawserError {
+    return new HawserError("TOO_MANY_CONNECTIONS", `Cannot serve ${remote}: maxConnections ${String(this.options.maxConnections)} are open already`);
+  }
+
+  /** There is no place for a connection: its client is told so, unless many are being told already. */
+  #refuse(connection: Connection): void {
+    const { connection: limits, ticker } = this.options;
+    if (this.#closing !== null || this.#refused.size >= MOST_REFUSED) {
+      refuse(connection);
+    } else {
+      const link = new SessionLink(connection, { limits, ticker, onFull: "close" }, {
+        lost: () => undefined,
+        gone: () => {
+          this.#refused.delete(link);
+          this.#restWhenIdle();
+        },
+      });
+      if (this.#isIdle()) ticker.add(this);
+      this.#refused.add(link);
+      link.open(DEAF);
+      link.output.append(this.kind.refusal(new HawserError("OVERLOADED", "The server holds as many connections as it takes", { origin: "local", scope: "session" })));
+      link.close();
+    }
+    if (this.#closing === null) this.report(this.#isFull(connection.remote), connection);
+  }
+
   #isIdle(): boolean {
-    return this.#connections.size === 0 && this.#sessions.size === 0;
+    return this.#connections.size === 0 && this.#sessions.size === 0 && this.#refused.size === 0;
   }
 
   #restWhenIdle(): void {
@@ -359,6 +403,19 @@ async function allClosed(others: readonly { readonly closed: Promise<Closed> }[]
   await Promise.all(others.map((session) => session.closed));
   return { drained: others.length, forced: 0 };
 }
+
+/** How many clients are told at once that there is no place for them; who comes beside them is closed without a word. */
+const MOST_REFUSED = 64;
+
+/** Speaks to a client that is not served. */
+const DEAF: Speaker = Object.freeze({
+  deadline: () => Infinity,
+  goOn: () => false,
+  receive: () => false,
+  stoodStill: () => undefined,
+  tick: () => undefined,
+  transmit: () => false,
+});
 
 /** Some sessions, found anew at each emit. */
 class Listening<P extends Protocol, C> implements Audience<P, C> {

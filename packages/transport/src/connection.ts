@@ -62,6 +62,10 @@ export interface Listener {
 export interface ListenerSink {
   /** A connection is made (for TLS: after the handshake). Open it in this turn. */
   accepted(connection: Connection): void;
+  /** A TLS handshake begins. Returns whether it may: false closes the connection at once. Absent: it may. */
+  handshake?(remote: string): boolean;
+  /** One that might begin is over: `accepted` follows, or `failed` has told why not. */
+  handshakeOver?(): void;
   /** A handshake or an accept failed; the listener goes on. */
   failed(error: HawserError, remote: string): void;
 }

@@ -14,12 +14,13 @@ import { describeCaught, HawserError } from "@hawser/protocol";
 import { type Address, formatAddress, formatPeer } from "./address.ts";
 import { bunAnswers } from "./bun-probe.ts";
 import { bunAcceptor } from "./bun-socket.ts";
-import { afterPatience, afterReads, type Clock, laterTurn } from "./clock.ts";
+import { afterPatience, afterReads, type Clock, laterTurn, systemClock } from "./clock.ts";
 import type { Acceptor, Binding, Connection, ConnectionSink, Listener, ListenerSink } from "./connection.ts";
 import { fromSystem, systemCode } from "./errno.ts";
 import { claimPath, type OwnedPath } from "./ipc-claim.ts";
 import { checkPath, checkPrivateDirectory, isFileless } from "./ipc-path.ts";
 import { countRead, flushAtEndOfTurn, Output } from "./output.ts";
+import { Handshakes } from "./handshakes.ts";
 import { leftBytes, Pieces } from "./pieces.ts";
 import { chooseNext, type DirectWrite, directWrite, isOwn, readStatically, stopReading } from "./static-read.ts";
 import { checkCredentials, pemList, type TlsOptions } from "./tls-credentials.ts";
@@ -34,6 +35,8 @@ export interface DialOptions {
 
 /** How to listen. */
 export interface ListenOptions {
+  /** For the time of TLS handshakes. Default the machine's. */
+  readonly clock?: Clock | undefined;
   readonly handshakeTimeoutMs: number;
   readonly tls?: TlsOptions | undefined;
   /** Mode of a socket file. */
@@ -396,17 +399,28 @@ async function tlsServer(address: Address, options: ListenOptions, sink: Listene
   const requireClient = own.ca !== undefined;
   const server = withCredentials(`listen on ${formatAddress(address)}`, () =>
     createServer(
-      { ...SOCKET_OPTIONS, ...credentials(own), handshakeTimeout: options.handshakeTimeoutMs, requestCert: requireClient, rejectUnauthorized: requireClient },
-      accept,
+      { ...SOCKET_OPTIONS, ...credentials(own), handshakeTimeout: NEVER_MS, requestCert: requireClient, rejectUnauthorized: requireClient },
+      (socket) => {
+        handshakes.over(remoteOf(socket));
+        accept(socket);
+      },
     ),
   );
+  const handshakes = new Handshakes(sink, options.clock ?? systemClock, options.handshakeTimeoutMs, remoteOf);
+  server.prependListener("connection", (socket: net.Socket) => {
+    handshakes.begin(socket);
+  });
   server.on("tlsClientError", (error, socket) => {
+    if (handshakes.wasClosed(socket)) return;
     const remote = remoteOf(socket);
     sink.failed(fromSystem(handshakeError(error, socket), "connect", `finish the TLS handshake with ${remote}`), remote);
     socket.destroy(); // after a handshake timeout it would stay open
   });
   return server;
 }
+
+/** For the runtimes' own timer of TLS handshakes, which knows nothing of a process that stood still: the longest that it takes. */
+const NEVER_MS = 2 ** 31 - 1;
 
 /**
  * A server's report of a client whose certificate is missing has another code than a client's; of one that is not trusted, only
