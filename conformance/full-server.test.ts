@@ -66,7 +66,7 @@ describe("a TLS listener", () => {
         assert.ok(["CONNECTION_RESET", "TLS_FAILED"].includes(refused), refused);
       }
       clock.advance(61_000); // the two have had their time, and their places are free
-      await until(() => errors.filter((code) => code === "CONNECT_TIMEOUT").length === 2);
+      await until(() => errors.filter((code) => code === "HANDSHAKE_TIMEOUT").length === 2);
       if (kind === "wire") (await connect(chat, target, { tls: clientTls })).abort();
       else (await connect(conformance, target, { tls: clientTls })).abort();
     });

@@ -6,23 +6,28 @@
  *
  * @module
  */
-import type { Socket } from "node:net";
 import { HawserError } from "@hawser/protocol";
 import { afterPatience, type Clock } from "./clock.ts";
 import type { ListenerSink } from "./connection.ts";
 
+/** What is used of an accepted connection. */
+export interface Accepted {
+  once(event: "close", listener: () => void): unknown;
+  destroy(): unknown;
+}
+
 /** The handshakes of one listener. */
-export class Handshakes {
+export class Handshakes<S extends Accepted> {
   readonly #sink: ListenerSink;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  readonly #nameOf: (socket: Socket) => string;
+  readonly #nameOf: (socket: S) => string;
   /** What ends the time of each. */
   readonly #pending = new Map<string, () => void>();
   /** Those that were closed here, whose failure is no news. */
   readonly #closed = new WeakSet<object>();
 
-  constructor(sink: ListenerSink, clock: Clock, timeoutMs: number, nameOf: (socket: Socket) => string) {
+  constructor(sink: ListenerSink, clock: Clock, timeoutMs: number, nameOf: (socket: S) => string) {
     this.#sink = sink;
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
@@ -30,7 +35,7 @@ export class Handshakes {
   }
 
   /** A connection has been accepted, and has said nothing yet. */
-  begin(socket: Socket): void {
+  begin(socket: S): void {
     const remote = this.#nameOf(socket);
     if (this.#sink.handshake?.(remote) === false) {
       this.#close(socket);
@@ -41,7 +46,7 @@ export class Handshakes {
       this.over(remote);
       const limit = `handshakeTimeoutMs ${String(this.#timeoutMs)}`;
       this.#sink.failed(
-        new HawserError("CONNECT_TIMEOUT", `Cannot finish the TLS handshake with ${remote}: it took longer than ${limit}; see whether the peer speaks TLS`),
+        new HawserError("HANDSHAKE_TIMEOUT", `Cannot finish the TLS handshake with ${remote}: it took longer than ${limit}; see whether the peer speaks TLS`),
         remote,
       );
     });
@@ -66,7 +71,7 @@ export class Handshakes {
     return this.#closed.has(socket) || (typeof below === "object" && below !== null && this.#closed.has(below));
   }
 
-  #close(socket: Socket): void {
+  #close(socket: Accepted): void {
     this.#closed.add(socket);
     socket.destroy();
   }
