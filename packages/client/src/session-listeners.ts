@@ -10,17 +10,27 @@ import { isThenable, whenSettled } from "@hawser/transport";
 /** A listener of anything: what it is called with is the name's to say. */
 export type AnyListener = (...values: never) => unknown;
 
-type Callable = (...values: readonly unknown[]) => unknown;
+/** A listener as it is called. */
+export type Callable = (...values: readonly unknown[]) => unknown;
 
-interface Added {
+/** A listener, and how it was added. */
+export interface Added {
   readonly listener: Callable;
   /** Of one that was added with `once`: whether it was called. */
   once: "called" | "no" | "yes";
 }
 
+/** Is told what a listener of a name has thrown, or rejected with. */
+export type Failed = (cause: unknown, name: string) => void;
+
 /** Lists of listeners, each called in the order in which it was added. A change while they are called takes effect afterwards. */
 export class Listeners {
   readonly #listeners = new Map<string, readonly Added[]>();
+
+  /** The listeners of a name as they are now, or null: a list that is never changed, for whoever goes through it often. */
+  list(name: string): readonly Added[] | null {
+    return this.#listeners.get(name) ?? null;
+  }
 
   /** True if anybody listens. */
   has(name: string): boolean {
@@ -63,23 +73,28 @@ export class Listeners {
   }
 
   /** Calls each, whatever the others do. Never throws: `failed` is told what one throws, or rejects with. */
-  tell(name: string, values: readonly unknown[], failed: (cause: unknown, name: string) => void): void {
-    const listeners = this.#listeners.get(name);
-    if (listeners === undefined) return;
-    for (const added of listeners) {
-      let result: unknown;
-      try {
-        result = this.#call(name, added, values);
-      } catch (cause) {
-        failed(cause, name);
-        continue;
-      }
-      if (isThenable(result)) {
-        void whenSettled(result, ignore, (cause) => {
-          failed(cause, name);
-        });
-      }
+  tell(name: string, values: readonly unknown[], failed: Failed): void {
+    for (const added of this.#listeners.get(name) ?? []) this.tellOne(name, added, values, failed);
+  }
+
+  /** Calls one of them, as `tell`. */
+  tellOne(name: string, added: Added, values: readonly unknown[], failed: Failed): void {
+    let result: unknown;
+    try {
+      result = this.#call(name, added, values);
+    } catch (cause) {
+      failed(cause, name);
+      return;
     }
+    this.await(name, result, failed);
+  }
+
+  /** What a listener has returned: a promise that rejects is a failure. */
+  await(name: string, result: unknown, failed: Failed): void {
+    if (!isThenable(result)) return;
+    whenSettled(result, ignore, (cause) => {
+      failed(cause, name);
+    });
   }
 
   /** Calls each, whatever the others do: `run` makes the call. */

@@ -6,7 +6,7 @@
  */
 import { HawserError, unknownName, type Wire, withPeer } from "@hawser/protocol";
 import { type Closed, type Connection, laterTurn, programFailed, Reporter, WireSocket, type WireSocketOptions } from "@hawser/transport";
-import { Listeners } from "./session-listeners.ts";
+import { type Added, Listeners } from "./session-listeners.ts";
 
 /** The events of a socket, with what a listener is called with. */
 export interface SocketEvents<In> {
@@ -51,6 +51,8 @@ interface Puller<In> {
 export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, AsyncDisposable {
   readonly #socket: WireSocket<In, Out>;
   readonly #listeners = new Listeners();
+  /** The listeners of "message", looked at for each; null: messages are iterated, or wait. */
+  #takers: readonly Added[] | null = null;
   /** Made when a listener fails. */
   #reporter: Reporter | null = null;
   /** Calls of `next()` that wait for a message. */
@@ -173,7 +175,7 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   on<Name extends keyof SocketEvents<In>>(event: Name, listener: Listener<In, Name>): this {
     this.#check(event);
     this.#listeners.on(event, listener);
-    if (event === "message") this.#socket.release();
+    if (event === "message") this.#take();
     return this;
   }
 
@@ -185,7 +187,7 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   once<Name extends keyof SocketEvents<In>>(event: Name, listener: Listener<In, Name>): this {
     this.#check(event);
     this.#listeners.once(event, listener);
-    if (event === "message") this.#socket.release();
+    if (event === "message") this.#take();
     return this;
   }
 
@@ -198,7 +200,7 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   off<Name extends keyof SocketEvents<In>>(event: Name, listener: Listener<In, Name>): this {
     checkEvent(event);
     this.#listeners.off(event, listener);
-    if (event === "message") this.#holdUntaken();
+    if (event === "message") this.#take();
     return this;
   }
 
@@ -249,7 +251,7 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   }
 
   #next(iterator: object): Promise<IteratorResult<In, undefined>> {
-    if (this.#listeners.has("message")) return Promise.reject(new TypeError("Cannot iterate the messages while a listener takes them: choose one of the two"));
+    if (this.#takers !== null) return Promise.reject(new TypeError("Cannot iterate the messages while a listener takes them: choose one of the two"));
     if (this.#end === null) {
       const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<In, undefined>>();
       this.#pullers.push({ iterator, resolve, reject });
@@ -270,9 +272,16 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
     for (const puller of left) puller.resolve({ done: true, value: undefined });
   }
 
+  /** The listeners of "message" have changed: messages flow to them, or wait. */
+  #take(): void {
+    this.#takers = this.#listeners.list("message");
+    if (this.#takers !== null) this.#socket.release();
+    else this.#holdUntaken();
+  }
+
   /** Nobody takes messages: they wait. */
   #holdUntaken(): void {
-    if (this.#pullers.length === 0 && !this.#listeners.has("message")) this.#socket.hold();
+    if (this.#pullers.length === 0 && this.#takers === null) this.#socket.hold();
   }
 
   /** Let one message through, if one waits; otherwise the next that comes. */
@@ -282,9 +291,30 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   }
 
   #message(message: In): void {
-    if (this.#listeners.has("message")) this.#emit("message", message);
-    else this.#pullers.shift()?.resolve({ done: false, value: message });
+    const takers = this.#takers;
+    if (takers !== null) {
+      for (const taker of takers) this.#give(taker, message);
+      return;
+    }
+    this.#pullers.shift()?.resolve({ done: false, value: message });
     this.#holdUntaken();
+  }
+
+  #give(taker: Added, message: In): void {
+    if (taker.once !== "no") {
+      this.#listeners.tellOne("message", taker, [message], this.#failed);
+      this.#takers = this.#listeners.list("message");
+      this.#holdUntaken();
+      return;
+    }
+    let result: unknown;
+    try {
+      result = taker.listener(message);
+    } catch (cause) {
+      this.#failed(cause, "message");
+      return;
+    }
+    if (result !== undefined) this.#listeners.await("message", result, this.#failed);
   }
 
   /** The connection is gone and every message is taken. */

@@ -95,7 +95,7 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
   #wait(result: unknown, socket: WireSocket<In, Out>): void {
     if (!isThenable(result)) return;
     if (++this.#inFlight >= this.#shared.maxInFlight) socket.hold();
-    void whenSettled(
+    whenSettled(
       result,
       () => {
         this.#settled();

@@ -96,7 +96,7 @@ export class MiddlewareStep {
     if (this.#waits === "no") return value;
     const inner = this.#inner as Promise<unknown>; // made in next()
     if (this.#ignored === null) return inner.then(() => value);
-    void whenSettled(inner, () => undefined, this.#ignored);
+    whenSettled(inner, () => undefined, this.#ignored);
     return value;
   }
 

@@ -14,16 +14,22 @@ import { isThenable, whenSettled } from "./program.ts";
 /** One step of a source. */
 type Step = IteratorResult<unknown, unknown>;
 
-/** What is pulled, whatever the source is. */
-interface Pull {
+interface AnyIterator {
   next(): unknown;
-  /** Stop the source. May throw, or return a promise; nobody waits for it. */
+  return?(): unknown;
+}
+
+/** A source, whatever it is. */
+interface Pull {
+  readonly iterator: AnyIterator;
+  /** Stops the source. May throw, or return a promise; nobody waits for it. */
   leave(): unknown;
 }
 
 /** The items of one source. */
 export class PulledItems {
   readonly #name: string;
+  readonly #iterator: AnyIterator;
   readonly #pull: Pull;
   #state: "left" | "open" = "open";
 
@@ -31,6 +37,7 @@ export class PulledItems {
   constructor(name: string, source: unknown) {
     this.#name = name;
     this.#pull = pullOf(name, source);
+    this.#iterator = this.#pull.iterator;
   }
 
   /**
@@ -39,7 +46,7 @@ export class PulledItems {
    * @throws what the source throws
    */
   next(): unknown {
-    return this.#pull.next();
+    return this.#iterator.next();
   }
 
   /**
@@ -68,20 +75,22 @@ export class PulledItems {
       stopped(); // the call is over: there is nobody to tell
       return;
     }
-    if (isThenable(left)) void whenSettled(left, stopped, stopped);
+    if (isThenable(left)) whenSettled(left, stopped, stopped);
     else stopped();
   }
 }
 
 function pullOf(name: string, source: unknown): Pull {
   if ((typeof source !== "object" && typeof source !== "function") || source === null) throw notIterable(name, source);
-  if ("getReader" in source && typeof source.getReader === "function") return new ReaderPull(source as ReadableStream<unknown>);
+  if ("getReader" in source && typeof source.getReader === "function") return readerPull(source as ReadableStream<unknown>);
   if (Symbol.asyncIterator in source) {
-    const destroy = "destroy" in source && "pipe" in source && typeof source.destroy === "function" ? (source as Destroyable) : null;
-    return new IteratorPull(iteratorOf(name, (source as AsyncIterable<unknown>)[Symbol.asyncIterator]()), destroy);
+    const iterator = iteratorOf(name, (source as AsyncIterable<unknown>)[Symbol.asyncIterator]());
+    const isReadable = "destroy" in source && "pipe" in source && typeof source.destroy === "function";
+    return isReadable ? { iterator, leave: () => void (source as Destroyable).destroy() } : { iterator, leave: () => iterator.return?.() };
   }
-  if (Symbol.iterator in source) return new IteratorPull(iteratorOf(name, (source as Iterable<unknown>)[Symbol.iterator]()), null);
-  throw notIterable(name, source);
+  if (!(Symbol.iterator in source)) throw notIterable(name, source);
+  const iterator = iteratorOf(name, (source as Iterable<unknown>)[Symbol.iterator]());
+  return { iterator, leave: () => iterator.return?.() };
 }
 
 /** A Node stream: its iterator waits for a pending read before it lets go, destroy() does not. */
@@ -89,47 +98,16 @@ interface Destroyable {
   destroy(): unknown;
 }
 
-interface AnyIterator {
-  next(): unknown;
-  return?(): unknown;
-}
-
-class IteratorPull implements Pull {
-  readonly #iterator: AnyIterator;
-  readonly #source: Destroyable | null;
-
-  constructor(iterator: AnyIterator, source: Destroyable | null) {
-    this.#iterator = iterator;
-    this.#source = source;
-  }
-
-  next(): unknown {
-    return this.#iterator.next();
-  }
-
-  leave(): unknown {
-    if (this.#source === null) return this.#iterator.return?.();
-    this.#source.destroy();
-    return undefined;
-  }
-}
-
 /** A stream of the web: its reader can be cancelled while it reads. */
-class ReaderPull implements Pull {
-  readonly #reader: ReadableStreamDefaultReader<unknown>;
-
-  constructor(source: ReadableStream<unknown>) {
-    this.#reader = source.getReader();
-  }
-
-  next(): unknown {
-    return this.#reader.read();
-  }
-
-  leave(): unknown {
-    void whenSettled(this.#reader.cancel(), ignore, ignore);
-    return undefined; // what the stream does with it holds nobody up
-  }
+function readerPull(source: ReadableStream<unknown>): Pull {
+  const reader = source.getReader();
+  return {
+    iterator: { next: () => reader.read() },
+    leave: () => {
+      whenSettled(reader.cancel(), ignore, ignore); // what the stream does with it holds nobody up
+      return undefined;
+    },
+  };
 }
 
 function ignore(): void {

@@ -371,7 +371,7 @@ export function handleEvent(entry: MessageEntry, run: () => unknown, handled: Ha
     handled();
     return;
   }
-  void whenSettled(
+  whenSettled(
     result,
     () => {
       handled();
