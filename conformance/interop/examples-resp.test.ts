@@ -136,8 +136,15 @@ describe("examples/resp", () => {
     assert.equal(await echo('echo a"b c"'), "ab c");
     assert.equal(await echo('echo ""'), "");
     assert.equal(await echo("echo a\0b"), "a");
+    assert.equal(await echo("\f echo a\fb\v"), "a\fb\v");
     assert.match(await echo('echo "a"b'), /unbalanced/);
     assert.match(await echo('echo "a'), /unbalanced/);
+  });
+
+  it("closes the connection of a browser that is made to speak to it, as Redis does", async (t) => {
+    const { port } = await serve(t);
+    for (const first of ["POST / HTTP/1.1", "GET / HTTP/1.1"]) await answer(port, `${first}\r\nHost: x\r\n\r\nSET owned yes\r\n`).catch(() => "reset");
+    assert.equal(await answer(port, "GET owned\r\n"), "$-1\r\n");
   });
 
   it("answers what clients ask when they connect", async (t) => {

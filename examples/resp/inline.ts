@@ -7,8 +7,8 @@
  */
 
 const BLANK = /[ \t\n\v\f\r]/;
-/** A word: its quoted parts and the others. */
-const WORD = /(?:"(?:[^"\\]|\\[^])*"(?![^ \t\n\v\f\r])|'(?:[^'\\]|\\[^])*'(?![^ \t\n\v\f\r])|[^"' \t\n\v\f\r])+/y;
+/** A word: its quoted parts and the others. Of the blanks that stand between words, it may hold FF and VT. */
+const WORD = /(?:"(?:[^"\\]|\\[^])*"(?![^ \t\n\v\f\r])|'(?:[^'\\]|\\[^])*'(?![^ \t\n\v\f\r])|[^"' \t\n\r])+/y;
 const NAMED: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", b: "\b", a: "\x07" };
 
 /**

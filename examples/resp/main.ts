@@ -24,6 +24,10 @@ const server = createServer(wire({ framing: resp, codec: requests(findCommand) }
   // A request is good until the next one: it is answered before anything is waited for. After QUIT nothing is.
   message(request, socket) {
     if (request === null || socket.state !== "open") return undefined;
+    if (isHttp(request.command.name)) {
+      socket.abort();
+      return undefined;
+    }
     const reply = answer(request);
     if (reply === HELLO_3) modern.add(socket);
     else if (reply === HELLO_2) modern.delete(socket);
@@ -36,6 +40,11 @@ const server = createServer(wire({ framing: resp, codec: requests(findCommand) }
     else console.error(failure.message);
   },
 }, { maxFrameBytes: 33_554_432 });
+
+/** A line of HTTP: a web page that makes a browser speak to this port must not set keys by the lines that follow. */
+function isHttp(name: string): boolean {
+  return name === "post" || name === "host:";
+}
 
 /** The framing's faults, and the errors of inline commands, have Redis' own texts. */
 function sayWhy({ cause, message }: HawserError, socket?: ServerSocket<unknown, Range>): void {
