@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkOptions, HawserError, nativeSessions, type Protocol, resolveLimits, type SessionKind, type Wire } from "@hawser/protocol";
+import { checkOptions, checkSpoken, HawserError, nativeSessions, type Protocol, resolveLimits, type SessionKind, type Wire } from "@hawser/protocol";
 import { type AddressInput, type Connection, dial, parseAddress, processTicker, rejected, resolveConnectionLimits } from "@hawser/transport";
 import { connectLimitTable, connectOptionNames, type ConnectOptions } from "./connect-options.ts";
 import type { SessionClient } from "./session-handlers.ts";
@@ -72,6 +72,7 @@ export function connect(
   options: ConnectOptions | SessionConnectOptions<Protocol> = {},
 ): Promise<SessionClient<Protocol> | Socket<unknown>> {
   try {
+    checkSpoken("connect()", what);
     if ("framing" in what) return connectWire(what, target as AddressInput | Connection, options);
     return connectSession("contract" in what ? what : nativeSessions(what), target, options);
   } catch (error) {

@@ -36,6 +36,7 @@ export { Retention } from "./session/retention.ts";
 export { nativeSessions } from "./session/native.ts";
 export { slip } from "./slip.ts";
 export { peerError } from "./stack.ts";
+export { checkSpoken } from "./spoken.ts";
 export { varintPrefixed } from "./varint-prefixed.ts";
 export { wire, WireDecoder, WireEncoder } from "./wire.ts";
 export type { ReadBudget } from "./budget.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HawserError, nativeSessions, type Protocol, type SessionKind, type Wire, WireEncoder } from "@hawser/protocol";
+import { checkSpoken, HawserError, nativeSessions, type Protocol, type SessionKind, type Wire, WireEncoder } from "@hawser/protocol";
 import { type Address, type AddressInput, type Connection, rejected, Reporter, SharedOutput, type Ticking, WireSocket, type WireSocketOptions } from "@hawser/transport";
 import { type Dispatch, Dispatcher, checkHandlers, hasErrorHandler, type ServerSocket, type WireHandlers } from "./handlers.ts";
 import { type ListenCallOptions, Listeners, refuse } from "./listeners.ts";
@@ -96,6 +96,7 @@ export function createServer(
   handlers: object,
   options: ServerOptions | SessionServerOptions<Protocol> = {},
 ): Server<unknown> | SessionServer<Protocol> {
+  checkSpoken("createServer()", what);
   if ("framing" in what) return new WireServer(what, handlers, resolveServerOptions(options));
   return new ContractServer("contract" in what ? what : nativeSessions(what), handlers, options);
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HawserError } from "@hawser/protocol";
+import { checkOptions, HawserError } from "@hawser/protocol";
 import { laterTurn } from "./clock.ts";
 import type { Connection, ConnectionSink } from "./connection.ts";
 import { Output } from "./output.ts";
@@ -20,9 +20,11 @@ export interface MemoryPairOptions {
 /**
  * Two connections, each the other's peer.
  *
+ * @throws {TypeError} when there is another option
  * @throws {RangeError} when the window is not a whole number of at least one byte
  */
 export function memoryPair(options: MemoryPairOptions = {}): [Connection, Connection] {
+  checkOptions("memoryPair()", options, ["windowBytes", "schedule"]);
   const { windowBytes = 65_536, schedule = laterTurn } = options;
   if (!Number.isSafeInteger(windowBytes) || windowBytes < 1) {
     throw new RangeError(`Cannot use windowBytes ${String(windowBytes)}: it is a whole number of bytes, at least 1`);
