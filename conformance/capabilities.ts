@@ -22,6 +22,8 @@ export const capabilities = {
   namesConnectFailures: runtime !== "bun",
   /** Deno's web streams look at the prototype of what a stream fails with, and let what that throws go unhandled. */
   streamsFailWithAnything: runtime !== "deno",
+  /** Bun's node:net closes a client's socket when a write fails, with what the peer had said before unread. */
+  readsBeforeABrokenPipe: runtime !== "bun",
 };
 
 function findRuntime(): Runtime {

@@ -10,7 +10,7 @@
 import net from "node:net";
 import process from "node:process";
 import type tls from "node:tls";
-import { describeCaught, HawserError } from "@hawser/protocol";
+import { describeCaught, HawserError, isHawserError } from "@hawser/protocol";
 import { type Address, formatAddress, formatPeer } from "./address.ts";
 import { bunAnswers } from "./bun-probe.ts";
 import { bunAcceptor } from "./bun-socket.ts";
@@ -59,9 +59,39 @@ export async function dial(address: Address, options: DialOptions): Promise<Conn
     checkPath(address.path, action);
     if (address.pipe !== undefined) checkPrivateDirectory(address.path, action, false);
   }
-  const socket = address.transport === "tls" ? await dialTls(address, options) : dialPlain(address);
-  await established(socket, address.transport === "tls" ? "secureConnect" : "connect", action, options);
+  const socket = await connected(address, action, options);
   return new SocketConnection(socket, address.transport, address.transport === "ipc" ? formatAddress(address) : remoteOf(socket));
+}
+
+type Dialled = Exclude<Address, { transport: "fd" }>;
+
+/** Milliseconds that the runtimes give each of a host's addresses before they try the next: their own default. */
+const ATTEMPT_MS = 250;
+
+/** Milliseconds within which a CONNECT_TIMEOUT is that of such attempts: a system's own takes far longer. */
+const HASTY_MS = 5_000;
+
+/**
+ * A socket that is connected. Of a host with several addresses, the runtimes give the first one up after a moment, and have none left when
+ * the last refuses: then each gets all the time that is left.
+ */
+async function connected(address: Dialled, action: string, options: DialOptions): Promise<net.Socket> {
+  const { clock, connectTimeoutMs } = options;
+  const begunMs = clock.now();
+  const attempt = async (attemptMs: number, leftMs: number): Promise<net.Socket> => {
+    const socket = address.transport === "tls" ? await dialTls(address, options, attemptMs) : dialPlain(address, attemptMs);
+    await established(socket, address.transport === "tls" ? "secureConnect" : "connect", action, options, leftMs);
+    return socket;
+  };
+  try {
+    return await attempt(ATTEMPT_MS, connectTimeoutMs);
+  } catch (error) {
+    const spentMs = clock.now() - begunMs;
+    const leftMs = connectTimeoutMs - spentMs;
+    const isHasty = isHawserError(error) && error.code === "CONNECT_TIMEOUT" && spentMs < HASTY_MS && leftMs > ATTEMPT_MS;
+    if (!isHasty || options.signal?.aborted === true) throw error;
+    return attempt(Math.floor(Math.min(leftMs, NEVER_MS)), leftMs);
+  }
 }
 
 /**
@@ -96,6 +126,9 @@ export async function listen(address: Address, options: ListenOptions, sink: Lis
 
 // Half-open, so that a peer that has said everything still gets its answers; no delay, since each turn is one write already.
 const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true };
+
+/** Milliseconds for which a connection is read whose peer takes nothing any more. */
+const LAST_READ_MS = 1_000;
 
 /** Bytes of a write that may have to be made in pieces. */
 const LARGE_BYTES = 65_536;
@@ -219,16 +252,16 @@ class SocketConnection implements Connection {
   /** Whether the write that was begun is done: it called back before it returned. */
   #endCall(): boolean {
     const done = this.#call === "done";
-    this.#call = null;
+    if (this.#call !== "closed") this.#call = null;
     return done;
   }
 
   #written(error: Error | null | undefined): void {
     if (error !== undefined && error !== null) {
-      if (this.#write !== null) this.#socket.destroy(error); // the stream does that itself
+      if (this.#write !== null) this.#writeFailed(error); // the stream destroys the socket itself
       return; // 'close' follows
     }
-    if (this.#socket.destroyed) return; // after abort(), what the callback is for has been dropped
+    if (this.#socket.destroyed || this.#call === "closed") return; // after abort(), what the callback is for has been dropped
     if (this.#call === "begun") {
       this.#call = "done"; // taken() follows
       return;
@@ -236,6 +269,20 @@ class SocketConnection implements Connection {
     if (this.#taken > 0) this.#taken--;
     else this.output.written();
     this.#sink?.written();
+  }
+
+  /**
+   * The peer takes nothing any more. What it said before is read first, since it may say why: to the end of the stream, or for a
+   * second at most. Nothing more is written.
+   */
+  #writeFailed(error: Error): void {
+    if (this.#error !== null) return;
+    this.#error = fromSystem(error, "open", `go on with ${this.remote}`);
+    this.#call = "closed";
+    this.output.drop();
+    const destroy = (): void => void this.#socket.destroy();
+    const cancel = systemClock.after(LAST_READ_MS, destroy);
+    this.#socket.once("end", destroy).once("close", cancel);
   }
 
   /** For the output, as `write`: the stream tells it by its callback, in a later tick. */
@@ -295,34 +342,36 @@ function onClose(this: OwnedSocket): void {
   this[owner]?.closed();
 }
 
-function dialPlain(address: Exclude<Address, { transport: "fd" }>): net.Socket {
+function dialPlain(address: Dialled, attemptMs: number): net.Socket {
   const socket =
     address.transport === "ipc"
       ? net.connect({ ...SOCKET_OPTIONS, path: address.path })
-      : net.connect({ ...SOCKET_OPTIONS, host: address.host, port: address.port, autoSelectFamily: true });
+      : net.connect({ ...SOCKET_OPTIONS, host: address.host, port: address.port, autoSelectFamily: true, autoSelectFamilyAttemptTimeout: attemptMs });
   // Deno would begin a read at once, and lose its bytes when open() gives the socket another buffer.
   return socket.pause();
 }
 
-async function dialTls(address: Extract<Address, { host: string }>, { tls: own = {}, signal }: DialOptions): Promise<tls.TLSSocket> {
+async function dialTls(address: Extract<Address, { host: string }>, { tls: own = {}, signal }: DialOptions, attemptMs: number): Promise<tls.TLSSocket> {
   const action = `connect to ${formatAddress(address)}`;
   const { connect } = await loadTls();
   await checkCredentials(own, action);
   signal?.throwIfAborted();
   const serverName = own.serverName ?? (net.isIP(address.host) === 0 ? address.host : undefined);
-  return withCredentials(action, () =>
-    connect({
-      ...SOCKET_OPTIONS,
-      ...credentials(own),
-      host: address.host,
-      port: address.port,
-      ...(serverName === undefined ? {} : { servername: serverName }),
-    }),
-  );
+  // node:tls hands these to node:net, which its types do not say.
+  const target = {
+    ...SOCKET_OPTIONS,
+    ...credentials(own),
+    host: address.host,
+    port: address.port,
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: attemptMs,
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  };
+  return withCredentials(action, () => connect(target));
 }
 
 /** Resolves at `event`; rejects with what came instead, and then the socket is destroyed. */
-function established(socket: net.Socket, event: "connect" | "secureConnect", action: string, options: DialOptions): Promise<void> {
+function established(socket: net.Socket, event: "connect" | "secureConnect", action: string, options: DialOptions, leftMs: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<undefined>();
   const fail = (error: unknown): void => {
     settle();
@@ -345,7 +394,7 @@ function established(socket: net.Socket, event: "connect" | "secureConnect", act
   const cancel =
     options.connectTimeoutMs === Infinity
       ? (): void => undefined
-      : afterPatience(options.clock, options.connectTimeoutMs, () => {
+      : afterPatience(options.clock, leftMs, () => {
           const within = `within connectTimeoutMs ${String(options.connectTimeoutMs)}`;
           const why =
             event === "secureConnect" && !socket.connecting
