@@ -127,6 +127,27 @@ for (const transport of transports) {
       assert.deepEqual(log, ["client got asks", "server unknown", "server got asks back", "client went on"]);
     });
 
+    it("a second listener of an event changes nothing of the order that the first one sees", async () => {
+      const { connect } = await fixture.serveContract(desk, {
+        ...handlers,
+        async ping(_, { socket }) {
+          for (let id = 0; id < 100; id++) void socket.emit("typing", { who: String(id) });
+          await socket.eventsFlushed();
+        },
+      });
+      for (const more of [0, 1, 2]) {
+        const client = await connect();
+        let heard = 0;
+        for (let i = 0; i <= more; i++) {
+          client.on("typing", () => {
+            heard++;
+          });
+        }
+        await client.request("ping");
+        assert.equal(heard, 100 * (more + 1));
+      }
+    });
+
     it("an event at most once resolves as unknown when it has left", async () => {
       const heard: string[] = [];
       const { connect } = await fixture.serveContract(desk, { ...handlers, typing: ({ who }) => void heard.push(who) });

@@ -65,11 +65,19 @@ export class Listeners {
     if (added === undefined) return undefined;
     const [only] = added;
     if (added.length === 1 && only !== undefined) return this.#call(name, only, values);
-    return Promise.all(
-      added.map((each) => new Promise((resolve) => {
-        resolve(this.#call(name, each, values));
-      })),
-    );
+    const results = added.map((each) => this.#caught(name, each, values));
+    // Where none is a promise, the next event does not wait: a second listener changes nothing of the order that the first one sees.
+    return results.some(isThenable) ? Promise.all(results) : undefined;
+  }
+
+  #caught(name: string, added: Added, values: readonly unknown[]): unknown {
+    try {
+      return this.#call(name, added, values);
+    } catch (cause) {
+      const { promise, reject } = Promise.withResolvers();
+      reject(cause);
+      return promise;
+    }
   }
 
   /** Calls each, whatever the others do. Never throws: `failed` is told what one throws, or rejects with. */

@@ -78,6 +78,16 @@ describe("Listeners", () => {
     expect(listeners.call("x")).toBeUndefined();
   });
 
+  it("of which none returns a promise return nothing, however many there are: the next event need not wait", async () => {
+    const listeners = new Listeners();
+    for (const value of [1, { then: 7 }, undefined]) listeners.on("x", () => value);
+    expect(listeners.call("x")).toBeUndefined();
+    listeners.on("x", () => Promise.resolve("late"));
+    expect(await listeners.call("x")).toEqual([1, { then: 7 }, undefined, "late"]);
+    listeners.on("x", () => ({ get then(): never { throw new Error("no"); } }));
+    await expect(listeners.call("x")).rejects.toThrow("no");
+  });
+
   it("what one of several throws rejects what all of them return, after all were called", async () => {
     const listeners = new Listeners();
     const log: string[] = [];
