@@ -186,8 +186,8 @@ class TextCodec implements Codec<string> {
   }
 }
 
-/** Arrays whose members are the engine's own, and not a program's. */
-const OWN_ARRAYS: ReadonlySet<unknown> = new Set<unknown>([Uint8Array.prototype, (globalThis as { readonly Buffer?: { readonly prototype: unknown } }).Buffer?.prototype]); // absent in browsers
+/** What Buffers inherit from: their members are the runtime's own, and not a program's. Undefined in browsers. */
+const BUFFER: unknown = (globalThis as { readonly Buffer?: { readonly prototype: unknown } }).Buffer?.prototype;
 
 class BytesCodec implements Codec<Uint8Array> {
   readonly name = "bytes";
@@ -212,10 +212,12 @@ class BytesCodec implements Codec<Uint8Array> {
 
   bytes(message: Uint8Array): Uint8Array {
     // isView() first: it runs no code of a Proxy's. Another class may have a `length` of its own.
-    if (!ArrayBuffer.isView(message) || !(message instanceof Uint8Array)) {
-      throw new TypeError(`Cannot send ${describeType(message)} as bytes: it takes a Uint8Array`);
+    if (ArrayBuffer.isView(message)) {
+      const prototype: unknown = Object.getPrototypeOf(message);
+      if (prototype === BUFFER || prototype === Uint8Array.prototype) return message;
+      if (message instanceof Uint8Array) return new Uint8Array(message);
     }
-    return OWN_ARRAYS.has(Object.getPrototypeOf(message)) ? message : new Uint8Array(message);
+    throw new TypeError(`Cannot send ${describeType(message)} as bytes: it takes a Uint8Array`);
   }
 
   pieces(): PieceDecoder<Uint8Array> {

@@ -465,7 +465,8 @@ export class WireEncoder<Out> {
 
   /** What the codec makes of a message; nothing is written yet. Give it to `write` before the next message is prepared. */
   prepare(message: Out): Body {
-    return this.#bodies.encode(this.#codec, message);
+    const codec = this.#codec;
+    return codec.text === undefined ? this.#bodies.encode(codec, message) : codec.text(message);
   }
 
   /**

@@ -71,6 +71,8 @@ export class Link {
   nowMs = 0;
   /** Changes with each connection, and when one ends. */
   epoch = 0;
+  /** Changes with the session's state. */
+  moves = 0;
   /** The storage of the message at hand, where it came in pieces: it may keep it. */
   joined: Uint8Array | null = null;
   readonly #bodies = new BodyEncoder();
@@ -109,13 +111,18 @@ export class Link {
    *   connection has changed meanwhile, except for `"retain"`
    */
   prepare(input: "emit" | "open" | "retain", entry: MessageEntry, value: unknown, code: "EVENT_INVALID" | "INPUT_INVALID"): Body {
-    const { epoch } = this;
+    const { epoch, moves } = this;
     const issue = entry.input.outbound(value);
     if (issue !== null) throw invalid(code, `${cannot(input, entry)} with this`, "local", issue);
     const body = this.encode(entry, value);
+    if (moves !== this.moves) this.#moved(input, entry, epoch);
+    return body;
+  }
+
+  /** The program's code has changed the session's state: throws where nothing can be sent any more. */
+  #moved(input: "emit" | "open" | "retain", entry: MessageEntry, epoch: number): void {
     this.#admit(input, entry);
     if (epoch !== this.epoch && input !== "retain") throw new HawserError("NOT_SENT", `${cannot(input, entry)}: the connection was lost while it was encoded`);
-    return body;
   }
 
   /** A call of the driver begins; pairs with `leave`. */
@@ -188,7 +195,13 @@ export class Link {
    * @throws {HawserError} PAYLOAD_FORBIDDEN
    */
   encode(entry: MessageEntry, value: unknown): Body {
-    return encodeValue(this.#bodies, entry, value);
+    if (value === undefined) return "";
+    const { codec } = entry;
+    try {
+      return codec.text === undefined ? this.#bodies.encode(codec, value) : codec.text(value);
+    } catch (cause) {
+      throw readHawserError(cause) ?? forbidden(entry, cause);
+    }
   }
 
   /**

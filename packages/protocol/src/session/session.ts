@@ -554,7 +554,9 @@ export class NativeSession implements Session, Control {
   /** Go where the table says; returns its cell. */
   #move(input: Input): Cell {
     const cell = transitions[input][this.#state];
-    if (cell !== "!" && cell !== ".") this.#state = cell;
+    if (cell === "!" || cell === ".") return cell;
+    this.#state = cell;
+    this.#link.moves++;
     return cell;
   }
 
