@@ -110,7 +110,6 @@ class SequenceDecoder implements FrameDecoder {
       if (chunk[stop] === RS) {
         if (payload.begun) payload.refuse(stop, "A text begins before the LF of the one before it: that one was cut off", sink);
         payload.resume();
-        this.#text.reset();
       }
     }
     return stop + 1;
@@ -124,24 +123,15 @@ class TextScan {
   /** Open brackets; which kind closes which is not looked at. */
   #depth = 0;
 
-  /** Begin the next text. */
-  reset(): void {
-    this.#place = "blank";
-    this.#depth = 0;
-  }
-
-  /** Index of the LF that ends the text, or of an RS, in `bytes[from, end)`, or `end`. After the LF the next text begins, after an RS `reset()`. */
+  /** Index of the LF that ends the text, or of an RS, in `bytes[from, end)`, or `end`. Where it finds one, the next text begins. */
   next(bytes: Uint8Array, from: number, end: number): number {
     let place = this.#place;
     let depth = this.#depth;
     for (let at = from; at < end; at++) {
       const byte = bytes[at] as number; // at < end
-      if (byte === RS) {
-        this.#place = place;
-        return at;
-      }
-      if (byte === LF && place === "value" && depth === 0) {
-        this.reset();
+      if (byte === RS || (byte === LF && place === "value" && depth === 0)) {
+        this.#place = "blank";
+        this.#depth = 0;
         return at;
       }
       if (place === "escape") {
