@@ -52,6 +52,7 @@ export function cobs(options: CobsOptions = {}): Framing {
   const onMalformed = resolveMalformedPolicy(options.onMalformed);
   return Object.freeze({
     name: "cobs",
+    ...(onMalformed === "skip" ? { onMalformed } : {}),
     decoder: (limits: FrameLimits) => new CobsDecoder(limits, onMalformed),
     encoder: () => encoder,
   });

@@ -19,6 +19,8 @@ export interface FramingDefinition {
   readonly encoder: (limits: FrameLimits) => FrameEncoder;
   /** Set where the stream's end ends the last frame, too: `end` of the decoder delivers it. */
   readonly unterminated?: "deliver";
+  /** Set where a damaged frame is one fault that is not fatal, and the decoder finds the next frame. */
+  readonly onMalformed?: "skip";
 }
 
 /**
@@ -46,12 +48,20 @@ export interface FramingDefinition {
  * ```
  */
 export function defineFraming(definition: FramingDefinition): Framing {
-  checkOptions("defineFraming()", definition, ["name", "decoder", "encoder", "unterminated"]);
-  const { name, decoder, encoder, unterminated }: { readonly [part in keyof FramingDefinition]: unknown } = definition;
+  checkOptions("defineFraming()", definition, ["name", "decoder", "encoder", "unterminated", "onMalformed"]);
+  const { name, decoder, encoder, unterminated, onMalformed }: { readonly [part in keyof FramingDefinition]: unknown } = definition;
   if (typeof name !== "string" || name === "") throw new TypeError("Cannot define a framing without a name: it is a string that is not empty");
   if (typeof decoder !== "function") throw new TypeError(`Cannot define the framing ${name}: its decoder is a function that returns { push, end }`);
   if (typeof encoder !== "function") throw new TypeError(`Cannot define the framing ${name}: its encoder is a function that returns { headerBytes, seal }`);
   if (unterminated !== undefined && unterminated !== "deliver") throw new TypeError(`Cannot define the framing ${name}: its unterminated is "deliver" or absent`);
-  const framing = { name, decoder: definition.decoder, encoder: definition.encoder };
-  return Object.freeze(unterminated === undefined ? framing : { ...framing, unterminated });
+  if (onMalformed !== undefined && onMalformed !== "skip") {
+    throw new TypeError(`Cannot define the framing ${name}: its onMalformed is "skip" or absent`);
+  }
+  return Object.freeze({
+    name,
+    decoder: definition.decoder,
+    encoder: definition.encoder,
+    ...(unterminated === undefined ? {} : { unterminated }),
+    ...(onMalformed === undefined ? {} : { onMalformed }),
+  });
 }

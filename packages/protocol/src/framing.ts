@@ -21,6 +21,8 @@ export interface Framing {
   readonly unframed?: true;
   /** Set where the stream's end ends the last frame, too, instead of being a fault. */
   readonly unterminated?: "deliver";
+  /** Set where a damaged frame is a fault of its own, which is not fatal, and the next frame is found. */
+  readonly onMalformed?: "skip";
   /** A decoder for one connection's inbound bytes. */
   decoder(limits: FrameLimits): FrameDecoder;
   /** An encoder for one connection's outbound frames. */

@@ -60,6 +60,7 @@ export function jsonSequence(options: JsonSequenceOptions = {}): Framing {
   const onMalformed = resolveMalformedPolicy(options.onMalformed);
   return Object.freeze({
     name: "jsonSequence",
+    ...(onMalformed === "skip" ? { onMalformed } : {}),
     decoder: (limits: FrameLimits) => new SequenceDecoder(limits, onMalformed),
     encoder: () => encoder,
   });

@@ -245,13 +245,15 @@ class LengthDecoder implements FrameDecoder {
     return frameBytes;
   }
 
-  /** A peer that speaks lines of text to this framing is told by its first letters, which stand in the length's place. */
+  /**
+   * A peer that speaks lines of text has its first letters in the length's place: the fault says so,
+   * but not which letters, since they are its data.
+   */
   #tooLarge(bytes: Uint8Array, at: number, offset: number, size: number): FramingFault {
     const fault = tooLarge(offset, size, this.#limits, true);
     const field = bytes.subarray(at, at + this.#layout.bytes);
     if (field.length < 2 || !field.every(isText)) return fault;
-    const text = JSON.stringify(String.fromCharCode(...field));
-    return { ...fault, detail: `${fault.detail}: the length's bytes are the text ${text}` };
+    return { ...fault, detail: `${fault.detail}: the length's bytes are ASCII text` };
   }
 
   #fault(fault: FramingFault, sink: FrameSink): void {

@@ -59,6 +59,7 @@ export function mllp(options: MllpOptions = {}): Framing {
   const onMalformed = resolveMalformedPolicy(options.onMalformed);
   return Object.freeze({
     name: "mllp",
+    ...(onMalformed === "skip" ? { onMalformed } : {}),
     decoder: (limits: FrameLimits) => new MllpDecoder(skipBetween, limits, onMalformed),
     encoder: () => encoder,
   });

@@ -64,6 +64,7 @@ export function slip(options: SlipOptions = {}): Framing {
   const encoder = slipEncoder(bytes, leadingEnd);
   return Object.freeze({
     name: "slip",
+    ...(onMalformed === "skip" ? { onMalformed } : {}),
     decoder: (limits: FrameLimits) => new SlipDecoder(bytes, limits, onMalformed),
     encoder: () => encoder,
   });

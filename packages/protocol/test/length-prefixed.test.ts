@@ -189,14 +189,14 @@ test("lengthPrefixed() refuses options of the wrong type, and is named by its fi
 });
 
 test.each([
-  [{}, "hello\n", '"hell"'],
-  [{ endian: "little" }, "GET / HTTP/1.1\r\n", '"GET "'],
-  [{ bytes: 2 }, "ok\r\n", '"ok"'],
-  [{ bytes: 8, offset: 2 }, "{}\t\r\nabc de", '"\\t\\r\\nabc d"'],
-] as const)("lengthPrefixed(%j) says that a length that is too large is text", (options, said, text) => {
+  [{}, "hello\n"],
+  [{ endian: "little" }, "GET / HTTP/1.1\r\n"],
+  [{ bytes: 2 }, "ok\r\n"],
+  [{ bytes: 8, offset: 2 }, "{}\t\r\nabc de"],
+] as const)("lengthPrefixed(%j) says that a length that is too large is text, and not which", (options, said) => {
   const { fault } = decodeChunks(lengthPrefixed(options), [new TextEncoder().encode(said)], { maxFrameBytes: 100 });
   expect(fault?.code).toBe("FRAME_TOO_LARGE");
-  expect(fault?.detail).toContain(`see whether the peer uses this framing: the length's bytes are the text ${text}`);
+  expect(fault?.detail).toMatch(/see whether the peer uses this framing: the length's bytes are ASCII text$/);
 });
 
 test("lengthPrefixed() takes no binary length for text", () => {

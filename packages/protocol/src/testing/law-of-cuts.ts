@@ -107,7 +107,7 @@ function checkPartial(trial: Trial, check: string, stream: Uint8Array, transcrip
 function checkFaults(trial: Trial, check: string, stream: Uint8Array, transcript: Transcript, limits: FrameLimits): void {
   const { entries, beforeEnd } = transcript;
   for (const [index, entry] of entries.entries()) {
-    const wrong = entry instanceof Uint8Array ? frameFlaw(trial, entry, index, beforeEnd, limits) : faultFlaw(entry, index, transcript, stream.length, limits);
+    const wrong = entry instanceof Uint8Array ? frameFlaw(trial, entry, index, beforeEnd, limits) : faultFlaw(trial, entry, index, transcript, stream.length, limits);
     if (wrong === null) continue;
     throw breach(trial.framing, { check, what: `${wrong} (${formatLimits(limits)})`, stream, got: `${formatEntry(entry)}, of ${formatTranscript(transcript)}` });
   }
@@ -118,9 +118,12 @@ function frameFlaw({ framing }: Trial, frame: Uint8Array, index: number, beforeE
   return frame.length > limits.maxFrameBytes ? "a frame above maxFrameBytes is delivered" : null;
 }
 
-function faultFlaw(fault: FramingFault, index: number, { entries, beforeEnd }: Transcript, length: number, limits: FrameLimits): string | null {
+function faultFlaw({ framing }: Trial, fault: FramingFault, index: number, { entries, beforeEnd }: Transcript, length: number, limits: FrameLimits): string | null {
   if (!Number.isSafeInteger(fault.offset) || fault.offset < 0 || fault.offset > length) return "a fault's offset is not within the stream";
   if (fault.fatal && index !== entries.length - 1) return "something is reported after a fatal fault";
+  if (!fault.fatal && fault.code === "FRAME_MALFORMED" && framing.onMalformed !== "skip") {
+    return "only a frame that is too large can be passed over, unless the framing says onMalformed: \"skip\"";
+  }
   if (!fault.fatal && fault.code === "FRAME_TRUNCATED") return "a frame that the end of the stream cuts can't be passed over";
   if (fault.code === "FRAME_TOO_LARGE") {
     if (fault.limit !== limits.maxFrameBytes || fault.size === undefined || fault.size <= fault.limit) return "FRAME_TOO_LARGE does not say the limit, and a size above it";
