@@ -160,3 +160,26 @@ export const conformanceHandlers: SessionHandlers<typeof conformance> = {
     throw new Error("bad");
   },
 };
+
+/** A contract whose peers can make a server keep much: for `memory.test.ts`. */
+export const greedy = defineProtocol({
+  name: "greedy",
+  version: 1,
+  requests: {
+    keep: { input: type<unknown>(), output: type<unknown>(), from: "client" },
+    raw: { codec: bytes(), input: type<Uint8Array>(), output: type<Uint8Array>(), from: "client" },
+  },
+  streams: {
+    hold: { input: type<unknown>(), item: type<number>(), send: type<unknown>(), from: "client" },
+    take: { input: type<unknown>(), item: type<number>(), send: type<unknown>(), from: "client" },
+  },
+  events: { told: { payload: type<unknown>(), delivery: "at-least-once", from: "client" } },
+});
+
+/** What of it JSON-RPC carries. */
+export const greedyText = defineProtocol({
+  name: "greedy",
+  version: 1,
+  requests: { keep: { input: type<unknown>(), output: type<unknown>(), from: "client" } },
+  events: { told: { payload: type<unknown>(), from: "client" } },
+});

@@ -9,6 +9,7 @@ import { connectLimitTable, queueLimitTable, reconnectLimitTable } from "../pack
 import { errorTable, frameLimitTable, type Limit, sessionLimitTable } from "../packages/protocol/src/mod.ts";
 import { closeLimitTable, serverLimitTable, sessionServerLimitTable } from "../packages/server/src/mod.ts";
 import { timeLimitTable, writeBufferTable } from "../packages/transport/src/mod.ts";
+import { memorySection } from "./memory-bounds.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const isCheck = process.argv.includes("--check");
@@ -104,7 +105,8 @@ ${limits(reconnectLimitTable)}
 Options of \`connect()\` with a contract, inside \`queue: { … }\`; source: packages/client/src/session-options.ts.
 
 ${limits(queueLimitTable)}
-`,
+
+${memorySection(table)}`,
 };
 
 for (const [path, content] of Object.entries(pages)) {
