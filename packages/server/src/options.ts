@@ -4,7 +4,7 @@
  * @module
  */
 import { checkOptions, type Limit, resolveLimits } from "@hawser/protocol";
-import { type ConnectionLimitOptions, type ConnectionLimits, connectionOptionNames, processTicker, resolveConnectionLimits, type Ticker, type TlsOptions } from "@hawser/transport";
+import { affordableConnections, type ConnectionLimitOptions, type ConnectionLimits, connectionOptionNames, processTicker, resolveConnectionLimits, type Ticker, type TlsOptions } from "@hawser/transport";
 
 /** Options of a server; every limit has a finite default. */
 export interface ServerOptions extends ConnectionLimitOptions {
@@ -62,8 +62,8 @@ type OwnLimit = "backlog" | "handshakeTimeoutMs" | "maxConnections" | "maxInFlig
 /** The limits of a server as a whole. */
 export const serverLimitTable: Readonly<Record<Exclude<OwnLimit, "mode">, Limit>> = Object.freeze({
   backlog: { default: 1_024, unit: "connections", min: 1, unlimited: false, reason: "What a burst of clients needs while the loop is busy; the kernel clips it to its own maximum, and Bun has its own, 512." },
-  handshakeTimeoutMs: { default: 5_000, unit: "milliseconds", min: 1, unlimited: false, reason: "A client that begins TLS and says nothing more costs a descriptor (CONNECT_TIMEOUT)." },
-  maxConnections: { default: 10_000, unit: "connections", min: 1, unlimited: true, reason: "Each costs a descriptor and some 10 KB; below the usual limit of descriptors (TOO_MANY_CONNECTIONS)." },
+  handshakeTimeoutMs: { default: 5_000, unit: "milliseconds", min: 1, unlimited: false, reason: "A client that begins TLS and says nothing more costs a descriptor (HANDSHAKE_TIMEOUT)." },
+  maxConnections: { default: 10_000, unit: "connections", min: 1, unlimited: true, reason: "Each costs a descriptor and some 10 KB. The default is no more than the soft limit of descriptors less 64, where Linux says it: above that limit the runtimes close what comes without a word, and Deno accepts nobody any more (TOO_MANY_CONNECTIONS)." },
   maxInFlight: { default: 1, unit: "messages", min: 1, unlimited: true, reason: "One: the messages of a connection are handled in the order in which they came, as a stream promises." },
 });
 
@@ -84,11 +84,18 @@ export function resolveServerOptions(given: ServerOptions): ResolvedServerOption
   checkOptions("createServer() of a wire", given, [...connectionOptionNames, ...Object.keys(serverLimitTable), "mode", "ticker", "tls"]);
   return Object.freeze({
     ...resolveLimits(serverLimitTable, given),
+    maxConnections: resolveMaxConnections(given.maxConnections),
     mode: resolveMode(given.mode),
     connection: resolveConnectionLimits(given, "server"),
     tls: given.tls,
     ticker: given.ticker ?? processTicker,
   });
+}
+
+/** Complete `maxConnections`: its default is no more than there are descriptors for. */
+export function resolveMaxConnections(given: number | undefined): number {
+  const { maxConnections } = resolveLimits({ maxConnections: serverLimitTable.maxConnections }, { maxConnections: given });
+  return given ?? Math.min(maxConnections, affordableConnections());
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import { checkOptions, type HawserError, type Limit, type LimitOptions, type Protocol, resolveLimits, resolveSessionLimits, Retention, type SessionLimit, type SessionLimits, sessionLimitTable } from "@hawser/protocol";
 import { type Awaitable, type Closed, type ConnectionLimits, type ListenOptions, processTicker, resolveConnectionLimits, type Ticker, timeLimitTable } from "@hawser/transport";
-import { resolveMode, type ServerOptions, serverLimitTable } from "./options.ts";
+import { resolveMaxConnections, resolveMode, type ServerOptions, serverLimitTable } from "./options.ts";
 import type { Authenticate, Middleware, SessionSocket } from "./session-handlers.ts";
 
 /** Options of a server of a contract; every limit has a finite default. */
@@ -75,7 +75,7 @@ export const sessionServerLimitTable: Readonly<Record<"maxRetainedTotalBytes", L
   },
 });
 
-const { backlog, maxConnections } = serverLimitTable;
+const { backlog } = serverLimitTable;
 
 const hooks = ["authenticate", "close", "disconnected", "error", "open", "principal", "random", "release", "resumed"] as const;
 const others = ["backlog", "idleTimeoutMs", "lingerTimeoutMs", "maxConnections", "mode", "ticker", "tls", "use", "writeBuffer"];
@@ -94,7 +94,8 @@ export function resolveSessionServerOptions<P extends Protocol, C>(given: Sessio
     if (hook !== undefined && typeof hook !== "function") throw new TypeError(`Cannot use ${name} of type ${typeof hook}: it is a function`);
   }
   return Object.freeze({
-    ...resolveLimits<"backlog" | "maxConnections">({ backlog, maxConnections }, given),
+    ...resolveLimits<"backlog">({ backlog }, given),
+    maxConnections: resolveMaxConnections(given.maxConnections),
     ...resolveLimits(sessionServerLimitTable, given),
     retention: new Retention(),
     mode: resolveMode(given.mode),

@@ -6,6 +6,7 @@
  */
 export { formatAddress, formatHost, parseAddress } from "./address.ts";
 export { laterTurn, processTicker, systemClock, Ticker } from "./clock.ts";
+export { affordableConnections } from "./descriptors.ts";
 export { fromSystem } from "./errno.ts";
 export { connectionOptionNames, resolveConnectionLimits, timeLimitTable, writeBufferTable } from "./limits.ts";
 export { memoryPair } from "./memory.ts";
