@@ -5,6 +5,7 @@
  */
 import { checkOptions, checkSpoken, HawserError, nativeSessions, type Protocol, resolveLimits, type SessionKind, type Wire } from "@hawser/protocol";
 import { type AddressInput, type Connection, dial, parseAddress, processTicker, rejected, resolveConnectionLimits } from "@hawser/transport";
+import { captureCaller, withCaller } from "./caller-stack.ts";
 import { connectLimitTable, connectOptionNames, type ConnectOptions } from "./connect-options.ts";
 import type { SessionClient } from "./session-handlers.ts";
 import type { SessionConnectOptions } from "./session-options.ts";
@@ -73,8 +74,9 @@ export function connect(
 ): Promise<SessionClient<Protocol> | Socket<unknown>> {
   try {
     checkSpoken("connect()", what);
-    if ("framing" in what) return connectWire(what, target as AddressInput | Connection, options);
-    return connectSession("contract" in what ? what : nativeSessions(what), target, options);
+    const caller = captureCaller();
+    if ("framing" in what) return withCaller(connectWire(what, target as AddressInput | Connection, options), caller);
+    return withCaller(connectSession("contract" in what ? what : nativeSessions(what), target, options), caller);
   } catch (error) {
     return rejected(error);
   }

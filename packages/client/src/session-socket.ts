@@ -49,6 +49,7 @@ import {
 import { Delivery } from "./session-delivery.ts";
 import type { ClientState, SessionClient } from "./session-handlers.ts";
 import { HeldEvent, HeldRequest } from "./session-held.ts";
+import { captureCaller, withCaller } from "./caller-stack.ts";
 import { ClientLifecycle } from "./session-lifecycle.ts";
 import type { AnyListener } from "./session-listeners.ts";
 import { type ResolvedConnectOptions, type ResolvedReconnect, resolveSessionConnectOptions, type SessionConnectOptions } from "./session-options.ts";
@@ -178,6 +179,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
       return rejected(error);
     }
     if (options.timeoutMs !== undefined) this.#link?.watch();
+    if (this.#options.traceCalls) answer = withCaller(answer, captureCaller());
     return answer as Promise<never>; // the interface has the type, and the session checks the value
   }
 

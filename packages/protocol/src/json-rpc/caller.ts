@@ -64,11 +64,11 @@ export class Caller {
    *
    * @throws {HawserError} PAYLOAD_TOO_LARGE, PAYLOAD_FORBIDDEN, WRITE_BUFFER_FULL, OVERLOADED
    */
-  open(entry: MessageEntry, method: string, params: string, deadlineMs: number, sink: CallSink): OutboundCall {
-    const call = new Outbound(entry, deadlineMs, sink, this);
+  open(entry: MessageEntry, method: string, params: string, nowMs: number, timeoutMs: number, sink: CallSink): OutboundCall {
+    const call = new Outbound(entry, nowMs, timeoutMs, sink, this);
     if (this.#calls.size >= this.#context.limits.maxConversations) this.#wait(call, method, params);
     else this.#send(call, method, params);
-    this.#dueMs = Math.min(this.#dueMs, deadlineMs);
+    this.#dueMs = Math.min(this.#dueMs, call.deadlineMs);
     return call;
   }
 
@@ -173,7 +173,7 @@ export class Caller {
       if (call.deadlineMs <= nowMs) due.push(call);
       else this.#dueMs = Math.min(this.#dueMs, call.deadlineMs);
     }
-    for (const call of due) this.giveUp(call, new HawserError("DEADLINE_EXCEEDED", `"${plain(call.entry.name, 60)}" was not answered within the time given`, { origin: "local" }));
+    for (const call of due) this.giveUp(call, new HawserError("DEADLINE_EXCEEDED", `"${plain(call.entry.name, 60)}" was not answered within timeoutMs ${String(call.timeoutMs)}`, { origin: "local" }));
   }
 
   /** The connection is gone. */
@@ -226,13 +226,16 @@ class Outbound implements OutboundCall {
   unsent: Unsent | null = null;
   /** The request's frame, if it could not go at once. */
   waiting: Waiting | null = null;
+  /** As the caller gave it, for the error. */
+  readonly timeoutMs: number;
   readonly deadlineMs: number;
   readonly sink: CallSink;
   readonly #caller: Caller;
 
-  constructor(entry: MessageEntry, deadlineMs: number, sink: CallSink, caller: Caller) {
+  constructor(entry: MessageEntry, nowMs: number, timeoutMs: number, sink: CallSink, caller: Caller) {
     this.entry = entry;
-    this.deadlineMs = deadlineMs;
+    this.timeoutMs = timeoutMs;
+    this.deadlineMs = nowMs + timeoutMs;
     this.sink = sink;
     this.#caller = caller;
   }

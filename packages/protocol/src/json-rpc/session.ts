@@ -215,7 +215,7 @@ export class JsonRpcSession implements Session {
     const { turn } = this.#context;
     turn.enter();
     try {
-      return link.caller.open(entry, method, params, nowMs + timeoutMs, sink);
+      return link.caller.open(entry, method, params, nowMs, timeoutMs, sink);
     } finally {
       turn.leave();
     }

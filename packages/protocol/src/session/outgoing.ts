@@ -42,6 +42,8 @@ export class Outgoing extends Conversation implements OutboundCall {
   #remote: "open" | "over" = "open";
   /** Whether the program has said end(): also when the call is over meanwhile. */
   #saidEnd = false;
+  /** As the caller gave it, for the error. */
+  #timeoutMs = Infinity;
 
   constructor(entry: MessageEntry, id: number, link: Link, registry: Registry, sink: CallSink) {
     super(entry, id, link, registry);
@@ -104,6 +106,7 @@ export class Outgoing extends Conversation implements OutboundCall {
   /** Returns what the head says: 0 where there is no deadline. */
   #setDeadline({ timeoutMs, nowMs }: CallOptions): number {
     if (timeoutMs === undefined || timeoutMs === Infinity) return 0;
+    this.#timeoutMs = timeoutMs;
     this.dueMs = (nowMs ?? this.link.nowMs) + timeoutMs;
     return wireTime(timeoutMs);
   }
@@ -125,7 +128,7 @@ export class Outgoing extends Conversation implements OutboundCall {
 
   /** The deadline has passed. */
   expire(): void {
-    this.cancel(new HawserError("DEADLINE_EXCEEDED", `"${plain(this.entry.name, 60)}" was not answered in time`));
+    this.cancel(new HawserError("DEADLINE_EXCEEDED", `"${plain(this.entry.name, 60)}" was not answered within timeoutMs ${String(this.#timeoutMs)}`));
   }
 
   send(item: unknown): boolean {
