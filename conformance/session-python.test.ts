@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { createServer } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
 import { plainEnvironment } from "./programs.ts";
+import { Program, runFile } from "./programs.ts";
 import { conformance, conformanceHandlers } from "./session-contracts.ts";
 import { Fixture } from "./transports.ts";
 
@@ -24,6 +25,36 @@ async function run(...where: readonly string[]): Promise<{ output: string; code:
   const [code] = (await once(child, "close")) as [unknown];
   return { output, code };
 }
+
+const trial = fileURLToPath(new URL("reference-client/trial.py", import.meta.url));
+const trialClient = fileURLToPath(new URL("reference-client/trial-client.ts", import.meta.url));
+/** HAWSER_TRIAL_COUNT makes the random conversations more, and HAWSER_TRIAL_SEED repeats them. */
+const count = process.env["HAWSER_TRIAL_COUNT"] ?? "300";
+const seed = process.env["HAWSER_TRIAL_SEED"] ?? "1";
+
+describe("random conversations over connections that are killed and frozen", { skip }, () => {
+  const fixture = new Fixture("unix");
+  const timeout = 90_000 + Number(count) * 30;
+
+  it("end with exact accounts: the Python client against this server", { timeout }, async () => {
+    const server = createServer(conformance, conformanceHandlers, { error: () => undefined });
+    fixture.own({ close: () => server.close({ deadlineMs: 0 }) });
+    const bound = await server.listen("tcp://127.0.0.1:0");
+    const client = new Program(python ?? "", [trial, "client", "127.0.0.1", "port" in bound ? String(bound.port) : "", count, seed]);
+    fixture.own(client);
+    assert.equal(await client.exited, 0, `seed ${seed}: ${client.stdout}${client.stderr}`);
+  });
+
+  it("end with exact accounts: this client against the Python server", { timeout }, async () => {
+    const server = new Program(python ?? "", [trial, "server", seed]);
+    fixture.own(server);
+    const [, port = ""] = await server.said(/listening on (\d+)/);
+    const client = runFile(trialClient, [port, count, seed]);
+    fixture.own(client);
+    assert.equal(await client.exited, 0, `seed ${seed}: ${client.stdout}${client.stderr}`);
+    assert.match(client.stdout, /^exact /);
+  });
+});
 
 describe("the Python reference client", { skip }, () => {
   const fixture = new Fixture("unix");
