@@ -134,10 +134,13 @@ export abstract class Conversation implements LaneOwner {
     const { outbox } = link;
     if (outbox.isOpen(lane) && link.seal(start)) outbox.spend(lane, cost);
     else link.queue(start, ITEM, lane, cost);
-    const isOpen = outbox.isOpen(lane);
-    this.#full = !isOpen;
-    if (!isOpen && lane.open) outbox.starve(lane);
-    return isOpen;
+    if (outbox.isOpen(lane)) {
+      this.#full = false;
+      return true;
+    }
+    this.#full = true;
+    if (lane.open) outbox.starve(lane);
+    return false;
   }
 
   /** The peer gives credit for items. */

@@ -68,9 +68,11 @@ export class Window {
   /** Gives credit back where at least half the limit is due. */
   giveBack(): void {
     const due = this.#limit - this.#held - this.#credit;
+    if (due * 2 >= this.#limit && this.#outlet.attached) this.#give(Math.min(due, MAX_U32)); // rare: so that this is small
+  }
+
+  #give(given: number): void {
     const outlet = this.#outlet;
-    if (due * 2 < this.#limit || !outlet.attached) return;
-    const given = Math.min(due, MAX_U32);
     const start = openFrame(outlet.output, this.#kind, 0);
     const at = outlet.output.skip(4);
     writeU32(outlet.output.bytes, at, given);
