@@ -36,6 +36,8 @@ export class Caller {
   /** Those above `maxConversations`, in order; among them some that were given up. And how many do wait. */
   readonly #queue = new Fifo<Outbound>();
   #queued = 0;
+  /** Bytes of the requests that are open, about. */
+  #openBytes = 0;
   /** Ids of requests that were given up: their answers may still come. The oldest are forgotten. */
   readonly #givenUp = new Set<number>();
   #lastId = 0;
@@ -59,17 +61,23 @@ export class Caller {
   }
 
   /**
-   * Send a request, or let it wait for its turn: JSON-RPC's peers can't say how many they take at once, so it is as many as this side does.
+   * Send a request, or let it wait for its turn: JSON-RPC's peers can't say how many they take at once, so it is as many, and as much, as this side does.
    * `method` and `params` are JSON texts.
    *
    * @throws {HawserError} PAYLOAD_TOO_LARGE, PAYLOAD_FORBIDDEN, WRITE_BUFFER_FULL, OVERLOADED
    */
   open(entry: MessageEntry, method: string, params: string, nowMs: number, timeoutMs: number, sink: CallSink): OutboundCall {
     const call = new Outbound(entry, nowMs, timeoutMs, sink, this);
-    if (this.#calls.size >= this.#context.limits.maxConversations) this.#wait(call, method, params);
+    call.bytes = method.length + params.length;
+    if (this.#queued > 0 || !this.#hasRoom(call)) this.#wait(call, method, params);
     else this.#send(call, method, params);
     this.#dueMs = Math.min(this.#dueMs, call.deadlineMs);
     return call;
+  }
+
+  #hasRoom({ bytes }: Outbound): boolean {
+    const { maxConversations, maxInputBytes } = this.#context.limits;
+    return this.#calls.size < maxConversations && (this.#openBytes === 0 || this.#openBytes + bytes <= maxInputBytes);
   }
 
   #send(call: Outbound, method: string, params: string): void {
@@ -77,38 +85,45 @@ export class Caller {
     call.waiting = this.#outbox.put(requestText(id, method, params));
     call.id = this.#lastId = id;
     this.#calls.set(id, call);
+    this.#openBytes += call.bytes;
+  }
+
+  #delete(call: Outbound): void {
+    this.#calls.delete(call.id);
+    this.#openBytes -= call.bytes;
   }
 
   #wait(call: Outbound, method: string, params: string): void {
     const { maxMessageBytes, maxQueuedBytes, maxQueuedCalls } = this.#context.limits;
-    const bytes = method.length + params.length;
+    const { bytes } = call;
     checkSize(bytes, maxMessageBytes);
     this.#outbox.checkRoom(bytes, maxQueuedBytes);
     if (this.#queued >= maxQueuedCalls) {
       throw new HawserError("OVERLOADED", `Cannot open "${plain(call.entry.name, 60)}": maxQueuedCalls ${String(maxQueuedCalls)} wait for answers to others; await answers before the next`, { origin: "local" });
     }
-    call.unsent = { method, params, bytes };
+    call.unsent = { method, params };
     this.#outbox.queuedCallBytes += bytes;
     this.#queue.push(call);
     this.#queued++;
   }
 
   /** Take a call out of those that wait. */
-  #unqueue(call: Outbound, { bytes }: Unsent): void {
+  #unqueue(call: Outbound): void {
     call.unsent = null;
     this.#queued--;
-    this.#outbox.queuedCallBytes -= bytes;
+    this.#outbox.queuedCallBytes -= call.bytes;
     if (this.#queue.length <= 2 * this.#queued + SLACK) return;
     for (const each of this.#queue.cut(0)) if (each.unsent !== null) this.#queue.push(each);
   }
 
   /** A call has settled: send what waits, as far as there is room. */
   #settled(): void {
-    while (this.#queued > 0 && this.#calls.size < this.#context.limits.maxConversations) {
-      const call = this.#queue.shift();
-      const unsent = call?.unsent ?? null;
-      if (call === undefined || unsent === null) continue; // it was given up
-      this.#unqueue(call, unsent);
+    for (let call = this.#queue.first; call !== undefined; call = this.#queue.first) {
+      const { unsent } = call;
+      if (unsent !== null && !this.#hasRoom(call)) break;
+      this.#queue.shift();
+      if (unsent === null) continue; // it was given up
+      this.#unqueue(call);
       try {
         this.#send(call, unsent.method, unsent.params);
       } catch (error) {
@@ -130,7 +145,7 @@ export class Caller {
     const { id } = message;
     const call = typeof id === "number" ? this.#calls.get(id) : undefined;
     if (call === undefined) return typeof id === "number" && this.#givenUp.delete(id);
-    this.#calls.delete(call.id);
+    this.#delete(call);
     const answer = this.#read(call.entry, message);
     this.#context.turn.run(() => {
       if (answer instanceof HawserError) call.sink.fail(answer);
@@ -143,7 +158,7 @@ export class Caller {
   /** Give a call up: nothing of it is heard any more. */
   giveUp(call: Outbound, reason: HawserError): void {
     if (call.unsent !== null) {
-      this.#unqueue(call, call.unsent);
+      this.#unqueue(call);
       this.#context.turn.run(() => {
         call.sink.fail(reason);
       });
@@ -151,7 +166,7 @@ export class Caller {
       return;
     }
     if (this.#calls.get(call.id) !== call) return;
-    this.#calls.delete(call.id);
+    this.#delete(call);
     if (call.waiting === null || !this.#outbox.takeBack(call.waiting)) {
       const [oldest] = this.#givenUp;
       if (oldest !== undefined && this.#givenUp.size >= this.#context.limits.maxConversations) this.#givenUp.delete(oldest);
@@ -180,6 +195,7 @@ export class Caller {
   lose(reason: HawserError): void {
     const calls = [...this.#calls.values(), ...this.#waiting()];
     this.#calls.clear();
+    this.#openBytes = 0;
     this.#queue.clear();
     this.#queued = 0;
     for (const call of calls) call.unsent = null; // what is cancelled from now on is over
@@ -214,7 +230,6 @@ const SLACK = 1_024;
 interface Unsent {
   readonly method: string;
   readonly params: string;
-  readonly bytes: number;
 }
 
 /** The opener's end of a request. */
@@ -222,6 +237,8 @@ class Outbound implements OutboundCall {
   readonly entry: MessageEntry;
   /** 0 while it waits for its turn. */
   id = 0;
+  /** Of its texts, about: what the peer counts of its input. */
+  bytes = 0;
   /** What it waits with; null when its turn has come. */
   unsent: Unsent | null = null;
   /** The request's frame, if it could not go at once. */

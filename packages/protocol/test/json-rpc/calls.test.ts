@@ -306,6 +306,17 @@ describe("requests above maxConversations", () => {
     expect([end.log.slice(2), end.session.openCalls, end.session.queuedBytes]).toEqual([["echo = 1", "echo = 2", "echo = 3", "echo = 4"], 0, 0]);
   });
 
+  test("wait above maxInputBytes, too, and one that is alone does not", () => {
+    const end = End.ready("client", { limits: { maxInputBytes: 1_000 } });
+    for (const size of [600, 600, 1, 5_000]) end.open("echo", "x".repeat(size));
+    for (const id of [1, 2, 3, 4]) {
+      const said = end.read().map((request) => (request as { id?: unknown }).id);
+      expect(said).toEqual([[1], [2, 3], [], [4]][id - 1]);
+      end.hear(success(id, id));
+    }
+    expect([end.log.length, end.session.openCalls, end.session.queuedBytes]).toEqual([4, 0, 0]);
+  });
+
   test("are bounded in bytes, and not sent when the connection is lost", () => {
     const end = End.ready("client", { limits: { maxConversations: 1, maxQueuedBytes: 1_000 } });
     for (const input of ["a", "b"]) end.open("echo", input);
