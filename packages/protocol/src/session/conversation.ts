@@ -67,6 +67,8 @@ export abstract class Conversation implements LaneOwner {
   #toldCost = 0;
   #toldBytes = 0;
   #inHand = 0;
+  /** True once what has come is the program's own affair, and counts no more: see `letGo`. */
+  #isLoose = false;
   /** Cost of what was taken and not yet given back. */
   #taken = 0;
   /** Whether `send` said false. */
@@ -216,14 +218,14 @@ export abstract class Conversation implements LaneOwner {
     backlog.peek();
     const { bytes, start, end } = backlog;
     const cost = end - start + ITEM_COST;
-    const weight = cost > SMALL_COST ? link.hands.weigh(this.entry.codec, bytes, start, end) : 0;
+    const weight = cost > SMALL_COST && !this.#isLoose ? link.hands.weigh(this.entry.codec, bytes, start, end) : 0;
     if (weight > 0 && !link.hands.fits(weight)) {
       link.hunger(this);
       return "later";
     }
     this.#isAwaited = false;
     backlog.shift();
-    link.undecoded -= cost;
+    if (!this.#isLoose) link.undecoded -= cost;
     if (backlog.count === 0) this.#backlog = null;
     return this.#give(check, sink, bytes, start, end, cost, weight) ?? true;
   }
@@ -256,12 +258,27 @@ export abstract class Conversation implements LaneOwner {
   protected dropWaiting(): void {
     const backlog = this.#backlog;
     this.#backlog = null;
-    if (backlog !== null) this.link.undecoded -= backlog.size + backlog.count * ITEM_COST;
+    if (backlog !== null && !this.#isLoose) this.link.undecoded -= backlog.size + backlog.count * ITEM_COST;
     if (this.#held > 0) this.discard(this.#held);
+  }
+
+  /**
+   * A conversation that this side opened is over. What has come of it grows no more, and is kept by the program's own stream alone: it may
+   * be taken at any time or never, and must not hold up other streams.
+   */
+  protected letGo(): void {
+    if (this.#isLoose) return;
+    if (this.#toldCost > 0) this.#take(0, true);
+    if (this.#backlog !== null) this.link.undecoded -= this.#backlog.size + this.#backlog.count * ITEM_COST;
+    this.#isLoose = true;
+    const held = this.#held;
+    this.#held = 0;
+    if (held > 0) this.link.items.release(held);
   }
 
   /** Releases items that are not given to the program. */
   protected discard(cost: number): void {
+    if (this.#isLoose) return;
     this.#held -= cost;
     this.link.items.release(cost);
   }

@@ -247,6 +247,7 @@ export class Outgoing extends Conversation implements OutboundCall {
     const sent = this.#isOut;
     this.#local = "over";
     this.#remote = "over";
+    this.letGo();
     if (sink !== null) this.#tell(sink, reason(this.entry, sent));
   }
 
@@ -296,7 +297,9 @@ export class Outgoing extends Conversation implements OutboundCall {
   }
 
   #free(): void {
-    if (this.#local === "over" && this.#remote === "over") this.registry.release(this);
+    if (this.#local !== "over" || this.#remote !== "over") return;
+    this.letGo();
+    this.registry.release(this);
   }
 
   #take(): CallSink | null {

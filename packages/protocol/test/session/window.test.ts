@@ -89,24 +89,29 @@ describe("the credit of all streams, where items come in", () => {
     expect(end.session.state).toBe("closed");
   });
 
-  test("does not come anew with another connection while programs hold what came on the old one", () => {
-    const end = readyServer({ limits });
-    const items: number[] = [];
-    const calls = [0, 1].map(() => end.session.open(entryOf(end.kind, "talk"), 1, {}, { ...nothing, item: (_value, cost) => void items.push(cost) }));
-    end.session.receive(joined(item(2, 400), item(4, 700)), 0);
-    const announce = (): string | undefined => {
-      end.session.lost(0);
-      const { hello: read } = greet(end.kind, joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ resume: { session: end.session.id, received: 0 } }))));
-      end.output.truncate(0);
-      end.session.welcome(end.output, read, true, 0);
-      return /"connectionWindowBytes":(\d+)/.exec(new TextDecoder().decode(end.take()))?.[1];
-    };
-    expect([announce(), announce()]).toEqual(["0", "0"]);
-    calls[0]?.drop();
-    expect(announce()).toBe("300");
-    calls[1]?.consume(700);
-    expect(linesOf(end.take())).toEqual(["WINDOW 0 000002bc"]);
-    expect(announce()).toBe("1000");
+  test("comes back when a stream that this side opened is over, whether its items are taken or not", () => {
+    for (const way of ["ended", "lost"] as const) {
+      const end = readyServer({ limits });
+      const taken: number[] = [];
+      const calls = [0, 1].map(() => end.session.open(entryOf(end.kind, "talk"), 1, {}, { ...nothing, item: (_value, cost) => void taken.push(cost) }));
+      for (const call of calls) call.end();
+      end.take();
+      end.session.receive(joined(item(2, 400), item(4, 700)), 0);
+      expect(linesOf(end.take())).toEqual([]);
+      if (way === "ended") {
+        end.session.receive(joined(frame(KIND.END, 2), frame(KIND.END, 4)), 0);
+        expect(linesOf(end.take())).toEqual(["WINDOW 0 0000044c"]);
+      } else {
+        end.session.lost(0);
+        const { hello: read } = greet(end.kind, joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ resume: { session: end.session.id, received: 0 } }))));
+        end.output.truncate(0);
+        end.session.welcome(end.output, read, true, 0);
+        expect(new TextDecoder().decode(end.take())).toContain('"connectionWindowBytes":1000,');
+      }
+      for (const [at, call] of calls.entries()) call.consume(taken[at] ?? 0); // late, and counted no more
+      end.session.receive(new Uint8Array(0), 0);
+      expect(linesOf(end.take())).toEqual([]);
+    }
   });
 });
 
