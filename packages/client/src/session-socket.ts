@@ -223,7 +223,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   }
 
   close(): Promise<Closed> {
-    this.#end(ORDERLY);
+    this.#end(CLOSED);
     return this.closed;
   }
 
@@ -409,7 +409,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     }
     const patience = this.#reconnect;
     if (patience === null || !(mayPass || this.#drained || error?.retryable === true)) {
-      this.#end(error === null ? ORDERLY : { reason: "error", error });
+      this.#end(error === null ? ENDED : { reason: "error", error });
       return;
     }
     if (this.#drained) this.#targets.next();
@@ -492,7 +492,8 @@ const HELD_CALLS = 32_768;
 const STEADY_MS = 5_000;
 
 const NO_OPTIONS: OpenOptions = Object.freeze({});
-const ORDERLY: Closed = Object.freeze({ reason: "ended", error: null });
+const CLOSED: Closed = Object.freeze({ reason: "closed", error: null });
+const ENDED: Closed = Object.freeze({ reason: "ended", error: null });
 
 /** What a listener of an event gets: {@link EventContext}. */
 class ClientEvent<P extends Protocol> {

@@ -74,6 +74,8 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
   /** When nothing was open any more after the client had been asked to drain; Infinity before. */
   #drainedMs = Infinity;
   #loss: HawserError | null = null;
+  /** Which end closes the session, where it ends in order. */
+  #closer: "local" | "remote" = "remote";
   #outcome: Closed | null = null;
   /** Made when somebody asks for `closed`. */
   #closed: PromiseWithResolvers<Closed> | null = null;
@@ -166,6 +168,7 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
   }
 
   end(code: "DRAINED" | "NORMAL" | "OVERLOADED", message: string): void {
+    this.#closer = "local";
     this.#session.close(code, message);
     this.#end(null); // where there was no connection, nothing else says so
   }
@@ -448,7 +451,7 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
 
   #end(error: HawserError | null): void {
     if (this.#outcome !== null) return;
-    this.#outcome = error === null ? ORDERLY : { reason: "error", error };
+    this.#outcome = error !== null ? { reason: "error", error } : this.#closer === "local" ? CLOSED : ENDED;
     this.#lostMs = Infinity;
     this.#stopOpening();
     this.#drain?.abort(draining());
@@ -460,7 +463,8 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
 
 const NO_OPTIONS: OpenOptions = Object.freeze({});
 const NOWHERE: ReadonlySet<string> = new Set<string>();
-const ORDERLY: Closed = Object.freeze({ reason: "ended", error: null });
+const CLOSED: Closed = Object.freeze({ reason: "closed", error: null });
+const ENDED: Closed = Object.freeze({ reason: "ended", error: null });
 
 function unheard(entry: MessageEntry): HawserError {
   return new HawserError("MESSAGE_UNKNOWN", `There is no handler for the event ${entry.name}`, { origin: "local" });

@@ -382,7 +382,13 @@ function established(socket: net.Socket, event: "connect" | "secureConnect", act
     fail(fromSystem(error, "connect", action));
   };
   const onEnd = (): void => {
-    fail(new HawserError("TLS_FAILED", `Cannot ${action}: the peer closed during the TLS handshake; see whether it speaks TLS on this port`));
+    // Without an alert nothing says why: a full server, or one that restarts, closes so, too.
+    fail(
+      new HawserError(
+        "CONNECTION_RESET",
+        `Cannot ${action}: the peer closed during the TLS handshake without a word; it may be full or restarting, or not speak TLS on this port`,
+      ),
+    );
   };
   const onAbort = (): void => {
     fail(options.signal?.reason);

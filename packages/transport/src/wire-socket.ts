@@ -20,11 +20,11 @@ import type { Output, SharedOutput } from "./output.ts";
 import { programFailed } from "./program.ts";
 
 /**
- * How a conversation ended: by the sentinel of either end, by the end of the stream without one, by this end's `abort()`,
- * or by an error.
+ * How a conversation ended: by the sentinel of either end, by the peer's end without one, by this end's `close()` (sessions alone)
+ * or `abort()`, or by an error.
  */
 export interface Closed {
-  readonly reason: "aborted" | "ended" | "error" | "sentinel";
+  readonly reason: "aborted" | "closed" | "ended" | "error" | "sentinel";
   /** The error of reason `"error"`, and what `abort()` was given for `"aborted"`; otherwise null. */
   readonly error: HawserError | null;
 }
