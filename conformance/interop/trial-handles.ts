@@ -14,7 +14,7 @@ import { serverTls } from "../transports.ts";
 import { ends } from "./trial-handles-contract.ts";
 
 /** Lets nothing of a connection outlive it for long. */
-const hasty = { handshakeTimeoutMs: 2_000, lingerTimeoutMs: 200, resumeWindowMs: 200, heartbeatMs: 1_000, heartbeatTimeoutMs: 1_000, writeBuffer: { stallMs: 2_000 } };
+const hasty = { handshakeTimeoutMs: 2_000, lingerTimeoutMs: 200, heartbeatMs: 1_000, heartbeatTimeoutMs: 1_000, writeBuffer: { stallMs: 2_000 } };
 
 async function serve(): Promise<void> {
   const server = createServer(
@@ -31,7 +31,7 @@ async function serve(): Promise<void> {
       mirror: (_, { items }) => items,
       note: (payload) => (payload === "slow" ? turns(50) : undefined),
     },
-    { ...hasty, authenticate: ({ auth }) => (auth === "never" ? new Promise<undefined>(() => undefined) : undefined) },
+    { ...hasty, resumeWindowMs: 200, authenticate: ({ auth }) => (auth === "never" ? new Promise<undefined>(() => undefined) : undefined) },
   );
   const addresses = [await server.listen("tcp://127.0.0.1:0"), await server.listen("tls://127.0.0.1:0", { tls: serverTls })];
   console.log(`listening on ${addresses.map((address) => formatAddress(address)).join(" ")}`);
