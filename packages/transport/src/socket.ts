@@ -281,6 +281,10 @@ class SocketConnection implements Connection {
     this.#call = "closed";
     this.output.drop();
     const destroy = (): void => void this.#socket.destroy();
+    if (this.#socket.readableEnded) {
+      destroy(); // it has been read to its end
+      return;
+    }
     const cancel = systemClock.after(LAST_READ_MS, destroy);
     this.#socket.once("end", destroy).once("close", cancel);
   }
