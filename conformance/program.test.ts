@@ -336,6 +336,36 @@ describe("auth and authenticate", () => {
     await server.close();
   });
 
+  it("authenticate that can't reach what it asks does not send the client away for good; one that refuses does", { timeout }, async () => {
+    const failures: readonly (readonly [unknown, string])[] = [
+      [Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:5432"), { code: "ECONNREFUSED" }), "OVERLOADED"],
+      [new TypeError("fetch failed", { cause: Object.assign(new Error("read"), { code: "ECONNRESET" }) }), "OVERLOADED"],
+      [new DOMException("too late", "TimeoutError"), "OVERLOADED"],
+      [new HawserError("CONNECT_REFUSED", "the account service is away"), "OVERLOADED"],
+      [new Error("a wrong password"), "AUTH_REFUSED"],
+      [Object.assign(new Error("a wrong argument"), { code: "ERR_INVALID_ARG_TYPE" }), "AUTH_REFUSED"],
+      [new HawserError("INPUT_INVALID", "not what we take", { origin: "local" }), "AUTH_REFUSED"],
+      [null, "AUTH_REFUSED"],
+    ];
+    for (const [failure, code] of failures) {
+      let asked = 0;
+      const { server, dial, cut } = deskServer({
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- any value may be thrown
+        authenticate: (): Promise<{ user: string }> => (++asked === 2 ? Promise.reject(failure) : Promise.resolve({ user: "alice" })),
+      });
+      const client = await dial();
+      cut();
+      if (code === "OVERLOADED") {
+        await until(() => asked === 3);
+        await client.ready;
+        await client.close();
+      } else {
+        assert.equal((await client.closed).error?.code, code);
+      }
+      await server.close({ deadlineMs: 1 });
+    }
+  });
+
   it("authenticate's signal is aborted when the client has left, and a context that nobody uses is released", { timeout }, async () => {
     const asked = Promise.withResolvers<AbortSignal>();
     const answer = Promise.withResolvers<{ user: string }>();

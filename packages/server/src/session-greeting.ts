@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ByteWriter, type ErrorPeer, type Greeter, type Greeting, HawserError, type Hello, readHawserError, type SessionKind } from "@hawser/protocol";
+import { ByteWriter, type ErrorPeer, type Greeter, type Greeting, HawserError, type Hello, memberOf, readHawserError, type SessionKind } from "@hawser/protocol";
 import { type Connection, runProgram, SessionLink, type SessionLinkEvents, type Speaker } from "@hawser/transport";
 import type { SessionPeer } from "./session-handlers.ts";
 import type { ResolvedSessionOptions } from "./session-options.ts";
@@ -229,5 +229,30 @@ function left(remote: string): HawserError {
 function refused(cause: unknown): HawserError {
   const own = readHawserError(cause);
   if (own?.code === "OVERLOADED") return new HawserError("OVERLOADED", own.message, { cause, origin: "local", scope: "session" });
+  if (couldNotJudge(cause)) {
+    return new HawserError("OVERLOADED", "The server can't judge this client now", { cause, origin: "local", scope: "session" });
+  }
   return new HawserError("AUTH_REFUSED", own?.code === "AUTH_REFUSED" ? own.message : "The server does not let this client in", { cause });
+}
+
+/** Codes of a service that can't be reached now, as node:net, node:dns and fetch() say them. */
+const unreachable = /^(?:ECONN[A-Z]+|EHOST[A-Z]+|ENET[A-Z]+|EAI_AGAIN|ENOTFOUND|EPIPE|ETIMEDOUT|EMFILE|ENFILE|UND_ERR_[A-Z_]+)$/;
+
+/** How many causes of an error are looked at. */
+const MAX_CAUSES = 4;
+
+/**
+ * True if an error says that what authenticate asks (a database, another service) could not be reached or did not answer in time:
+ * the client may be welcome, and must not be sent away for good.
+ */
+function couldNotJudge(caught: unknown): boolean {
+  let error = caught;
+  for (let depth = 0; depth < MAX_CAUSES && typeof error === "object" && error !== null; depth++) {
+    const own = readHawserError(error);
+    if (own !== null) return own.retryable;
+    const code = memberOf(error, "code");
+    if (memberOf(error, "name") === "TimeoutError" || (typeof code === "string" && unreachable.test(code))) return true;
+    error = memberOf(error, "cause");
+  }
+  return false;
 }
