@@ -270,7 +270,7 @@ for (const [name, codec, rpc] of [...Object.entries(codecs).map(([each, made]) =
             if (how === "close") void client.close();
             else client.abort();
           })));
-          assert.equal((await client.closed).reason, how === "close" ? "ended" : "aborted");
+          assert.equal((await client.closed).reason, how === "close" ? "closed" : "aborted");
           await outcome;
           await turns(5);
           assert.deepEqual(world.got, []);

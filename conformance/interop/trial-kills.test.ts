@@ -270,6 +270,6 @@ describe("a connection that is killed", () => {
     assert.deepEqual([up.handled, down.handled], [EVENTS, EVENTS]);
     assert.deepEqual([sessions, counts.ready], [opened, 0]);
     assert.equal(counts.resumed, counts.disconnected);
-    assert.equal((await client.close()).reason, "ended");
+    assert.equal((await client.close()).reason, "closed");
   });
 });
