@@ -7,9 +7,10 @@ import process from "node:process";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { connect } from "@hawser/client";
-import { formatAddress } from "@hawser/transport";
+import { formatAddress, Ticker } from "@hawser/transport";
+import { ManualClock } from "@hawser/transport/testing";
 import { capabilities } from "./capabilities.ts";
-import { chat, echo, next, rawBytes } from "./conversation.ts";
+import { chat, echo, next, rawBytes, turns, until } from "./conversation.ts";
 import { Program, runArguments } from "./programs.ts";
 import { Fixture } from "./transports.ts";
 
@@ -178,9 +179,15 @@ describe("an address", () => {
     const silent = fixture.server(rawBytes, {});
     const address = await silent.listen("tcp://localhost:0");
     assert("port" in address);
-    await assert.rejects(connect(chat, `tls://localhost:${address.port}`, { connectTimeoutMs: 50 }), {
+    const clock = new ManualClock();
+    const attempt = connect(chat, `tls://localhost:${address.port}`, { connectTimeoutMs: 50, ticker: new Ticker(clock) });
+    const isOver = assert.rejects(attempt, {
       code: "CONNECT_TIMEOUT",
       message: /took the connection, but no TLS handshake was complete within connectTimeoutMs 50; see whether it speaks TLS/,
     });
+    await until(() => silent.sockets.size === 1);
+    await turns(20); // its end of the connection is made, too
+    clock.advance(50);
+    await isOver;
   });
 });
