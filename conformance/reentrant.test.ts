@@ -152,6 +152,15 @@ const places: Readonly<Record<string, Place>> = {
   },
 };
 
+/** Runs `use` with a world, and ends it; Node 22 has no `await using`. */
+async function inWorld<W extends AsyncDisposable>(world: W, use: (world: W) => Promise<void>): Promise<void> {
+  try {
+    await use(world);
+  } finally {
+    await world[Symbol.asyncDispose]();
+  }
+}
+
 /** A client and a server of a contract, over a connection in memory. */
 async function makeWorld(codec: Codec<unknown>, schema: Schema, rpc: boolean): Promise<World & AsyncDisposable> {
   const contract = contractOf(codec, schema);
@@ -233,48 +242,51 @@ for (const [name, codec, rpc] of [...Object.entries(codecs).map(([each, made]) =
 
       it(`may emit from within ${where}: both arrive, the inner one first`, async () => {
         for (const pad of ["", "x".repeat(70_000)]) {
-          await using world = await makeWorld(codec, type<unknown>(), rpc);
-          const outcome = await settled(run(world, acting(() => {
-            emitInner(world, side);
-          }, pad)));
-          assert(isSent(outcome), outcome.slice(0, 100));
-          assert.equal(await world.client.request("ok"), "ok");
-          await until(() => world.got.includes('audit "inner"'));
-          await turns(3);
-          assert.equal(world.got[0], 'audit "inner"');
-          assert.equal(world.got.length, where.includes("event") || where.includes("broadcast") ? 2 : 1);
-          assert.deepEqual(world.errors, []);
+          await inWorld(await makeWorld(codec, type<unknown>(), rpc), async (world) => {
+            const outcome = await settled(run(world, acting(() => {
+              emitInner(world, side);
+            }, pad)));
+            assert(isSent(outcome), outcome.slice(0, 100));
+            assert.equal(await world.client.request("ok"), "ok");
+            await until(() => world.got.includes('audit "inner"'));
+            await turns(3);
+            assert.equal(world.got[0], 'audit "inner"');
+            assert.equal(world.got.length, where.includes("event") || where.includes("broadcast") ? 2 : 1);
+            assert.deepEqual(world.errors, []);
+          });
         }
       });
 
       it(`may emit from within ${where} and then fail: the inner one arrives, the session goes on`, async () => {
         for (const tooLarge of [false, true]) {
-          await using world = await makeWorld(codec, type<unknown>(), rpc);
-          const outcome = await settled(run(world, acting(() => {
-            emitInner(world, side);
-            if (!tooLarge) throw new Error("no");
-          }, "x".repeat(tooLarge ? 1_200_000 : 1))));
-          assert(!outcome.includes('"id":7') && outcome !== '"delivered"', outcome.slice(0, 100));
-          assert.equal(await world.client.request("ok"), "ok");
-          await until(() => world.got.length > 0);
-          await turns(3);
-          assert.deepEqual(world.got, ['audit "inner"']);
+          await inWorld(await makeWorld(codec, type<unknown>(), rpc), async (world) => {
+            const outcome = await settled(run(world, acting(() => {
+              emitInner(world, side);
+              if (!tooLarge) throw new Error("no");
+            }, "x".repeat(tooLarge ? 1_200_000 : 1))));
+            assert(!outcome.includes('"id":7') && outcome !== '"delivered"', outcome.slice(0, 100));
+            assert.equal(await world.client.request("ok"), "ok");
+            await until(() => world.got.length > 0);
+            await turns(3);
+            assert.deepEqual(world.got, ['audit "inner"']);
+          });
         }
       });
 
       for (const how of ["close", "abort"] as const) {
         it(`may ${how} the client from within ${where}: the call settles, and nothing of it is written any more`, async () => {
-          await using world = await makeWorld(codec, type<unknown>(), rpc);
-          const { client } = world;
-          const outcome = settled(run(world, acting(() => {
-            if (how === "close") void client.close();
-            else client.abort();
-          })));
-          assert.equal((await client.closed).reason, how === "close" ? "closed" : "aborted");
-          await outcome;
-          await turns(5);
-          assert.deepEqual(world.got, []);
-          assert.deepEqual(world.errors.filter((error) => /VIOLATION|INVALID|FRAME/.test(error)), []);
+          await inWorld(await makeWorld(codec, type<unknown>(), rpc), async (world) => {
+            const { client } = world;
+            const outcome = settled(run(world, acting(() => {
+              if (how === "close") void client.close();
+              else client.abort();
+            })));
+            assert.equal((await client.closed).reason, how === "close" ? "closed" : "aborted");
+            await outcome;
+            await turns(5);
+            assert.deepEqual(world.got, []);
+            assert.deepEqual(world.errors.filter((error) => /VIOLATION|INVALID|FRAME/.test(error)), []);
+          });
         });
       }
     }
@@ -284,23 +296,24 @@ for (const [name, codec, rpc] of [...Object.entries(codecs).map(([each, made]) =
         if (rpc && stream === true) continue;
         for (const at of [1, 2]) {
           for (const how of ["emit", "close"] as const) {
-            await using world = await makeWorld(codec, watched, rpc);
-            let looks = 0;
-            look = (value) => {
-              if (typeof value !== "object" || ++looks !== at) return;
-              if (how === "close") void world.client.close();
-              else emitInner(world, side);
-            };
-            const outcome = settled(run(world, { id: 7 }));
-            if (how === "emit") {
-              assert(isSent(await outcome), `${where}, look ${String(at)}: ${await outcome}`);
-              assert.equal(await world.client.request("ok"), "ok");
-              await turns(3);
-            } else if (looks > 0 || world.client.state === "ready") {
-              await Promise.race([outcome, world.client.closed]);
-              await turns(5);
-            }
-            assert.deepEqual(world.errors.filter((error) => !error.endsWith("SESSION_LOST")), [], `${where}, look ${String(at)}, ${how}`);
+            await inWorld(await makeWorld(codec, watched, rpc), async (world) => {
+              let looks = 0;
+              look = (value) => {
+                if (typeof value !== "object" || ++looks !== at) return;
+                if (how === "close") void world.client.close();
+                else emitInner(world, side);
+              };
+              const outcome = settled(run(world, { id: 7 }));
+              if (how === "emit") {
+                assert(isSent(await outcome), `${where}, look ${String(at)}: ${await outcome}`);
+                assert.equal(await world.client.request("ok"), "ok");
+                await turns(3);
+              } else if (looks > 0 || world.client.state === "ready") {
+                await Promise.race([outcome, world.client.closed]);
+                await turns(5);
+              }
+              assert.deepEqual(world.errors.filter((error) => !error.endsWith("SESSION_LOST")), [], `${where}, look ${String(at)}, ${how}`);
+            });
           }
         }
       }
