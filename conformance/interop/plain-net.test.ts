@@ -121,7 +121,7 @@ describe("the two echo programs", () => {
     const { server, address } = await echoServer(fixture, "--port", "0", "--wire", "session");
     const client = echo(fixture, "client", ["--address", address, "--wire", "session"]);
     assert.equal(await client.exited, 0, client.stderr);
-    assert.equal(client.stdout, `connected to ${address.replace("tcp://", "")}\nreceived: Hello World!\nclosed: ended\n`);
+    assert.equal(client.stdout, `connected to ${address.replace("tcp://", "")}\nreceived: Hello World!\nclosed: closed\n`);
     await server.said(/^new client connected: (127\.0\.0\.1:\d+)\n\1 says: Hello World!\nconnection from \1 closed$/m);
     const stranger = echo(fixture, "client", ["--address", address]);
     assert.equal(await stranger.exited, 1);
