@@ -1,5 +1,6 @@
-// Hawser's client against `fake_server.py` behind the killing proxy of `trial.py server`: node trial-client.ts PORT COUNT SEED. Prints one line,
-// and exits 0 only if every account is right.
+// Hawser's client against `fake_server.py` behind the proxy of `trial.py server`: node trial-client.ts PORT COUNT SEED.
+// Prints "calls ended" when only events are left: whoever started both writes a line to the proxy's input then, and it
+// closes no more connections. Prints one line of accounts at the end, and exits 0 only if every account is right.
 
 import process from "node:process";
 import { connect, type SessionClient } from "@hawser/client";
@@ -101,6 +102,7 @@ async function converse(n: number): Promise<void> {
 async function work(first: number): Promise<void> {
   for (let n = first; n < Number(count); n += 12) {
     try {
+      await client.ready; // a call without a connection fails at once, and tests nothing
       await converse(n);
     } catch (error) {
       if (!isHawserError(error) || !["NOT_SENT", "SESSION_LOST", "CONNECTION_RESET", "NOT_READY"].includes(error.code)) wrong.push(`conversation ${String(n)}: ${String(error)}`);
@@ -114,6 +116,7 @@ const watchdog = setTimeout(() => {
   process.exit(1);
 }, 60_000 + Number(count) * 30);
 await Promise.all(Array.from({ length: 12 }, (_, first) => work(first)));
+console.log("calls ended");
 await Promise.all(events);
 while (said.length < notes.length) await new Promise<void>((resolve) => (heard = resolve));
 check("the notes that were handled", said, notes);
