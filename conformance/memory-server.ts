@@ -1,23 +1,29 @@
-// A server whose handlers never end, in a process of its own: `memory.test.ts` sends it what takes the most memory. It prints its address,
-// and for each line that it reads, how much memory it has.
+// A server whose handlers never end, in a process of its own: `memory.test.ts` sends it what takes the most memory.
+// It prints its address, and for each line that it reads, how much memory it has; for "!" it emits events first.
+// Its argument says what it serves: json-rpc, wire, held-wire, feed, or nothing: the contract `greedy`.
 
 import process from "node:process";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-import { jsonRpc, lines } from "@hawser/protocol";
+import { json, jsonRpc, lines, wire } from "@hawser/protocol";
 import { createServer, type SessionHandlers } from "@hawser/server";
-import { formatAddress } from "@hawser/transport";
-import { greedy, greedyText } from "./session-contracts.ts";
+import { type Address, formatAddress } from "@hawser/transport";
+import { collect, report } from "./memory-report.ts";
+import { generous, greedy, greedyText } from "./session-contracts.ts";
 
 const never = (): Promise<never> => new Promise(() => undefined);
 
 /** What handlers have taken, and keep. */
 const inHand: unknown[] = [];
 
+function hang(value: unknown): Promise<never> {
+  inHand.push(value);
+  return never();
+}
+
 const handlers: SessionHandlers<typeof greedy> = {
-  keep: never,
-  raw: never,
+  keep: hang,
+  raw: hang,
   hold: never,
+  holdRaw: never,
   async *take(_input, { items }) {
     for await (const item of items) {
       inHand.push(item);
@@ -25,34 +31,43 @@ const handlers: SessionHandlers<typeof greedy> = {
     }
     yield 0;
   },
-  told: never,
+  async *takeRaw(_input, { items }) {
+    for await (const item of items) {
+      inHand.push(item);
+      await never();
+    }
+    yield new Uint8Array(0);
+  },
+  told: hang,
 };
 
 const options = { error: (): undefined => undefined };
-const server = process.argv.includes("json-rpc")
-  ? createServer(jsonRpc(greedyText, { framing: lines() }), { keep: never, told: never }, options)
-  : createServer(greedy, handlers, options);
-console.log(`listening on ${formatAddress(await server.listen("tcp://127.0.0.1:0"))}`);
-const collect = collector();
-process.stdin.on("data", () => {
-  console.log(`rss ${String(kept())} sessions ${String(server.sockets.size)}`);
-});
+const feed = createServer(generous, { ask: never, given: never }, options);
 
-/**
- * Bytes that the process keeps: what is live after a collection, where a program may ask for one, else its resident memory. Node 22
- * and 24 do not give back what garbage has taken: 518 MB resident, of which 68 MB were live.
- */
-function kept(): number {
-  const { rss, heapUsed, external } = collect === null ? process.memoryUsage() : (collect(), process.memoryUsage());
-  return collect === null ? rss : heapUsed + external;
-}
-
-/** Collects garbage; null where the runtime does not let a program ask. */
-function collector(): (() => void) | null {
-  try {
-    setFlagsFromString("--expose-gc");
-    return runInNewContext("gc") as () => void; // the flag's function, or nothing of that name: then it throws
-  } catch {
-    return null;
+function served(): { listen(address: string): Promise<Address>; readonly sockets: { readonly size: number } } {
+  switch (process.argv[2]) {
+    case "json-rpc":
+      return createServer(jsonRpc(greedyText, { framing: lines() }), { keep: hang, told: hang }, options);
+    case "wire":
+      return createServer(wire({ framing: lines(), codec: json() }), { message: hang, error: () => undefined });
+    case "held-wire":
+      return createServer(wire({ framing: lines(), codec: json() }), { open: never, error: () => undefined });
+    case "feed":
+      return feed;
+    default:
+      return createServer(greedy, handlers, options);
   }
 }
+
+const server = served();
+console.log(`listening on ${formatAddress(await server.listen("tcp://127.0.0.1:0"))}`);
+process.stdin.setEncoding("utf8").on("data", (text: string) => {
+  if (text.includes("!")) {
+    // Events of 256 KiB to each session by itself, so that no two share a body; refused and given up ones are counted by nobody.
+    for (let count = 0; count < 60; count++) {
+      for (const socket of feed.sockets) socket.emit("told", String(count % 10).repeat(262_144)).catch(() => undefined);
+      collect();
+    }
+  }
+  report(`sessions ${String(server.sockets.size)}`);
+});

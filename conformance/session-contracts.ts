@@ -172,8 +172,22 @@ export const greedy = defineProtocol({
   streams: {
     hold: { input: type<unknown>(), item: type<number>(), send: type<unknown>(), from: "client" },
     take: { input: type<unknown>(), item: type<number>(), send: type<unknown>(), from: "client" },
+    holdRaw: { codec: bytes(), input: type<Uint8Array>(), item: type<Uint8Array>(), send: type<Uint8Array>(), from: "client" },
+    takeRaw: { codec: bytes(), input: type<Uint8Array>(), item: type<Uint8Array>(), send: type<Uint8Array>(), from: "client" },
   },
   events: { told: { payload: type<unknown>(), delivery: "at-least-once", from: "client" } },
+});
+
+/** The other direction: what a server can make its clients keep. */
+export const generous = defineProtocol({
+  name: "generous",
+  version: 1,
+  requests: {
+    ask: { input: type<unknown>(), output: type<unknown>(), from: "client" },
+    asked: { input: type<unknown>(), output: type<unknown>(), from: "server" },
+  },
+  streams: { given: { input: type<unknown>(), item: type<unknown>(), from: "client" } },
+  events: { told: { payload: type<unknown>(), delivery: "at-least-once", from: "server" } },
 });
 
 /** What of it JSON-RPC carries. */

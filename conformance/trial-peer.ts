@@ -126,8 +126,8 @@ export class HandPeer {
     return peer;
   }
 
-  /** A server that hands out who connects to it. */
-  static async listen(fixture: Fixture): Promise<{ address: string; accepted: () => Promise<HandPeer> }> {
+  /** A server that hands out who connects to it; `refuse` makes it listen no more. */
+  static async listen(fixture: Fixture): Promise<{ address: string; accepted: () => Promise<HandPeer>; refuse: () => void }> {
     const peers: HandPeer[] = [];
     let wake: () => void = () => undefined;
     const server = net.createServer({ allowHalfOpen: true }, (socket) => {
@@ -153,7 +153,8 @@ export class HandPeer {
         await new Promise<void>((resolve) => (wake = resolve));
       }
     };
-    return { address: `tcp://127.0.0.1:${port}`, accepted };
+    const refuse = (): void => void server.close();
+    return { address: `tcp://127.0.0.1:${port}`, accepted, refuse };
   }
 
   /** Send bytes, as they are. */

@@ -70,7 +70,7 @@ export function memorySection(table: (head: readonly string[], rows: readonly (r
   const connections = serverLimitTable.maxConnections.default;
   return `## What a peer can make a process keep
 
-These are worst cases, computed from the defaults above; \`conformance/memory.test.ts\` holds servers to them. An honest peer is far below. Memory of decoded
+These are worst cases, computed from the defaults above; \`conformance/memory.test.ts\` holds servers and clients to them. An honest peer is far below. Memory of decoded
 values is an estimate that covers V8 and JavaScriptCore: a byte of JSON takes up to ${String(JSON_EXPANSION)} (\`[{},{},…]\` takes 22 to 34), a byte of
 MessagePack, CBOR or another library's format up to ${String(BINARY_EXPANSION)}. A codec says its own factor (\`expansion\`) and, where it can, estimates each body (\`footprint\`).
 A schema may hold a copy of its input beside it: count inputs twice then. What a program keeps of what it was given is its own.
