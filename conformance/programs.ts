@@ -4,6 +4,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { runtime } from "./capabilities.ts";
 
+/** A program that does not say what a test waits for fails the test, and does not hang the run. */
+const SAID_WITHIN_MS = 60_000;
+
 /** A running program and what it has said so far. */
 export class Program {
   stdout = "";
@@ -45,14 +48,21 @@ export class Program {
     this.#child.stdin?.end();
   }
 
-  /** Resolves with the match when what it printed matches; rejects when it exits without having done so. */
+  /** Resolves with the match when what it printed matches; rejects when it exits, or a minute passes, without it. */
   said(pattern: RegExp, stream: "stderr" | "stdout" = "stdout"): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        look();
+      }, SAID_WITHIN_MS);
       const look = (): void => {
         const match = pattern.exec(this[stream]);
-        if (match === null && !this.#hasExited) return;
+        if (match === null && !this.#hasExited && !isLate) return;
+        clearTimeout(timer);
         this.#listeners.delete(look);
-        if (match === null) reject(new Error(`The program exited before it said ${String(pattern)}; it said ${JSON.stringify(this.stdout)} and ${JSON.stringify(this.stderr)}`));
+        const how = isLate ? "was given up" : "exited";
+        if (match === null) reject(new Error(`The program ${how} before it said ${String(pattern)}; it said ${JSON.stringify(this.stdout)} and ${JSON.stringify(this.stderr)}`));
         else resolve(match);
       };
       this.#listeners.add(look);

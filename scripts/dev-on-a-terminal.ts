@@ -1,18 +1,24 @@
 // Runs `pnpm dev` as a person does, on a pseudo-terminal, and then through a pipe: the two programs hold a conversation, on the
-// terminal something is typed into the client, and Ctrl-C ends both. Skips the terminal, and says so, where there is no `script`
-// of util-linux. Prints one line for each, and exits with 1 when one fails.
+// terminal something is typed into the client, and Ctrl-C ends both. What the terminal shows is read from an emulated screen: a
+// program that redraws it sends only the cells that change. Skips the terminal, and says so, where there is no `script` of
+// util-linux. Prints one line for each, and exits with 1 when one fails.
 
 import { spawn, spawnSync } from "node:child_process";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
 import process from "node:process";
 import { stripVTControlCharacters } from "node:util";
+import headless from "@xterm/headless";
 
-/** What is typed when something has been printed; the terminal's library leaves out spaces that it jumps over. */
+/** What is typed when the screen shows something. */
 interface Step {
-  readonly printed: RegExp;
+  readonly shown: RegExp;
   readonly typed: string;
 }
+
+/** Size of the terminal, in cells. */
+const rows = 40;
+const cols = 120;
 
 const root = resolve(import.meta.dirname, "..");
 const dev = "npx -y pnpm@12.21.0 dev";
@@ -25,12 +31,12 @@ const expected = [/new client connected: \S+/, /says: Hello World!/, /received: 
 
 if (spawnSync("script", ["-qec", "true", "/dev/null"], { stdio: "ignore" }).status === 0) {
   const steps = [
-    { printed: /received:\s*Hello\s*World!/, typed: interact },
-    { printed: /Ctrl-z\s*-\s*Stop/, typed: "typed by hand\r" },
-    { printed: /received:\s*typed\s*by\s*hand/, typed: stopInteracting },
-    { printed: /i\s*-\s*Interact[^]*$/, typed: interrupt },
+    { shown: /received: Hello World!/, typed: interact },
+    { shown: /Ctrl-z - Stop/, typed: "typed by hand\r" },
+    { shown: /received: typed by hand/, typed: stopInteracting },
+    { shown: /i - Interact/, typed: interrupt },
   ];
-  const command = ["script", "-qec", `stty rows 40 cols 120; ${dev}`, "/dev/null"];
+  const command = ["script", "-qec", `stty rows ${rows} cols ${cols}; ${dev}`, "/dev/null"];
   await check("pnpm dev on a terminal", command, steps, [...expected, /says: typed by hand/, /received: typed by hand/]);
 } else {
   console.log("pnpm dev on a terminal: skipped (no script of util-linux)");
@@ -56,18 +62,19 @@ async function run([program = "", ...args]: readonly string[], steps: readonly S
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, name);
   };
   let output = "";
-  /** Where the output begins that the next step looks at. */
-  let seen = 0;
   let next = 0;
   let ending = false;
-  const look = (text: string): void => {
-    output = stripVTControlCharacters(output + text).replaceAll("\r", "");
+  const terminal = new headless.Terminal({ rows, cols, scrollback: 10_000, allowProposedApi: true });
+  const act = (): void => {
     const step = steps[next];
-    if (step?.printed.test(output.slice(seen)) === true) {
-      seen = output.length;
-      next++;
-      child.stdin.write(step.typed);
-    } else if (steps.length === 0 && !ending && lines.every((line) => line.test(output))) {
+    if (step?.shown.test(textOf(terminal)) !== true) return;
+    next++;
+    child.stdin.write(step.typed);
+  };
+  const look = (text: string): void => {
+    if (steps.length > 0) terminal.write(text, act);
+    output = stripVTControlCharacters(output + text).replaceAll("\r", "");
+    if (steps.length === 0 && !ending && lines.every((line) => line.test(output))) {
       ending = true;
       signal("SIGINT");
     }
@@ -86,9 +93,18 @@ async function run([program = "", ...args]: readonly string[], steps: readonly S
     });
     child.once("close", () => {
       clearTimeout(limit);
-      settle({ output, ended: late ? `it did not end within ${limitMs / 1_000} s, at step ${next}` : null });
+      terminal.write("", () => {
+        const printed = steps.length === 0 ? output : textOf(terminal);
+        settle({ output: printed, ended: late ? `it did not end within ${limitMs / 1_000} s, at step ${next}` : null });
+      });
     });
   });
+}
+
+/** What the terminal shows, and what has scrolled out of view. */
+function textOf({ buffer }: headless.Terminal): string {
+  const { active } = buffer;
+  return Array.from({ length: active.length }, (_, row) => active.getLine(row)?.translateToString(true) ?? "").join("\n");
 }
 
 function freePort(): Promise<number> {

@@ -113,16 +113,16 @@ describe("openssl s_client", () => {
     assert.equal(openssl.stdout, "one\nexit\n");
   });
 
-  for (const [what, args] of [
-    ["without a certificate", []],
-    ["with a certificate that nobody trusts", ["-cert", file("untrusted.crt"), "-key", file("untrusted.key")]],
+  for (const [what, args, why] of [
+    ["without a certificate", [], "the client has no certificate, and tls.ca demands one"],
+    ["with a certificate that nobody trusts", ["-cert", file("untrusted.crt"), "-key", file("untrusted.key")], "the peer's certificate is self-signed, and not trusted"],
   ] as const) {
     it(`is refused ${what}; the server says so in a sentence, and goes on`, { skip: noOpenssl }, async () => {
       const { server, port } = await echoServer(fixture, ...serverTls, "--ca", file("ca.crt"));
       const refused = run(fixture, "openssl", [...trusting(port), ...args], "one\nexit\n");
       await refused.exited;
       assert.equal(refused.stdout, "");
-      await server.said(/^Cannot finish the TLS handshake with (127\.0\.0\.1:\d+|a client that is gone): a certificate is missing or not trusted; .*$/m, "stderr");
+      await server.said(new RegExp(`^Cannot finish the TLS handshake with (127\\.0\\.0\\.1:\\d+|a client that is gone): ${why}; .*$`, "m"), "stderr");
       const welcome = run(fixture, "openssl", [...trusting(port), "-cert", file("client.crt"), "-key", file("client.key")], "one\nexit\n");
       await welcome.exited;
       assert.equal(welcome.stdout, "one\nexit\n");
