@@ -58,14 +58,14 @@ export const sessionLimitTable: Readonly<Record<SessionLimit, Limit>> = Object.f
     unit: "bytes",
     min: 1,
     unlimited: true,
-    reason: "What the peer's requests and streams may have been opened with, all that are open together: what slow handlers keep. One more is not handled, unless it is alone (OVERLOADED at its caller).",
+    reason: "What the peer's requests and streams may have been opened with, all that are open together: what slow handlers keep. One more is not handled, unless it is alone (OVERLOADED at its caller). Where it is not given, at least twice maxMessageBytes, so that a large call does not hold up small ones.",
   },
   maxDecodedBytes: {
     default: 67_108_864,
     unit: "bytes",
     min: 1,
     unlimited: true,
-    reason: "What those inputs may take in memory when they are decoded, by an estimate: JSON takes up to 40 times its bytes, as in [{},{},…] (OVERLOADED at its caller). The same again for the items that programs of slow streams have in hand; there the next waits.",
+    reason: "What those inputs may take in memory when they are decoded, by an estimate: JSON takes up to 40 times its bytes, as in [{},{},…] (OVERLOADED at its caller). The same again for the items that programs of slow streams have in hand; there the next waits. Where it is not given, at least four times maxMessageBytes.",
   },
   windowBytes: {
     default: 262_144,
@@ -178,9 +178,12 @@ const MOST: Readonly<Partial<Record<SessionLimit, number>>> = Object.freeze({
  * @throws {RangeError} when a value is out of its row's range, or of the wire's
  */
 export function resolveSessionLimits(given: LimitOptions<SessionLimit> = {}): SessionLimits {
-  const resolved = resolveLimits(sessionLimitTable, given);
+  const resolved = { ...resolveLimits(sessionLimitTable, given) };
+  const { maxMessageBytes } = resolved;
+  resolved.maxInputBytes = given.maxInputBytes ?? Math.max(resolved.maxInputBytes, 2 * maxMessageBytes);
+  resolved.maxDecodedBytes = given.maxDecodedBytes ?? Math.max(resolved.maxDecodedBytes, 4 * maxMessageBytes);
   for (const [name, most] of Object.entries(MOST) as [SessionLimit, number][]) {
     if (resolved[name] > most) throw new RangeError(`Cannot use ${name} ${String(resolved[name])}: it is at most ${String(most)}`);
   }
-  return resolved;
+  return Object.freeze(resolved);
 }

@@ -95,6 +95,18 @@ describe("inputs", () => {
     expect(pair.client.told()).toEqual([]);
   });
 
+  test("as large as maxMessageBytes hold up no small call, also where that was raised", () => {
+    const pair = readyPair({ limits: { maxMessageBytes: 33_554_432, maxQueuedBytes: 67_108_864 } });
+    pair.client.open("say", "x".repeat(33_554_000), {}, "large");
+    pair.flush();
+    pair.client.open("say", 1, {}, "small");
+    pair.flush();
+    expect(pair.server.calls.length).toBe(2);
+    pair.server.calls[1]?.reply(2);
+    pair.flush();
+    expect(pair.client.told()).toEqual(["small result 2"]);
+  });
+
   test("are weighed without being looked through while little is held", () => {
     const budget = new Budget(1_000_000);
     let looks = 0;

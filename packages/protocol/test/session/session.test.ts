@@ -206,7 +206,9 @@ describe("nativeSessions()", () => {
       expect(row.default, name).toBeGreaterThanOrEqual(row.min);
       expect(row.reason, name).toMatch(/^[A-Z].*[.)]$/);
     }
-    expect(resolveSessionLimits()).toMatchObject({ maxMessageBytes: 1_048_576, heartbeatMs: 15_000 });
+    expect(resolveSessionLimits()).toMatchObject({ maxMessageBytes: 1_048_576, heartbeatMs: 15_000, maxInputBytes: 16_777_216, maxDecodedBytes: 67_108_864 });
+    expect(resolveSessionLimits({ maxMessageBytes: 33_554_432 })).toMatchObject({ maxInputBytes: 67_108_864, maxDecodedBytes: 134_217_728 });
+    expect(resolveSessionLimits({ maxMessageBytes: 33_554_432, maxInputBytes: 5, maxDecodedBytes: 6 })).toMatchObject({ maxInputBytes: 5, maxDecodedBytes: 6 });
   });
 });
 
