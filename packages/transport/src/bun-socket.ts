@@ -84,6 +84,11 @@ class BunConnection implements Connection {
   #unwritten: Uint8Array[] | null = null;
   /** Bytes that the system has taken of writes that it did not take whole. */
   #taken = 0;
+  /** What the sink has not been given of a large chunk, because it paused meanwhile. Null when there is none. */
+  #unread: Uint8Array | null = null;
+  #isPaused = false;
+  /** What the sink is told once it has everything; null: nothing. */
+  #behind: (() => void) | null = null;
 
   constructor(socket: BunSocket, transport: "ipc" | "tcp", remote: string) {
     this.#socket = socket;
@@ -115,11 +120,20 @@ class BunConnection implements Connection {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#isPaused = false;
+    if (this.#unread === null) {
+      this.#socket.resume();
+      return;
+    }
+    afterReads(() => {
+      this.#read();
+      if (this.#unread === null && !this.#isPaused) this.#socket.resume();
+    });
   }
 
   later(task: () => void): void {
@@ -135,6 +149,7 @@ class BunConnection implements Connection {
 
   abort(): void {
     this.#unwritten = null;
+    this.#unread = null;
     this.output.drop();
     this.#close();
   }
@@ -164,8 +179,39 @@ class BunConnection implements Connection {
 
   /** For the handlers, as the next three. */
   received(chunk: Uint8Array): void {
-    this.#sink?.chunk(chunk, true); // Bun makes each of its own storage
     countRead(chunk.length);
+    if (chunk.length <= MOST_AT_ONCE && this.#unread === null) {
+      this.#sink?.chunk(chunk, true); // Bun makes each of its own storage
+      return;
+    }
+    this.#unread = this.#unread === null ? chunk : joined(this.#unread, chunk); // it is paused in the second case, when none should come
+    this.#read();
+  }
+
+  /** Gives the sink what it has not been given, until it pauses; then what followed it. */
+  #read(): void {
+    while (this.#unread !== null && !this.#isPaused) {
+      const part = this.#unread.subarray(0, MOST_AT_ONCE);
+      this.#unread = part.length === this.#unread.length ? null : this.#unread.subarray(part.length);
+      this.#sink?.chunk(part, true);
+    }
+    if (this.#unread !== null) return;
+    const behind = this.#behind;
+    this.#behind = null;
+    behind?.();
+  }
+
+  /** Tells the sink something once it has everything that came before. */
+  #tellBehind(tell: () => void): void {
+    if (this.#unread === null) {
+      tell();
+      return;
+    }
+    const before = this.#behind;
+    this.#behind = () => {
+      before?.();
+      tell();
+    };
   }
 
   /** There may be room for more; Bun says so at other times, too. */
@@ -192,7 +238,7 @@ class BunConnection implements Connection {
   ended(): void {
     if (this.#heardEnd || this.#error !== null) return;
     this.#heardEnd = true;
-    this.#sink?.ended();
+    this.#tellBehind(() => this.#sink?.ended());
   }
 
   closed(error: unknown): void {
@@ -215,7 +261,8 @@ class BunConnection implements Connection {
   #gone(): void {
     this.#unwritten = null;
     this.output.drop();
-    this.#sink?.gone(this.#error);
+    if (this.#error !== null) this.#unread = this.#behind = null; // as on the other runtimes, where a reset drops what was not read
+    this.#tellBehind(() => this.#sink?.gone(this.#error));
   }
 
   /** How many of the bytes the system takes. */
@@ -246,6 +293,19 @@ class BunConnection implements Connection {
     this.#state = "closed";
     this.#socket.close();
   }
+}
+
+/**
+ * Bytes of a chunk that the sink is given at once; Bun's have up to 512 KiB. A sink that pauses has the rest of what it was given
+ * cut into messages all the same: of 512 KiB of empty lines that took 100 ms.
+ */
+const MOST_AT_ONCE = 65_536;
+
+function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
+  const both = new Uint8Array(one.length + other.length);
+  both.set(one);
+  both.set(other, one.length);
+  return both;
 }
 
 /** What systems say of a write to a peer that is gone. */

@@ -238,3 +238,62 @@ describe("a connection that Bun accepted", () => {
     }).toThrow(why);
   });
 });
+
+describe("a large chunk on Bun", () => {
+  const large = encode("a".repeat(65_536) + "b".repeat(65_536) + "c");
+
+  /** A connection whose sink pauses at each chunk. */
+  async function pausing(): Promise<Accepted> {
+    const ends = await accepted(undefined, false);
+    ends.connection.open({
+      chunk: (bytes) => {
+        ends.log.push(`${new TextDecoder().decode(bytes.subarray(0, 1))}*${String(bytes.length)}`);
+        ends.connection.pause();
+        return false;
+      },
+      ended: () => void ends.log.push("ended"),
+      written: () => undefined,
+      gone: (error) => void ends.log.push(error === null ? "gone" : `gone ${error.code}`),
+    });
+    return ends;
+  }
+
+  it("reaches the sink in parts of 64 KiB, and none after pause() until resume()", async () => {
+    const { socket, handlers, connection, log } = await pausing();
+    handlers.data(socket, large);
+    expect(log).toEqual(["a*65536"]);
+    connection.resume();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(log).toEqual(["a*65536", "b*65536"]);
+    connection.resume();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(log).toEqual(["a*65536", "b*65536", "c*1"]);
+    connection.resume();
+    expect(socket.calls.at(-1)).toBe("resume");
+  });
+
+  it("is told before the end and the close that followed it", async () => {
+    const { socket, handlers, connection, log } = await pausing();
+    handlers.data(socket, large);
+    handlers.end(socket);
+    handlers.close(socket);
+    expect(log).toEqual(["a*65536"]);
+    for (let part = 0; part < 2; part++) {
+      connection.resume();
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    expect(log).toEqual(["a*65536", "b*65536", "c*1", "ended", "gone"]);
+  });
+
+  it("is dropped with abort(), and with a reset", async () => {
+    const aborted = await pausing();
+    aborted.handlers.data(aborted.socket, large);
+    aborted.connection.abort();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(aborted.log).toEqual(["a*65536", "gone"]);
+    const broken = await pausing();
+    broken.handlers.data(broken.socket, large);
+    broken.handlers.close(broken.socket, Object.assign(new Error("reset"), { code: "ECONNRESET" }));
+    expect(broken.log).toEqual(["a*65536", "gone CONNECTION_RESET"]);
+  });
+});
