@@ -186,8 +186,8 @@ class TextCodec implements Codec<string> {
   }
 }
 
-/** What Buffers inherit from: their members are the runtime's own, and not a program's. Undefined in browsers. */
-const BUFFER: unknown = (globalThis as { readonly Buffer?: { readonly prototype: unknown } }).Buffer?.prototype;
+/** Reads how many bytes an array really has, whatever members a program gave it. */
+const byteLengthOf = Reflect.get(Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), "byteLength") ?? {}, "get") as (this: Uint8Array) => number; // every runtime has it
 
 class BytesCodec implements Codec<Uint8Array> {
   readonly name = "bytes";
@@ -211,11 +211,9 @@ class BytesCodec implements Codec<Uint8Array> {
   }
 
   bytes(message: Uint8Array): Uint8Array {
-    // isView() first: it runs no code of a Proxy's. Another class may have a `length` of its own.
-    if (ArrayBuffer.isView(message)) {
-      const prototype: unknown = Object.getPrototypeOf(message);
-      if (prototype === BUFFER || prototype === Uint8Array.prototype) return message;
-      if (message instanceof Uint8Array) return new Uint8Array(message);
+    // isView() first: it runs no code of a Proxy's. An array, or its class, may have a `length` of its own. (To ask for the prototype takes 10 ns.)
+    if (ArrayBuffer.isView(message) && message instanceof Uint8Array) {
+      return byteLengthOf.call(message) === message.length ? message : new Uint8Array(message);
     }
     throw new TypeError(`Cannot send ${describeType(message)} as bytes: it takes a Uint8Array`);
   }

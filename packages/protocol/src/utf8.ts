@@ -20,6 +20,15 @@ const SHORT = 24;
 
 /** Append a text as UTF-8; returns false, having written nothing, when it holds a lone surrogate, which has no UTF-8. */
 export function utf8Write(text: string, output: ByteWriter): boolean {
+  return write(text, output, false);
+}
+
+/** Append a text without lone surrogates as UTF-8. */
+export function utf8WriteWellFormed(text: string, output: ByteWriter): void {
+  write(text, output, true);
+}
+
+function write(text: string, output: ByteWriter, isWellFormed: boolean): boolean {
   const { length: count } = text;
   const at = output.length;
   output.reserve(count * 3);
@@ -36,7 +45,7 @@ export function utf8Write(text: string, output: ByteWriter): boolean {
       return true;
     }
   }
-  if (!text.isWellFormed()) return false;
+  if (!isWellFormed && !text.isWellFormed()) return false;
   output.length = at + writeWellFormed(text, bytes, at);
   return true;
 }

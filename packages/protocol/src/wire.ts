@@ -16,7 +16,7 @@ import { Inbox } from "./inbox.ts";
 import { type FrameLimits, resolveFrameLimits } from "./limits.ts";
 import { escapedBytes, type FrameSentinel, guardPayload, isSentinel, prepareSentinel, type Sentinel, type SentinelOption, SuffixDecoder, SuffixGuard } from "./sentinel.ts";
 import { peerError } from "./stack.ts";
-import { utf8Decode } from "./utf8.ts";
+import { utf8Decode, utf8WriteWellFormed } from "./utf8.ts";
 
 /** What `wire()` composes. */
 export interface WireOptions<In, Out = In> {
@@ -523,12 +523,8 @@ export class WireEncoder<Out> {
 
 /** Append what a codec has made; its text is well-formed. */
 function writeBody(body: Body, output: ByteWriter): void {
-  if (typeof body !== "string") {
-    output.append(body);
-    return;
-  }
-  output.join(body);
-  output.settle();
+  if (typeof body === "string") utf8WriteWellFormed(body, output);
+  else output.append(body);
 }
 
 /** The text of a sentinel's bytes; null when they are not UTF-8. */

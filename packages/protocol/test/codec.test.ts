@@ -231,3 +231,17 @@ test("bytes() reads messages of chunks of every length, each its own for good", 
   }
   for (const { message, expected } of kept) expect(toHex(message)).toBe(expected);
 });
+
+test("bytes() sends what an array holds, whatever its own length says", () => {
+  class Lying extends Uint8Array {
+    override get length(): number {
+      return 1_000;
+    }
+  }
+  const claims = Object.defineProperty(Uint8Array.of(4, 5), "length", { value: 1 });
+  for (const message of [Lying.from([4, 5]), claims]) {
+    const output = new ByteWriter();
+    bytes().encode(message, output);
+    expect([...output.copy()]).toEqual([4, 5]);
+  }
+});

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Issue } from "../check.ts";
+import { issueIn } from "../check.ts";
 import { HawserError } from "../errors.ts";
 import type { MessageEntry } from "../message.ts";
 import { invalid } from "../session/failure.ts";
@@ -219,7 +219,8 @@ export class Caller {
     }
     if (isError) return readFailure(this.#context.dialect.codes, entry, error);
     const value = readNullable(entry.output, result);
-    return Issue.is(value) ? invalid("OUTPUT_INVALID", `The answer to "${plain(entry.name, 60)}" is invalid`, value.cause === undefined ? "remote" : "local", value) : { value };
+    const issue = issueIn(entry.output, value);
+    return issue === null ? { value } : invalid("OUTPUT_INVALID", `The answer to "${plain(entry.name, 60)}" is invalid`, issue.cause === undefined ? "remote" : "local", issue);
   }
 }
 

@@ -8,7 +8,7 @@
  */
 import { type ReadBudget, unlimitedBudget } from "../budget.ts";
 import type { ByteWriter } from "../bytes.ts";
-import { Issue } from "../check.ts";
+import { issueIn } from "../check.ts";
 import { HawserError } from "../errors.ts";
 import { describeFault, type FrameDecoder, type FrameSink, type FramingFault } from "../framing.ts";
 import { Inbox } from "../inbox.ts";
@@ -243,8 +243,9 @@ export class Link implements FrameSink {
     }
     const payload = readParams(entry.input, params);
     if (this.#isLost) return; // the program's schema has ended the session
-    if (Issue.is(payload)) {
-      this.#dropped(invalid("EVENT_INVALID", `The peer's event ${quote(method)} was dropped: its payload is invalid`, payload.cause === undefined ? "remote" : "local", payload));
+    const issue = issueIn(entry.input, payload);
+    if (issue !== null) {
+      this.#dropped(invalid("EVENT_INVALID", `The peer's event ${quote(method)} was dropped: its payload is invalid`, issue.cause === undefined ? "remote" : "local", issue));
     } else if (!this.#events.push(entry, payload, cost)) {
       const most = String(this.#context.limits.eventWindowBytes);
       this.#dropped(peerError("OVERLOADED", `The peer's event ${quote(method)} was dropped: eventWindowBytes (${most}) of events wait for their handlers`, { origin: "local" }));

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { Issue } from "../check.ts";
+import { issueIn } from "../check.ts";
 import { HawserError, isHawserError, type NamedFailure } from "../errors.ts";
 import type { MessageEntry } from "../message.ts";
 import { invalid } from "../session/failure.ts";
@@ -69,8 +69,9 @@ export class Responder implements Answers {
     }
     const input = readParams(entry.input, params);
     if (this.#isLost()) return; // the program's schema has ended the session
-    if (Issue.is(input)) {
-      this.answer(errorText(id, invalidParams(input)), batch);
+    const issue = issueIn(entry.input, input);
+    if (issue !== null) {
+      this.answer(errorText(id, invalidParams(issue)), batch);
       return;
     }
     const call = new Inbound(entry, input, id, batch, bytes, decodedBytes, this);

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Body } from "../body.ts";
-import { Issue, nothing } from "../check.ts";
+import { nothing } from "../check.ts";
 import { bytes as bytesCodec } from "../codec.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
@@ -241,10 +241,11 @@ export class Calls implements Registry {
     const { epoch } = link;
     const input = readBody(link, entry, entry.input, bytes, head.body, end);
     if (epoch !== link.epoch) return; // the program's schema has ended the session
-    if (Issue.is(input)) {
-      const error = invalid("INPUT_INVALID", `The input of "${plain(entry.name, 60)}" is invalid`, input.cause === undefined ? "remote" : "local", input);
+    const { issue } = link;
+    if (issue !== null) {
+      const error = invalid("INPUT_INVALID", `The input of "${plain(entry.name, 60)}" is invalid`, issue.cause === undefined ? "remote" : "local", issue);
       this.#refuse(id, head, error);
-      if (input.cause !== undefined) this.#dropped(error);
+      if (issue.cause !== undefined) this.#dropped(error);
       return;
     }
     const call = new Incoming(entry, id, link, this, input, inputBytes, decodedBytes, head);

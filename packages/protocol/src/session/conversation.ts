@@ -5,7 +5,7 @@
  * @module
  */
 import type { Body } from "../body.ts";
-import { type Check, Issue } from "../check.ts";
+import { type Check, Issue, issueIn } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
 import { Backlog } from "./backlog.ts";
@@ -55,22 +55,8 @@ export abstract class Conversation implements LaneOwner {
   dueMs: number;
   /** What this side sends and can't send yet; made when it is needed. */
   protected lane: Lane | null = null;
-  /** What the peer may still send. */
-  #grant: number;
-  /** Cost of what has come and is not taken. */
-  #held = 0;
-  /** Items that have come and are not decoded; made when it is needed. */
-  #backlog: Backlog | null = null;
-  /** True while the program waits for an item, and none waits for it. */
-  #isAwaited = false;
-  /** Of the larger items that were told: their cost and memory, until the program is done with them; and the cost of the one that it took last. */
-  #toldCost = 0;
-  #toldBytes = 0;
-  #inHand = 0;
-  /** True once what has come is the program's own affair, and counts no more: see `letGo`. */
-  #isLoose = false;
-  /** Cost of what was taken and not yet given back. */
-  #taken = 0;
+  /** The items that come; null before the first: a request has none. */
+  #intake: Intake | null = null;
   /** Whether `send` said false. */
   #full = false;
 
@@ -81,26 +67,30 @@ export abstract class Conversation implements LaneOwner {
     this.registry = registry;
     this.dueMs = Infinity;
     this.epoch = link.epoch;
-    this.#grant = link.limits.windowBytes;
+  }
+
+  #ensureIntake(): Intake {
+    return (this.#intake ??= new Intake(this.link.limits.windowBytes));
   }
 
   abstract written(message: Waiting): void;
 
   /** For the program: items of this cost are taken. */
   consume(cost: number): void {
-    if (!(cost > 0)) return;
-    const taken = Math.min(cost, this.#held);
+    const intake = this.#intake;
+    if (!(cost > 0) || intake === null) return;
+    const taken = Math.min(cost, intake.held);
     if (taken === 0) return;
-    this.#held -= taken;
-    this.link.items.release(taken);
-    if (this.#toldCost > 0) this.#take(taken);
-    if (!this.connected) return;
-    this.#taken += taken;
-    if (this.#taken * 2 < this.link.limits.windowBytes || !this.receives) return;
     const { link } = this;
-    writeCredit(link.output, this.id, this.#taken);
-    this.#grant += this.#taken;
-    this.#taken = 0;
+    intake.held -= taken;
+    link.items.release(taken);
+    if (intake.toldCost > 0) this.#take(intake, taken);
+    if (!this.connected) return;
+    intake.taken += taken;
+    if (intake.taken * 2 < link.limits.windowBytes || !this.receives) return;
+    writeCredit(link.output, this.id, intake.taken);
+    intake.grant += intake.taken;
+    intake.taken = 0;
     link.wrote();
   }
 
@@ -183,24 +173,26 @@ export abstract class Conversation implements LaneOwner {
 
   /** An item may begin; false: the session is ended for it. */
   mayBegin(): boolean {
-    if (this.#grant > 0 && this.link.items.open) return true;
-    this.link.violate("FLOW_VIOLATION", `sent an item without credit${this.#grant > 0 ? " for all streams" : ""}`);
+    const { grant } = this.#ensureIntake();
+    if (grant > 0 && this.link.items.open) return true;
+    this.link.violate("FLOW_VIOLATION", `sent an item without credit${grant > 0 ? " for all streams" : ""}`);
     return false;
   }
 
   /** Takes an item that has come and is counted: tells the program now, or when it asks. Returns why not, where it is invalid. */
   protected take(check: Check, sink: ItemSink, bytes: Uint8Array, start: number, end: number, cost: number): Issue | null {
     const { link } = this;
-    if (this.#backlog === null && (this.#isAwaited || link.items.held - link.undecoded <= EAGER_COST)) {
+    const intake = this.#ensureIntake();
+    if (intake.backlog === null && (intake.isAwaited || link.items.held - link.undecoded <= EAGER_COST)) {
       const weight = cost > SMALL_COST ? link.hands.weigh(this.entry.codec, bytes, start, end) : 0;
       if (weight === 0 || link.hands.fits(weight)) {
-        this.#isAwaited = false;
-        return this.#give(check, sink, bytes, start, end, cost, weight);
+        intake.isAwaited = false;
+        return this.#give(intake, check, sink, bytes, start, end, cost, weight);
       }
-      if (this.#isAwaited) link.hunger(this);
+      if (intake.isAwaited) link.hunger(this);
     }
-    this.#backlog ??= new Backlog();
-    this.#backlog.push(bytes, start, end);
+    intake.backlog ??= new Backlog();
+    intake.backlog.push(bytes, start, end);
     link.undecoded += cost;
     return null;
   }
@@ -210,56 +202,62 @@ export abstract class Conversation implements LaneOwner {
    * `"later"` where there is no memory for it yet, or why it is invalid.
    */
   protected giveNext(check: Check, sink: ItemSink): Issue | Pulled {
-    if (this.#toldCost > 0) this.#take(0, true);
-    const backlog = this.#backlog;
-    this.#isAwaited = true;
+    const intake = this.#ensureIntake();
+    if (intake.toldCost > 0) this.#take(intake, 0, true);
+    const { backlog } = intake;
+    intake.isAwaited = true;
     if (backlog === null) return false;
     const { link } = this;
     backlog.peek();
     const { bytes, start, end } = backlog;
     const cost = end - start + ITEM_COST;
-    const weight = cost > SMALL_COST && !this.#isLoose ? link.hands.weigh(this.entry.codec, bytes, start, end) : 0;
+    const weight = cost > SMALL_COST && !intake.isLoose ? link.hands.weigh(this.entry.codec, bytes, start, end) : 0;
     if (weight > 0 && !link.hands.fits(weight)) {
       link.hunger(this);
       return "later";
     }
-    this.#isAwaited = false;
+    intake.isAwaited = false;
     backlog.shift();
-    if (!this.#isLoose) link.undecoded -= cost;
-    if (backlog.count === 0) this.#backlog = null;
-    return this.#give(check, sink, bytes, start, end, cost, weight) ?? true;
+    if (!intake.isLoose) link.undecoded -= cost;
+    if (backlog.count === 0) intake.backlog = null;
+    return this.#give(intake, check, sink, bytes, start, end, cost, weight) ?? true;
   }
 
   /** There is memory for an item that the program waits for. */
   feed(): void {
-    if (this.#isAwaited && this.#backlog !== null) this.feedNext();
+    const intake = this.#intake;
+    if (intake?.isAwaited === true && intake.backlog !== null) this.feedNext();
   }
 
   protected abstract feedNext(): void;
 
   /** For the program: it takes none of the items that have come, and is done with those that it took. */
   drop(): void {
-    if (this.#toldCost > 0) this.#take(0, true);
+    const intake = this.#intake;
+    if (intake === null) return;
+    if (intake.toldCost > 0) this.#take(intake, 0, true);
     this.dropWaiting();
   }
 
   /** The program has taken an item of this cost, and is done with the one before; or `all` of those that were told. */
-  #take(cost: number, all = false): void {
-    const done = all ? this.#toldCost : Math.min(this.#inHand, this.#toldCost);
-    this.#inHand = cost > SMALL_COST ? cost : 0;
+  #take(intake: Intake, cost: number, all = false): void {
+    const done = all ? intake.toldCost : Math.min(intake.inHand, intake.toldCost);
+    intake.inHand = cost > SMALL_COST ? cost : 0;
     if (done === 0) return;
-    const bytes = this.#toldBytes * (done / this.#toldCost);
-    this.#toldCost -= done;
-    this.#toldBytes -= bytes;
+    const bytes = intake.toldBytes * (done / intake.toldCost);
+    intake.toldCost -= done;
+    intake.toldBytes -= bytes;
     this.link.putDown(bytes);
   }
 
   /** Releases what has come and is not taken. */
   protected dropWaiting(): void {
-    const backlog = this.#backlog;
-    this.#backlog = null;
-    if (backlog !== null && !this.#isLoose) this.link.undecoded -= backlog.size + backlog.count * ITEM_COST;
-    if (this.#held > 0) this.discard(this.#held);
+    const intake = this.#intake;
+    if (intake === null) return;
+    const { backlog, held } = intake;
+    intake.backlog = null;
+    if (backlog !== null && !intake.isLoose) this.link.undecoded -= backlog.size + backlog.count * ITEM_COST;
+    if (held > 0) this.discard(held);
   }
 
   /**
@@ -267,31 +265,34 @@ export abstract class Conversation implements LaneOwner {
    * be taken at any time or never, and must not hold up other streams.
    */
   protected letGo(): void {
-    if (this.#isLoose) return;
-    if (this.#toldCost > 0) this.#take(0, true);
-    if (this.#backlog !== null) this.link.undecoded -= this.#backlog.size + this.#backlog.count * ITEM_COST;
-    this.#isLoose = true;
-    const held = this.#held;
-    this.#held = 0;
+    const intake = this.#intake;
+    if (intake === null || intake.isLoose) return;
+    if (intake.toldCost > 0) this.#take(intake, 0, true);
+    const { backlog, held } = intake;
+    if (backlog !== null) this.link.undecoded -= backlog.size + backlog.count * ITEM_COST;
+    intake.isLoose = true;
+    intake.held = 0;
     if (held > 0) this.link.items.release(held);
   }
 
   /** Releases items that are not given to the program. */
   protected discard(cost: number): void {
-    if (this.#isLoose) return;
-    this.#held -= cost;
+    const intake = this.#intake;
+    if (intake === null || intake.isLoose) return;
+    intake.held -= cost;
     this.link.items.release(cost);
   }
 
-  #give(check: Check, sink: ItemSink, bytes: Uint8Array, start: number, end: number, cost: number, weight: number): Issue | null {
+  #give(intake: Intake, check: Check, sink: ItemSink, bytes: Uint8Array, start: number, end: number, cost: number, weight: number): Issue | null {
     const value = readBody(this.link, this.entry, check, bytes, start, end);
-    if (Issue.is(value)) {
+    const { issue } = this.link;
+    if (issue !== null) {
       this.discard(cost);
-      return value;
+      return issue;
     }
     if (weight > 0) {
-      this.#toldCost += cost;
-      this.#toldBytes += weight;
+      intake.toldCost += cost;
+      intake.toldBytes += weight;
       this.link.hands.hold(weight);
     }
     try {
@@ -305,16 +306,44 @@ export abstract class Conversation implements LaneOwner {
   /** Count an item that came, of so many bytes; returns its cost. */
   protected count(bytes: number): number {
     const cost = bytes + ITEM_COST;
-    this.#grant -= cost;
-    this.#held += cost;
+    const intake = this.#ensureIntake();
+    intake.grant -= cost;
+    intake.held += cost;
     this.link.items.hold(cost);
     return cost;
   }
-
 }
 
-/** What a body stands for: the value, or the {@link Issue}. `JSON`'s kin have no text for nothing but the empty one. */
+/** What one end knows of the items that come to it. */
+class Intake {
+  /** What the peer may still send. */
+  grant: number;
+  /** Cost of what has come and is not taken. */
+  held = 0;
+  /** Cost of what was taken and not yet given back. */
+  taken = 0;
+  /** Items that have come and are not decoded; made when it is needed. */
+  backlog: Backlog | null = null;
+  /** True while the program waits for an item, and none waits for it. */
+  isAwaited = false;
+  /** True once what has come is the program's own affair, and counts no more: see `letGo`. */
+  isLoose = false;
+  /** Of the larger items that were told: their cost and memory, until the program is done with them; and the cost of the one that it took last. */
+  toldCost = 0;
+  toldBytes = 0;
+  inHand = 0;
+
+  constructor(windowBytes: number) {
+    this.grant = windowBytes;
+  }
+}
+
+/**
+ * What a body stands for: the value; or `link.issue` is what is wrong with it. `JSON`'s kin have no text for nothing but the
+ * empty one.
+ */
 export function readBody(link: Link, entry: MessageEntry, check: Check, bytes: Uint8Array, start: number, end: number): unknown {
+  link.issue = null;
   if (check.kind === "nothing") return undefined;
   const { codec } = entry;
   let value: unknown;
@@ -322,10 +351,13 @@ export function readBody(link: Link, entry: MessageEntry, check: Check, bytes: U
     try {
       value = bytes === link.joined && codec.adopt !== undefined ? codec.adopt(bytes, start, end) : codec.decode(bytes, start, end);
     } catch {
-      return new Issue([], `is not what ${codec.name}() reads`); // what the codec threw may quote the payload
+      link.issue = new Issue([], `is not what ${codec.name}() reads`); // what the codec threw may quote the payload
+      return undefined;
     }
   }
-  return check.kind === "unchecked" ? value : check.inbound(value);
+  const checked = check.kind === "unchecked" ? value : check.inbound(value);
+  link.issue = issueIn(check, checked); // the program's code may have read a body within
+  return checked;
 }
 
 function emptyIsNothing(codec: string): boolean {

@@ -6,6 +6,7 @@
  */
 import { type Body, BodyEncoder } from "../body.ts";
 import { ByteWriter } from "../bytes.ts";
+import type { Issue } from "../check.ts";
 import type { MessageEntry, Side } from "../contract.ts";
 import { type ErrorCode, HawserError, readHawserError } from "../errors.ts";
 import { utf8Write } from "../utf8.ts";
@@ -75,6 +76,8 @@ export class Link {
   moves = 0;
   /** The storage of the message at hand, where it came in pieces: it may keep it. */
   joined: Uint8Array | null = null;
+  /** What is wrong with the body that was read last; null: nothing. */
+  issue: Issue | null = null;
   readonly #bodies = new BodyEncoder();
   /** The rest of the body at hand, which is sent from where it is. */
   #uncopied: Uint8Array = EMPTY;

@@ -6,7 +6,7 @@
  */
 import type { Body } from "../body.ts";
 import { ByteWriter } from "../bytes.ts";
-import { Issue } from "../check.ts";
+import type { Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
 import { Conversation, type LossReason, readBody, type Registry } from "./conversation.ts";
@@ -171,8 +171,9 @@ export class Outgoing extends Conversation implements OutboundCall {
     if (sink === null) return;
     const { entry } = this;
     const value = readBody(this.link, entry, entry.output, bytes, start, end);
-    if (Issue.is(value)) {
-      this.#tell(sink, invalid("OUTPUT_INVALID", `The peer's answer to "${plain(entry.name, 60)}" is invalid`, "remote", value));
+    const { issue } = this.link;
+    if (issue !== null) {
+      this.#tell(sink, invalid("OUTPUT_INVALID", `The peer's answer to "${plain(entry.name, 60)}" is invalid`, "remote", issue));
       return;
     }
     try {

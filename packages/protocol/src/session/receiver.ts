@@ -7,7 +7,6 @@
  * @module
  */
 import { ByteWriter } from "../bytes.ts";
-import { Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { isHawserError, type HawserError, type NamedFailure } from "../errors.ts";
 import { peerError } from "../stack.ts";
@@ -229,8 +228,9 @@ export class Receiver {
       error = peerError("MESSAGE_UNKNOWN", "The peer sent an event that this side's contract does not have, or not from the peer");
     } else {
       payload = readBody(link, entry, entry.input, bytes, body, end);
-      if (Issue.is(payload)) {
-        error = invalid("EVENT_INVALID", `The peer's event "${plain(entry.name, 60)}" is invalid`, payload.cause === undefined ? "remote" : "local", payload);
+      const { issue } = link;
+      if (issue !== null) {
+        error = invalid("EVENT_INVALID", `The peer's event "${plain(entry.name, 60)}" is invalid`, issue.cause === undefined ? "remote" : "local", issue);
       }
     }
     this.#current = current;
