@@ -24,12 +24,27 @@ function places(place: Place, names: string): [string, Place][] {
   return names.split(" ").map((name) => [name, place]);
 }
 
+/** Keywords that are for readers: no part of a shape, but of its documentation. */
+const annotated: ReadonlyMap<string, Place> = new Map<string, Place>([
+  ...keywords,
+  ...places("data", "$comment default deprecated description examples readOnly title writeOnly"),
+]);
+
 /** The shape of what a schema takes, or `""` when the schema can't tell it. Never throws. */
 export function shapeOf(schema: Schema): string {
+  return format(schema, keywords);
+}
+
+/** As {@link shapeOf}, with titles, descriptions and the like: a JSON Schema 2020-12 for readers. */
+export function annotatedShapeOf(schema: Schema): string {
+  return format(schema, annotated);
+}
+
+function format(schema: Schema, known: ReadonlyMap<string, Place>): string {
   try {
     const shape = schema["~standard"].jsonSchema?.input({ target: "draft-2020-12" });
     const plain: unknown = shape === undefined ? null : JSON.parse(JSON.stringify(shape));
-    return isObject(plain) ? new Canon(plain).text : "";
+    return isObject(plain) ? new Canon(plain, known).text : "";
   } catch {
     return ""; // most libraries throw for what JSON can't express
   }
@@ -45,8 +60,10 @@ class Canon {
   readonly #definitions: ReadonlyMap<string, unknown>;
   /** The pointers that were met, in this order. */
   readonly #met: string[] = [];
+  readonly #known: ReadonlyMap<string, Place>;
 
-  constructor({ $defs, definitions, ...root }: Readonly<Record<string, unknown>>) {
+  constructor({ $defs, definitions, ...root }: Readonly<Record<string, unknown>>, known: ReadonlyMap<string, Place>) {
+    this.#known = known;
     this.#definitions = new Map([...pointers("$defs", $defs), ...pointers("definitions", definitions)]);
     const body = this.#format(root, "schema");
     const met: string[] = [];
@@ -63,7 +80,7 @@ class Canon {
     const members = Object.entries(value)
       .sort(([one], [other]) => (one < other ? -1 : 1))
       .flatMap(([name, member]) => {
-        const inside = placeOf(name, place);
+        const inside = this.#placeOf(name, place);
         return inside === null ? [] : [`${JSON.stringify(name)}:${this.#format(inside === "pointer" ? this.#pointer(member) : member, inside)}`];
       });
     return `{${members.join(",")}}`;
@@ -74,16 +91,16 @@ class Canon {
     if (!this.#met.includes(pointer)) this.#met.push(pointer);
     return `#/$defs/${this.#met.indexOf(pointer)}`;
   }
+
+  /** What the member of an object in `place` is; null when it says nothing. */
+  #placeOf(name: string, place: Place): Place | null {
+    if (place === "schema") return this.#known.get(name) ?? null;
+    return place === "schemas" ? "schema" : "data";
+  }
 }
 
 function pointers(section: string, definitions: unknown): [string, unknown][] {
   return isObject(definitions) ? Object.entries(definitions).map(([name, definition]) => [`#/${section}/${name}`, definition]) : [];
-}
-
-/** What the member of an object in `place` is; null when it says nothing. */
-function placeOf(name: string, place: Place): Place | null {
-  if (place === "schema") return keywords.get(name) ?? null;
-  return place === "schemas" ? "schema" : "data";
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
