@@ -67,12 +67,22 @@ export interface Protocol<D extends ProtocolDefinition = ProtocolDefinition> {
  */
 export function defineProtocol<const D extends ProtocolDefinition>(definition: D & OnlyJson<D> & OnlyMembers<D>): Protocol<D> {
   checkMembers("the protocol", definition, ["name", "version", "accepts", "requests", "streams", "events"]);
+  return makeProtocol(definition, null);
+}
+
+/**
+ * Make a contract of a definition whose members are known ones; of these messages, where their list is given.
+ *
+ * @throws {TypeError} as `defineProtocol()`
+ * @throws {RangeError} as `defineProtocol()`
+ */
+export function makeProtocol<const D extends ProtocolDefinition>(definition: D, given: readonly MessageEntry[] | null): Protocol<D> {
   const { name, version } = definition;
   const what = `protocol ${quote(name)}`;
   checkName(what, name);
   checkVersion(what, "version", version);
   const accepts = checkAccepts(what, version, definition.accepts);
-  const messages = makeEntries(what, definition);
+  const messages = given === null ? makeEntries(what, definition) : checkEntries(what, given);
   const byName = new Map(messages.map((entry) => [entry.name, entry]));
   const listing = messages.map((entry) => [entry.name, entry.type, entry.codec.name, entry.digest]);
   const fingerprint = fnv1a64(JSON.stringify([name, version, listing]));
@@ -126,15 +136,25 @@ const MAX_MESSAGES = 65_535;
 function makeEntries(what: string, definition: ProtocolDefinition): readonly MessageEntry[] {
   const { events, requests, streams } = definition;
   const found = [...list(what, "event", events), ...list(what, "request", requests), ...list(what, "stream", streams)];
+  checkNames(what, found);
+  const common = json();
+  return Object.freeze(found.map(([type, name, message], index) => makeEntry(index, type, name, message, common)));
+}
+
+function checkEntries(what: string, entries: readonly MessageEntry[]): readonly MessageEntry[] {
+  checkNames(what, entries.map(({ type, name }) => [type, name]));
+  return Object.freeze(entries);
+}
+
+function checkNames(what: string, found: readonly (readonly [MessageType, string, ...unknown[]])[]): void {
   if (found.length > MAX_MESSAGES) throw new RangeError(`Cannot define ${what}: it has ${found.length} messages; use at most ${MAX_MESSAGES}`);
   const types = new Map<string, MessageType>();
   for (const [type, name] of found) {
     const other = types.get(name);
+    if (other === type) throw wrong(what, `${quote(name)} is there twice; a name stands for one message`);
     if (other !== undefined) throw wrong(what, `${quote(name)} is both ${article(other)} and ${article(type)}; a name stands for one message`);
     types.set(name, type);
   }
-  const common = json();
-  return Object.freeze(found.map(([type, name, message], index) => makeEntry(index, type, name, message, common)));
 }
 
 /** A section's messages, sorted by the UTF-16 of their names. */

@@ -4,6 +4,7 @@
  * @module
  */
 export { checkOptions, describeValue, nearestName, unknownName } from "./arguments.ts";
+export { asyncApi } from "./async-api.ts";
 export { ByteWriter, FrameBuffer } from "./bytes.ts";
 export { asError, describeCaught, isError, memberOf, stackOf } from "./caught.ts";
 export { describeIssue } from "./check.ts";
@@ -30,6 +31,7 @@ export { mllp } from "./mllp.ts";
 export { netstring } from "./netstring.ts";
 export { octetCounted } from "./octet-counted.ts";
 export { printable } from "./printable.ts";
+export { protocolFromSchema } from "./protocol-from-schema.ts";
 export { raw } from "./raw.ts";
 export { type } from "./schema.ts";
 export { resolveSessionLimits, sessionLimitTable } from "./session/limits.ts";
@@ -40,6 +42,7 @@ export { peerError } from "./stack.ts";
 export { checkSpoken } from "./spoken.ts";
 export { varintPrefixed } from "./varint-prefixed.ts";
 export { wire, WireDecoder, WireEncoder } from "./wire.ts";
+export type { AsyncApiDocument, AsyncApiOptions } from "./async-api.ts";
 export type { ReadBudget } from "./budget.ts";
 export type { Body } from "./body.ts";
 export type { StorageSource } from "./bytes.ts";
@@ -63,6 +66,7 @@ export type { CodecLibrary } from "./library-codec.ts";
 export type { LineEnding, LinesOptions } from "./lines.ts";
 export type { Delivery, ErrorSchemas, EventDefinition, MessageEntry, MessageType, Opener, RequestDefinition, Side, StreamDefinition } from "./message.ts";
 export type { MllpOptions } from "./mllp.ts";
+export type { ProtocolFromSchemaOptions } from "./protocol-from-schema.ts";
 export type { PlainType, Schema, SchemaFailure, SchemaIssue, SchemaResult, SchemaShapes, SchemaStandard, SchemaSuccess, SchemaTypes } from "./schema.ts";
 export type { FrameSentinel, Sentinel, SentinelOption, SuffixSentinel } from "./sentinel.ts";
 export type { SessionLimit, SessionLimits } from "./session/limits.ts";

@@ -7,7 +7,7 @@
 import type { Schema } from "./schema.ts";
 
 /** What a keyword's value is: a schema or list of them, schemas by name, schemas or data whose order says nothing, a reference, or other data. */
-type Place = "alternatives" | "data" | "pointer" | "schema" | "schemas" | "set";
+export type Place = "alternatives" | "data" | "pointer" | "schema" | "schemas" | "set";
 
 /** The keywords of JSON Schema 2020-12 that a value can break. All others, such as titles, defaults and examples, are no part of a shape. */
 const keywords: ReadonlyMap<string, Place> = new Map<string, Place>([
@@ -38,6 +38,11 @@ export function shapeOf(schema: Schema): string {
 /** As {@link shapeOf}, with titles, descriptions and the like: a JSON Schema 2020-12 for readers. */
 export function annotatedShapeOf(schema: Schema): string {
   return format(schema, annotated);
+}
+
+/** What the value of a keyword is; null for one that is not known. */
+export function placeOf(keyword: string): Place | null {
+  return annotated.get(keyword) ?? null;
 }
 
 function format(schema: Schema, known: ReadonlyMap<string, Place>): string {
