@@ -11,7 +11,7 @@ import { checkJsonable, jsonText } from "./json-text.ts";
 import { JSON_EXPANSION, jsonFootprint } from "./footprint.ts";
 import type { ChunkSearch } from "./framing.ts";
 import { SMALL_BYTES, smallBytes } from "./small-bytes.ts";
-import { parseJson, withoutStack } from "./stack.ts";
+import { JsonParser, withoutStack } from "./stack.ts";
 import { ChunkText, utf8Pieces, utf8Write } from "./utf8.ts";
 
 /** A value <-> bytes pair, shared by every connection of a wire; what it remembers is only the chunk at hand. `In` is what arrives, `Out` what may be sent. */
@@ -231,6 +231,7 @@ class Json<T> implements JsonCodec<T> {
   readonly name = "json";
   readonly expansion = JSON_EXPANSION;
   readonly #decoder = new ChunkText();
+  readonly #parser = new JsonParser();
   readonly search: ChunkSearch = this.#decoder;
 
   chunk(source: Uint8Array | null): void {
@@ -238,7 +239,7 @@ class Json<T> implements JsonCodec<T> {
   }
 
   decode(source: Uint8Array, start: number, end: number): T {
-    return parse(this.#decoder.decode(source, start, end)) as T; // the type is the caller's claim, as json() says
+    return parse(this.#parser, this.#decoder.decode(source, start, end)) as T; // the type is the caller's claim, as json() says
   }
 
   footprint(source: Uint8Array, start: number, end: number): number {
@@ -274,11 +275,11 @@ function copyBytes(source: Uint8Array, start: number, end: number): Uint8Array {
   return new Uint8Array(source.subarray(start, end));
 }
 
-/** JSON.parse, with an error that says where but does not quote: the runtimes' own texts hold pieces of the payload. */
-function parse(encoded: string): unknown {
+/** Parses JSON, with an error that says where but does not quote: the runtimes' own texts hold pieces of the payload. */
+function parse(parser: JsonParser, encoded: string): unknown {
   let where: string;
   try {
-    return parseJson(encoded);
+    return parser.parse(encoded);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     where = / at position \d+(?: \(line \d+ column \d+\))?$/.exec(error.message)?.[0] ?? "";

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { json, lines, text, wire, WireDecoder } from "../src/mod.ts";
 import { HawserError } from "../src/errors.ts";
-import { parseJson, peerError, withoutStack } from "../src/stack.ts";
+import { JsonParser, parseJson, peerError, withoutStack } from "../src/stack.ts";
 import { frame, KIND, linesOf, readyServer } from "./session/by-hand.ts";
 import { End as JsonRpcEnd } from "./json-rpc/end.ts";
 
@@ -32,6 +32,19 @@ describe("errors that a peer's bytes cause", () => {
     }
     expect(caught).toBeInstanceOf(SyntaxError);
     expect(frames(caught)).toBe(0);
+  });
+
+  it("a JsonParser's errors have none while texts go on being invalid", () => {
+    const parser = new JsonParser();
+    const stack = (text: string): number => {
+      try {
+        parser.parse(text);
+        return -1;
+      } catch (error) {
+        return Math.min(frames(error), 1);
+      }
+    };
+    expect(["{", "{", "[", "1", "{", "{"].map(stack)).toEqual([1, 0, 0, -1, 1, 0]);
   });
 
   it("parses on where Error is frozen", () => {

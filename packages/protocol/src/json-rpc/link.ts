@@ -15,7 +15,7 @@ import { Inbox } from "../inbox.ts";
 import type { MessageEntry } from "../message.ts";
 import { invalid } from "../session/failure.ts";
 import { plain } from "../session/quote.ts";
-import { parseJson, peerError } from "../stack.ts";
+import { JsonParser, peerError } from "../stack.ts";
 import { ChunkText } from "../utf8.ts";
 import { Caller, type Response } from "./caller.ts";
 import { errorObject, INVALID_REQUEST, PARSE_ERROR } from "./codes.ts";
@@ -41,6 +41,7 @@ export class Link implements FrameSink {
   readonly #context: Context;
   readonly #events: EventQueue;
   readonly #decoder: FrameDecoder;
+  readonly #parser = new JsonParser();
   readonly #text = new ChunkText();
   #state: "lost" | "open" = "open";
   /** Chunks that came from within a callback; null while none is being read. */
@@ -187,7 +188,7 @@ export class Link implements FrameSink {
     if (this.#state === "lost") return;
     let value: unknown;
     try {
-      value = parseJson(this.#text.decode(bytes, start, end));
+      value = this.#parser.parse(this.#text.decode(bytes, start, end));
     } catch {
       this.#drop(`${String(end - start)} bytes that are not JSON in UTF-8`);
       this.responder.answer(errorText(null, errorObject(PARSE_ERROR, "Parse error")), null);

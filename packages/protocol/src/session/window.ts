@@ -62,7 +62,7 @@ export class Window {
   /** Counts that a message is dropped, or that the program is done with it. */
   release(cost: number): void {
     this.#held -= cost;
-    this.giveBack();
+    if ((this.#limit - this.#held - this.#credit) * 2 >= this.#limit) this.giveBack();
   }
 
   /** Gives credit back where at least half the limit is due. */
