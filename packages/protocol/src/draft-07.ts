@@ -9,9 +9,10 @@
 import { placeOf } from "./shape.ts";
 
 /** Keywords that draft 7 does not have, or that name places which a schema inside another document loses. */
-const foreign: ReadonlySet<string> = new Set(
-  "$anchor $dynamicAnchor $dynamicRef $id contentSchema deprecated maxContains minContains unevaluatedItems unevaluatedProperties".split(" "),
-);
+const foreign: ReadonlySet<string> = new Set([
+  ...["$anchor", "$dynamicAnchor", "$dynamicRef", "$id", "contentSchema", "deprecated"],
+  ...["maxContains", "minContains", "unevaluatedItems", "unevaluatedProperties"],
+]);
 
 /**
  * Translate a schema for another document, in which it is found at `pointer`. Returns a new value; `true` becomes `{}`.

@@ -16,7 +16,7 @@ export interface ServerOptions extends ConnectionLimitOptions {
   readonly handshakeTimeoutMs?: number | undefined;
   /** Connections that the operating system keeps waiting to be accepted. */
   readonly backlog?: number | undefined;
-  /** Certificate and key for `tls://`; with `ca`, clients must have a certificate that it signed. */
+  /** Certificate and key for `tls://`; with `ca`, clients must have a certificate that it signed (see `clientCertificate`). */
   readonly tls?: TlsOptions | undefined;
   /** Mode of a socket file. Default 0o600: this user alone. */
   readonly mode?: number | undefined;

@@ -143,11 +143,15 @@ export class Greeted implements Speaker, SessionLinkEvents {
 
   #judge(hello: Hello): void {
     this.#phase = "judging";
-    const { remote, transport } = this.link;
+    const { link } = this;
+    const { remote, transport } = link;
     const signal = (): AbortSignal => this.#signal();
     const peer = {
       remote,
       transport,
+      get certificate() {
+        return link.certificate();
+      },
       get signal() {
         return signal();
       },

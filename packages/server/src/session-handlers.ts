@@ -22,7 +22,7 @@ import type {
   StreamNames,
   StreamSend,
 } from "@hawser/protocol";
-import type { Address, AddressInput, Arguments, Awaitable, Closed, Connection, EventOptions, OpenOptions, SessionStream, StreamResult } from "@hawser/transport";
+import type { Address, AddressInput, Arguments, Awaitable, Closed, Connection, EventOptions, OpenOptions, PeerCertificate, SessionStream, StreamResult } from "@hawser/transport";
 import type { ListenCallOptions } from "./listeners.ts";
 import type { CloseOptions, CloseResult } from "./options.ts";
 
@@ -109,6 +109,11 @@ export interface SessionPeer<C = unknown> {
   /** For people: `127.0.0.1:52122`. */
   readonly remote: string;
   readonly transport: Connection["transport"];
+  /**
+   * The certificate that the client proved to hold in the TLS handshake, trusted by the listener's `tls.ca`. Null: it has none, the listener asks
+   * for none, or the client has left. Read again at each look.
+   */
+  readonly certificate: PeerCertificate | null;
   /** Aborted when the answer is not wanted any more: the client has left, or `handshakeTimeoutMs` is over. */
   readonly signal: AbortSignal;
   /** The session that the client goes on with if it is let in; null: a new one begins. */

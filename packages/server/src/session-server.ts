@@ -197,6 +197,9 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     return authenticate(hello, {
       remote,
       transport,
+      get certificate() {
+        return peer.certificate;
+      },
       get signal() {
         return peer.signal;
       },

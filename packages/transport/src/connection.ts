@@ -8,6 +8,7 @@
 import type { HawserError } from "@hawser/protocol";
 import type { Address } from "./address.ts";
 import type { Output } from "./output.ts";
+import type { PeerCertificate } from "./peer-certificate.ts";
 
 /** What a connection tells its one reader. */
 export interface ConnectionSink {
@@ -29,6 +30,8 @@ export interface Connection {
   readonly transport: "ipc" | "memory" | "tcp" | "tls";
   /** The peer, for people: `127.0.0.1:52122`, `unix:/run/desk.sock#3`. */
   readonly remote: string;
+  /** The peer's certificate, while the connection is there; null: it has shown none that is trusted. Absent: as null. */
+  certificate?(): PeerCertificate | null;
   /** This turn's output: append to it, then call its `schedule()`. The same object for the connection's whole life. */
   readonly output: Output;
   /** Bytes that are not yet the operating system's, in bytes. */

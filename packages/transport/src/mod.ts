@@ -31,5 +31,6 @@ export type { Arguments, EventOptions, OpenOptions } from "./session-caller.ts";
 export type { Backlog, SessionLinkEvents, SessionLinkOptions, Speaker } from "./session-link.ts";
 export type { AnyHandler, AnyMiddleware, Awaitable, StreamResult } from "./session-responder.ts";
 export type { DialOptions, ListenOptions } from "./socket.ts";
+export type { CertificateName, PeerCertificate } from "./peer-certificate.ts";
 export type { Pem, TlsOptions } from "./tls-credentials.ts";
 export type { Closed, WireSocketEvents, WireSocketOptions } from "./wire-socket.ts";

@@ -18,6 +18,7 @@ import { shifted, TICK_MS, type Ticker, type Ticking } from "./clock.ts";
 import type { Connection, ConnectionSink } from "./connection.ts";
 import { type ConnectionLimits, writeBufferTable } from "./limits.ts";
 import type { Output } from "./output.ts";
+import type { PeerCertificate } from "./peer-certificate.ts";
 
 /** What speaks on a link: a session, or what comes before it. */
 export type Speaker = Pick<Session, "deadline" | "goOn" | "receive" | "stoodStill" | "tick" | "transmit">;
@@ -100,6 +101,11 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
 
   get transport(): Connection["transport"] {
     return this.#connection.transport;
+  }
+
+  /** The peer's certificate while its connection is there, or null. */
+  certificate(): PeerCertificate | null {
+    return this.#connection.certificate?.() ?? null;
   }
 
   /** Where the speaker writes; say `wrote()` afterwards. */

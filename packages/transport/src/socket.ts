@@ -21,9 +21,10 @@ import { claimPath, type OwnedPath } from "./ipc-claim.ts";
 import { checkPath, checkPrivateDirectory, isFileless } from "./ipc-path.ts";
 import { countRead, flushAtEndOfTurn, Output } from "./output.ts";
 import { Handshakes } from "./handshakes.ts";
+import { type CertificateSource, type PeerCertificate, peerCertificate } from "./peer-certificate.ts";
 import { leftBytes, Pieces } from "./pieces.ts";
 import { chooseNext, type DirectWrite, directWrite, isOwn, readStatically, stopReading } from "./static-read.ts";
-import { checkCredentials, pemList, type TlsOptions } from "./tls-credentials.ts";
+import { checkClientCertificate, checkCredentials, pemList, type TlsOptions } from "./tls-credentials.ts";
 
 /** How to connect. */
 export interface DialOptions {
@@ -169,6 +170,10 @@ class SocketConnection implements Connection {
 
   get progress(): number {
     return leftBytes(this.#socket) ?? this.#pieces?.left ?? 0;
+  }
+
+  certificate(): PeerCertificate | null {
+    return this.transport === "tls" ? peerCertificate(this.#socket as CertificateSource) : null; // then it is a TLSSocket
   }
 
   open(sink: ConnectionSink): void {
@@ -453,12 +458,14 @@ async function tlsServer(address: Address, options: ListenOptions, sink: Listene
   if (own.cert === undefined || own.key === undefined) {
     throw new TypeError(`Cannot listen on ${formatAddress(address)}: tls.${own.cert === undefined ? "cert" : "key"} is missing; give the server's certificate and its private key as PEM`);
   }
+  checkClientCertificate(own, `listen on ${formatAddress(address)}`);
   const { createServer } = await loadTls();
   await checkCredentials(own, `listen on ${formatAddress(address)}`);
-  const requireClient = own.ca !== undefined;
+  const requestCert = own.ca !== undefined;
+  const rejectUnauthorized = requestCert && own.clientCertificate !== "optional";
   const server = withCredentials(`listen on ${formatAddress(address)}`, () =>
     createServer(
-      { ...SOCKET_OPTIONS, ...credentials(own), handshakeTimeout: NEVER_MS, requestCert: requireClient, rejectUnauthorized: requireClient },
+      { ...SOCKET_OPTIONS, ...credentials(own), handshakeTimeout: NEVER_MS, requestCert, rejectUnauthorized },
       (socket) => {
         handshakes.over(remoteOf(socket));
         accept(socket);

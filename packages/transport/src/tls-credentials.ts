@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { KeyObject, X509Certificate } from "node:crypto";
-import { describeCaught } from "@hawser/protocol";
+import { describeCaught, describeValue } from "@hawser/protocol";
 
 /** Text in PEM form, or its bytes; several where a list is given. */
 export type Pem = string | Uint8Array | readonly (string | Uint8Array)[];
@@ -18,8 +18,13 @@ export interface TlsOptions {
   /** The private key of `cert`. */
   readonly key?: Pem | undefined;
   readonly passphrase?: string | undefined;
-  /** Who is trusted to sign the peer's certificate. Given to a server, it makes a client certificate required. */
+  /** Who is trusted to sign the peer's certificate. Given to a server, it makes a client certificate required, unless `clientCertificate` says otherwise. */
   readonly ca?: Pem | undefined;
+  /**
+   * Server with `ca`: whether a client may do without a certificate. Default `"required"`. With `"optional"` a certificate that is not trusted counts as none:
+   * `authenticate` decides, for which `peer.certificate` is null.
+   */
+  readonly clientCertificate?: "optional" | "required" | undefined;
   /** Application protocols (ALPN) in the order of preference. */
   readonly alpn?: readonly string[] | undefined;
   /** Client: the name that the server's certificate must bear. Default the host. */
@@ -47,6 +52,18 @@ export async function checkCredentials({ cert, key, passphrase }: TlsOptions, ac
   );
   if (keys.every((each) => certificates.some((certificate) => certificate.checkPrivateKey(each)))) return;
   throw new TypeError(`Cannot ${action}: tls.key is not the key of tls.cert; give the private key that the certificate was made for`);
+}
+
+/**
+ * Check what a server asks of its clients.
+ *
+ * @throws {TypeError} when `clientCertificate` is not known, or there is no `ca` to trust
+ */
+export function checkClientCertificate({ ca, clientCertificate }: TlsOptions, action: string): void {
+  if (clientCertificate === undefined) return;
+  const given: unknown = clientCertificate;
+  if (given !== "optional" && given !== "required") throw new TypeError(`Cannot ${action}: tls.clientCertificate is ${describeValue(given)}; use "required" or "optional"`);
+  if (ca === undefined) throw new TypeError(`Cannot ${action}: tls.clientCertificate is "${given}", but tls.ca is missing; give who is trusted to sign the clients' certificates`);
 }
 
 /** One or several PEM texts, as node:tls takes them. */
