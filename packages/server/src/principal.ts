@@ -17,6 +17,19 @@ export function isSameContext(one: unknown, other: unknown): boolean {
   }
 }
 
+/**
+ * True if two values of the option `principal` stand for the same client: as {@link isSameContext}, but undefined and NaN stand for nobody. They are
+ * what a misspelled member and a number that is none give for every client.
+ */
+export function isSamePrincipal(one: unknown, other: unknown): boolean {
+  return !isNobody(one) && isSameContext(one, other);
+}
+
+/** True if a principal names nobody. */
+export function isNobody(principal: unknown): boolean {
+  return principal === undefined || Number.isNaN(principal);
+}
+
 /** Deeper contexts are told apart by `principal`. */
 const MAX_DEPTH = 16;
 

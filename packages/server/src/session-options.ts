@@ -25,7 +25,7 @@ export interface SessionServerOptions<P extends Protocol, C = unknown>
   readonly authenticate?: Authenticate<C> | undefined;
   /**
    * Says who a context stands for, so that nobody resumes another's session: `({ userId }) => userId`. Default: the whole context,
-   * compared as plain data.
+   * compared as plain data. Undefined and NaN stand for nobody: such a session is not resumed.
    */
   readonly principal?: ((context: NoInfer<C>) => unknown) | undefined;
   /** A context that `authenticate` returned is not used any more: its session is over, another took its place, or the client had left meanwhile. */

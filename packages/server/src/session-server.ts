@@ -25,7 +25,7 @@ import { hasErrorHandler } from "./handlers.ts";
 import { LostSessions } from "./lost-sessions.ts";
 import { type ListenCallOptions, Listeners, refuse } from "./listeners.ts";
 import { type CloseOptions, type CloseResult, resolveCloseOptions } from "./options.ts";
-import { isSameContext } from "./principal.ts";
+import { isNobody, isSameContext, isSamePrincipal } from "./principal.ts";
 import { type Carried, draining, Greeted, type GreetingHost } from "./session-greeting.ts";
 import type { Audience, Room, SessionPeer, SessionServer, SessionSocket } from "./session-handlers.ts";
 import { resolveSessionServerOptions, type ResolvedSessionOptions, type SessionServerOptions } from "./session-options.ts";
@@ -239,15 +239,20 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   /** Whether who comes with a session's identity is who began it. */
   #isSamePrincipal(known: ServedSession<P, C>, context: C, link: SessionLink): boolean {
     const { principal } = this.#given;
-    let isSame = false;
+    let why = "authenticate returned another context; where it is the same client all the same, give the option principal";
     let cause: unknown;
-    try {
-      isSame = principal === undefined ? isSameContext(known.context, context) : isSameContext(principal(known.context), principal(context));
-    } catch (thrown) {
-      cause = thrown;
+    if (principal === undefined) {
+      if (isSameContext(known.context, context)) return true;
+    } else {
+      why = "its principal is another";
+      try {
+        const before = principal(known.context);
+        if (isSamePrincipal(before, principal(context))) return true;
+        if (isNobody(before)) why = `the option principal returned ${String(before)}, which names nobody`;
+      } catch (thrown) {
+        cause = thrown;
+      }
     }
-    if (isSame) return true;
-    const why = principal === undefined ? "authenticate returned another context; where it is the same client all the same, give the option principal" : "its principal is another";
     this.report(new HawserError("AUTH_REFUSED", `${link.remote} does not go on with the session ${known.label}, but begins a new one: ${why}`, { cause, origin: "remote" }), link);
     return false;
   }

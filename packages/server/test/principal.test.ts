@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isSameContext } from "../src/principal.ts";
+import { isSameContext, isSamePrincipal } from "../src/principal.ts";
 
 class User {
   readonly name = "alice";
@@ -23,5 +23,13 @@ describe("isSameContext()", () => {
       two["self"] = two;
     }
     expect(isSameContext(one, two)).toBe(false);
+  });
+});
+
+describe("isSamePrincipal()", () => {
+  it("compares as isSameContext(), but undefined and NaN stand for nobody", () => {
+    for (const one of [undefined, NaN]) expect(isSamePrincipal(one, one)).toBe(false);
+    for (const one of [null, "", 0, "one", { id: 7 }]) expect(isSamePrincipal(one, typeof one === "object" && one !== null ? { ...one } : one)).toBe(true);
+    expect(isSamePrincipal("one", "two")).toBe(false);
   });
 });
