@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { type as ark } from "arktype";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
@@ -62,6 +64,21 @@ describe("contractSchema()", () => {
     const hostile = (input: () => never): Schema => ({ "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }), jsonSchema: { input } } });
     const lamp = defineProtocol({ name: "lamp", version: 1, events: { dimmed: { payload: hostile(() => { throw new Error("no"); }) } } });
     expect(contractSchema(lamp).messages[0]).toMatchObject({ payload: true, digest: "" });
+  });
+
+  test("makes what conformance/schemas/contract.json describes, and each schema of it is a JSON Schema 2020-12", () => {
+    const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, strictTypes: false, validateFormats: false });
+    const form = ajv.compile(JSON.parse(readFileSync(new URL("../../../conformance/schemas/contract.json", import.meta.url), "utf8")) as object);
+    const document = contractSchema(desk);
+    expect([form(document), form.errors]).toEqual([true, null]);
+    for (const message of document.messages) {
+      const { input, output, item, send, payload, errors = {} } = message as unknown as Record<string, object | undefined> & { errors?: Record<string, object> };
+      for (const schema of [input, output, item, send, payload, ...Object.values(errors)]) if (schema !== undefined) expect(() => ajv.compile(schema)).not.toThrow();
+    }
+    const [event] = document.messages;
+    for (const wrong of [{ ...document, format: "x" }, { ...document, accepts: [1] }, { ...document, messages: [{ ...event, payload: null }] }, { ...document, messages: [{ ...event, lane: "x" }] }, { ...document, messages: [{ ...event, type: "request" }] }]) {
+      expect(form(wrong)).toBe(false);
+    }
   });
 
   test("refuses what is no contract", () => {
