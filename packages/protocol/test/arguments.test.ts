@@ -138,3 +138,9 @@ function caught(call: () => unknown): unknown {
   }
   return undefined;
 }
+
+test("checkOptions() names an option of its own where there is none to name", () => {
+  expect(() => {
+    checkOptions("nothing()", 5, []);
+  }).toThrow("nothing() takes its options as one object, got 5: write { name: … }");
+});

@@ -72,3 +72,7 @@ describe("withPeer()", () => {
     expect(withPeer(Object.freeze(new HawserError("ABORTED", "x")), { remote: "a", transport: "tcp" }).peer).toBeNull();
   });
 });
+
+it("an AggregateError without errors is described by its name", () => {
+  expect(describeCaught(new AggregateError([]))).toBe("it threw AggregateError without a message");
+});

@@ -16,6 +16,11 @@ describe("defineFraming()", () => {
     expect(wire({ framing, codec: text() }).framing).toBe(framing);
   });
 
+  it("keeps what it says of streams that end within a frame, and of malformed frames", () => {
+    expect(defineFraming({ name: "own", decoder, encoder, unterminated: "deliver", onMalformed: "skip" })).toMatchObject({ unterminated: "deliver", onMalformed: "skip" });
+    expect(Object.keys(defineFraming({ name: "own", decoder, encoder }))).toEqual(["name", "decoder", "encoder"]);
+  });
+
   it("freezes it, and takes no notice of later changes to the definition", () => {
     const definition = { name: "own", decoder, encoder };
     const framing = defineFraming(definition);
@@ -31,6 +36,8 @@ describe("defineFraming()", () => {
     [{ name: "own", encoder }, "own: its decoder"],
     [{ name: "own", decoder: {}, encoder }, "own: its decoder"],
     [{ name: "own", decoder }, "own: its encoder"],
+    [{ name: "own", decoder, encoder, unterminated: "drop" }, 'own: its unterminated is "deliver" or absent'],
+    [{ name: "own", decoder, encoder, onMalformed: true }, 'own: its onMalformed is "skip" or absent'],
   ])("throws a TypeError that says what is missing (%#)", (definition, message) => {
     expect(() => defineFraming(definition as unknown as FramingDefinition)).toThrow(TypeError);
     expect(() => defineFraming(definition as unknown as FramingDefinition)).toThrow(message);

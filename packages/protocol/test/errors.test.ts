@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { type ErrorCode, errorTable, HawserError, isHawserError } from "../src/errors.ts";
+import { describe, expect, it, test } from "vitest";
+import { type ErrorCode, errorTable, HawserError, isHawserError, readHawserError } from "../src/errors.ts";
 
 const codes = Object.keys(errorTable) as ErrorCode[];
 
@@ -47,3 +47,16 @@ test.each([null, undefined, "hawser.error", 7, {}, { brand: "hawser.error" }, ne
     expect(isHawserError(value)).toBe(false);
   },
 );
+
+describe("readHawserError() of an error of another copy of this package", () => {
+  /** As another copy makes it: the brand, and no stamp. */
+  const foreign = (members: object): Error => Object.assign(new Error("no"), { brand: "hawser.error", code: "NAMED_ERROR", origin: "remote", scope: "conversation", failure: null, path: null }, members);
+
+  it("reads its failure and path, as far as they are of the right types", () => {
+    const whole = readHawserError(foreign({ failure: { name: "gone", payload: 7 }, path: ["a", 1, null] }));
+    expect([whole?.code, whole?.failure, whole?.path]).toEqual(["NAMED_ERROR", { name: "gone", payload: 7 }, ["a", 1]]);
+    const odd = readHawserError(foreign({ failure: { name: 5 }, path: "a" }));
+    expect([odd?.failure, odd?.path]).toEqual([null, null]);
+    expect(readHawserError(foreign({ code: "NO_SUCH_CODE" }))).toBeNull();
+  });
+});

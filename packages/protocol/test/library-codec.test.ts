@@ -142,3 +142,8 @@ test.each([
   expect(() => libraryCodec(name, library)).toThrow(TypeError);
   expect(() => libraryCodec(name, library)).toThrow(text);
 });
+
+test("a library whose decode() answers with a promise is refused, and the promise's rejection harms nobody", () => {
+  const codec = libraryCodec("late", { encode: () => new Uint8Array(1), decode: () => Promise.reject(new Error("no")) });
+  expect(() => codec.decode(new Uint8Array(1), 0, 1)).toThrow("its decode() returned a promise; it must be synchronous");
+});

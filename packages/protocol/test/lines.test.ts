@@ -237,3 +237,9 @@ test("lines() finds an ending at every place, whatever bytes stand around it", (
     }
   }
 });
+
+test("lines(lf) and lines(crlf) take a text as a line of its own, but not one that holds an ending", () => {
+  const limits = { maxFrameBytes: 100, onOversize: "close" } as const;
+  const framed = (ending: LineEnding, text: string): string | null | undefined => lines({ ending }).encoder(limits).frameText?.(text);
+  expect([framed("lf", "a\r"), framed("lf", "a\nb"), framed("crlf", "a"), framed("crlf", "a\nb"), framed("crlf", "a\rb")]).toEqual(["a\r\n", null, "a\r\n", null, null]);
+});
