@@ -4,6 +4,7 @@
  * @module
  */
 export { connect } from "./connect.ts";
+export { fetchContract } from "./fetch-contract.ts";
 export { connectLimitTable } from "./connect-options.ts";
 export { queueLimitTable, reconnectLimitTable } from "./session-options.ts";
 export { Socket } from "./socket.ts";

@@ -5,6 +5,7 @@
  * @module
  */
 import type {
+  ContractSchema,
   EventNames,
   EventPayload,
   Fail,
@@ -164,6 +165,13 @@ export interface SessionClient<P extends Protocol> extends AsyncDisposable {
   once<N extends EventNames<P, "server">>(name: N, listener: EventListener<P, N>): this;
   /** Listen no more. */
   off<N extends EventNames<P, "server">>(name: N, listener: EventListener<P, N>): this;
+  /**
+   * Ask the server for its contract as data. Resolves with null where the server does not offer it (`offerContract`), or speaks JSON-RPC. Not
+   * held while there is no connection.
+   *
+   * @throws {HawserError} rejects as `request()` does: NOT_READY, DEADLINE_EXCEEDED, PAYLOAD_TOO_LARGE, …
+   */
+  describe(options?: OpenOptions): Promise<ContractSchema | null>;
   /** End the session for good: what was sent before still leaves, calls that are open fail. Resolves as `closed`. */
   close(): Promise<Closed>;
   /** Give up at once; what has not left is lost. `error` is what `closed` tells. */

@@ -12,6 +12,9 @@
  * @module
  */
 import {
+  CONTRACT_FEATURE,
+  contractRequest,
+  type ContractSchema,
   describeCaught,
   HawserError,
   type InboundCall,
@@ -181,6 +184,15 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     if (options.timeoutMs !== undefined) this.#link?.watch();
     if (this.#options.traceCalls) answer = withCaller(answer, captureCaller());
     return answer as Promise<never>; // the interface has the type, and the session checks the value
+  }
+
+  async describe(options: OpenOptions = NO_OPTIONS): Promise<ContractSchema | null> {
+    const session = this.#session;
+    const isConnected = this.#state === "ready" || this.#state === "draining";
+    if (isConnected && !session.features.includes(CONTRACT_FEATURE)) return null;
+    const answer = openRequest(session, contractRequest, undefined, options, this.#now());
+    if (options.timeoutMs !== undefined) this.#link?.watch();
+    return (await answer) as ContractSchema; // its format was checked
   }
 
   /** Throws what is wrong at once: there is no promise that could reject, and an object that failed would be looked at too late. */

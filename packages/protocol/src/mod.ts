@@ -35,6 +35,7 @@ export { protocolFromSchema } from "./protocol-from-schema.ts";
 export { raw } from "./raw.ts";
 export { type } from "./schema.ts";
 export { resolveSessionLimits, sessionLimitTable } from "./session/limits.ts";
+export { CONTRACT_FEATURE, contractRequest } from "./session/contract-request.ts";
 export { Retention } from "./session/retention.ts";
 export { nativeSessions } from "./session/native.ts";
 export { slip } from "./slip.ts";

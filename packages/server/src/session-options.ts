@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkOptions, type HawserError, type Limit, type LimitOptions, type Protocol, resolveLimits, resolveSessionLimits, Retention, type SessionLimit, type SessionLimits, sessionLimitTable } from "@hawser/protocol";
+import { checkOptions, describeValue, type HawserError, type Limit, type LimitOptions, type Protocol, resolveLimits, resolveSessionLimits, Retention, type SessionLimit, type SessionLimits, sessionLimitTable } from "@hawser/protocol";
 import { type Awaitable, type Closed, type ConnectionLimits, type ListenOptions, processTicker, resolveConnectionLimits, type Ticker, timeLimitTable } from "@hawser/transport";
 import { resolveMaxConnections, resolveMode, type ServerOptions, serverLimitTable } from "./options.ts";
 import type { Authenticate, Middleware, SessionSocket } from "./session-handlers.ts";
@@ -30,6 +30,11 @@ export interface SessionServerOptions<P extends Protocol, C = unknown>
   readonly principal?: ((context: NoInfer<C>) => unknown) | undefined;
   /** A context that `authenticate` returned is not used any more: its session is over, another took its place, or the client had left meanwhile. */
   readonly release?: ((context: NoInfer<C>) => Awaitable<void>) | undefined;
+  /**
+   * Whether clients that were let in may ask for the contract as data: `describe()`, for command lines and other languages. It tells the
+   * names and shapes of all messages. Default: false.
+   */
+  readonly offerContract?: boolean | undefined;
   /** What stands before every handler: the first is the outermost. */
   readonly use?: readonly Middleware<P, C>[] | undefined;
   /**
@@ -60,6 +65,7 @@ export interface ResolvedSessionOptions extends ListenOptions {
   readonly ticker: Ticker;
   readonly random: (bytes: number) => Uint8Array;
   readonly maxRetainedTotalBytes: number;
+  readonly offerContract: boolean;
   /** What the server's lost sessions keep. */
   readonly retention: Retention;
 }
@@ -78,7 +84,7 @@ export const sessionServerLimitTable: Readonly<Record<"maxRetainedTotalBytes", L
 const { backlog } = serverLimitTable;
 
 const hooks = ["authenticate", "close", "disconnected", "error", "open", "principal", "random", "release", "resumed"] as const;
-const others = ["backlog", "idleTimeoutMs", "lingerTimeoutMs", "maxConnections", "mode", "ticker", "tls", "use", "writeBuffer"];
+const others = ["backlog", "idleTimeoutMs", "lingerTimeoutMs", "maxConnections", "mode", "offerContract", "ticker", "tls", "use", "writeBuffer"];
 
 /**
  * Complete a server's options.
@@ -98,6 +104,7 @@ export function resolveSessionServerOptions<P extends Protocol, C>(given: Sessio
     maxConnections: resolveMaxConnections(given.maxConnections),
     ...resolveLimits(sessionServerLimitTable, given),
     retention: new Retention(),
+    offerContract: isOffered(given.offerContract),
     mode: resolveMode(given.mode),
     handshakeTimeoutMs: limits.handshakeTimeoutMs,
     tls: given.tls,
@@ -106,6 +113,11 @@ export function resolveSessionServerOptions<P extends Protocol, C>(given: Sessio
     ticker: given.ticker ?? processTicker,
     random: given.random ?? ((bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes))),
   });
+}
+
+function isOffered(given: unknown): boolean {
+  if (given === undefined || typeof given === "boolean") return given ?? false;
+  throw new TypeError(`Cannot use offerContract ${describeValue(given)}: it is true or false`);
 }
 
 /** The default of `idleTimeoutMs`: a session whose heartbeat is slow, or off, is not idle before it has beaten. */

@@ -51,6 +51,7 @@ export class JsonRpcSession implements Session {
   readonly id = "";
   readonly roundTripMs = null;
   readonly peerVersion = 0;
+  readonly features: readonly string[] = [];
   readonly #context: Context;
   readonly #events: EventQueue;
   #state: SessionState = "new";

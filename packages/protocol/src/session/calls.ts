@@ -12,6 +12,7 @@ import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
 import { peerError } from "../stack.ts";
 import { utf8Encode } from "../utf8-write.ts";
+import { CONTRACT_FEATURE, CONTRACT_NAME, contractRequest, type OfferedContract } from "./contract-request.ts";
 import { type Conversation, type LossReason, readBody, type Finished, type Registry } from "./conversation.ts";
 import { formatFailure, invalid } from "./failure.ts";
 import { Fifo } from "./fifo.ts";
@@ -47,6 +48,7 @@ const UNKNOWN: MessageEntry = Object.freeze({
 /** One session's conversations. */
 export class Calls implements Registry {
   readonly #link: Link;
+  readonly #offered: OfferedContract | null;
   readonly #outgoing = new Slots<Outgoing>();
   readonly #incoming = new Slots<Incoming>();
   /** Ours that the peer has no room for, in order; among them some that were given up. And how many do wait. */
@@ -65,8 +67,10 @@ export class Calls implements Registry {
   /** No deadline is before this. */
   #dueMs = Infinity;
 
-  constructor(link: Link) {
+  /** `offered`: what the peer may ask of the contract itself, or null. */
+  constructor(link: Link, offered: OfferedContract | null) {
     this.#link = link;
+    this.#offered = offered;
     this.#highest = link.side === "client" ? -1 : 0;
   }
 
@@ -123,7 +127,7 @@ export class Calls implements Registry {
 
   #checkKnown(entry: MessageEntry): void {
     const { peer } = this.#link;
-    if (!peer.knows(entry)) throw new HawserError("MESSAGE_UNKNOWN", `Cannot call "${plain(entry.name, 60)}": the peer's contract (version ${String(peer.version)}) does not have it`);
+    if (!peer.knows(entry) && (entry !== contractRequest || !peer.features.includes(CONTRACT_FEATURE))) throw new HawserError("MESSAGE_UNKNOWN", `Cannot call "${plain(entry.name, 60)}": the peer's contract (version ${String(peer.version)}) does not have it`);
   }
 
   /** The peer takes no more now: the call is opened when it does, in its turn. */
@@ -222,7 +226,9 @@ export class Calls implements Registry {
     if (!this.#begun.delete(id) && !this.#mayOpen(kind, id)) return;
     const link = this.#link;
     if (head.name >= link.peer.entries.length) {
-      link.violate("PROTOCOL_VIOLATION", `opened with the name ${String(head.name)}, which is not in its list`);
+      const offered = head.name === CONTRACT_NAME && kind === REQUEST && link.peer.features.includes(CONTRACT_FEATURE) ? this.#offered : null;
+      if (offered !== null) this.#tellContract(id, head, offered);
+      else link.violate("PROTOCOL_VIOLATION", `opened with the name ${String(head.name)}, which is not in its list`);
       return;
     }
     const entry = link.peer.entries[head.name] ?? null;
@@ -261,6 +267,19 @@ export class Calls implements Registry {
       link.caught(error);
     }
     if (hasEnded) call.ended();
+  }
+
+  /** The peer asks for the contract: no program is asked. */
+  #tellContract(id: number, head: Head, offered: OfferedContract): void {
+    if (this.#handlers >= this.#link.limits.maxConversations) {
+      this.#refuse(id, head, peerError("OVERLOADED", "too much waits for its handlers"));
+      return;
+    }
+    const call = new Incoming(offered.entry, id, this.#link, this, undefined, 0, 0, head);
+    this.#incoming.set(id, call);
+    this.#handlers++;
+    const error = call.reply(offered.text);
+    if (error !== null) this.#dropped(error);
   }
 
   /** RESULT, FAIL, ITEM, END, CANCEL or CREDIT has come whole. */

@@ -27,17 +27,19 @@ export class NativeHello implements Hello {
   readonly peerVersion: number;
   readonly peer: Peer;
 
-  constructor(contract: Protocol, text: HelloText) {
+  constructor(contract: Protocol, text: HelloText, features: readonly string[]) {
     this.auth = text.auth;
     this.resume = text.resume;
     this.peerVersion = text.version;
-    this.peer = new GreetedPeer(contract, text);
+    this.peer = new GreetedPeer(contract, text, features);
   }
 }
 
 /** Reads one connection's signature and HELLO. */
 export class NativeGreeter implements Greeter, FrameTarget {
   readonly #contract: Protocol;
+  /** What the server can use. */
+  readonly #features: readonly string[];
   readonly #recogniser = new Recogniser();
   readonly #reader = new Reader();
   /** `"greeted"`: the HELLO was good; `"over"`: nothing more is read. */
@@ -47,8 +49,9 @@ export class NativeGreeter implements Greeter, FrameTarget {
   /** Why nothing more is read. */
   #refusal: HawserError | null = null;
 
-  constructor(contract: Protocol) {
+  constructor(contract: Protocol, features: readonly string[]) {
     this.#contract = contract;
+    this.#features = features;
   }
 
   receive(chunk: Uint8Array): Greeting | null {
@@ -99,7 +102,7 @@ export class NativeGreeter implements Greeter, FrameTarget {
       this.#refuse(error, formatRefusalReply(error));
     } else if (!(text instanceof HawserError)) {
       this.#state = "greeted";
-      this.#found = { ok: true, hello: new NativeHello(this.#contract, text), rest: NOTHING };
+      this.#found = { ok: true, hello: new NativeHello(this.#contract, text, this.#features), rest: NOTHING };
     }
   }
 

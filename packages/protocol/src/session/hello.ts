@@ -24,8 +24,8 @@ export interface Opening {
   readonly connectionWindowBytes: number;
 }
 
-/** What both greetings say of this side. */
-export function introduce(contract: Protocol, limits: SessionLimits, { eventWindowBytes, connectionWindowBytes }: Opening): object {
+/** What both greetings say of this side; `features` are those that it can use, or in a WELCOME those that both will. */
+export function introduce(contract: Protocol, limits: SessionLimits, { eventWindowBytes, connectionWindowBytes }: Opening, features: readonly string[]): object {
   const { name, version, accepts, messages } = contract;
   const { maxMessageBytes, maxPartials, maxConversations, windowBytes } = limits;
   const maxInputBytes = Math.min(limits.maxInputBytes, MAX_U32);
@@ -33,6 +33,7 @@ export function introduce(contract: Protocol, limits: SessionLimits, { eventWind
     protocol: name,
     version,
     accepts,
+    features,
     messages: messages.map((entry) => [entry.name, entry.type, entry.codec.name, entry.digest]),
     limits: { maxMessageBytes, maxPartials, maxConversations, windowBytes, eventWindowBytes, connectionWindowBytes, maxInputBytes },
   };
@@ -155,7 +156,21 @@ function introduction(members: Members): Introduction {
   const version = whole(members["version"], "version", 1);
   const accepts = range(members["accepts"], "accepts");
   if (version < accepts[0] || version > accepts[1]) throw new Fault("`version` does not lie within `accepts`");
-  return { protocol: string(members["protocol"], "protocol"), version, accepts, messages: messageList(members["messages"]), limits: peerLimits(object(members["limits"], "limits")) };
+  return { protocol: string(members["protocol"], "protocol"), version, accepts, features: featureList(members["features"]), messages: messageList(members["messages"]), limits: peerLimits(object(members["limits"], "limits")) };
+}
+
+const MOST_FEATURES = 32;
+const LONGEST_FEATURE = 64;
+
+function featureList(value: unknown): readonly string[] {
+  const features = list(value === undefined ? [] : value, "features").map((one, index) => string(one, `features[${String(index)}]`));
+  if (features.length > MOST_FEATURES) throw new Fault(`\`features\` has more than ${String(MOST_FEATURES)} members`);
+  for (const [index, feature] of features.entries()) {
+    const { length } = utf8Encode(feature);
+    if (length === 0 || length > LONGEST_FEATURE) throw new Fault(`\`features[${String(index)}]\` has not 1 to ${String(LONGEST_FEATURE)} bytes`);
+    if (features.indexOf(feature) < index) throw new Fault(`\`features[${String(index)}]\` is there twice`);
+  }
+  return features;
 }
 
 const TYPES: readonly unknown[] = ["request", "stream", "event"];

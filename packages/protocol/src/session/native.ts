@@ -8,6 +8,7 @@ import { BodyEncoder } from "../body.ts";
 import { checkProtocol, type MessageEntry, type Protocol, type Side } from "../contract.ts";
 import { HawserError } from "../errors.ts";
 import { utf8Encode } from "../utf8-write.ts";
+import { CONTRACT_FEATURE, OfferedContract } from "./contract-request.ts";
 import { invalid } from "./failure.ts";
 import { formatRefusalReply, NativeGreeter } from "./greeter.ts";
 import { checkGreeting, formatWelcome, introduce } from "./hello.ts";
@@ -37,25 +38,41 @@ export function nativeSessions(contract: Protocol): SessionKind {
   return new NativeSessions(contract);
 }
 
+/** What a client can use, and a server that offers its contract. */
+const FEATURES: readonly string[] = Object.freeze([CONTRACT_FEATURE]);
+const NO_FEATURES: readonly string[] = Object.freeze([]);
+
 class NativeSessions implements SessionKind {
   readonly name = "hawser";
   readonly contract: Protocol;
   readonly #chunked: readonly ChunkReader[];
+  readonly #offered: OfferedContract;
 
   constructor(contract: Protocol) {
     this.contract = contract;
+    this.#offered = new OfferedContract(contract);
     checkSize(contract);
     const chunked = new Set<ChunkReader>();
     for (const { codec } of contract.messages) if (codec.chunk !== undefined) chunked.add(codec as ChunkReader); // it has one, as was just seen
     this.#chunked = [...chunked];
   }
 
-  greeter(): Greeter {
-    return new NativeGreeter(this.contract);
+  greeter({ offerContract = false }: SessionOptions): Greeter {
+    return new NativeGreeter(this.contract, offerContract ? FEATURES : NO_FEATURES);
   }
 
-  session(side: Side, { limits, random, retention }: SessionOptions, sink: SessionSink): Session {
-    return new NativeSession(side, { contract: this.contract, chunked: this.#chunked, limits: resolveSessionLimits(limits), random, retention: retention ?? null }, sink);
+  session(side: Side, { limits, random, retention, offerContract = false }: SessionOptions, sink: SessionSink): Session {
+    const isOffered = side === "server" && offerContract;
+    const parts = {
+      contract: this.contract,
+      chunked: this.#chunked,
+      limits: resolveSessionLimits(limits),
+      random,
+      retention: retention ?? null,
+      features: side === "client" || isOffered ? FEATURES : NO_FEATURES,
+      offered: isOffered ? this.#offered : null,
+    };
+    return new NativeSession(side, parts, sink);
   }
 
   refusal(error: HawserError): Uint8Array {
@@ -85,7 +102,7 @@ function keptBody(entry: MessageEntry, value: unknown): Uint8Array {
 function checkSize(contract: Protocol): void {
   const widest = resolveSessionLimits({ maxMessageBytes: 0xffff_ffff, maxPartials: 0xffff_ffff, maxConversations: 0x7fff_ffff, windowBytes: 0x7fff_ffff });
   const credit = { eventWindowBytes: 0x7fff_ffff, connectionWindowBytes: 0x7fff_ffff };
-  const greeting = formatWelcome(introduce(contract, widest, credit), "0".repeat(32), false, Number.MAX_SAFE_INTEGER, 0xffff_ffff);
+  const greeting = formatWelcome(introduce(contract, widest, credit, FEATURES), "0".repeat(32), false, Number.MAX_SAFE_INTEGER, 0xffff_ffff);
   try {
     checkGreeting(greeting, "");
   } catch {

@@ -31,6 +31,8 @@ export interface Introduction {
   readonly protocol: string;
   readonly version: number;
   readonly accepts: readonly [lowest: number, highest: number];
+  /** What the side can use, or in a WELCOME what both will. */
+  readonly features: readonly string[];
   readonly messages: readonly PeerMessage[];
   readonly limits: PeerLimits;
 }
@@ -39,6 +41,8 @@ export interface Introduction {
 export interface Peer {
   readonly version: number;
   readonly limits: PeerLimits;
+  /** What both sides agreed to use. */
+  readonly features: readonly string[];
   /** Our entry for each name in what the peer sends; null: we have none, or another of that name. */
   readonly entries: readonly (MessageEntry | null)[];
   knows(entry: MessageEntry): boolean;
@@ -48,6 +52,7 @@ export interface Peer {
 export const NOBODY: Peer = Object.freeze({
   version: 0,
   limits: Object.freeze({ maxMessageBytes: Infinity, maxPartials: 1, maxConversations: 0, windowBytes: 0, eventWindowBytes: 0, connectionWindowBytes: 0, maxInputBytes: 0 }),
+  features: Object.freeze([]),
   entries: Object.freeze([]),
   knows: () => true,
 });
@@ -56,13 +61,17 @@ export const NOBODY: Peer = Object.freeze({
 export class GreetedPeer implements Peer {
   readonly version: number;
   readonly limits: PeerLimits;
+  readonly features: readonly string[];
   readonly entries: readonly (MessageEntry | null)[];
   /** Whether the peer has the entry, by our index. */
   readonly #knows: readonly boolean[];
 
-  constructor(contract: Protocol, introduction: Introduction) {
+  /** `features`: those that this side can use. */
+  constructor(contract: Protocol, introduction: Introduction, features: readonly string[]) {
     this.version = introduction.version;
     this.limits = introduction.limits;
+    const agreed = introduction.features.filter((feature) => features.includes(feature));
+    this.features = agreed.length === features.length ? features : agreed; // the same list for all sessions, mostly
     this.entries = introduction.messages.map((message) => {
       const entry = contract.find(message.name);
       return entry !== undefined && isSame(entry, message) ? entry : null;

@@ -15,6 +15,7 @@ import { type ErrorCode, HawserError } from "../errors.ts";
 import { peerError } from "../stack.ts";
 import { Calls } from "./calls.ts";
 import { compareContracts } from "./compare.ts";
+import type { OfferedContract } from "./contract-request.ts";
 import { lossReason, type LossReason } from "./conversation.ts";
 import { Emitter } from "./emitter.ts";
 import { formatClosing, readClosing } from "./failure.ts";
@@ -42,6 +43,10 @@ export interface SessionParts {
   readonly limits: SessionLimits;
   readonly random: (bytes: number) => Uint8Array;
   readonly retention: Retention | null;
+  /** What this side can use. */
+  readonly features: readonly string[];
+  /** What a server tells of its contract; null: nothing. */
+  readonly offered: OfferedContract | null;
 }
 
 /** The part of a codec that is told of chunks. */
@@ -85,7 +90,7 @@ export class NativeSession implements Session, Control {
       this.#admit(input, entry);
     });
     this.#link = link;
-    this.#calls = new Calls(link);
+    this.#calls = new Calls(link, parts.offered);
     this.#emitter = new Emitter(link, parts.retention);
     this.#receiver = new Receiver(link);
     this.#inbound = new Inbound(link, this, this.#calls, this.#emitter, this.#receiver);
@@ -115,6 +120,10 @@ export class NativeSession implements Session, Control {
     return this.#link.peer.version;
   }
 
+  get features(): readonly string[] {
+    return this.#link.peer.features;
+  }
+
   get queuedBytes(): number {
     return this.#link.outbox.queuedBytes;
   }
@@ -124,11 +133,11 @@ export class NativeSession implements Session, Control {
   }
 
   attach(output: ByteWriter, nowMs: number, auth?: unknown): void {
-    const { contract, limits } = this.#parts;
+    const { contract, limits, features } = this.#parts;
     if (this.side !== "client") throw new TypeError("Cannot attach a server's session: welcome a peer with it");
     this.#check("attach", "attach");
     const resume = this.#id === "" ? null : { session: this.#id, received: this.#receiver.received };
-    const hello = formatHello(introduce(contract, limits, this.#announce()), auth, resume);
+    const hello = formatHello(introduce(contract, limits, this.#announce(), features), auth, resume);
     this.#check("attach", "attach"); // again: `auth` may have a getter that closes the session
     this.#enter(nowMs);
     this.#move("attach");
@@ -159,7 +168,7 @@ export class NativeSession implements Session, Control {
     this.#link.peer = hello.peer;
     this.#connect(output);
     output.append(SIGNATURE);
-    writeText(output, WELCOME, formatWelcome(introduce(contract, limits, this.#announce()), this.#id, resumed, this.#receiver.received, limits.resumeWindowMs));
+    writeText(output, WELCOME, formatWelcome(introduce(contract, limits, this.#announce(), hello.peer.features), this.#id, resumed, this.#receiver.received, limits.resumeWindowMs));
     this.#link.wrote();
     this.#begin(resumed, resumed ? (hello.resume?.received ?? 0) : 0, limits.resumeWindowMs);
     this.#link.leave();
@@ -355,13 +364,13 @@ export class NativeSession implements Session, Control {
   }
 
   #welcomed(text: HawserError | WelcomeText): void {
-    const { contract } = this.#parts;
+    const { contract, features } = this.#parts;
     const error = text instanceof HawserError ? text : (compareContracts(contract, text, "this client", "the server") ?? this.#disagrees(text));
     if (error !== null) {
       this.#refuse(error);
     } else if (!(text instanceof HawserError)) {
       this.#move("WELCOME");
-      this.#link.peer = new GreetedPeer(contract, text);
+      this.#link.peer = new GreetedPeer(contract, text, features);
       this.#id = text.session;
       this.#begin(text.resumed, text.received, text.resumeWindowMs);
     }

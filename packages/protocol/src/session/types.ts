@@ -48,6 +48,8 @@ export interface SessionOptions {
   readonly random: (bytes: number) => Uint8Array;
   /** Counts what the session keeps of events while it has no connection; shared by all sessions of a server. */
   readonly retention?: Retention | undefined;
+  /** Server: whether clients may ask for the contract as data. Default: false. Absent from kinds that have no such request. */
+  readonly offerContract?: boolean | undefined;
 }
 
 /** An event that waits to be emitted on many sessions. Opaque. */
@@ -121,6 +123,8 @@ export interface Session {
   readonly roundTripMs: number | null;
   /** The contract's version that the peer speaks; 0 before it is known. */
   readonly peerVersion: number;
+  /** What both sides agreed to use: see PROTOCOL.md §3. Empty before the handshake, and where the kind has none. */
+  readonly features: readonly string[];
   /** Bytes that wait inside the session (for credit, for their turn): not in the output, but in memory. */
   readonly queuedBytes: number;
   /** Conversations that are open, of both sides. */
