@@ -19,7 +19,7 @@ import { Fifo } from "./fifo.ts";
 import { CANCEL, CREDIT, END, FAIL, ITEM, kindName, readU32, REQUEST, RESULT, STREAM, writeFrame } from "./frames.ts";
 import type { Head } from "./head.ts";
 import { Incoming } from "./incoming.ts";
-import type { Link } from "./link.ts";
+import { type Link, MAX_CREDIT } from "./link.ts";
 import { Outgoing } from "./outgoing.ts";
 import { plain } from "./quote.ts";
 import { Slots } from "./slots.ts";
@@ -45,6 +45,13 @@ const UNKNOWN: MessageEntry = Object.freeze({
   digest: "",
 });
 
+/** A conversation of the peer whose opening has not come whole. */
+interface Begun {
+  readonly kind: number;
+  /** What the peer has given for its items meanwhile. */
+  credit: number;
+}
+
 /** One session's conversations. */
 export class Calls implements Registry {
   readonly #link: Link;
@@ -57,7 +64,7 @@ export class Calls implements Registry {
   /** Bytes that ours were opened with. */
   #openBytes = 0;
   /** The peer's, whose REQUEST or STREAM has begun to come: open, but nobody has seen them. */
-  readonly #begun = new Set<number>();
+  readonly #begun = new Map<number, Begun>();
   /** Bytes that the peer's were opened with whose handlers have not finished, also of lost connections; and how many these are. */
   #inputBytes = 0;
   #handlers = 0;
@@ -167,10 +174,15 @@ export class Calls implements Registry {
     for (const call of this.#waiting.cut(0)) if (call.waits) this.#waiting.push(call);
   }
 
-  /** Nothing new may be opened: what waits is not. */
+  /** Nothing new may be opened: what waits is not, nor what has an id and has not begun to leave. */
   refuseWaiting(error: HawserError): void {
     for (const call of this.#waiting.toArray()) if (call.waits) call.cancel(error);
     this.#waiting.clear();
+    const unbegun: Outgoing[] = [];
+    this.#outgoing.forEach((call) => {
+      if (!call.hasBegun) unbegun.push(call);
+    });
+    for (const call of unbegun) call.cancel(error);
   }
 
   release(conversation: Conversation): void {
@@ -204,7 +216,7 @@ export class Calls implements Registry {
   admits(kind: number, id: number): boolean {
     if (kind === REQUEST || kind === STREAM) {
       if (!this.#mayOpen(kind, id)) return false;
-      this.#begun.add(id);
+      this.#begun.set(id, { kind, credit: 0 });
       return true;
     }
     if (kind === ITEM) return this.#itemOf(id, true) !== null;
@@ -223,7 +235,12 @@ export class Calls implements Registry {
 
   /** REQUEST or STREAM has come whole. */
   opened(kind: number, id: number, head: Head, bytes: Uint8Array, end: number): void {
-    if (!this.#begun.delete(id) && !this.#mayOpen(kind, id)) return;
+    const begun = this.#begun.size === 0 ? undefined : this.#begun.get(id);
+    if (begun === undefined) {
+      if (!this.#mayOpen(kind, id)) return;
+    } else {
+      this.#begun.delete(id);
+    }
     const link = this.#link;
     if (head.name >= link.peer.entries.length) {
       const offered = head.name === CONTRACT_NAME && kind === REQUEST && link.peer.features.includes(CONTRACT_FEATURE) ? this.#offered : null;
@@ -256,6 +273,7 @@ export class Calls implements Registry {
     }
     const call = new Incoming(entry, id, link, this, input, inputBytes, decodedBytes, head);
     const hasEnded = entry.send !== null && !head.items;
+    if (begun !== undefined && begun.credit > 0) call.credited(begun.credit);
     this.#incoming.set(id, call);
     this.#handlers++;
     this.#inputBytes += inputBytes;
@@ -287,9 +305,7 @@ export class Calls implements Registry {
     if (kind === ITEM) {
       this.#itemOf(id, this.#link.joined === null)?.item(bytes, start, end);
     } else if (kind === CREDIT) {
-      const call = this.#find(id);
-      if (call?.entry.type === "request") this.#link.violate("PROTOCOL_VIOLATION", "gave credit for a request");
-      else call?.credited(readU32(bytes, start));
+      this.#credited(id, readU32(bytes, start));
     } else if (kind === CANCEL) {
       if (this.#isOurs(id)) this.#link.violate("PROTOCOL_VIOLATION", "cancelled a conversation that it did not open");
       else if (this.#begun.delete(id)) this.#fail(id, peerError("CALL_CANCELLED", "cancelled before it had come whole"));
@@ -301,6 +317,17 @@ export class Calls implements Registry {
     } else {
       this.#answer(kind, this.#answered(kind, id), bytes, start, end);
     }
+  }
+
+  /** CREDIT of a conversation; of one that is not open it is ignored: it crossed its end. */
+  #credited(id: number, credit: number): void {
+    const link = this.#link;
+    const call = this.#find(id);
+    const begun = call === null ? this.#begun.get(id) : undefined;
+    if (call?.entry.type === "request" || begun?.kind === REQUEST) link.violate("PROTOCOL_VIOLATION", "gave credit for a request");
+    else if (call !== null) call.credited(credit);
+    else if (begun !== undefined && link.peer.limits.windowBytes + begun.credit + credit > MAX_CREDIT) link.violate("FLOW_VIOLATION", `gave more credit than ${String(MAX_CREDIT)} bytes`);
+    else if (begun !== undefined) begun.credit += credit;
   }
 
   #answer(kind: number, call: Outgoing | null, bytes: Uint8Array, start: number, end: number): void {

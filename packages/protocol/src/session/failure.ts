@@ -111,9 +111,15 @@ export function readFailure(entry: MessageEntry, bytes: Uint8Array, start: numbe
   const what = `"${plain(entry.name, 60)}"`;
   if (code === "NAMED") return typeof name === "string" ? namedError(entry, name, payload) : null;
   const [local, text] = failures.get(code) ?? (["REMOTE_HANDLER_FAILED", `failed with a code that this side does not know, ${plain(code, 40)}`] as const);
-  const steps = Array.isArray(path) ? path.filter((step) => typeof step === "string" || typeof step === "number").slice(0, 32) : null;
+  if (path !== undefined && !isPath(path)) return null;
+  const steps = path?.slice(0, 32) ?? null;
   const said = message === "" ? "" : `: ${plain(message)}`;
   return peerError(local, `${what} ${text}${said}`, { origin: local === "INPUT_INVALID" ? "local" : "remote", scope: "conversation", ...(steps === null ? {} : { path: steps }) });
+}
+
+/** True if a value is a list of member names and indexes. */
+function isPath(value: unknown): value is readonly (number | string)[] {
+  return Array.isArray(value) && value.every((step) => typeof step === "string" || (typeof step === "number" && Number.isSafeInteger(step) && step >= 0));
 }
 
 function namedError(entry: MessageEntry, name: string, payload: unknown): HawserError {

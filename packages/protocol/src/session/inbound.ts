@@ -61,7 +61,7 @@ export class Inbound implements FrameTarget, PiecesHost {
     const whole = kind & ~MORE;
     const rule = frameRules[whole];
     const size = end - start;
-    if (rule === undefined || frameRows[whole]?.[this.#control.current] === "!" || (kind !== whole && !rule.cut)) {
+    if (rule === undefined || (frameRows[whole]?.[this.#control.current] === "!" && !this.#goesOn(whole, id)) || (kind !== whole && !rule.cut)) {
       const isEchoed = whole === HELLO && link.side === "client";
       this.#violate(`sent ${kindName(kind)}${kind === whole ? "" : " in pieces"}, which may not come here${isEchoed ? ": it may be an echo server, which sends back what it gets" : ""}`);
     } else if ((rule.id === "zero" && id !== 0) || (rule.id === "conversation" && id === 0)) {
@@ -77,6 +77,11 @@ export class Inbound implements FrameTarget, PiecesHost {
       this.#take(whole, id, bytes, start, end);
     }
     return epoch === link.epoch;
+  }
+
+  /** True if a frame goes on with an opening that began before the state forbade it. */
+  #goesOn(kind: number, id: number): boolean {
+    return (kind === REQUEST || kind === STREAM) && this.#pieces.any && this.#pieces.has(id);
   }
 
   /** A frame that is a piece; `min`: what the joined payload has at least. */
@@ -156,11 +161,8 @@ export class Inbound implements FrameTarget, PiecesHost {
         this.#calls.frame(kind, id, bytes, start, end);
         return;
       case CREDIT:
-        if (id === 0) this.#emitter.credited(readU32(bytes, start));
-        else this.#calls.frame(kind, id, bytes, start, end);
-        return;
       case WINDOW:
-        this.#link.windowed(readU32(bytes, start));
+        this.#credit(kind, id, bytes, start, end);
         return;
       case ACK:
         this.#emitter.acknowledged(bytes, start);
@@ -171,6 +173,14 @@ export class Inbound implements FrameTarget, PiecesHost {
       default:
         this.#control.control(kind, bytes, start, end);
     }
+  }
+
+  #credit(kind: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+    const credit = readU32(bytes, start);
+    if (credit === 0) this.#violate(`sent ${kindName(kind)} of 0 bytes`);
+    else if (kind === WINDOW) this.#link.windowed(credit);
+    else if (id === 0) this.#emitter.credited(credit);
+    else this.#calls.frame(kind, id, bytes, start, end);
   }
 
   #readHead(kind: number, bytes: Uint8Array, start: number, end: number): boolean {

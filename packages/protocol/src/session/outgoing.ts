@@ -162,7 +162,7 @@ export class Outgoing extends Conversation implements OutboundCall {
 
   /** Whether the responder may send anything now. */
   get answerable(): boolean {
-    return this.#remote === "open" && this.#hasBegun;
+    return this.#remote === "open" && this.hasBegun;
   }
 
   /** RESULT has come. */
@@ -266,7 +266,7 @@ export class Outgoing extends Conversation implements OutboundCall {
   }
 
   /** Whether its first piece is: the conversation is open. */
-  get #hasBegun(): boolean {
+  get hasBegun(): boolean {
     return this.#isOut || (this.lane !== null && this.lane.out > 0);
   }
 
@@ -285,7 +285,7 @@ export class Outgoing extends Conversation implements OutboundCall {
   /** Send nothing more but CANCEL; what has not begun is forgotten. */
   #abandon(): void {
     const { lane, link } = this;
-    const hasBegun = this.#hasBegun;
+    const hasBegun = this.hasBegun;
     if (lane !== null) link.outbox.drop(lane);
     this.#local = "over";
     if (hasBegun) {

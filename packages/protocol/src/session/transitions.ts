@@ -71,11 +71,11 @@ const table: Readonly<Record<Input, string>> = Object.freeze({
   REJECT: "           . ! = = = = . .",
   CREDIT: "           . ! = = = = . .",
   WINDOW: "           . ! = = = = . .",
-  REQUEST: "          . ! = = = = . .",
+  REQUEST: "          . ! = = ! ! . .", //  after its own DRAIN the peer opens nothing; what had begun goes on (inbound.ts)
   RESULT: "           . ! = = = = . .",
   FAIL: "             . ! = = = = . .",
   CANCEL: "           . ! = = = = . .",
-  STREAM: "           . ! = = = = . .",
+  STREAM: "           . ! = = ! ! . .", //  likewise
   ITEM: "             . ! = = = = . .",
   END: "              . ! = = = = . .",
   EVENT: "            . ! = = = = . .",

@@ -6,7 +6,7 @@ import { HawserError } from "../../src/errors.ts";
 import { type Schema, type } from "../../src/schema.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import type { SessionKind } from "../../src/session/types.ts";
-import { frame, head, joined, KIND, linesOf, NAME, readyClient, readyServer, SIGNATURE, u32, waitingClient, welcome } from "./by-hand.ts";
+import { frame, head, joined, KIND, linesOf, NAME, readyClient, readyServer, SIGNATURE, small, u32, waitingClient, welcome } from "./by-hand.ts";
 import { entryOf, Pair, readyPair } from "./ends.ts";
 
 const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -44,6 +44,51 @@ const checked = nativeSessions(
     events: { paid: { payload: positive, delivery: "at-least-once" } },
   }),
 );
+
+test("credit for a stream that has begun to come counts when it is whole", () => {
+  const server = readyServer({ limits: { ...small, windowBytes: 100 } });
+  const opening = joined(head(NAME.count), Uint8Array.of(0x31));
+  server.session.receive(frame(KIND.STREAM | 0x80, 1, opening.subarray(0, 2)), 0);
+  server.session.receive(frame(KIND.CREDIT, 1, u32(1_000)), 0);
+  server.session.receive(frame(KIND.STREAM, 1, opening.subarray(2)), 0);
+  const [call] = server.calls;
+  expect([call?.send("x".repeat(200)), call?.send("x".repeat(700)), call?.send("x".repeat(700))]).toEqual([true, true, false]);
+});
+
+test("after DRAIN its sender opens nothing: what had an id and had not begun is told so, and the peer ends the session for a new opening", () => {
+  const pair = readyPair({ limits: { maxMessageBytes: 1_000_000, maxPartials: 1 } });
+  pair.client.open("say", "x".repeat(200_000), {}, "begun");
+  pair.client.open("say", "y".repeat(200_000), {}, "not begun");
+  pair.client.session.drain();
+  expect(pair.client.told()).toEqual(["not begun fail DRAINING"]);
+  pair.server.onCall = (call) => void call.reply(1);
+  pair.flush();
+  expect(pair.client.told()).toEqual(["begun result 1", "over null"]);
+  const server = readyServer();
+  server.session.receive(frame(KIND.REQUEST, 1, head(NAME.say), "1"), 0);
+  server.session.receive(frame(KIND.DRAIN, 0), 0);
+  server.session.receive(frame(KIND.REQUEST, 3, head(NAME.say), "1"), 0);
+  expect(server.told()).toEqual(["call say 1", "draining", "say cancelled PROTOCOL_VIOLATION", "over PROTOCOL_VIOLATION"]);
+});
+
+test("a FAIL's path is a list of names and indexes, or the session ends", () => {
+  for (const [path, outcome] of [
+    [["a", 0], "say fail INPUT_INVALID"],
+    [[], "say fail INPUT_INVALID"],
+    [1, "over PROTOCOL_VIOLATION"],
+    ["a", "over PROTOCOL_VIOLATION"],
+    [null, "over PROTOCOL_VIOLATION"],
+    [[{}], "over PROTOCOL_VIOLATION"],
+    [[1.5], "over PROTOCOL_VIOLATION"],
+    [[-1], "over PROTOCOL_VIOLATION"],
+  ] as const) {
+    const client = readyClient();
+    client.open("say", 1);
+    client.take();
+    client.session.receive(frame(KIND.FAIL, 1, JSON.stringify({ code: "INPUT_INVALID", message: "", path })), 0);
+    expect([path, client.told().at(-1)]).toEqual([path, outcome]);
+  }
+});
 
 describe("a request", () => {
   test("is answered with what the handler replies, and its id is used again", () => {

@@ -123,6 +123,11 @@ const fromClient: readonly Breach[] = [
   ["§4 CANCEL by the responder", P, [frame(KIND.CANCEL, 2)]],
   ["§2 CANCEL with a payload between the pieces of a REQUEST", P, [frame(KIND.REQUEST | MORE, 1, say), frame(KIND.CANCEL, 1, "x")]],
   ["§2 CREDIT of 5 bytes between the pieces of an ITEM", P, [frame(KIND.STREAM, 1, talk), frame(KIND.ITEM | MORE, 1, "1"), frame(KIND.CREDIT, 1, filler(5))]],
+  ["§5 CREDIT of 0 for events", P, [frame(KIND.CREDIT, 0, u32(0))]],
+  ["§5 CREDIT of 0 for a stream", P, [frame(KIND.STREAM, 1, talk), frame(KIND.CREDIT, 1, u32(0))]],
+  ["§5 WINDOW of 0", P, [frame(KIND.WINDOW, 0, u32(0))]],
+  ["§4 CREDIT for a request that has begun", P, [frame(KIND.REQUEST | MORE, 1, say), frame(KIND.CREDIT, 1, u32(1))]],
+  ["§5 credit above 2147483647 for a stream that has begun", F, [frame(KIND.STREAM | MORE, 1, talk), frame(KIND.CREDIT, 1, u32(0x7fff_ffff))]],
   ["§4 CREDIT for a request", P, [frame(KIND.REQUEST, 1, say), frame(KIND.CREDIT, 1, u32(1))]],
   ["§5 credit for items above 2147483647", F, [frame(KIND.STREAM, 1, talk), frame(KIND.CREDIT, 1, u32(0x7fff_ffff))]],
   ["§5 an ITEM without credit", F, [frame(KIND.STREAM, 1, talk), frame(KIND.ITEM, 1, "1"), frame(KIND.ITEM, 1, filler(100)), frame(KIND.ITEM, 1, "1")]],
@@ -228,7 +233,8 @@ describe("what is just within a rule is taken:", () => {
     ["CANCEL twice", [frame(KIND.REQUEST, 1, say), frame(KIND.CANCEL, 1), frame(KIND.CANCEL, 1)]],
     ["CANCEL after END", [frame(KIND.STREAM, 1, talk), frame(KIND.END, 1), frame(KIND.CANCEL, 1)]],
     ["credit for items up to 2147483647", [frame(KIND.STREAM, 1, talk), frame(KIND.CREDIT, 1, u32(0x7fff_ffff - 100))]],
-    ["credit of 0", [frame(KIND.CREDIT, 0, u32(0))]],
+    ["credit for a stream that has begun", [frame(KIND.STREAM | 0x80, 1, talk), frame(KIND.CREDIT, 1, u32(50)), frame(KIND.STREAM, 1, "1")]],
+    ["what had begun before a DRAIN", [frame(KIND.REQUEST | 0x80, 1, say), frame(KIND.DRAIN, 0), frame(KIND.REQUEST | 0x80, 1, "1"), frame(KIND.REQUEST, 1, "1")]],
     ["ACK of 0", [frame(KIND.ACK, 0, u64(0))]],
     ["DRAIN twice", [frame(KIND.REQUEST, 1, say), frame(KIND.DRAIN, 0), frame(KIND.DRAIN, 0)]],
     ["an ITEM and an EVENT with a credit of 1", [frame(KIND.STREAM, 1, talk), frame(KIND.ITEM, 1, "1"), frame(KIND.ITEM, 1, `"${"x".repeat(64)}"`), frame(KIND.ITEM, 1, "1"), frame(KIND.EVENT, 0, head(NAME.tick), "1"), frame(KIND.EVENT, 0, head(NAME.tick), filler(66)), frame(KIND.EVENT, 0, head(NAME.tick), "1")]],
@@ -342,7 +348,7 @@ describe("hostile JSON", () => {
     const say1 = client.kind.contract.find("say");
     const none = (): void => undefined;
     if (say1 !== undefined) client.session.open(say1, 1, {}, { result: none, item: none, end: none, fail: (error) => void errors.push(error), writable: none });
-    client.session.receive(frame(KIND.FAIL, 3, JSON.stringify({ code: "INPUT_INVALID", message: `\u001b[2J\n${"x".repeat(1000)}`, path: [{ not: "a step" }, null, 7, ...Array.from({ length: 100 }, () => "a")] })), 0);
+    client.session.receive(frame(KIND.FAIL, 3, JSON.stringify({ code: "INPUT_INVALID", message: `\u001b[2J\n${"x".repeat(1000)}`, path: [7, ...Array.from({ length: 100 }, () => "a")] })), 0);
     const [error] = errors as { message: string; path: unknown[]; origin: string }[];
     expect(error?.path.slice(0, 2)).toEqual([7, "a"]);
     expect(error?.message.length).toBeLessThanOrEqual(256);

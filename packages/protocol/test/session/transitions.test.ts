@@ -27,7 +27,7 @@ function reach(state: State, side: Side): End | null {
   // Something is open in every connected state, so that a side that is asked to leave has a reason to stay.
   if (side === "client") end.open("say", 1);
   if (side === "client") end.open("count", 1);
-  else session.receive(frame(KIND.REQUEST, 1, head(NAME.say), "1"), 0);
+  else session.receive(joined(frame(KIND.REQUEST, 1, head(NAME.say), "1"), frame(KIND.STREAM, 3, head(NAME.talk, 8))), 0);
   if (state === "draining" || state === "parting") session.drain();
   if (state === "leaving" || state === "parting") session.receive(drain, 0);
   if (state === "lost") session.lost(0);
@@ -101,9 +101,9 @@ function give(input: Input, end: End, state: State): (() => void) | null {
     case "CREDIT":
       return receive(frame(KIND.CREDIT, 0, u32(5)));
     case "REQUEST":
-      return receive(frame(KIND.REQUEST, 2 / byId + 2, head(side === "client" ? NAME.ask : NAME.say), "1"));
+      return receive(frame(KIND.REQUEST, byId === 1 ? 4 : 5, head(side === "client" ? NAME.ask : NAME.say), "1"));
     case "STREAM":
-      return receive(frame(KIND.STREAM, 2 / byId + 2, head(NAME.talk), "1"));
+      return receive(frame(KIND.STREAM, byId === 1 ? 4 : 5, head(NAME.talk), "1"));
     case "EVENT":
       return receive(frame(KIND.EVENT, 0, head(NAME.tick), "1"));
     case "CANCEL":
@@ -115,10 +115,7 @@ function give(input: Input, end: End, state: State): (() => void) | null {
     case "ITEM":
     case "END":
       // Of the client's stream, which has id 3.
-      return () => {
-        if (side === "server" && isConnected(state)) session.receive(frame(KIND.STREAM, 3, head(NAME.talk, 8)), 0);
-        receive(input === "ITEM" ? frame(KIND.ITEM, 3, "1") : frame(KIND.END, 3))();
-      };
+      return receive(input === "ITEM" ? frame(KIND.ITEM, 3, "1") : frame(KIND.END, 3));
   }
 }
 
