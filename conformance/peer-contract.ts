@@ -29,6 +29,7 @@ export const peerContract = defineProtocol({
     fail: { input: any, errors: { rude: any }, ...both },
     throw: { input: any, ...both },
     wait: { input: type<{ tag: string }>(), output: any, ...both },
+    stubborn: { input: type<{ tag: string }>(), output: any, ...both },
     release: { input: type<{ tag: string }>(), ...both },
     strict: { input: object({ a: "number" }), output: number(), ...both },
     log: { input: type<{ tag: string }>(), output: type<string[]>(), ...both },

@@ -102,6 +102,11 @@ function makeHandlers(memory: Memory) {
       memory.log(tag).push(signal.aborted ? `cancelled ${wireCode(signal.reason)}` : "released");
       return "released";
     },
+    async stubborn({ tag }: { tag: string }) {
+      memory.log(tag).push("waiting");
+      await memory.wait(tag, null);
+      return "released";
+    },
     release: ({ tag }: { tag: string }) => {
       memory.release(tag);
     },
@@ -183,7 +188,11 @@ async function openStream({ name, input, tag, take = Infinity, send = [], end = 
     const { signal } = memory.controller(tag);
     const stream = socket.stream(name, input, { signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
     const sending = (async () => {
-      for (const item of send) if (!stream.send(item)) await stream.writable();
+      let hasRoom = true;
+      for (const item of send) {
+        if (!hasRoom) await stream.writable();
+        hasRoom = stream.send(item);
+      }
       if (end) stream.end();
     })();
     sending.catch(() => undefined);
@@ -247,12 +256,13 @@ export function startClient(port: number): { close(): void } {
   const again = async (): Promise<void> => {
     while (!isClosed) {
       try {
-        const client = await connect(peerContract, `tcp://127.0.0.1:${port}`, {
+        const connecting = connect(peerContract, `tcp://127.0.0.1:${port}`, {
           ...limits,
           handlers: makeHandlers(memory) as never,
           reconnect: { initialMs: 1, maxMs: 20, fromStart: true },
           signal: controller.signal,
         });
+        const client = await connecting;
         client.lifecycle.on("error", () => undefined);
         await client.closed;
       } catch {

@@ -10,6 +10,7 @@ import { ClientTarget, serverAt, type Target } from "./runner/target.ts";
 /** Rules that the engine does not keep yet: their vectors are played, and not judged. */
 const pending: ReadonlySet<string> = new Set([
   "ignorable", "credit-zero", "lanes", "stop", "rotation", "origin", "features", "fingerprint", "want", "cancel-reason", "ack-ranges",
+  "fail-path", "credit-begun", "credit-request",
 ]);
 
 const options = { waitMs: 20_000, cut: 0, parallel: 4, bail: false } as const;

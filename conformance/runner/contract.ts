@@ -14,6 +14,7 @@ const messages: readonly (readonly [string, "event" | "request" | "stream", "byt
   ["throw", "request", "json"],
   ["wait", "request", "json"],
   ["release", "request", "json"],
+  ["stubborn", "request", "json"],
   ["strict", "request", "json"],
   ["log", "request", "json"],
   ["emit", "request", "json"],

@@ -134,7 +134,14 @@ function differs(pattern: FramePattern, message: Message, conversation: Conversa
     const fault = mismatch(wanted, message[member], variables, member);
     if (fault !== null) return fault;
   }
-  if (pattern.json !== undefined) return mismatch(pattern.json, readJson(message.body), variables, "body");
+  if (pattern.json !== undefined) {
+    try {
+      return mismatch(pattern.json, readJson(message.body), variables, "body");
+    } catch (error) {
+      if (error instanceof Fault) return error.message;
+      throw error;
+    }
+  }
   if (pattern.text === undefined && pattern.hex === undefined && pattern.fill === undefined) return null;
   const wanted = content(pattern, variables);
   const same = wanted.length === message.body.length && wanted.every((byte, at) => byte === message.body[at]);
