@@ -23,7 +23,7 @@ import time
 from collections import OrderedDict, deque
 from dataclasses import asdict, dataclass, field, replace
 from enum import IntEnum
-from typing import Any, Awaitable, Callable, Deque, Dict, List, NamedTuple, Optional, Set, Tuple, Union
+from typing import Any, Awaitable, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 log = logging.getLogger("hawser")
 
@@ -117,6 +117,7 @@ HEADER_BYTES = 5  # kind and id, which `length` counts together with the payload
 MAX_PAYLOAD = 65_536
 MAX_PAYLOAD_BEFORE_READY = 16_384
 MORE = 0x80  # bit 7 of `kind`: another piece of the message follows
+IGNORABLE = 0x40  # bit 6 of `kind`: who does not know the kind ignores the frame; no kind here has it
 MAX_HEAD = 64  # bytes that a joined payload may have above `maxMessageBytes`
 
 
@@ -188,17 +189,19 @@ class Decoder:
                 return None
             del self._bytes[: len(SIGNATURE)]
             self._signed = True
-        if len(self._bytes) < 4:
-            return None
-        length = int.from_bytes(self._bytes[:4], "big")
-        if not HEADER_BYTES <= length <= HEADER_BYTES + self.max_payload:
-            raise Violation("1", f"a frame of length {length}")
-        if len(self._bytes) < 4 + length:
-            return None
-        kind, id = struct.unpack_from(">BI", self._bytes, 4)
-        payload = bytes(self._bytes[4 + HEADER_BYTES : 4 + length])
-        del self._bytes[: 4 + length]
-        return check_frame(kind, id, payload)
+        while True:
+            if len(self._bytes) < 4:
+                return None
+            length = int.from_bytes(self._bytes[:4], "big")
+            if not HEADER_BYTES <= length <= HEADER_BYTES + self.max_payload:
+                raise Violation("1", f"a frame of length {length}")
+            if len(self._bytes) < 4 + length:
+                return None
+            kind, id = struct.unpack_from(">BI", self._bytes, 4)
+            payload = bytes(self._bytes[4 + HEADER_BYTES : 4 + length])
+            del self._bytes[: 4 + length]
+            if not kind & IGNORABLE:
+                return check_frame(kind, id, payload)
 
 
 def check_frame(kind_byte: int, id: int, payload: bytes) -> Frame:
@@ -516,12 +519,15 @@ class Welcome:
     resume_window_ms: int
 
 
-def make_hello(contract: Contract, limits: Limits, auth: Any = NOTHING, resume: Optional[Resume] = None) -> Dict[str, Any]:
+def make_hello(contract: Contract, limits: Limits, auth: Any = NOTHING, resume: Optional[Resume] = None,
+               features: Sequence[str] = ()) -> Dict[str, Any]:
+    """A HELLO; this client knows none of the features itself."""
     hello: Dict[str, Any] = {
         "hawser": [HAWSER_VERSION, HAWSER_VERSION],
         "protocol": contract.name,
         "version": contract.version,
         "accepts": list(contract.accepts),
+        "features": list(features),
         "messages": [[m.name, m.type, m.codec, m.digest] for m in contract.messages],
         "limits": {name: value for name, value in asdict(limits).items() if value is not None},
     }
@@ -671,7 +677,10 @@ class Credit:
         self.left -= len(body) + COST_ABOVE_BODY
 
     def add(self, payload: bytes) -> None:
-        self.left += int.from_bytes(payload, "big")
+        given = int.from_bytes(payload, "big")
+        if given == 0:
+            raise Violation("5", "credit of 0 bytes")
+        self.left += given
         if MAX_CREDIT < self.left < float("inf"):
             raise Violation("5", f"credit of {self.left} bytes", "FLOW_VIOLATION")
 

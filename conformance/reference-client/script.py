@@ -1353,6 +1353,17 @@ async def _(bench: Bench) -> None:
 # §7: life and end.
 
 
+@step("§2 ignorable kinds are passed over, with any id and payload, also between the pieces of a message")
+async def _(bench: Bench) -> None:
+    wire = await bench.greeted()
+    first, rest = opening("echo", "a")[:2], opening("echo", "a")[2:]
+    wire.send(Kind.REQUEST, 1, first, True)
+    for kind in (0x40, 0x44, 0x7F, 0xC0, 0xFF):
+        wire.write(encode_frame(kind, 1, b"x" * 100))
+    wire.send(Kind.REQUEST, 1, rest)
+    check((await wire.answer(Kind.RESULT, id=1)).payload == b'"a"', "the answer is another")
+
+
 @step("§7 PING is answered at once, with its bytes, in order")
 async def _(bench: Bench) -> None:
     wire = await bench.greeted()
@@ -1463,7 +1474,9 @@ simple_breach("§1 a length of 4 294 967 295", raw(4_294_967_295, Kind.REQUEST, 
 simple_breach("§1 the unknown kind 00", encode_frame(0x00))
 simple_breach("§1 the unknown kind 0B", encode_frame(0x0B))
 simple_breach("§1 the unknown kind 18", encode_frame(0x18, 1))
-simple_breach("§1 bit 6 of a known kind", encode_frame(Kind.PING | 0x40, 0, b"12345678"))
+simple_breach("§5 CREDIT of 0 bytes", encode_frame(Kind.CREDIT, 0, b"\0\0\0\0"))
+simple_breach("§5 WINDOW of 0 bytes", encode_frame(Kind.WINDOW, 0, b"\0\0\0\0"))
+simple_breach("§7 a REQUEST after one's own DRAIN", encode_frame(Kind.REQUEST, 1, SLOW), encode_frame(Kind.DRAIN), encode_frame(Kind.REQUEST, 3, ECHO))
 simple_breach("§1 bit 7 of PING", encode_frame(Kind.PING, 0, b"12345678", True))
 simple_breach("§1 an empty piece that is not the last", encode_frame(Kind.REQUEST, 1, b"", True))
 simple_breach("§1 an empty piece in the middle", encode_frame(Kind.REQUEST, 1, ECHO, True), encode_frame(Kind.REQUEST, 1, b"", True))

@@ -77,6 +77,13 @@ class TheStream(Violations):
                 seen.append((at + 1, frame))
         self.assertEqual(seen, [(8 + 12, Frame(Kind.REQUEST, 7, b"abc", True)), (8 + 12 + 9, Frame(Kind.DRAIN, 0, b""))])
 
+    def test_frames_of_ignorable_kinds_are_passed_over(self) -> None:
+        decoder = Decoder()
+        decoder.feed(SIGNATURE + b"".join(struct.pack(">IBI", 6, kind, 9) + b"x" for kind in (0x40, 0x7F, 0xC0, 0xFF) * 500))
+        decoder.feed(encode_frame(Kind.DRAIN))
+        self.assertEqual(decoder.next_frame(), Frame(Kind.DRAIN, 0, b""))
+        self.assertIsNone(decoder.next_frame())
+
     def test_signature(self) -> None:
         for seen in (b"H", b"\x89HWS\n", SIGNATURE[:7] + b"\r", b"\x09HWS\r\n\x1a\n"):
             decoder = Decoder()
@@ -216,7 +223,7 @@ class TheHandshake(Violations):
 
     def test_hello(self) -> None:
         hello = make_hello(CONTRACT, LIMITS, {"token": 1}, Resume("00" * 16, 7))
-        self.assertEqual(list(hello), ["hawser", "protocol", "version", "accepts", "messages", "limits", "auth", "resume"])
+        self.assertEqual(list(hello), ["hawser", "protocol", "version", "accepts", "features", "messages", "limits", "auth", "resume"])
         self.assertEqual(hello["messages"][1], ["raw", "request", "bytes", ""])
         self.assertEqual(hello["resume"], {"session": "00" * 16, "received": 7})
 
@@ -380,7 +387,7 @@ class TheExamples(unittest.TestCase):
             hello = decode_json(first.payload)
             contract, limits = hawser.read_contract(hello)
             resume = Resume(**hello["resume"]) if "resume" in hello else None
-            self.assertEqual(encode_json(make_hello(contract, limits, hello.get("auth", NOTHING), resume)), first.payload)
+            self.assertEqual(encode_json(make_hello(contract, limits, hello.get("auth", NOTHING), resume, hello["features"])), first.payload)
             self.assertEqual(contract.name, "echo")
             if answer.kind == Kind.WELCOME:
                 welcome = read_welcome(answer.payload, contract)

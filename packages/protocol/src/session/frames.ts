@@ -26,6 +26,8 @@ export const MAX_HEAD = 64;
 export const ITEM_COST = 16;
 /** The bit of `kind` that says: more pieces of this message follow. */
 export const MORE = 0x80;
+/** The bit of `kind` that says: a receiver that does not know the kind ignores the frame. No kind of this version has it. */
+export const IGNORABLE = 0x40;
 
 export const HELLO = 0x01;
 export const WELCOME = 0x02;

@@ -6,7 +6,7 @@
  */
 import type { Calls } from "./calls.ts";
 import type { Emitter } from "./emitter.ts";
-import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, ITEM, kindName, MAX_PAYLOAD, MORE, readU32, REJECT, REQUEST, RESULT, STREAM, WINDOW } from "./frames.ts";
+import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, IGNORABLE, ITEM, kindName, MAX_PAYLOAD, MORE, readU32, REJECT, REQUEST, RESULT, STREAM, WINDOW } from "./frames.ts";
 import { Head } from "./head.ts";
 import type { Link } from "./link.ts";
 import { Pieces, type PiecesHost } from "./pieces.ts";
@@ -62,6 +62,7 @@ export class Inbound implements FrameTarget, PiecesHost {
     const rule = frameRules[whole];
     const size = end - start;
     if (rule === undefined || (frameRows[whole]?.[this.#control.current] === "!" && !this.#goesOn(whole, id)) || (kind !== whole && !rule.cut)) {
+      if (rule === undefined && (kind & IGNORABLE) !== 0) return true;
       const isEchoed = whole === HELLO && link.side === "client";
       this.#violate(`sent ${kindName(kind)}${kind === whole ? "" : " in pieces"}, which may not come here${isEchoed ? ": it may be an echo server, which sends back what it gets" : ""}`);
     } else if ((rule.id === "zero" && id !== 0) || (rule.id === "conversation" && id === 0)) {

@@ -44,7 +44,8 @@ const anyone: readonly Breach[] = [
   ["§1 an unknown kind", P, [frame(0x00, 0)]],
   ["§1 another unknown kind", P, [frame(0x0b, 0)]],
   ["§1 an unknown kind behind the last", P, [frame(0x18, 0)]],
-  ["§1 a bit of kind without a name", P, [frame(0x50, 1, say)]],
+  ["§1 an unknown kind in pieces", P, [frame(0xa0, 0)]],
+  ["§1 the kind before the ignorable ones", P, [frame(0x3f, 0)]],
   ["§1 an empty piece", P, [frame(KIND.EVENT | MORE, 0)]],
   ["§1 an empty piece in the middle", P, [frame(KIND.EVENT | MORE, 0, head(NAME.tick)), frame(KIND.EVENT | MORE, 0)]],
   ["§1 PING in pieces", P, [frame(KIND.PING | MORE, 0, u64(1))]],
@@ -236,6 +237,8 @@ describe("what is just within a rule is taken:", () => {
     ["credit for a stream that has begun", [frame(KIND.STREAM | 0x80, 1, talk), frame(KIND.CREDIT, 1, u32(50)), frame(KIND.STREAM, 1, "1")]],
     ["what had begun before a DRAIN", [frame(KIND.REQUEST | 0x80, 1, say), frame(KIND.DRAIN, 0), frame(KIND.REQUEST | 0x80, 1, "1"), frame(KIND.REQUEST, 1, "1")]],
     ["ACK of 0", [frame(KIND.ACK, 0, u64(0))]],
+    ["kinds that are ignorable, with any id and payload", [0x40, 0x5a, 0x7f, 0xc0, 0xff].map((kind) => frame(kind, 3, filler(100)))],
+    ["an ignorable kind between the pieces of a REQUEST of its id", [frame(KIND.REQUEST | 0x80, 1, say), frame(0x40, 1), frame(0xd0, 1, "x"), frame(KIND.REQUEST, 1, "1")]],
     ["DRAIN twice", [frame(KIND.REQUEST, 1, say), frame(KIND.DRAIN, 0), frame(KIND.DRAIN, 0)]],
     ["an ITEM and an EVENT with a credit of 1", [frame(KIND.STREAM, 1, talk), frame(KIND.ITEM, 1, "1"), frame(KIND.ITEM, 1, `"${"x".repeat(64)}"`), frame(KIND.ITEM, 1, "1"), frame(KIND.EVENT, 0, head(NAME.tick), "1"), frame(KIND.EVENT, 0, head(NAME.tick), filler(66)), frame(KIND.EVENT, 0, head(NAME.tick), "1")]],
     ["an item that goes below zero", [frame(KIND.STREAM, 1, talk), frame(KIND.ITEM, 1, "1"), frame(KIND.ITEM, 1, filler(9000))]],
@@ -374,4 +377,13 @@ test("whatever bytes come, a session ends in order or goes on, and throws nothin
     expect(end.log.filter((line) => line.startsWith("over")).length).toBeLessThanOrEqual(1);
     expect(end.session.openCalls).toBe(0);
   }
+});
+
+test("a client that waits for its WELCOME ignores what is ignorable, and no other kind", () => {
+  const patient = waitingClient();
+  patient.session.receive(joined(SIGNATURE, frame(0x40, 7, "x"), frame(KIND.WELCOME, 0, welcome())), 0);
+  expect(patient.told()).toEqual(["ready"]);
+  const strict = waitingClient();
+  strict.session.receive(joined(SIGNATURE, frame(0x20, 0), frame(KIND.WELCOME, 0, welcome())), 0);
+  expect(strict.told()).toEqual(["over PROTOCOL_VIOLATION"]);
 });
