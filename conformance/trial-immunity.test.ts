@@ -128,7 +128,7 @@ describe("row 14: a bomb of compression", () => {
   it("row 14: there is no compression: a client that asks for it is let in without, and what it deflates is no payload", async () => {
     const served = new Served(fixture);
     const peer = await served.greet({ features: ["deflate"], compression: "deflate", deflate: true });
-    assert.doesNotMatch(peer.frames[0]?.text ?? "", /deflate|compress|features/);
+    assert.doesNotMatch(peer.frames[0]?.text ?? "", /deflate|compress/);
     const bomb = deflateSync(new Uint8Array(64 * MiB).fill(0x31));
     assert(bomb.length < 128 * KiB);
     const before = process.memoryUsage().rss;
@@ -137,7 +137,7 @@ describe("row 14: a bomb of compression", () => {
     assert(process.memoryUsage().rss - before < 32 * MiB);
     assert.deepEqual(served.called, ["open"]);
     // Nor is there a bit for it.
-    peer.say(frame(KIND.REQUEST | 0x40, 1, head(numberOf(den, "say")), bomb.subarray(0, 100)));
+    peer.say(frame(KIND.REQUEST | 0x20, 1, head(numberOf(den, "say")), bomb.subarray(0, 100)));
     assert.equal(await lastWord(peer), "PROTOCOL_VIOLATION");
   });
 });
@@ -391,7 +391,7 @@ describe("row 17: nothing reaches the program before the session is ready", () =
 
   it("row 17: of a client, whatever frame comes in WELCOME's place", async () => {
     for (const kind of kinds) {
-      if (kind === KIND.WELCOME || kind === KIND.REFUSE || kind === KIND.CLOSE) continue;
+      if (kind === KIND.WELCOME || kind === KIND.REFUSE || kind === KIND.CLOSE || (kind & 0x40) !== 0) continue; // the last are ignorable
       const called: string[] = [];
       const { address, accepted } = await HandPeer.listen(fixture);
       const attempt = failure(connect(den, address, { reconnect: false, handlers: { say: () => called.push("say"), note: () => called.push("note"), tick: () => called.push("tick") } }));
