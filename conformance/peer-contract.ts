@@ -32,7 +32,7 @@ export const peerContract = defineProtocol({
     stubborn: { input: type<{ tag: string }>(), output: any, ...both },
     release: { input: type<{ tag: string }>(), ...both },
     strict: { input: object({ a: "number" }), output: number(), ...both },
-    log: { input: type<{ tag: string }>(), output: type<string[]>(), ...both },
+    log: { input: type<{ tag: string; least?: number }>(), output: type<string[]>(), ...both },
     emit: { input: type<{ name: string; payloads: Told[] }>(), ...both },
     call: { input: type<{ name: string; input?: unknown; tag?: string; timeoutMs?: number }>(), output: any, ...both },
     cancel: { input: type<{ tag: string }>(), ...both },

@@ -46,13 +46,27 @@ interface Context {
 /** What is kept by tag: of all sessions of the process, so that a vector can ask on another connection. */
 class Memory {
   readonly #logs = new Map<string, string[]>();
+  readonly #readers = new Set<() => void>();
   readonly #waiting = new Map<string, (() => void)[]>();
   readonly #calls = new Map<string, AbortController>();
 
-  log(tag: string): string[] {
-    const log = this.#logs.get(tag) ?? [];
-    this.#logs.set(tag, log);
-    return log;
+  note(tag: string, entry: string): void {
+    this.#logs.set(tag, [...(this.#logs.get(tag) ?? []), entry]);
+    for (const look of this.#readers) look();
+  }
+
+  /** Resolves with the entries of a tag when there are at least so many. */
+  log(tag: string, least: number): Promise<readonly string[]> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const entries = this.#logs.get(tag) ?? [];
+        if (entries.length < least) return;
+        this.#readers.delete(look);
+        resolve(entries);
+      };
+      this.#readers.add(look);
+      look();
+    });
   }
 
   /** Resolves when `release` is called, or the signal is aborted. */
@@ -83,10 +97,10 @@ class Memory {
 /** The handlers of either side. */
 function makeHandlers(memory: Memory) {
   const told = async (payload: Told): Promise<void> => {
-    memory.log(payload.tag).push(`begin ${payload.n}`);
+    memory.note(payload.tag, `begin ${payload.n}`);
     if (payload.then === "wait") await memory.wait(payload.tag, null);
     if (payload.then === "fail") throw new Error("The event says so");
-    memory.log(payload.tag).push(`end ${payload.n}`);
+    memory.note(payload.tag, `end ${payload.n}`);
   };
   return {
     echo: (value: unknown) => value,
@@ -97,13 +111,13 @@ function makeHandlers(memory: Memory) {
       throw new Error("The request says so");
     },
     async wait({ tag }: { tag: string }, { signal }: Context) {
-      memory.log(tag).push("waiting");
+      memory.note(tag, "waiting");
       await memory.wait(tag, signal);
-      memory.log(tag).push(signal.aborted ? `cancelled ${wireCode(signal.reason)}` : "released");
+      memory.note(tag, signal.aborted ? `cancelled ${wireCode(signal.reason)}` : "released");
       return "released";
     },
     async stubborn({ tag }: { tag: string }) {
-      memory.log(tag).push("waiting");
+      memory.note(tag, "waiting");
       await memory.wait(tag, null);
       return "released";
     },
@@ -111,13 +125,13 @@ function makeHandlers(memory: Memory) {
       memory.release(tag);
     },
     strict: ({ a }: { a: number }) => a,
-    log: ({ tag }: { tag: string }) => memory.log(tag),
+    log: ({ tag, least = 0 }: { tag: string; least?: number }) => memory.log(tag, least),
     emit: ({ name, payloads }: { name: string; payloads: Told[] }, { socket }: Context) => {
       for (const payload of payloads) {
         const { tag, n } = payload;
         (socket as Socket).emit(name, payload).then(
-          (outcome) => memory.log(tag).push(`${outcome} ${n}`),
-          (error: unknown) => memory.log(tag).push(`${wireCode(error)} ${n}`),
+          (outcome) => { memory.note(tag, `${outcome} ${n}`); },
+          (error: unknown) => { memory.note(tag, `${wireCode(error)} ${n}`); },
         );
       }
     },
@@ -159,14 +173,14 @@ function makeHandlers(memory: Memory) {
         const next = await iterator.next();
         if (next.done === true) break;
         taken.push(next.value);
-        if (tag !== undefined) memory.log(tag).push(`took ${JSON.stringify(next.value)}`);
+        if (tag !== undefined) memory.note(tag, `took ${JSON.stringify(next.value)}`);
       }
       yield taken;
     },
     async *hang({ tag }: { tag: string }, { signal }: Context) {
-      memory.log(tag).push("waiting");
+      memory.note(tag, "waiting");
       await memory.wait(tag, signal);
-      memory.log(tag).push(signal.aborted ? `cancelled ${wireCode(signal.reason)}` : "released");
+      memory.note(tag, signal.aborted ? `cancelled ${wireCode(signal.reason)}` : "released");
       yield "released";
     },
     async *broken({ after, how }: { after: number; how: string }, { fail }: Context) {

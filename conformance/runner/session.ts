@@ -84,9 +84,7 @@ export class Conversation implements Names {
 
   async #greetServer(greeting: Greeting): Promise<void> {
     const line = this.#current;
-    const resume = greeting.resume === true ? { resume: { session: this.variables.get("session"), received: greeting.received ?? this.#highest } } : {};
-    const hello = members({ hawser: [1, 1], ...introduction(greeting), ...resume }, greeting);
-    await line.wire.write(join([signature, jsonFrame("HELLO", this.fill(hello))]));
+    await line.wire.write(join([signature, jsonFrame("HELLO", this.fill(this.#hello(greeting)))]));
     await line.wire.signature();
     const names: Json[] = [];
     const welcome = await this.#theirGreeting("WELCOME", names);
@@ -117,16 +115,13 @@ export class Conversation implements Names {
       throw new Fault(`HELLO's resume is ${JSON.stringify(resume)}, not of ${JSON.stringify(before)}`);
     }
     const resumed = greeting.resume === true;
-    const session = randomBytes(16).toString("hex");
-    const origin = resumed ? this.variables.get("origin") : randomBytes(16).toString("hex");
-    const received = greeting.received ?? (resumed ? this.#highest : 0);
-    const welcome = members({ hawser: 1, ...introduction(greeting), session, origin, resumed, received, resumeWindowMs: 30_000 }, greeting);
+    const welcome = this.#welcome(greeting);
     const rest = jsonFrame("WELCOME", this.fill(welcome));
     await line.wire.write(hello["messages"] === undefined ? rest : join([signature, rest]));
     if (!resumed) this.#forget();
     if (before !== null) this.variables.set("formerSession", before);
-    this.variables.set("session", welcome["session"] ?? session);
-    this.variables.set("origin", welcome["origin"] ?? origin);
+    this.variables.set("session", welcome["session"] ?? "");
+    this.variables.set("origin", welcome["origin"] ?? "");
     this.variables.set("received", resume?.["received"] ?? 0);
   }
 
@@ -171,7 +166,7 @@ export class Conversation implements Names {
   }
 
   async send(specs: readonly (Bytes | FrameSpec)[], cut: number = this.#options.cut): Promise<void> {
-    const all = join(specs.map((spec) => write(spec, this)));
+    const all = join(specs.map((spec) => write(this.#greeting(spec), this)));
     if (cut <= 0) {
       await this.wire.write(all);
       return;
@@ -180,6 +175,31 @@ export class Conversation implements Names {
       await this.wire.write(all.subarray(at, at + cut));
       await turn();
     }
+  }
+
+  /** A frame with the runner's greeting as its text. */
+  #greeting(spec: Bytes | FrameSpec): Bytes | FrameSpec {
+    if (!("kind" in spec) || spec.greeting === undefined) return spec;
+    const { greeting, replace = [], pad = 0, ...rest } = spec;
+    const value = this.fill(spec.kind === "HELLO" ? this.#hello(greeting) : this.#welcome(greeting));
+    let text = JSON.stringify(value);
+    for (const [one, other] of replace) {
+      if (!text.includes(one)) throw new Error(`The greeting has no ${one}`);
+      text = text.replace(one, () => other);
+    }
+    return { ...rest, text: text.padEnd(pad) };
+  }
+
+  #hello(greeting: Greeting): Members {
+    const resume = greeting.resume === true ? { resume: { session: this.variables.get("session"), received: greeting.received ?? this.#highest } } : {};
+    return members({ hawser: [1, 1], ...introduction(greeting), ...resume }, greeting);
+  }
+
+  #welcome(greeting: Greeting): Members {
+    const resumed = greeting.resume === true;
+    const origin = resumed ? this.variables.get("origin") : randomBytes(16).toString("hex");
+    const received = greeting.received ?? (resumed ? this.#highest : 0);
+    return members({ hawser: 1, ...introduction(greeting), session: randomBytes(16).toString("hex"), origin, resumed, received, resumeWindowMs: 30_000 }, greeting);
   }
 
   peek(what: string): Promise<Arrival> {

@@ -6,7 +6,7 @@ import type { Target } from "./target.ts";
 import type { Vector } from "./vector.ts";
 
 /** The files of vectors that are played on connections. */
-export const vectorFiles: readonly string[] = ["frames", "conversations", "states", "streams"];
+export const vectorFiles: readonly string[] = ["frames", "handshake", "conversations", "states", "streams", "events", "resumption", "life"];
 
 /** The vectors of the files that come with the runner, or of those that are named. */
 export function readVectors(paths: readonly (URL | string)[] = vectorFiles.map(pathOf)): Vector[] {

@@ -55,6 +55,12 @@ export interface FrameSpec extends Bytes {
   readonly pieces?: readonly number[];
   /** In place of the right `length`. */
   readonly length?: number;
+  /** Of HELLO and WELCOME: the runner's own, changed so. */
+  readonly greeting?: Greeting;
+  /** Spaces are added behind the greeting's JSON until it has so many bytes. */
+  readonly pad?: number;
+  /** Texts to replace in the greeting's JSON, for what JSON.stringify does not write. */
+  readonly replace?: readonly (readonly [string, string])[];
   /** Send so often, one behind the other. */
   readonly times?: number;
 }

@@ -31,6 +31,7 @@ export class Wire {
       this.#read(chunk);
     });
     socket.on("end", () => {
+      socket.end(); // a program may wait for it before it goes on
       this.#end();
     });
     socket.on("error", () => {

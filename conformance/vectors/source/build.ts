@@ -100,7 +100,7 @@ export function told(n: number, rest: Record<string, Json> = {}): Json {
 
 /** Ask the target what its handlers noted, under an id that is free. */
 export function log(id: string, ...entries: readonly Json[]): readonly Step[] {
-  return [send(request(id, "log", { tag: TAG })), expect(result(id, entries))];
+  return [send(request(id, "log", { tag: TAG, least: entries.length })), expect(result(id, entries))];
 }
 
 /** Make a round trip as a request: everything before it has been handled by the target's engine. */

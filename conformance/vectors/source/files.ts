@@ -2,7 +2,11 @@
 
 import type { Vectors } from "./build.ts";
 import { conversations } from "./conversations.ts";
+import { events } from "./events.ts";
 import { frames } from "./frames.ts";
+import { handshake } from "./handshake.ts";
+import { life } from "./life.ts";
+import { resumption } from "./resumption.ts";
 import { states } from "./states.ts";
 import { streams } from "./streams.ts";
 
@@ -10,5 +14,9 @@ export const files: readonly (readonly [name: string, about: string, vectors: Ve
   ["frames", "The stream, frames and their form, pieces", frames],
   ["conversations", "Heads, requests, and how calls fail", conversations],
   ["states", "Each frame in each state of a conversation", states],
+  ["events", "Events, their credit, numbers and lanes", events],
+  ["handshake", "Signatures, greetings, and who is refused", handshake],
+  ["resumption", "Sessions over one connection after another", resumption],
+  ["life", "PING, DRAIN, CLOSE, and the end of the stream", life],
   ["streams", "Streams and their credit", streams],
 ];
