@@ -10,7 +10,7 @@ import type { Vector } from "./runner/vector.ts";
 
 /** Rules that the engine does not keep yet: their vectors are played, and not judged. */
 const pending: ReadonlySet<string> = new Set([
-  "ignorable", "credit-zero", "lanes", "stop", "rotation", "origin", "features", "fingerprint", "want", "cancel-reason", "ack-ranges",
+  "lanes", "stop", "rotation", "origin", "fingerprint", "want", "cancel-reason", "ack-ranges",
   "again", "ack-ranges-form", "features-draft", "hawser-first", "judgement-auth", "origin-flags",
 ]);
 

@@ -30,7 +30,7 @@ for (const kind of ["40", "41", "5A", "60", "7E", "7F", "C0", "C1", "D5", "FF"])
 frames.any("An ignorable frame with the longest payload is ignored", "ignorable", greet(), send(frame("55", { fill: 65_536 })), alive);
 frames.any("An ignorable frame with an id that is open does not touch its conversation", "ignorable",
   greet(), send(request("mine1", "wait", { tag: "${tag}" }), frame("44", { id: "mine1", fill: 3 }), request("mine2", "release", { tag: "${tag}" })),
-  expect(result("mine1", "released"), { kind: "RESULT", id: "mine2" }), alive);
+  { expect: [result("mine1", "released"), { kind: "RESULT", id: "mine2" }], anyOrder: true }, alive);
 frames.any("Ignorable frames between the pieces of a message are ignored", "ignorable pieces-between",
   greet(), send(frame("REQUEST", { id: "mine1", name: "echo", text: '"a', more: true }), frame("C1", { id: "mine1", fill: 9 }), frame("REQUEST", { id: "mine1", text: 'b"' })),
   expect(result("mine1", "ab")), alive);

@@ -41,7 +41,7 @@ export interface AsyncApiDocument {
  *
  * Each message is a channel with its name as the address. A request is an operation with a reply: its output, or one of its named errors as FAIL
  * carries them (PROTOCOL.md). A stream likewise, with its items as the reply; what its opener sends is an operation of its own. What AsyncAPI
- * has no word for (delivery, lanes, digests) is in `x-hawser`. Schemas are translated to JSON Schema draft 7, AsyncAPI's own; the keywords that it does
+ * has no word for (delivery, digests) is in `x-hawser`. Schemas are translated to JSON Schema draft 7, AsyncAPI's own; the keywords that it does
  * not have are left out.
  *
  * @throws {TypeError} when it is neither, or an option is not known

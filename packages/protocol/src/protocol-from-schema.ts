@@ -21,7 +21,7 @@ export interface ProtocolFromSchemaOptions {
  * Make a contract of a document of `contractSchema()`, which may come from a file or from the peer (`describe()`).
  *
  * Its list of messages, digests and fingerprint are those of the document, so that the handshake finds the two equal. Payloads are not checked, as
- * with `type()`: the other end checks what it gets. An event whose lane is computed from its payload is emitted in the common lane.
+ * with `type()`: the other end checks what it gets.
  *
  * @throws {TypeError} when the document is not one, has been changed since it was made, or needs a codec that is not given
  * @throws {RangeError} when a name is too long, or there are too many messages
