@@ -48,14 +48,14 @@ export class Program {
     this.#child.stdin?.end();
   }
 
-  /** Resolves with the match when what it printed matches; rejects when it exits, or a minute passes, without it. */
-  said(pattern: RegExp, stream: "stderr" | "stdout" = "stdout"): Promise<RegExpExecArray> {
+  /** Resolves with the match when what it printed matches; rejects when it exits, or `withinMs` passes, without it. */
+  said(pattern: RegExp, stream: "stderr" | "stdout" = "stdout", withinMs: number = SAID_WITHIN_MS): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       let isLate = false;
       const timer = setTimeout(() => {
         isLate = true;
         look();
-      }, SAID_WITHIN_MS);
+      }, withinMs);
       const look = (): void => {
         const match = pattern.exec(this[stream]);
         if (match === null && !this.#hasExited && !isLate) return;

@@ -51,7 +51,7 @@ describe("random conversations over connections that are killed and frozen", { s
     const [, port = ""] = await server.said(/listening on (\d+)/);
     const client = runFile(trialClient, [port, count, seed]);
     fixture.own(client);
-    client.said(/^calls ended$/m).then(() => { server.say("calm\n"); }, () => undefined); // the exit code is judged
+    client.said(/^calls ended$/m, "stdout", timeout).then(() => { server.say("calm\n"); }, () => undefined); // the exit code is judged
     assert.equal(await client.exited, 0, `seed ${seed}: ${client.stdout}${client.stderr}`);
     assert.match(client.stdout, /^exact /m);
   });
