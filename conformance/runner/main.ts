@@ -67,7 +67,13 @@ async function main(): Promise<number> {
   if (parallel === undefined || cut === undefined || waitMs === undefined || !(parallel >= 1 && cut >= 0 && waitMs >= 1)) {
     return wrong("--parallel, --cut and --wait are whole numbers");
   }
-  const place = await open(role, (address[1] ?? "").replaceAll(/[[\]]/g, ""), Number(address[2]), waitMs);
+  let place: Target;
+  try {
+    place = await open(role, (address[1] ?? "").replaceAll(/[[\]]/g, ""), Number(address[2]), waitMs);
+  } catch (error) {
+    console.error(`${(error as Error).message}; start the target first, or choose another port`); // sockets and Fault throw errors
+    return 2;
+  }
   try {
     const results = await runSuite(vectors, place, { parallel, cut, waitMs, bail: given.bail });
     const made = makeReport(place.role, results, rulesOf(all));
@@ -79,7 +85,11 @@ async function main(): Promise<number> {
 }
 
 async function open(role: "client" | "server", host: string, port: number, waitMs: number): Promise<Target> {
-  if (role === "client") return serverAt(host, port);
+  if (role === "client") {
+    const server = serverAt(host, port);
+    (await server.open()).destroy(); // says so at once where nothing listens
+    return server;
+  }
   const target = await ClientTarget.listen(host, port, waitMs);
   console.error(`listening on tcp://${host}:${target.port}`);
   return target;

@@ -11,13 +11,17 @@ export interface Target {
   close(): Promise<void>;
 }
 
-/** A target that is a server. */
+/** A target that is a server. Its `open()` fails with a {@link Fault} where nothing listens. */
 export function serverAt(host: string, port: number): Target {
   return {
     role: "server",
     async open() {
       const socket = connect({ host, port, allowHalfOpen: true });
-      await once(socket, "connect");
+      try {
+        await once(socket, "connect");
+      } catch (error) {
+        throw new Fault(`cannot connect to ${host}:${port}: ${(error as Error).message}`); // a socket's error event has an error
+      }
       return socket;
     },
     close: () => Promise.resolve(),
