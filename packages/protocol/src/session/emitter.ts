@@ -260,18 +260,19 @@ export class Emitter implements LaneOwner {
     this.#full = false;
     this.#reported = null;
     this.#setCounted(false);
-    const unknown: Retained[] = [];
+    const out: Retained[] = [];
     let repeated = 0;
-    if (isNew) repeated = this.#renumber(unknown);
+    if (isNew) repeated = this.#renumber(out);
     else this.#sent = received;
     for (const retained of this.#retained.toArray()) {
       if (retained.number <= received) continue;
       link.outbox.push(this.#lane, waitingFor(retained));
     }
     link.pump();
-    for (const { entry, sent, settled } of unknown) {
+    for (const { entry, sent, settled, error } of out) {
       if (!sent) this.#gone();
-      this.#settle(settled, sent ? "unknown" : "not-sent", new HawserError("MESSAGE_UNKNOWN", `"${plain(entry.name, 60)}" was not sent: the peer's contract does not have it, or takes less`));
+      if (error !== null) this.#settle(settled, "delivered", error);
+      else this.#settle(settled, sent ? "unknown" : "not-sent", new HawserError("MESSAGE_UNKNOWN", `"${plain(entry.name, 60)}" was not sent: the peer's contract does not have it, or takes less`));
     }
     return repeated;
   }
@@ -293,7 +294,10 @@ export class Emitter implements LaneOwner {
   /** The session is over: what is not settled, is. */
   close(error: HawserError): void {
     this.#setCounted(false);
-    for (const { settled, sent } of this.#retained.cut(0)) this.#settle(settled, sent ? "unknown" : "not-sent", error);
+    for (const { settled, sent, error: rejection } of this.#retained.cut(0)) {
+      if (rejection !== null) this.#settle(settled, "delivered", rejection);
+      else this.#settle(settled, sent ? "unknown" : "not-sent", error);
+    }
     this.#retainedBytes = 0;
     const waiters = this.#waiters;
     this.#waiters = [];
@@ -395,21 +399,20 @@ export class Emitter implements LaneOwner {
     if (isCounted) for (const retained of all) this.#count(retained);
   }
 
-  /** Numbers from 1 on for what is kept; what the peer does not know is taken out. Returns how many were sent before. */
-  #renumber(unknown: Retained[]): number {
+  /** Numbers from 1 on for what is kept; what the peer rejected, or does not know, is put into `out`. Returns how many were sent before. */
+  #renumber(out: Retained[]): number {
     const { peer } = this.#link;
     this.#last = this.#sent = this.#acked = 0;
     let repeated = 0;
     for (const retained of this.#retained.cut(0)) {
-      const { entry, bytes, bodyBytes } = retained;
-      if (!peer.knows(entry) || bodyBytes > peer.limits.maxMessageBytes) {
+      const { entry, bytes, bodyBytes, error } = retained;
+      if (error !== null || !peer.knows(entry) || bodyBytes > peer.limits.maxMessageBytes) {
         this.#retainedBytes -= bytes;
-        unknown.push(retained);
+        out.push(retained);
         continue;
       }
       if (retained.sent) repeated++;
       setNumber(retained, ++this.#last);
-      retained.error = null;
       this.#retained.push(retained);
     }
     return repeated;
