@@ -55,7 +55,8 @@ async function check(title: string, command: readonly string[], steps: readonly 
 
 /** Resolves when it has ended: by the last step, or, when there are none, by SIGINT once it has printed all lines. */
 async function run([program = "", ...args]: readonly string[], steps: readonly Step[], lines: readonly RegExp[]): Promise<{ output: string; ended: string | null }> {
-  const env = { ...process.env, PORT: String(await freePort()), TURBO_TELEMETRY_DISABLED: "1" };
+  // As on a person's terminal: where CI is set, turbo prints lines and takes no keys.
+  const env = { ...process.env, CI: undefined, TERM: "xterm-256color", PORT: String(await freePort()), TURBO_TELEMETRY_DISABLED: "1" };
   // A group of its own, so that a signal reaches all of it, as Ctrl-C does.
   const child = spawn(program, args, { cwd: root, env, stdio: ["pipe", "pipe", "pipe"], detached: true });
   const signal = (name: NodeJS.Signals): void => {
