@@ -188,7 +188,8 @@ for (const way of ways) {
       assert.notEqual(thief.session, client.id);
       assert.deepEqual(await thief.ask(), { user: "two", rights: "all" });
       assert(thief.frames().every(({ kind }) => kind !== "EVENT"), "it has no event of the other's");
-      assert(errors.slice(before).some(({ code }) => code === "AUTH_REFUSED"), "the server is told");
+      const isNewest = session === client.id;
+      assert.equal(errors.slice(before).some(({ code }) => code === "AUTH_REFUSED"), isNewest, "the server is told, where the identity is that of a session");
       await thief.leave();
       const nobody = await tryToResume(address, "nobody", session);
       assert.deepEqual([nobody.code, nobody.session], ["AUTH_REFUSED", null]);
@@ -232,7 +233,13 @@ for (const way of ways) {
         }), { user: "one", rights: "all" });
         identities.add(one.client.id);
       }
+      assert.equal(identities.size, 4);
       for (const identity of identities) await assertUseless(one, identity);
+      for (const identity of [...identities].slice(0, -1)) {
+        const stale = await tryToResume(one.address, "one", identity);
+        assert.deepEqual([stale.code, stale.resumed], [null, false], "it is spent, also for its own principal");
+        await stale.leave();
+      }
       assert.deepEqual(await one.client.request("who"), { user: "one", rights: "all" });
       assert.equal(one.log.filter((line) => line === "resumed desk#1 one").length, 3);
     });

@@ -19,7 +19,7 @@ export function utf8(text: string): Uint8Array {
 
 /** What both greetings say of a contract. */
 export function introduction({ name, version, accepts, messages }: Protocol): { readonly messages: readonly unknown[]; readonly [member: string]: unknown } {
-  return { protocol: name, version, accepts, messages: messages.map((each) => [each.name, each.type, each.codec.name, each.digest]), limits: roomy };
+  return { protocol: name, version, accepts, features: [], messages: messages.map((each) => [each.name, each.type, each.codec.name, each.digest]), limits: roomy };
 }
 
 /** The number of a name, for whoever has greeted with the whole listing. */
@@ -36,7 +36,7 @@ export function helloFor(contract: Protocol, members: object = {}): Uint8Array {
 
 /** The WELCOME of a server of a contract, or one with other members. */
 export function welcomeFor(contract: Protocol, members: object = {}): Uint8Array {
-  const session = { session: "00112233445566778899aabbccddeeff", resumed: false, received: 0, resumeWindowMs: 30_000 };
+  const session = { session: "00112233445566778899aabbccddeeff", origin: "ffeeddccbbaa99887766554433221100", resumed: false, received: 0, resumeWindowMs: 30_000 };
   return frame(KIND.WELCOME, 0, JSON.stringify({ hawser: 1, ...introduction(contract), ...session, ...members }));
 }
 

@@ -179,7 +179,7 @@ describe("who comes to a server of sessions and speaks something else", () => {
         assert.equal(code, "CONTRACT_DIFFERS", what);
         assert.match(message, /place/, what);
       }
-      assert.deepEqual(watched.called, []);
+      assert.deepEqual(watched.called, ["authenticate"], "a list is judged once its sender is let in");
     }
   });
 

@@ -6,25 +6,18 @@ import { startClient, startServer } from "./peer-program.ts";
 import { formatReport, makeReport } from "./runner/report.ts";
 import { readVectors, runSuite, vectorFiles } from "./runner/suite.ts";
 import { ClientTarget, serverAt, type Target } from "./runner/target.ts";
-import type { Vector } from "./runner/vector.ts";
 
 /** Rules that the engine does not keep yet: their vectors are played, and not judged. */
 const pending: ReadonlySet<string> = new Set([
-  "lanes", "stop", "rotation", "origin", "fingerprint", "want", "cancel-reason", "ack-ranges",
-  "again", "ack-ranges-form", "features-draft", "hawser-first", "judgement-auth", "origin-flags",
+  "lanes", "stop", "cancel-reason", "ack-ranges", "again", "ack-ranges-form", "origin-flags",
 ]);
 
 const options = { waitMs: 20_000, cut: 0, parallel: 4, bail: false } as const;
 const vectors = readVectors().filter(({ rules }) => !rules.some((rule) => pending.has(rule)));
 
-/** Whether the session goes on under another identity, which the client does not take yet. */
-function resumes({ steps }: Vector): boolean {
-  return steps.some((step) => "greet" in step && step.greet.resume === true);
-}
-
 async function play(target: Target, file: string): Promise<void> {
   const names = new Set(readVectors([new URL(`./vectors/${file}.json`, import.meta.url)]).map(({ name }) => name));
-  const fitting = vectors.filter((vector) => names.has(vector.name) && !(target.role === "client" && resumes(vector)));
+  const fitting = vectors.filter((vector) => names.has(vector.name));
   const results = await runSuite(fitting, target, options);
   const report = makeReport(target.role, results, []);
   assert.equal(report.failed, 0, formatReport(report));

@@ -16,7 +16,7 @@ import sys
 from collections import deque
 from typing import Any, Callable, Deque, Dict, Iterable, List, Optional, Set, Tuple
 
-HELLO, WELCOME, REFUSE, PING, PONG, DRAIN, CLOSE, ACK, REJECT, CREDIT, WINDOW = range(0x01, 0x0C)
+HELLO, WELCOME, REFUSE, PING, PONG, DRAIN, CLOSE, ACK, REJECT, CREDIT, WINDOW, WANT, LISTED = range(0x01, 0x0E)
 REQUEST, RESULT, FAIL, CANCEL, STREAM, ITEM, END, EVENT = range(0x10, 0x18)
 CUTTABLE = (REQUEST, RESULT, FAIL, STREAM, ITEM, EVENT)
 SIGNATURE = b"\x89HWS\r\n\x1a\n"
@@ -76,6 +76,7 @@ class State:
 
     def __init__(self, server: "FakeServer") -> None:
         self.id = os.urandom(16).hex()
+        self.origin = os.urandom(16).hex()
         self.server = server
         self.received = 0
         self.handled = 0
@@ -260,7 +261,7 @@ class Connection:
         if self.reading is not asyncio.current_task():
             self.reading.cancel()
         if code != "SESSION_REPLACED":
-            self.server.states.pop(self.state.id, None)
+            self.server.forget(self.state)
 
     async def finish(self) -> None:
         self.over = True
@@ -298,11 +299,6 @@ class Connection:
             name, version, accepts = hello["protocol"], hello["version"], hello["accepts"]
             if not isinstance(version, int) or not accepts[0] <= version <= accepts[1]:
                 raise ValueError("version")
-            theirs = {m[0]: (m[1], m[2], m[3]) for m in hello["messages"]}
-            if any(m[1] not in ("request", "stream", "event") for m in hello["messages"]) or len(theirs) < len(hello["messages"]):
-                raise ValueError("type, or a name twice")
-            if any(not re.fullmatch("([0-9a-f]{16})?", digest) for _, _, digest in theirs.values()):
-                raise ValueError("digest")
             for limit in LIMITS:
                 if limit in ("connectionWindowBytes", "maxInputBytes") and limit not in hello["limits"]:
                     continue
@@ -320,6 +316,7 @@ class Connection:
             raise Refusal("VERSION_UNSUPPORTED", "only 1")
         if name != "conformance" or not accepts[0] <= 1 <= accepts[1]:  # 1 is the lowest version, so the client's `accepts` decides
             raise Refusal("PROTOCOL_MISMATCH", f"conformance 1 and {name} {version}")
+        theirs, listed = await self.listed(hello)
         for message in [*theirs, *TYPES] if version == 1 else []:
             mine = (TYPES.get(message), CODECS.get(message))
             digests = (DIGESTS.get(message, ""), theirs[message][2] if message in theirs else "")
@@ -332,7 +329,7 @@ class Connection:
             except asyncio.TimeoutError:
                 pass
         self.limits = hello["limits"]
-        self.names = [(m[0], m[1:3] == [TYPES.get(m[0]), CODECS.get(m[0])]) for m in hello["messages"]]
+        self.names = [(m[0], m[1:3] == [TYPES.get(m[0]), CODECS.get(m[0])]) for m in listed]
         self.event_credit = self.limits["eventWindowBytes"]
         self.items_credit = self.limits.get("connectionWindowBytes", float("inf"))
         known = self.server.states.get(resume["session"])
@@ -348,10 +345,12 @@ class Connection:
             old.close("SESSION_REPLACED", "resumed elsewhere")
         self.state.connection = self
         self.state.events_left = max(0, LIMITS["eventWindowBytes"] - self.state.events_held)
+        self.state.id = os.urandom(16).hex()
+        self.server.states[self.state.id] = self.state
         self.send(WELCOME, 0, text({
-            "hawser": 1, "protocol": "conformance", "version": 1, "accepts": [1, 1],
+            "hawser": 1, "features": [], "fingerprint": "", "protocol": "conformance", "version": 1, "accepts": [1, 1],
             "messages": [[*message, DIGESTS.get(message[0], "")] for message in MESSAGES], "limits": {**LIMITS, "eventWindowBytes": self.state.events_left},
-            "session": self.state.id, "resumed": known is not None, "received": self.state.received, "resumeWindowMs": 60_000,
+            "session": self.state.id, "origin": self.state.origin, "resumed": known is not None, "received": self.state.received, "resumeWindowMs": 60_000,
         }))
         if known:
             again = 0 if "sends all again" in self.server.faults else resume["received"]
@@ -360,6 +359,28 @@ class Connection:
                 self.settle(self.state.rejects if "forgets its rejects" not in self.server.faults else [])
             self.pump()
         self.state.give_back()
+
+    async def listed(self, hello: Any) -> Tuple[Any, Any]:
+        """The client's list: of HELLO, or asked for."""
+        try:
+            listed = hello.get("messages")
+            if listed is None:
+                self.send(WANT, 0, b"")
+                payload, more = b"", True
+                while more:
+                    kind, id, piece = await self.frame(16_384)
+                    if kind & 0x7F != LISTED or id != 0:
+                        raise ValueError(f"kind {kind}")
+                    payload, more = payload + piece, bool(kind & 0x80)
+                listed = json.loads(payload.decode())
+            theirs = {m[0]: (m[1], m[2], m[3]) for m in listed}
+            if any(m[1] not in ("request", "stream", "event") for m in listed) or len(theirs) < len(listed):
+                raise ValueError("type, or a name twice")
+            if any(not re.fullmatch("([0-9a-f]{16})?", digest) for _, _, digest in theirs.values()):
+                raise ValueError("digest")
+        except (Breach, ValueError, KeyError, TypeError, IndexError) as error:
+            raise Refusal("HELLO_INVALID", repr(error)) from None
+        return theirs, listed
 
     def settle(self, rejects: List[Tuple[int, bytes]]) -> None:
         for number, error in rejects:
@@ -458,7 +479,7 @@ class Connection:
         elif kind == CLOSE:
             self.over = True
             if json.loads(payload)["code"] != "HEARTBEAT_LOST":
-                self.server.states.pop(self.state.id, None)
+                self.server.forget(self.state)
         elif kind == EVENT:
             self.event(payload)
         elif kind in (ACK, REJECT):
@@ -659,7 +680,7 @@ class Connection:
 class FakeServer:
     def __init__(self, faults: Iterable[str] = ()) -> None:
         self.faults: Set[str] = set(faults)
-        self.states: Dict[str, State] = {}
+        self.states: Dict[str, State] = {}  # by every identity that each has had
         self.tasks: List["asyncio.Future[None]"] = []
         self.connections: List[Connection] = []
         self.port = 0
@@ -672,6 +693,9 @@ class FakeServer:
 
     async def start_at(self, path: str) -> None:
         self._servers.append(await asyncio.start_unix_server(self._accept, path))
+
+    def forget(self, state: State) -> None:
+        self.states = {id: known for id, known in self.states.items() if known is not state}
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(self, reader, writer)

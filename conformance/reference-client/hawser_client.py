@@ -135,6 +135,8 @@ class Kind(IntEnum):
     REJECT = 0x09
     CREDIT = 0x0A
     WINDOW = 0x0B
+    WANT = 0x0C
+    MESSAGES = 0x0D
     REQUEST = 0x10
     RESULT = 0x11
     FAIL = 0x12
@@ -145,7 +147,7 @@ class Kind(IntEnum):
     EVENT = 0x17
 
 
-MAY_BE_CUT = {Kind.REQUEST, Kind.RESULT, Kind.FAIL, Kind.STREAM, Kind.ITEM, Kind.EVENT}
+MAY_BE_CUT = {Kind.REQUEST, Kind.RESULT, Kind.FAIL, Kind.STREAM, Kind.ITEM, Kind.EVENT, Kind.MESSAGES}
 OF_CONVERSATIONS = {Kind.REQUEST, Kind.RESULT, Kind.FAIL, Kind.CANCEL, Kind.STREAM, Kind.ITEM, Kind.END}
 EXACT_PAYLOAD = {Kind.PING: 8, Kind.PONG: 8, Kind.DRAIN: 0, Kind.ACK: 8, Kind.CREDIT: 4, Kind.WINDOW: 4, Kind.CANCEL: 0, Kind.END: 0}
 
@@ -519,16 +521,24 @@ class Welcome:
     resume_window_ms: int
 
 
+def fingerprint(messages: Sequence[Message]) -> str:
+    """§3: FNV-1a (64 bits) of a list of messages."""
+    value = 0xCBF29CE484222325
+    for byte in "".join(f"{m.name}\0{m.type}\0{m.codec}\0{m.digest}\n" for m in messages).encode():
+        value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return f"{value:016x}"
+
+
 def make_hello(contract: Contract, limits: Limits, auth: Any = NOTHING, resume: Optional[Resume] = None,
-               features: Sequence[str] = ()) -> Dict[str, Any]:
-    """A HELLO; this client knows none of the features itself."""
+               features: Sequence[str] = (), lists: bool = True) -> Dict[str, Any]:
+    """A HELLO with the list of messages, or its fingerprint alone; this client knows none of the features itself."""
     hello: Dict[str, Any] = {
         "hawser": [HAWSER_VERSION, HAWSER_VERSION],
         "protocol": contract.name,
         "version": contract.version,
         "accepts": list(contract.accepts),
         "features": list(features),
-        "messages": [[m.name, m.type, m.codec, m.digest] for m in contract.messages],
+        **({"messages": make_list(contract)} if lists else {"fingerprint": fingerprint(contract.messages)}),
         "limits": {name: value for name, value in asdict(limits).items() if value is not None},
     }
     if not isinstance(auth, Nothing):
@@ -536,6 +546,10 @@ def make_hello(contract: Contract, limits: Limits, auth: Any = NOTHING, resume: 
     if resume is not None:
         hello["resume"] = resume._asdict()
     return hello
+
+
+def make_list(contract: Contract) -> List[List[str]]:
+    return [[m.name, m.type, m.codec, m.digest] for m in contract.messages]
 
 
 def whole(value: Any, lowest: int, highest: int = MAX_WHOLE) -> int:
@@ -549,14 +563,10 @@ def is_hexadecimal(value: Any, digits: int) -> bool:
     return isinstance(value, str) and len(value) == digits and not set(value) - set("0123456789abcdef")
 
 
-def read_contract(said: Dict[str, Any]) -> Tuple[Contract, Limits]:
-    """The members that HELLO and WELCOME have in common. ValueError, KeyError or TypeError if unreadable."""
-    version = whole(said["version"], 1)
-    lowest, highest = (whole(value, 1) for value in said["accepts"])
-    if not lowest <= version <= highest:
-        raise ValueError(f"version {version} is not within {said['accepts']}")
+def read_list(said: Any) -> Tuple[Message, ...]:
+    """A list of messages. ValueError or TypeError if unreadable."""
     messages = []
-    for name, type, codec, digest in said["messages"]:
+    for name, type, codec, digest in said:
         if not isinstance(name, str) or type not in ("request", "stream", "event") or not isinstance(codec, str):
             raise ValueError(f"{[name, type, codec, digest]} is not a message")
         if digest != "" and not is_hexadecimal(digest, 16):
@@ -564,9 +574,20 @@ def read_contract(said: Dict[str, Any]) -> Tuple[Contract, Limits]:
         messages.append(Message(name, type, codec, digest))
     if len({message.name for message in messages}) < len(messages):
         raise ValueError("two messages of the same name")
+    return tuple(messages)
+
+
+def read_contract(said: Dict[str, Any], messages: Optional[Tuple[Message, ...]] = None) -> Tuple[Contract, Limits]:
+    """The members that HELLO and WELCOME have in common; the list may be told elsewhere. ValueError, KeyError or TypeError if unreadable."""
+    version = whole(said["version"], 1)
+    lowest, highest = (whole(value, 1) for value in said["accepts"])
+    if not lowest <= version <= highest:
+        raise ValueError(f"version {version} is not within {said['accepts']}")
+    if messages is None:
+        messages = read_list(said["messages"])
     if not isinstance(said["protocol"], str):
         raise ValueError("the contract has no name")
-    contract = Contract(said["protocol"], version, (lowest, highest), tuple(messages))
+    contract = Contract(said["protocol"], version, (lowest, highest), messages)
     absent = {name: None for name in OPTIONAL_LIMITS - said["limits"].keys()}
     known = {name: whole(said["limits"][name], *range) for name, range in LIMIT_RANGES.items() if name not in absent}
     return contract, Limits(**known, **absent)
@@ -598,10 +619,12 @@ def read_welcome(payload: bytes, ours: Contract) -> Welcome:
         said = decode_json(payload)
         if whole(said["hawser"], 0) != HAWSER_VERSION:
             raise Violation("3", f"version {said['hawser']} of the protocol", "VERSION_UNSUPPORTED")
-        contract, limits = read_contract(said)
+        if "features" not in said:
+            raise Violation("3", "a draft of the protocol", "VERSION_UNSUPPORTED")
+        contract, limits = read_contract(said, ours.messages if "messages" not in said and said["fingerprint"] == fingerprint(ours.messages) else None)
         session = said["session"]
-        if not is_hexadecimal(session, 32):
-            raise ValueError(f"{session!r} is not a session")
+        if not is_hexadecimal(session, 32) or not is_hexadecimal(said["origin"], 32):
+            raise ValueError(f"{session!r} or {said['origin']!r} is not an identity")
         if not isinstance(said["resumed"], bool):
             raise ValueError("`resumed` is not true or false")
         welcome = Welcome(contract, limits, session, said["resumed"], whole(said["received"], 0), whole(said["resumeWindowMs"], 0, MAX_U32))
@@ -1472,7 +1495,7 @@ class Session:
             raise Violation("3", f"{frame.kind.name} before WELCOME")
         welcome = read_welcome(frame.payload, self.contract)
         if welcome.resumed:
-            if resume is None or welcome.session != resume.session:
+            if resume is None:
                 raise Violation("3", "`resumed` for a session that this side did not name")
             if not self._settled_to <= welcome.received <= self._highest_sent:
                 raise Violation("8", f"`received` is {welcome.received}, sent {self._highest_sent}, settled {self._settled_to}")

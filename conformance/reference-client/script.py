@@ -1185,7 +1185,7 @@ async def _(bench: Bench) -> None:
     first.lose()
     second = await bench.wire()
     welcome = await second.greet(resume=resume(first, 1))
-    check(welcome.resumed and welcome.session == first.welcome.session, "the session was not resumed")
+    check(welcome.resumed and welcome.session != first.welcome.session, "the session was not resumed, or under the same identity")
     check(welcome.received == 3, f"the server has {welcome.received} events, and not 3")
     again = [await second.answer(Kind.EVENT) for _ in range(2)]
     for before, now in zip(said[1:], again):
@@ -1322,7 +1322,7 @@ async def _(bench: Bench) -> None:
     await second.alive()
     third = await bench.wire()
     second.lose()
-    check((await third.greet(resume=resume(first, 0))).resumed, "the session was not resumed a second time")
+    check((await third.greet(resume=resume(second, 0))).resumed, "the session was not resumed a second time")
 
 
 @step("§8 resume after CLOSE, or of a session that never was: a new session")

@@ -21,7 +21,7 @@ from fake_server import FakeServer
 from hawser_client import (
     MAX_PAYLOAD, NOTHING, SIGNATURE, Closed, ConnectionLost, Contract, Conversation, Decoder, Failed, Frame, Head, IncomingEvent, Joiner,
     Kind, Limits, Message, NotHawser, Outbox, Refused, Rejected, Resume, Session, Trace, Violation, check_frame, compare_contracts,
-    connect, decode_body, decode_head, decode_json, encode_body, encode_frame, encode_head, encode_json, make_hello, read_welcome,
+    connect, decode_body, decode_head, decode_json, encode_body, encode_frame, encode_head, encode_json, make_hello, read_list, read_welcome,
 )
 
 PAGE = Path(__file__).resolve().parents[2] / "PROTOCOL.md"
@@ -101,7 +101,7 @@ class TheStream(Violations):
         self.assertEqual(len(frames_of(encode_frame(Kind.ITEM, 1, b"x" * 65_536))[0].payload), 65_536)
 
     def test_kinds_ids_and_payloads(self) -> None:
-        for kind in (0x00, 0x0C, 0x0F, 0x18, 0x44, 0x7F):
+        for kind in (0x00, 0x0E, 0x0F, 0x18, 0x44, 0x7F):
             with self.violates("1"):
                 check_frame(kind, 0, b"")
         for kind in Kind:
@@ -214,7 +214,7 @@ class HeadsAndBodies(Violations):
 
 
 def welcome_members(**members: Any) -> Dict[str, Any]:
-    return {**make_hello(CONTRACT, LIMITS), "hawser": 1, "session": "0123456789abcdef" * 2, "resumed": False, "received": 0,
+    return {**make_hello(CONTRACT, LIMITS), "hawser": 1, "session": "0123456789abcdef" * 2, "origin": "fedcba9876543210" * 2, "resumed": False, "received": 0,
             "resumeWindowMs": 60_000, **members}
 
 
@@ -343,6 +343,9 @@ def written(text: str) -> bytes:
     return data
 
 
+ECHO = (Message("note", "event"), Message("say", "request"), Message("count", "stream"))
+
+
 class TheExamples(unittest.TestCase):
     """§9: this code reads and makes the same bytes."""
 
@@ -385,12 +388,16 @@ class TheExamples(unittest.TestCase):
             first, answer = self.frames(exchange[">"])[0], self.frames(exchange["<"])[0]
             self.assertTrue(exchange["<"].startswith(SIGNATURE))
             hello = decode_json(first.payload)
-            contract, limits = hawser.read_contract(hello)
+            lists = [read_list(decode_json(f.payload)) for f in self.frames(exchange[">"])[1:2] if f.kind == Kind.MESSAGES]
+            contract, limits = hawser.read_contract(hello, lists[0] if lists else ECHO)
             resume = Resume(**hello["resume"]) if "resume" in hello else None
-            self.assertEqual(encode_json(make_hello(contract, limits, hello.get("auth", NOTHING), resume, hello["features"])), first.payload)
+            self.assertEqual(encode_json(make_hello(contract, limits, hello.get("auth", NOTHING), resume, hello["features"], False)), first.payload)
             self.assertEqual(contract.name, "echo")
+            if answer.kind == Kind.WANT:
+                answer = self.frames(exchange["<"])[1]
             if answer.kind == Kind.WELCOME:
                 welcome = read_welcome(answer.payload, contract)
+                self.assertEqual(welcome.contract.messages, ECHO)
                 self.assertEqual({m.name: m.type for m in welcome.contract.messages}, {"note": "event", "say": "request", "count": "stream"})
             else:
                 self.assertEqual((answer.kind, decode_json(answer.payload)["code"]), (Kind.REFUSE, "PROTOCOL_MISMATCH"))
@@ -401,7 +408,7 @@ class TheExamples(unittest.TestCase):
     def test_requests_and_events_are_made_alike(self) -> None:
         exchange = self.exchanges[0]
         sent = self.frames(exchange[">"])
-        contract, limits = hawser.read_contract(decode_json(sent[0].payload))
+        contract, limits = hawser.read_contract(decode_json(sent[0].payload), ECHO)
         codecs = {message.name: message.codec for message in contract.messages}
         joiner = Joiner(100, 1 << 24)
         for frame in sent:
@@ -860,7 +867,7 @@ class AgainstTheFakeServer(unittest.TestCase):
         session = await connect(("127.0.0.1", server.port), script.CONTRACT, handlers={"said": said})
         session.emit("note", {"text": "x"})
         await handling.wait()
-        (state,) = server.states.values()
+        state = next(iter(server.states.values()))
         session.lose()
         await asyncio.sleep(0.1)  # the REJECT has no connection to go out on
         self.assertTrue(await session.connect())

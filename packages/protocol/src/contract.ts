@@ -34,7 +34,7 @@ export interface Protocol<D extends ProtocolDefinition = ProtocolDefinition> {
   readonly accepts: readonly [lowest: number, highest: number];
   /** Sorted by type, then name. */
   readonly messages: readonly MessageEntry[];
-  /** 16 hexadecimal digits over name, version and messages: equal on both ends where their contracts are, as far as the schemas can tell. */
+  /** 16 hexadecimal digits over the list of messages: equal on both ends where these are, as far as the schemas can tell (PROTOCOL.md §3). */
   readonly fingerprint: string;
   /** The message of a name, or undefined; safe for names that a peer chose. */
   find(name: string): MessageEntry | undefined;
@@ -84,8 +84,7 @@ export function makeProtocol<const D extends ProtocolDefinition>(definition: D, 
   const accepts = checkAccepts(what, version, definition.accepts);
   const messages = given === null ? makeEntries(what, definition) : checkEntries(what, given);
   const byName = new Map(messages.map((entry) => [entry.name, entry]));
-  const listing = messages.map((entry) => [entry.name, entry.type, entry.codec.name, entry.digest]);
-  const fingerprint = fnv1a64(JSON.stringify([name, version, listing]));
+  const fingerprint = fnv1a64(messages.map((entry) => `${entry.name}\0${entry.type}\0${entry.codec.name}\0${entry.digest}\n`).join(""));
   return Object.freeze({ definition, name, version, accepts, messages, fingerprint, find: (sought: string) => byName.get(sought) });
 }
 

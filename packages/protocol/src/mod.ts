@@ -76,6 +76,7 @@ export type {
   CallSink,
   CloseCode,
   EmitOptions,
+  Admission,
   Greeter,
   Greeting,
   Handled,

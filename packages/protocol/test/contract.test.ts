@@ -5,6 +5,7 @@ import * as z from "zod";
 import { Issue } from "../src/check.ts";
 import { bytes, text } from "../src/codec.ts";
 import { defineProtocol, type ProtocolDefinition } from "../src/contract.ts";
+import { fnv1a64 } from "../src/fnv.ts";
 import { type Schema, type } from "../src/schema.ts";
 
 /** Defines what the types would refuse. */
@@ -158,14 +159,16 @@ describe("the fingerprint", () => {
 
   test("is 16 hexadecimal digits that do not change from run to run", () => {
     expect(fingerprint).toBe(defineProtocol({ ...base }).fingerprint);
-    expect(defineProtocol(lamp).fingerprint).toBe("adb4663f7339bb2c"); // FNV-1a of ["lamp",1,[]]
+    expect(defineProtocol(lamp).fingerprint).toBe("cbf29ce484222325"); // FNV-1a of nothing
+    const { fingerprint: known, messages } = defineProtocol({ ...lamp, requests: { ping: { codec: bytes() } } });
+    expect(known).toBe(fnv1a64(`ping\0request\0bytes\0${messages[0]?.digest ?? ""}\n`));
   });
 
-  test("differs with name, version, and each message, but not with accepts", () => {
-    const others = [{ ...base, name: "bulb" }, { ...base, version: 2 }, { ...base, events: {} }, { ...base, events: { bells: base.events.bell } }, { ...base, events: { bell: {} } }, { ...base, requests: { ping: {} } }];
+  test("differs with each message, but not with name, version and accepts", () => {
+    const others = [{ ...base, events: {} }, { ...base, events: { bells: base.events.bell } }, { ...base, events: { bell: {} } }, { ...base, requests: { ping: {} } }];
     const all = [fingerprint, ...others.map((other) => defineProtocol(other).fingerprint)];
     expect(new Set(all).size).toBe(all.length);
-    expect(defineProtocol({ ...base, accepts: [1, 9] }).fingerprint).toBe(fingerprint);
+    for (const other of [{ ...base, accepts: [1, 9] as const }, { ...base, name: "bulb" }, { ...base, version: 2 }]) expect(defineProtocol(other).fingerprint).toBe(fingerprint);
   });
 });
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ByteWriter, type ErrorPeer, type Greeter, type Greeting, HawserError, type Hello, memberOf, readHawserError, type SessionKind } from "@hawser/protocol";
+import { type Admission, ByteWriter, type ErrorPeer, type Greeter, type Greeting, HawserError, type Hello, memberOf, readHawserError, type SessionKind } from "@hawser/protocol";
 import { type Connection, runProgram, SessionLink, type SessionLinkEvents, type Speaker } from "@hawser/transport";
 import type { SessionPeer } from "./session-handlers.ts";
 import type { ResolvedSessionOptions } from "./session-options.ts";
@@ -39,11 +39,13 @@ export class Greeted implements Speaker, SessionLinkEvents {
   readonly #host: GreetingHost;
   #greeter: Greeter | null;
   #dueMs: number;
-  #phase: "done" | "judging" | "reading" = "reading";
+  #phase: "admitted" | "done" | "judging" | "reading" = "reading";
   #heard = false;
   /** What came behind the greeting before there was a session. */
   #early: ByteWriter | null = null;
   #carried: Carried | null = null;
+  /** Who is let in while the greeter still asks for something. */
+  #admitted: { readonly hello: Hello; readonly context: unknown } | null = null;
   /** Made when `authenticate` looks at its signal. */
   #leaving: AbortController | null = null;
 
@@ -62,7 +64,7 @@ export class Greeted implements Speaker, SessionLinkEvents {
 
   /** The server closes: whoever has no session yet gets none. */
   close(): void {
-    if (this.#phase === "judging") {
+    if (this.#phase === "judging" || this.#phase === "admitted") {
       this.#refuse(draining());
     } else if (this.#phase === "reading") {
       this.#done(); // without a word: it is not known yet whether he speaks Hawser
@@ -88,6 +90,7 @@ export class Greeted implements Speaker, SessionLinkEvents {
     const refusal = this.#keep(greeting.rest) ?? this.#host.refusal();
     if (refusal !== null) this.#refuse(refusal);
     else if (this.#phase === "reading") this.#judge(greeting.hello);
+    else if (this.#admitted !== null) this.#welcome(this.#admitted.hello, this.#admitted.context);
   }
 
   /** @see Speaker */
@@ -101,6 +104,8 @@ export class Greeted implements Speaker, SessionLinkEvents {
       this.#close(NOTHING, cause?.code === "NOT_HAWSER" ? cause : late);
     } else if (this.#phase === "judging") {
       this.#refuse(overloaded(`authenticate did not answer within handshakeTimeoutMs ${String(handshakeTimeoutMs)}`));
+    } else if (this.#phase === "admitted") {
+      this.#refuse(new HawserError("HANDSHAKE_TIMEOUT", `${remote} did not complete its greeting within handshakeTimeoutMs ${String(handshakeTimeoutMs)}`, { cause: this.#greeter?.end() }));
     }
   }
 
@@ -121,7 +126,7 @@ export class Greeted implements Speaker, SessionLinkEvents {
 
   /** @see SessionLinkEvents */
   lost(error: HawserError): void {
-    const why = this.#phase === "reading" ? (this.#greeter?.end() ?? error) : error;
+    const why = this.#phase === "reading" || this.#phase === "admitted" ? (this.#greeter?.end() ?? error) : error;
     const isGreeting = this.#phase !== "done";
     this.#done();
     if (this.#carried !== null) this.#carried.lost(this.link, error);
@@ -183,7 +188,23 @@ export class Greeted implements Speaker, SessionLinkEvents {
       this.#refuse(refusal); // unless the client has left, or it was too late
       return;
     }
+    const admission = this.#greeter?.admitted() ?? LET_IN;
+    if (admission.ok === true) {
+      this.#welcome(hello, context);
+    } else if (admission.ok === false) {
+      this.#host.release(context);
+      this.#close(admission.reply, admission.error);
+    } else {
+      this.#phase = "admitted";
+      this.#admitted = { hello, context };
+      this.link.output.append(admission.ask);
+      this.link.wrote();
+    }
+  }
+
+  #welcome(hello: Hello, context: unknown): void {
     this.#leaving = null; // it is let in
+    this.#admitted = null;
     const early = this.#early?.copy() ?? NOTHING;
     this.#done();
     const { session, resumed } = this.#host.admit(this.link, hello, context);
@@ -196,6 +217,8 @@ export class Greeted implements Speaker, SessionLinkEvents {
   #done(): void {
     this.#phase = "done";
     this.#greeter = null;
+    if (this.#admitted !== null) this.#host.release(this.#admitted.context);
+    this.#admitted = null;
     this.#early = null;
     this.#leaving?.abort(left(this.link.remote));
     this.#leaving = null;
@@ -203,7 +226,7 @@ export class Greeted implements Speaker, SessionLinkEvents {
 
   #refuse(error: HawserError): void {
     if (this.#phase === "done") return;
-    this.#close(this.#host.kind.refusal(error), error);
+    this.#close(this.#greeter?.refusal(error) ?? NOTHING, error);
   }
 
   #close(reply: Uint8Array, error: HawserError): void {
@@ -215,6 +238,8 @@ export class Greeted implements Speaker, SessionLinkEvents {
 }
 
 const NOTHING = new Uint8Array(0);
+
+const LET_IN: Admission = Object.freeze({ ok: true });
 
 /** Why a server that closes lets nobody in. */
 export function draining(): HawserError {

@@ -213,6 +213,7 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     const known = this.#resumable(hello);
     if (known !== null && this.#isSamePrincipal(known, context, link)) {
       this.#lost.delete(known);
+      this.#forget(known);
       known.renew(context);
       return { session: known, resumed: true };
     }
@@ -228,6 +229,17 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     tellProgram(() => release(context as C), (cause) => { // authenticate returned it
       this.report(programFailed("The release option", cause, "session"));
     });
+  }
+
+  /** A session may be resumed by the identity that it has now, and by the former one while its client may not have the newer. */
+  #know(session: ServedSession<P, C>): void {
+    if (this.options.limits.resumeWindowMs === 0 || session.id === "") return;
+    this.#byId.set(session.id, session);
+    if (session.formerId !== "") this.#byId.set(session.formerId, session);
+  }
+
+  #forget(session: ServedSession<P, C>): void {
+    for (const id of [session.id, session.formerId]) if (this.#byId.get(id) === session) this.#byId.delete(id);
   }
 
   /** The session that a client wants to go on with, if it could. */
@@ -265,7 +277,7 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
 
   /** @see SessionHost */
   opened(session: ServedSession<P, C>, settled: () => void): void {
-    if (this.options.limits.resumeWindowMs > 0 && session.id !== "") this.#byId.set(session.id, session);
+    this.#know(session);
     const { open } = this.#given;
     if (open === undefined) {
       settled();
@@ -284,6 +296,7 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
 
   /** @see SessionHost */
   resumed(session: ServedSession<P, C>): void {
+    this.#know(session);
     this.#tell("resumed", session, () => this.#given.resumed?.(session));
   }
 
@@ -308,7 +321,7 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     this.#sessions.delete(session);
     this.#lost.delete(session);
     this.#drainMs.delete(session);
-    if (this.#byId.get(session.id) === session) this.#byId.delete(session.id);
+    this.#forget(session);
     this.#tell("close", session, () => this.#given.close?.(session, closed));
     this.release(session.context);
     this.#restWhenIdle();

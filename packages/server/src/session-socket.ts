@@ -192,6 +192,11 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
     return (this.#stuck ??= new StuckHandlers(ticker.clock, limits.cancelTimeoutMs));
   }
 
+  /** @see SessionServer */
+  get formerId(): string {
+    return this.#session.formerId;
+  }
+
   get id(): string {
     return this.#session.id;
   }

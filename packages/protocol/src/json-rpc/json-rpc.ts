@@ -37,12 +37,14 @@ import { errorText } from "./text.ts";
  */
 export function jsonRpc<D extends ProtocolDefinition>(protocol: Protocol<D>, options: NoInfer<JsonRpcOptions<Protocol<D>>> = {}): JsonRpcSessions<D> {
   const dialect = resolveDialect(protocol, options);
+  const refusal = ({ code, message }: HawserError): Uint8Array => encodeFrames(dialect.framing, [utf8Encode(errorText(null, failureObject(code, null, message)))]);
+  const door: Greeter = Object.freeze({ ...openDoor, refusal });
   return Object.freeze({
     name: `json-rpc over ${dialect.framing.name}`,
     contract: protocol,
-    greeter: () => openDoor,
+    greeter: () => door,
     session: (side, sessionOptions, sink) => new JsonRpcSession(dialect, side, sessionOptions, sink),
-    refusal: ({ code, message }: HawserError) => encodeFrames(dialect.framing, [utf8Encode(errorText(null, failureObject(code, null, message)))]),
+    refusal,
     prepare(entry, payload) {
       const method = dialect.methods.get(entry);
       if (method === undefined) throw new TypeError(`Cannot use ${JSON.stringify(entry.name)}: it is of another contract`);
@@ -58,7 +60,8 @@ export interface JsonRpcSessions<D extends ProtocolDefinition = ProtocolDefiniti
 }
 
 /** Lets everybody in at once, with whatever has come, be it nothing: JSON-RPC begins with the first message, of either side. */
-const openDoor: Greeter = Object.freeze({
+const openDoor: Omit<Greeter, "refusal"> = Object.freeze({
   receive: (chunk: Uint8Array): Greeting => ({ ok: true, hello: { auth: undefined, resume: null, peerVersion: 0 }, rest: new Uint8Array(chunk) }),
+  admitted: () => ({ ok: true }) as const,
   end: () => new HawserError("CONNECTION_RESET", "The client left before it was heard", { scope: "session" }),
 });

@@ -49,6 +49,8 @@ import { Turn } from "./turn.ts";
 export class JsonRpcSession implements Session {
   readonly side: Side;
   readonly id = "";
+  readonly formerId = "";
+  readonly origin = "";
   readonly roundTripMs = null;
   readonly peerVersion = 0;
   readonly features: readonly string[] = [];

@@ -6,21 +6,25 @@
  */
 import type { MessageEntry, Protocol } from "../contract.ts";
 import { HawserError } from "../errors.ts";
-import { type Introduction, isSame, type PeerMessage } from "./peer.ts";
+import { isSame, type PeerMessage } from "./message-list.ts";
+import type { Introduction } from "./peer.ts";
 import { plain } from "./quote.ts";
 
-/** Why our contract and the peer's do not fit, or null. `them` is how the text calls the peer: "the client". */
+/** Why our contract and the peer's do not fit, by their names and versions, or null. `them` is how the text calls the peer: "the client". */
 export function compareContracts(ours: Protocol, theirs: Introduction, us: string, them: string): HawserError | null {
   if (theirs.protocol !== ours.name) {
     return new HawserError("PROTOCOL_MISMATCH", `${capital(them)} speaks the contract ${name(theirs.protocol)}, ${us} ${name(ours.name)}: see whether the address is right`);
   }
   const [lower, higher] = theirs.version < ours.version ? [theirs, ours] : [ours, theirs];
-  if (!within(lower.version, higher.accepts)) {
-    const [oursText, theirsText] = [versions(ours.version, ours.accepts), versions(theirs.version, theirs.accepts)];
-    return new HawserError("PROTOCOL_MISMATCH", `${capital(them)} speaks ${name(ours.name)} ${theirsText}, ${us} ${oursText}: update the older one, or let the newer accept it`);
-  }
-  if (theirs.version !== ours.version) return null;
-  const differences = differing(ours, theirs, us, them);
+  if (within(lower.version, higher.accepts)) return null;
+  const [oursText, theirsText] = [versions(ours.version, ours.accepts), versions(theirs.version, theirs.accepts)];
+  return new HawserError("PROTOCOL_MISMATCH", `${capital(them)} speaks ${name(ours.name)} ${theirsText}, ${us} ${oursText}: update the older one, or let the newer accept it`);
+}
+
+/** Why our list of messages and that of a peer with version `version` do not fit, or null. */
+export function compareLists(ours: Protocol, version: number, messages: readonly PeerMessage[], us: string, them: string): HawserError | null {
+  if (version !== ours.version) return null;
+  const differences = differing(ours, messages, us, them);
   if (differences.length === 0) return null;
   const more = differences.length > SHOWN ? `, and ${String(differences.length - SHOWN)} more` : "";
   return new HawserError(
@@ -32,10 +36,10 @@ export function compareContracts(ours: Protocol, theirs: Introduction, us: strin
 /** How many differences a text names. */
 const SHOWN = 2;
 
-function differing(ours: Protocol, theirs: Introduction, us: string, them: string): string[] {
+function differing(ours: Protocol, messages: readonly PeerMessage[], us: string, them: string): string[] {
   const found: string[] = [];
   const seen = new Set<MessageEntry>();
-  for (const message of theirs.messages) {
+  for (const message of messages) {
     const entry = ours.find(message.name);
     if (entry === undefined) {
       found.push(`${us} lacks ${name(message.name)}`);

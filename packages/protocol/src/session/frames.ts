@@ -40,6 +40,8 @@ export const ACK = 0x08;
 export const REJECT = 0x09;
 export const CREDIT = 0x0a;
 export const WINDOW = 0x0b;
+export const WANT = 0x0c;
+export const MESSAGES = 0x0d;
 export const REQUEST = 0x10;
 export const RESULT = 0x11;
 export const FAIL = 0x12;
@@ -76,6 +78,8 @@ export const frameRules: readonly (FrameRule | undefined)[] = Object.freeze(
     [REJECT]: rule("REJECT", "zero", 10, MAX_PAYLOAD),
     [CREDIT]: rule("CREDIT", "either", 4, 4),
     [WINDOW]: rule("WINDOW", "zero", 4, 4),
+    [WANT]: rule("WANT", "zero", 0, 0),
+    [MESSAGES]: rule("MESSAGES", "zero", 0, MAX_EARLY_PAYLOAD, true),
     [REQUEST]: rule("REQUEST", "conversation", 3, Infinity, true),
     [RESULT]: rule("RESULT", "conversation", 0, Infinity, true),
     [FAIL]: rule("FAIL", "conversation", 2, Infinity, true),

@@ -5,13 +5,13 @@
  * @module
  */
 import type { Protocol } from "../contract.ts";
-import { type ErrorCode, HawserError } from "../errors.ts";
-import { parseJson, peerError } from "../stack.ts";
-import { utf8Decode } from "../utf8.ts";
+import { HawserError } from "../errors.ts";
 import { utf8Encode } from "../utf8-write.ts";
 import { MAX_EARLY_PAYLOAD } from "./frames.ts";
 import type { SessionLimits } from "./limits.ts";
-import type { Introduction, PeerLimits, PeerMessage } from "./peer.ts";
+import { digest, Fault, identity, list, type Members, object, parse, range, reading, string, whole } from "./members.ts";
+import { messageList } from "./message-list.ts";
+import type { Introduction, PeerLimits } from "./peer.ts";
 
 /** The version of PROTOCOL.md that this is. */
 const WIRE_VERSION = 1;
@@ -24,9 +24,12 @@ export interface Opening {
   readonly connectionWindowBytes: number;
 }
 
-/** What both greetings say of this side; `features` are those that it can use, or in a WELCOME those that both will. */
+/**
+ * What both greetings say of this side, but for its list of messages; `features` are those that it can use, or in a WELCOME those that
+ * both will.
+ */
 export function introduce(contract: Protocol, limits: SessionLimits, { eventWindowBytes, connectionWindowBytes }: Opening, features: readonly string[]): object {
-  const { name, version, accepts, messages } = contract;
+  const { name, version, accepts, fingerprint } = contract;
   const { maxMessageBytes, maxPartials, maxConversations, windowBytes } = limits;
   const maxInputBytes = Math.min(limits.maxInputBytes, MAX_U32);
   return {
@@ -34,7 +37,7 @@ export function introduce(contract: Protocol, limits: SessionLimits, { eventWind
     version,
     accepts,
     features,
-    messages: messages.map((entry) => [entry.name, entry.type, entry.codec.name, entry.digest]),
+    fingerprint,
     limits: { maxMessageBytes, maxPartials, maxConversations, windowBytes, eventWindowBytes, connectionWindowBytes, maxInputBytes },
   };
 }
@@ -54,20 +57,32 @@ export function formatHello(introduction: object, auth: unknown, resume: Resume 
   }
   if (known === undefined) throw new HawserError("PAYLOAD_FORBIDDEN", "Cannot greet the server: JSON has no text for `auth`", { cause });
   const text = JSON.stringify({ hawser: [WIRE_VERSION, WIRE_VERSION], ...introduction, auth, ...(resume === null ? {} : { resume }) });
-  checkGreeting(text, "`auth` may have what the contract's list of messages leaves of it");
-  return text;
-}
-
-/** The text of a WELCOME. */
-export function formatWelcome(introduction: object, session: string, resumed: boolean, received: number, resumeWindowMs: number): string {
-  return JSON.stringify({ hawser: WIRE_VERSION, ...introduction, session, resumed, received, resumeWindowMs });
-}
-
-/** Throws where a greeting is longer than a frame may be before the session is ready. */
-export function checkGreeting(text: string, advice: string): void {
   const { length } = utf8Encode(text);
-  if (length <= MAX_EARLY_PAYLOAD) return;
-  throw new HawserError("PAYLOAD_TOO_LARGE", `Cannot greet the peer with ${String(length)} bytes: the limit is ${String(MAX_EARLY_PAYLOAD)}; ${advice}`);
+  if (length <= MAX_EARLY_PAYLOAD) return text;
+  throw new HawserError("PAYLOAD_TOO_LARGE", `Cannot greet the server with ${String(length)} bytes: the limit is ${String(MAX_EARLY_PAYLOAD)}, of which \`auth\` may have about 15 000`);
+}
+
+/** What a WELCOME says besides the introduction. */
+export interface Welcoming {
+  readonly session: string;
+  readonly origin: string;
+  readonly resumed: boolean;
+  readonly received: number;
+  readonly resumeWindowMs: number;
+}
+
+/**
+ * The text of a WELCOME. `messages`: this side's list, which the client does not know; null: it does. It is left out where it has no
+ * room, and goes before (`isListed` tells which).
+ */
+export function formatWelcome(introduction: object, welcoming: Welcoming, messages: unknown): { readonly text: string; readonly isListed: boolean } {
+  const { session, origin, resumed, received, resumeWindowMs } = welcoming;
+  const format = (more: object): string => JSON.stringify({ hawser: WIRE_VERSION, ...introduction, ...more, session, origin, resumed, received, resumeWindowMs });
+  if (messages !== null) {
+    const text = format({ messages });
+    if (utf8Encode(text).length <= MAX_EARLY_PAYLOAD) return { text, isListed: true };
+  }
+  return { text: format({}), isListed: false };
 }
 
 /** What a client wants to go on with. */
@@ -83,15 +98,12 @@ export interface HelloText extends Introduction {
 }
 
 /** A WELCOME, read. */
-export interface WelcomeText extends Introduction, Resume {
-  readonly resumed: boolean;
-  readonly resumeWindowMs: number;
-}
+export interface WelcomeText extends Introduction, Welcoming {}
 
 /** Read a HELLO; an error with a code of PROTOCOL.md §3 when it is none. */
 export function readHello(bytes: Uint8Array, start: number, end: number): HawserError | HelloText {
   return reading("HELLO", "HELLO_INVALID", () => {
-    const members = parse(bytes, start, end);
+    const members = object(parse(bytes, start, end), "it");
     const [lowest, highest] = range(members["hawser"], "hawser");
     if (lowest > WIRE_VERSION || highest < WIRE_VERSION) {
       return new HawserError(
@@ -99,6 +111,7 @@ export function readHello(bytes: Uint8Array, start: number, end: number): Hawser
         `The client speaks version ${String(lowest)} to ${String(highest)} of Hawser's session protocol, this server version ${String(WIRE_VERSION)}: update the older one`,
       );
     }
+    if (members["features"] === undefined) return draft("The client", "this server");
     const resume = members["resume"] === undefined ? null : object(members["resume"], "resume");
     return {
       ...introduction(members),
@@ -111,16 +124,18 @@ export function readHello(bytes: Uint8Array, start: number, end: number): Hawser
 /** Read a WELCOME: as `readHello`, but PROTOCOL_VIOLATION where it is none. */
 export function readWelcome(bytes: Uint8Array, start: number, end: number): HawserError | WelcomeText {
   return reading("WELCOME", "PROTOCOL_VIOLATION", () => {
-    const members = parse(bytes, start, end);
+    const members = object(parse(bytes, start, end), "it");
     const version = whole(members["hawser"], "hawser", 1);
     if (version !== WIRE_VERSION) {
       return new HawserError("VERSION_UNSUPPORTED", `The server chose version ${String(version)} of Hawser's session protocol, this client speaks version ${String(WIRE_VERSION)}`);
     }
+    if (members["features"] === undefined) return draft("The server", "this client");
     const { resumed } = members;
     if (typeof resumed !== "boolean") throw new Fault("`resumed` is not true or false");
     return {
       ...introduction(members),
       session: identity(members["session"], "session"),
+      origin: identity(members["origin"], "origin"),
       resumed,
       received: whole(members["received"], "received", 0),
       resumeWindowMs: whole(members["resumeWindowMs"], "resumeWindowMs", 0, 0xffff_ffff),
@@ -128,42 +143,31 @@ export function readWelcome(bytes: Uint8Array, start: number, end: number): Haws
   });
 }
 
-/** What a greeting lacks; never leaves this file. */
-class Fault extends Error {}
-
-function reading<T>(what: string, code: ErrorCode, read: () => T): HawserError | T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    return peerError(code, `The peer's ${what} can't be read: ${error.message}`);
-  }
-}
-
-type Members = Readonly<Record<string, unknown>>;
-
-function parse(bytes: Uint8Array, start: number, end: number): Members {
-  let value: unknown;
-  try {
-    value = parseJson(utf8Decode(bytes, start, end));
-  } catch {
-    throw new Fault("it is not JSON in UTF-8"); // the runtime's own text quotes what came
-  }
-  return object(value, "it");
+/** What greeted without `features`, which the first version of the page has, and the drafts before it had not. */
+function draft(them: string, us: string): HawserError {
+  return new HawserError("VERSION_UNSUPPORTED", `${them} speaks a draft of Hawser's session protocol, from before its version ${String(WIRE_VERSION)}, which ${us} speaks: update the older one`);
 }
 
 function introduction(members: Members): Introduction {
   const version = whole(members["version"], "version", 1);
   const accepts = range(members["accepts"], "accepts");
   if (version < accepts[0] || version > accepts[1]) throw new Fault("`version` does not lie within `accepts`");
-  return { protocol: string(members["protocol"], "protocol"), version, accepts, features: featureList(members["features"]), messages: messageList(members["messages"]), limits: peerLimits(object(members["limits"], "limits")) };
+  return {
+    protocol: string(members["protocol"], "protocol"),
+    version,
+    accepts,
+    features: featureList(members["features"]),
+    fingerprint: members["fingerprint"] === undefined ? "" : digest(members["fingerprint"], "fingerprint"),
+    messages: members["messages"] === undefined ? null : messageList(members["messages"]),
+    limits: peerLimits(object(members["limits"], "limits")),
+  };
 }
 
 const MOST_FEATURES = 32;
 const LONGEST_FEATURE = 64;
 
 function featureList(value: unknown): readonly string[] {
-  const features = list(value === undefined ? [] : value, "features").map((one, index) => string(one, `features[${String(index)}]`));
+  const features = list(value, "features").map((one, index) => string(one, `features[${String(index)}]`));
   if (features.length > MOST_FEATURES) throw new Fault(`\`features\` has more than ${String(MOST_FEATURES)} members`);
   for (const [index, feature] of features.entries()) {
     const { length } = utf8Encode(feature);
@@ -171,22 +175,6 @@ function featureList(value: unknown): readonly string[] {
     if (features.indexOf(feature) < index) throw new Fault(`\`features[${String(index)}]\` is there twice`);
   }
   return features;
-}
-
-const TYPES: readonly unknown[] = ["request", "stream", "event"];
-
-function messageList(value: unknown): PeerMessage[] {
-  const names = new Set<string>();
-  return list(value, "messages").map((one, index) => {
-    const where = `messages[${String(index)}]`;
-    const [name, type, codec, digest] = list(one, where);
-    const message = { name: string(name, `${where}[0]`), type: string(type, `${where}[1]`), codec: string(codec, `${where}[2]`), digest: string(digest, `${where}[3]`) };
-    if (!TYPES.includes(message.type)) throw new Fault(`\`${where}[1]\` is not "request", "stream" or "event"`);
-    if (!/^(?:[0-9a-f]{16})?$/.test(message.digest)) throw new Fault(`\`${where}[3]\` is not 16 hexadecimal digits`);
-    if (names.has(message.name)) throw new Fault(`\`${where}\` has the name of another`);
-    names.add(message.name);
-    return message;
-  });
 }
 
 function peerLimits(members: Members): PeerLimits {
@@ -201,38 +189,4 @@ function peerLimits(members: Members): PeerLimits {
     connectionWindowBytes: optional("connectionWindowBytes", 0, MAX_CREDIT),
     maxInputBytes: optional("maxInputBytes", 1, MAX_U32),
   };
-}
-
-function object(value: unknown, where: string): Members {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Fault(`${where === "it" ? "it" : `\`${where}\``} is not an object`);
-  return value as Members; // an object of JSON has nothing but members
-}
-
-function list(value: unknown, where: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw new Fault(`\`${where}\` is not a list`);
-  return value;
-}
-
-function string(value: unknown, where: string): string {
-  if (typeof value !== "string") throw new Fault(`\`${where}\` is not a text`);
-  return value;
-}
-
-function identity(value: unknown, where: string): string {
-  if (typeof value !== "string" || !/^[0-9a-f]{32}$/.test(value)) throw new Fault(`\`${where}\` is not 32 hexadecimal digits`);
-  return value;
-}
-
-function whole(value: unknown, where: string, least: number, most: number = Number.MAX_SAFE_INTEGER): number {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) {
-    throw new Fault(`\`${where}\` is not a whole number ${most === Number.MAX_SAFE_INTEGER ? `from ${String(least)}` : `from ${String(least)} to ${String(most)}`}`);
-  }
-  return value;
-}
-
-function range(value: unknown, where: string): readonly [number, number] {
-  const [lowest, highest] = list(value, where);
-  const pair = [whole(lowest, `${where}[0]`, 1), whole(highest, `${where}[1]`, 1)] as const;
-  if (pair[0] > pair[1]) throw new Fault(`\`${where}\` is not [lowest, highest]`);
-  return pair;
 }

@@ -6,7 +6,7 @@
  */
 import type { Calls } from "./calls.ts";
 import type { Emitter } from "./emitter.ts";
-import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, IGNORABLE, ITEM, kindName, MAX_PAYLOAD, MORE, readU32, REJECT, REQUEST, RESULT, STREAM, WINDOW } from "./frames.ts";
+import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, IGNORABLE, ITEM, kindName, MAX_PAYLOAD, MESSAGES, MORE, readU32, REJECT, REQUEST, RESULT, STREAM, WINDOW } from "./frames.ts";
 import { Head } from "./head.ts";
 import type { Link } from "./link.ts";
 import { Pieces, type PiecesHost } from "./pieces.ts";
@@ -67,6 +67,8 @@ export class Inbound implements FrameTarget, PiecesHost {
       this.#violate(`sent ${kindName(kind)}${kind === whole ? "" : " in pieces"}, which may not come here${isEchoed ? ": it may be an echo server, which sends back what it gets" : ""}`);
     } else if ((rule.id === "zero" && id !== 0) || (rule.id === "conversation" && id === 0)) {
       this.#violate(`sent ${rule.name} with the id ${String(id)}`);
+    } else if (whole === MESSAGES) {
+      this.#control.control(kind, bytes, start, end);
     } else if (rule.cut && (kind !== whole || (this.#pieces.any && this.#pieces.has(id)))) {
       this.#piece(kind, whole, rule.min, id, bytes, start, end);
     } else if (size < rule.min || size > rule.max) {

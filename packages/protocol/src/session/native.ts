@@ -11,9 +11,9 @@ import { utf8Encode } from "../utf8-write.ts";
 import { CONTRACT_FEATURE, OfferedContract } from "./contract-request.ts";
 import { invalid } from "./failure.ts";
 import { formatRefusalReply, NativeGreeter } from "./greeter.ts";
-import { checkGreeting, formatWelcome, introduce } from "./hello.ts";
 import { resolveSessionLimits } from "./limits.ts";
 import { encodeValue } from "./link.ts";
+import { MAX_LIST_BYTES, OwnList } from "./message-list.ts";
 import { plain } from "./quote.ts";
 import { type ChunkReader, NativeSession } from "./session.ts";
 import type { Greeter, PreparedCall, PreparedEvent, Session, SessionKind, SessionOptions, SessionSink } from "./types.ts";
@@ -22,7 +22,7 @@ import type { Greeter, PreparedCall, PreparedEvent, Session, SessionKind, Sessio
  * Sessions as PROTOCOL.md describes them, for a contract.
  *
  * @throws {TypeError} when it is not a contract
- * @throws {RangeError} when the contract has so many messages that they do not fit into a greeting
+ * @throws {RangeError} when the list of the contract's messages has more than 1 MiB
  * @example
  * ```ts
  * import assert from "node:assert/strict";
@@ -47,24 +47,27 @@ class NativeSessions implements SessionKind {
   readonly contract: Protocol;
   readonly #chunked: readonly ChunkReader[];
   readonly #offered: OfferedContract;
+  readonly #own: OwnList;
 
   constructor(contract: Protocol) {
     this.contract = contract;
     this.#offered = new OfferedContract(contract);
-    checkSize(contract);
+    this.#own = new OwnList(contract);
+    checkSize(contract, this.#own);
     const chunked = new Set<ChunkReader>();
     for (const { codec } of contract.messages) if (codec.chunk !== undefined) chunked.add(codec as ChunkReader); // it has one, as was just seen
     this.#chunked = [...chunked];
   }
 
   greeter({ offerContract = false }: SessionOptions): Greeter {
-    return new NativeGreeter(this.contract, offerContract ? FEATURES : NO_FEATURES);
+    return new NativeGreeter(this.contract, this.#own, offerContract ? FEATURES : NO_FEATURES);
   }
 
   session(side: Side, { limits, random, retention, offerContract = false }: SessionOptions, sink: SessionSink): Session {
     const isOffered = side === "server" && offerContract;
     const parts = {
       contract: this.contract,
+      own: this.#own,
       chunked: this.#chunked,
       limits: resolveSessionLimits(limits),
       random,
@@ -98,14 +101,11 @@ function keptBody(entry: MessageEntry, value: unknown): Uint8Array {
   return typeof body === "string" ? utf8Encode(body) : new Uint8Array(body);
 }
 
-/** Throws where a contract can't be told in one greeting. */
-function checkSize(contract: Protocol): void {
-  const widest = resolveSessionLimits({ maxMessageBytes: 0xffff_ffff, maxPartials: 0xffff_ffff, maxConversations: 0x7fff_ffff, windowBytes: 0x7fff_ffff });
-  const credit = { eventWindowBytes: 0x7fff_ffff, connectionWindowBytes: 0x7fff_ffff };
-  const greeting = formatWelcome(introduce(contract, widest, credit, FEATURES), "0".repeat(32), false, Number.MAX_SAFE_INTEGER, 0xffff_ffff);
-  try {
-    checkGreeting(greeting, "");
-  } catch {
-    throw new RangeError(`Cannot use the contract "${plain(contract.name, 60)}" for sessions: its ${String(contract.messages.length)} messages do not fit into a greeting of 16384 bytes; split it, or shorten their names`);
-  }
+/** Throws where a contract's list can't be told. */
+function checkSize(contract: Protocol, own: OwnList): void {
+  const { length } = own.text;
+  if (length <= MAX_LIST_BYTES) return;
+  throw new RangeError(
+    `Cannot use the contract "${plain(contract.name, 60)}" for sessions: the list of its ${String(contract.messages.length)} messages has ${String(length)} bytes, and at most ${String(MAX_LIST_BYTES)} can be told; split it, or shorten their names`,
+  );
 }

@@ -1,18 +1,11 @@
 /**
- * The peer as its HELLO or WELCOME describes it: its limits, and which of its messages are ours.
- * Owns the translation of names on the wire. Must not know how a greeting is written (hello.ts).
+ * The peer as its greeting describes it: its version, its limits, what both can use, and what its list of messages means.
+ * Must not know how a greeting is written (hello.ts), or a list (message-list.ts).
  *
  * @module
  */
-import type { MessageEntry, Protocol } from "../contract.ts";
-
-/** A message as the other side's list has it. */
-export interface PeerMessage {
-  readonly name: string;
-  readonly type: string;
-  readonly codec: string;
-  readonly digest: string;
-}
+import type { MessageEntry } from "../contract.ts";
+import type { MessageView, PeerMessage } from "./message-list.ts";
 
 /** What the other side can take (PROTOCOL.md §3). */
 export interface PeerLimits {
@@ -33,19 +26,19 @@ export interface Introduction {
   readonly accepts: readonly [lowest: number, highest: number];
   /** What the side can use, or in a WELCOME what both will. */
   readonly features: readonly string[];
-  readonly messages: readonly PeerMessage[];
+  /** Of the side's own list of messages; `""`: not told. */
+  readonly fingerprint: string;
+  /** Null: not in this greeting. */
+  readonly messages: readonly PeerMessage[] | null;
   readonly limits: PeerLimits;
 }
 
 /** What a session asks about its peer for each message. */
-export interface Peer {
+export interface Peer extends MessageView {
   readonly version: number;
   readonly limits: PeerLimits;
   /** What both sides agreed to use. */
   readonly features: readonly string[];
-  /** Our entry for each name in what the peer sends; null: we have none, or another of that name. */
-  readonly entries: readonly (MessageEntry | null)[];
-  knows(entry: MessageEntry): boolean;
 }
 
 /** The peer before the first handshake: whatever is kept for it may be for it. */
@@ -63,30 +56,24 @@ export class GreetedPeer implements Peer {
   readonly limits: PeerLimits;
   readonly features: readonly string[];
   readonly entries: readonly (MessageEntry | null)[];
-  /** Whether the peer has the entry, by our index. */
-  readonly #knows: readonly boolean[];
+  readonly #view: MessageView;
 
-  /** `features`: those that this side can use. */
-  constructor(contract: Protocol, introduction: Introduction, features: readonly string[]) {
+  /** `features`: those that this side can use. `view`: what the peer's list means. */
+  constructor(introduction: Introduction, features: readonly string[], view: MessageView) {
     this.version = introduction.version;
     this.limits = introduction.limits;
-    const agreed = introduction.features.filter((feature) => features.includes(feature));
-    this.features = agreed.length === features.length ? features : agreed; // the same list for all sessions, mostly
-    this.entries = introduction.messages.map((message) => {
-      const entry = contract.find(message.name);
-      return entry !== undefined && isSame(entry, message) ? entry : null;
-    });
-    const knows = contract.messages.map(() => false);
-    for (const entry of this.entries) if (entry !== null) knows[entry.index] = true;
-    this.#knows = knows;
+    this.features = agreedFeatures(introduction.features, features);
+    this.entries = view.entries;
+    this.#view = view;
   }
 
   knows(entry: MessageEntry): boolean {
-    return this.#knows[entry.index] === true;
+    return this.#view.knows(entry);
   }
 }
 
-/** Whether both sides' messages can be exchanged; shapes are compared elsewhere, where versions are the same. */
-export function isSame(entry: MessageEntry, message: PeerMessage): boolean {
-  return entry.type === message.type && entry.codec.name === message.codec;
+/** Those of the peer's features that this side can use: the same list for all sessions, mostly. */
+function agreedFeatures(theirs: readonly string[], ours: readonly string[]): readonly string[] {
+  const agreed = theirs.filter((feature) => ours.includes(feature));
+  return agreed.length === ours.length ? ours : agreed;
 }

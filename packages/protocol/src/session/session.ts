@@ -14,19 +14,20 @@ import type { MessageEntry, Protocol, Side } from "../contract.ts";
 import { type ErrorCode, HawserError } from "../errors.ts";
 import { peerError } from "../stack.ts";
 import { Calls } from "./calls.ts";
-import { compareContracts } from "./compare.ts";
+import { compareContracts, compareLists } from "./compare.ts";
 import type { OfferedContract } from "./contract-request.ts";
 import { lossReason, type LossReason } from "./conversation.ts";
 import { Emitter } from "./emitter.ts";
 import { formatClosing, readClosing } from "./failure.ts";
-import { CLOSE, DRAIN, HELLO, PING, PONG, readU64, REFUSE, SIGNATURE, WELCOME, writeEmpty, writeFrame, writeNumbered, writeText } from "./frames.ts";
+import { CLOSE, DRAIN, HELLO, MESSAGES, MORE, PING, PONG, readU64, REFUSE, SIGNATURE, WANT, WELCOME, writeEmpty, writeFrame, writeNumbered, writeText } from "./frames.ts";
 import { NativeHello } from "./greeter.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { formatHello, formatWelcome, introduce, type Opening, readWelcome, type WelcomeText } from "./hello.ts";
 import { type Control, Inbound } from "./inbound.ts";
 import type { SessionLimits } from "./limits.ts";
 import { Link, type Violate } from "./link.ts";
-import { GreetedPeer, type Peer } from "./peer.ts";
+import { ForeignView, ListReader, type MessageView, type OwnList } from "./message-list.ts";
+import { GreetedPeer, type PeerLimits } from "./peer.ts";
 import { hexadecimal, plain } from "./quote.ts";
 import { Reader } from "./reader.ts";
 import { Receiver } from "./receiver.ts";
@@ -35,9 +36,15 @@ import type { Retention } from "./retention.ts";
 import { type Cell, type Input, isConnected, publicState, type State, transitions } from "./transitions.ts";
 import type { CallOptions, CallSink, CloseCode, EmitOptions, Hello, OutboundCall, PreparedCall, PreparedEvent, Session, SessionSink, SessionState, Settled } from "./types.ts";
 
+/** How texts of a client call the two sides. */
+const US = "this client";
+const THEM = "the server";
+
 /** What sessions of one kind share. */
 export interface SessionParts {
   readonly contract: Protocol;
+  /** The contract's list of messages, as it is told. */
+  readonly own: OwnList;
   /** The contract's codecs that want to see each chunk. */
   readonly chunked: readonly ChunkReader[];
   readonly limits: SessionLimits;
@@ -66,9 +73,17 @@ export class NativeSession implements Session, Control {
   readonly #inbound: Inbound;
   #state: State = "new";
   #id = "";
+  /** Server: the identity with which the client came to this connection; it is taken until the client is known to have the newer one. */
+  #formerId = "";
+  #takesFormer = false;
+  #origin = "";
   #reader = new Reader();
   /** Client: reads the server's signature; null when it has come. */
   #recogniser: Recogniser | null = null;
+  /** Client: reads the server's list of messages, where it comes before WELCOME; null after the handshake. */
+  #lists: ListReader | null = null;
+  /** Client: whether the server has asked for this side's list. */
+  #isWanted = false;
   #heartbeat: Heartbeat | null = null;
   /** When the handshake takes too long; counts in that state alone. */
   #handshakeDueMs = Infinity;
@@ -112,6 +127,14 @@ export class NativeSession implements Session, Control {
     return this.#id;
   }
 
+  get formerId(): string {
+    return this.#formerId;
+  }
+
+  get origin(): string {
+    return this.#origin;
+  }
+
   get roundTripMs(): number | null {
     return this.#heartbeat?.roundTripMs ?? null;
   }
@@ -143,6 +166,8 @@ export class NativeSession implements Session, Control {
     this.#move("attach");
     this.#connect(output);
     this.#recogniser = new Recogniser();
+    this.#lists = new ListReader("PROTOCOL_VIOLATION");
+    this.#isWanted = false;
     this.#handshakeDueMs = nowMs + limits.handshakeTimeoutMs;
     output.append(SIGNATURE);
     writeText(output, HELLO, hello);
@@ -152,23 +177,30 @@ export class NativeSession implements Session, Control {
 
   canResume(hello: Hello): boolean {
     const { resume } = hello;
-    return hello instanceof NativeHello && resume !== null && resume.session === this.#id && this.#state !== "closed" && this.#takesAsMuch(hello.peer) && this.#emitter.canHave(resume.received);
+    return hello instanceof NativeHello && resume !== null && this.#isKnownAs(resume.session) && this.#state !== "closed" && this.#takesAsMuch(hello.limits) && this.#emitter.canHave(resume.received);
   }
 
   welcome(output: ByteWriter, hello: Hello, resumed: boolean, nowMs: number): void {
-    const { contract, limits, random } = this.#parts;
+    const { contract, limits, own, random } = this.#parts;
     if (this.side !== "server") throw new TypeError("Cannot welcome a peer with a client's session: attach it");
     if (!(hello instanceof NativeHello)) throw new TypeError("Cannot welcome a peer whose Hello is of another kind of session");
+    if (hello.peer === null) throw new TypeError("Cannot welcome a peer whose list of messages is not known: ask the greeter with admitted()");
     if (resumed && !this.canResume(hello)) throw new TypeError("Cannot resume this session with this peer: ask canResume()");
     this.#check(resumed ? "resume" : "welcome", "welcome a peer with");
     this.#enter(nowMs);
     if (isConnected(this.#state)) this.#replace();
     this.#move(resumed ? "resume" : "welcome");
-    if (!resumed) this.#id = hexadecimal(random(16));
+    this.#formerId = resumed ? (hello.resume?.session ?? "") : "";
+    this.#takesFormer = resumed;
+    this.#id = hexadecimal(random(16));
+    if (!resumed) this.#origin = hexadecimal(random(16));
     this.#link.peer = hello.peer;
     this.#connect(output);
-    output.append(SIGNATURE);
-    writeText(output, WELCOME, formatWelcome(introduce(contract, limits, this.#announce(), hello.peer.features), this.#id, resumed, this.#receiver.received, limits.resumeWindowMs));
+    if (!hello.isSigned) output.append(SIGNATURE);
+    const welcoming = { session: this.#id, origin: this.#origin, resumed, received: this.#receiver.received, resumeWindowMs: limits.resumeWindowMs };
+    const { text, isListed } = formatWelcome(introduce(contract, limits, this.#announce(), hello.peer.features), welcoming, hello.hasOwnList ? null : own.members);
+    if (!hello.hasOwnList && !isListed) own.write(output);
+    writeText(output, WELCOME, text);
     this.#link.wrote();
     this.#begin(resumed, resumed ? (hello.resume?.received ?? 0) : 0, limits.resumeWindowMs);
     this.#link.leave();
@@ -194,6 +226,7 @@ export class NativeSession implements Session, Control {
     this.#enter(nowMs);
     this.#reading = "yes";
     this.#heartbeat?.heard(nowMs);
+    this.#takesFormer = false; // whatever comes on this connection was sent behind its WELCOME
     if (this.#rest === null) this.#link.receivedBytes += chunk.length;
     for (const codec of chunked) codec.chunk(chunk);
     try {
@@ -324,7 +357,7 @@ export class NativeSession implements Session, Control {
   /** For Inbound: a frame that concerns the session itself. */
   control(kind: number, bytes: Uint8Array, start: number, end: number): void {
     const link = this.#link;
-    switch (kind) {
+    switch (kind & ~MORE) { // only MESSAGES comes in pieces here
       case PING:
         writeFrame(link.output, PONG, 0, bytes, start, end);
         link.wrote();
@@ -338,14 +371,25 @@ export class NativeSession implements Session, Control {
       case WELCOME:
         this.#welcomed(readWelcome(bytes, start, end));
         return;
+      case WANT:
+        this.#wanted();
+        return;
+      case MESSAGES:
+        this.#listed(kind, bytes, start, end);
+        return;
       default: // CLOSE and REFUSE; a HELLO is nowhere in the table
         this.#closed(readClosing(bytes, start, end, kind === REFUSE ? "The server refused the session" : "The peer closed the session"));
     }
   }
 
+  /** Whether a client that comes with this identity means this session. */
+  #isKnownAs(id: string): boolean {
+    return id === this.#id || (this.#takesFormer && id === this.#formerId);
+  }
+
   /** Whether a peer that comes again takes what is kept for it. */
-  #takesAsMuch(peer: Peer): boolean {
-    return peer.limits.maxMessageBytes >= this.#link.peer.limits.maxMessageBytes;
+  #takesAsMuch({ maxMessageBytes }: PeerLimits): boolean {
+    return maxMessageBytes >= this.#link.peer.limits.maxMessageBytes;
   }
 
   #read(chunk: Uint8Array, budget: ReadBudget): number {
@@ -363,22 +407,50 @@ export class NativeSession implements Session, Control {
     return this.#reader.read(chunk, from, this.#inbound, budget);
   }
 
+  /** The server asks for this side's list of messages. */
+  #wanted(): void {
+    if (this.#isWanted) {
+      this.#violated("PROTOCOL_VIOLATION", "sent WANT twice");
+      return;
+    }
+    this.#isWanted = true;
+    this.#parts.own.write(this.#link.output);
+    this.#link.wrote();
+  }
+
+  /** A piece of the server's list of messages. */
+  #listed(kind: number, bytes: Uint8Array, start: number, end: number): void {
+    const error = this.#lists?.take(kind, bytes, start, end) ?? null;
+    if (error !== null) this.#refuse(error);
+  }
+
   #welcomed(text: HawserError | WelcomeText): void {
     const { contract, features } = this.#parts;
-    const error = text instanceof HawserError ? text : (compareContracts(contract, text, "this client", "the server") ?? this.#disagrees(text));
-    if (error !== null) {
-      this.#refuse(error);
+    const view = text instanceof HawserError ? text : (compareContracts(contract, text, US, THEM) ?? this.#disagrees(text) ?? this.#viewOf(text));
+    if (view instanceof HawserError) {
+      this.#refuse(view);
     } else if (!(text instanceof HawserError)) {
       this.#move("WELCOME");
-      this.#link.peer = new GreetedPeer(contract, text, features);
+      this.#link.peer = new GreetedPeer(text, features, view);
+      this.#lists = null;
       this.#id = text.session;
+      this.#origin = text.origin;
       this.#begin(text.resumed, text.received, text.resumeWindowMs);
     }
   }
 
+  /** What the server's list means, wherever it was told, or why it does not fit. */
+  #viewOf({ version, fingerprint, messages }: WelcomeText): HawserError | MessageView {
+    const { contract, own } = this.#parts;
+    if (this.#lists?.isPartial === true) return new HawserError("PROTOCOL_VIOLATION", "The server's list of messages was not complete before its WELCOME");
+    const told = messages ?? this.#lists?.messages ?? null;
+    if (told !== null) return compareLists(contract, version, told, US, THEM) ?? new ForeignView(contract, told);
+    return fingerprint === own.fingerprint ? own : new HawserError("PROTOCOL_VIOLATION", "The server's WELCOME has another list of messages than this client, and does not tell it");
+  }
+
   /** Whether a WELCOME does not fit what this side asked for. */
-  #disagrees({ session, resumed, received }: WelcomeText): HawserError | null {
-    const fits = resumed ? session === this.#id && this.#emitter.canHave(received) : received === 0;
+  #disagrees({ resumed, received }: WelcomeText): HawserError | null {
+    const fits = resumed ? this.#id !== "" && this.#emitter.canHave(received) : received === 0;
     return fits ? null : new HawserError("PROTOCOL_VIOLATION", "The server's WELCOME goes on with another session than this one, or with events that it did not get");
   }
 
@@ -528,6 +600,7 @@ export class NativeSession implements Session, Control {
     this.#rest = null;
     this.#inbound.clear();
     this.#recogniser = null;
+    this.#lists = null;
     this.#calls.onIdle = null;
     this.#receiver.onIdle = null;
     this.#calls.lose(reason, cancellation);

@@ -40,7 +40,7 @@ export type Input =
   | "attach" | "close" | "drain" | "emit" | "lost" | "open" | "resume" | "retain" | "welcome"
   | "over" | "retry" | "silence" | "violation"
   | "ACK" | "CANCEL" | "CLOSE" | "CREDIT" | "DRAIN" | "END" | "EVENT" | "FAIL" | "HELLO" | "ITEM" | "PING" | "PONG"
-  | "REFUSE" | "REJECT" | "REQUEST" | "RESULT" | "STREAM" | "WELCOME" | "WINDOW";
+  | "MESSAGES" | "REFUSE" | "REJECT" | "REQUEST" | "RESULT" | "STREAM" | "WANT" | "WELCOME" | "WINDOW";
 
 const table: Readonly<Record<Input, string>> = Object.freeze({
   //                  n h r d l p o c      new handshake ready draining leaving parting lost closed
@@ -62,6 +62,8 @@ const table: Readonly<Record<Input, string>> = Object.freeze({
   // the peer
   HELLO: "            . ! ! ! ! ! . .",
   WELCOME: "          . r ! ! ! ! . .",
+  WANT: "             . = ! ! ! ! . .",
+  MESSAGES: "         . = ! ! ! ! . .",
   REFUSE: "           . = ! ! ! ! . .",
   PING: "             . ! = = = = . .",
   PONG: "             . ! = = = = . .",

@@ -24,7 +24,7 @@ export interface SessionKind {
   greeter(options: SessionOptions): Greeter;
   /** A session in state `"new"`. Client: `attach` it. Server: `welcome` a peer with it. */
   session(side: Side, options: SessionOptions, sink: SessionSink): Session;
-  /** Server side: the bytes that tell a client whose Hello was read why it is not served. May be empty. */
+  /** Server side: the bytes that tell a client whose Hello was not read why it is not served. May be empty. */
   refusal(error: HawserError): Uint8Array;
   /**
    * An event checked and encoded once, for `emitPrepared` on many sessions of this kind.
@@ -75,9 +75,22 @@ export interface Greeter {
    * its WELCOME, and an answer that is not `ok` says so where it does not.
    */
   receive(chunk: Uint8Array): Greeting | null;
+  /**
+   * The client of the good greeting is let in. `ok: true`: welcome it. `ok: null`: send `ask`, and go on with `receive`, whose next
+   * answer says whether to welcome it. Call it once.
+   */
+  admitted(): Admission;
+  /** The bytes that tell the client why it is not served. May be empty. */
+  refusal(error: HawserError): Uint8Array;
   /** The stream has ended, or time is up, before there was a greeting: what can be said of what came. */
   end(): HawserError;
 }
+
+/** What becomes of a client that is let in. */
+export type Admission =
+  | { readonly ok: true }
+  | { readonly ok: null; readonly ask: Uint8Array }
+  | { readonly ok: false; readonly error: HawserError; readonly reply: Uint8Array };
 
 /** What a greeter found. */
 export type Greeting =
@@ -117,8 +130,12 @@ export type CloseCode = "AUTH_REFUSED" | "DRAINED" | "NORMAL" | "OVERLOADED";
 export interface Session {
   readonly side: Side;
   readonly state: SessionState;
-  /** 32 hexadecimal digits, or `""` where the server has not said them or the kind has none. */
+  /** 32 hexadecimal digits, or `""` where the server has not said them or the kind has none. Another with each connection. */
   readonly id: string;
+  /** Server side: the identity with which the client came to this connection, or `""`. `canResume` takes it until the client is known to have `id`. */
+  readonly formerId: string;
+  /** 32 hexadecimal digits that stay for the session's life, or `""` as above. */
+  readonly origin: string;
   /** From the newest PING to its PONG; null before the first. */
   readonly roundTripMs: number | null;
   /** The contract's version that the peer speaks; 0 before it is known. */

@@ -14,14 +14,15 @@ const limits = { maxMessageBytes: 100_000, maxPartials: 2, maxConversations: 4, 
 
 /** A good HELLO, or one with other members; undefined takes one out. */
 export function hello(members: object = {}): string {
-  return JSON.stringify({ hawser: [1, 1], protocol: "echo", version: 1, accepts: [1, 1], messages, limits, ...members });
+  return JSON.stringify({ hawser: [1, 1], protocol: "echo", version: 1, accepts: [1, 1], features: [], messages, limits, ...members });
 }
 
 export const SESSION = "00112233445566778899aabbccddeeff";
+const ORIGIN = "ffeeddccbbaa99887766554433221100";
 
 /** A good WELCOME, or one with other members. */
 export function welcome(members: object = {}): string {
-  return JSON.stringify({ hawser: 1, protocol: "echo", version: 1, accepts: [1, 1], messages, limits, session: SESSION, resumed: false, received: 0, resumeWindowMs: 30_000, ...members });
+  return JSON.stringify({ hawser: 1, protocol: "echo", version: 1, accepts: [1, 1], features: [], messages, limits, session: SESSION, origin: ORIGIN, resumed: false, received: 0, resumeWindowMs: 30_000, ...members });
 }
 
 /** What the sessions that are spoken to take. */

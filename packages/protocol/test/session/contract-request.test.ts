@@ -6,7 +6,7 @@ import { contractRequest } from "../../src/session/contract-request.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import type { CallSink, SessionKind } from "../../src/session/types.ts";
 import { frame, head, hello, joined, KIND, linesOf, readyClient, readyServer, SIGNATURE, small, waitingClient, welcome } from "./by-hand.ts";
-import { briefError, countingRandom, echo, End, type Pair, readyPair } from "./ends.ts";
+import { briefError, countingRandom, echo, End, greet, type Pair, readyPair } from "./ends.ts";
 
 const native = nativeSessions(echo);
 
@@ -76,8 +76,7 @@ describe("$contract", () => {
 
   test.each([[offering, [], KIND.REQUEST], [native, ["contract"], KIND.REQUEST], [offering, ["contract"], KIND.STREAM]] as const)("is outside the list where it was not agreed, and as a stream", (kind, features, opening) => {
     const server = new End("server", { kind, limits: small });
-    const greeting = kind.greeter({ random: countingRandom() }).receive(joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ features }))));
-    if (greeting?.ok !== true) throw new Error("not greeted");
+    const greeting = greet(kind, joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ features }))));
     server.session.welcome(server.output, greeting.hello, false, 0);
     server.take();
     server.session.receive(frame(opening, 1, head(0xffff)), 0);

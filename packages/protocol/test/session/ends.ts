@@ -163,11 +163,18 @@ export interface EndOptions {
   readonly retention?: Retention;
 }
 
-/** Read a client's greeting; throws where it is not good. */
-export function greet(kind: SessionKind, bytes: Uint8Array): Extract<Greeting, { ok: true }> {
-  const greeting = kind.greeter({ random: countingRandom() }).receive(bytes);
+/** Read a client's greeting, and let it in; throws where it is not good. `answer`: what the client says to what the greeter asks. */
+export function greet(kind: SessionKind, bytes: Uint8Array, answer: ((ask: Uint8Array) => Uint8Array) | null = null): Extract<Greeting, { ok: true }> {
+  const greeter = kind.greeter({ random: countingRandom() });
+  const greeting = greeter.receive(bytes);
   if (greeting?.ok !== true) throw greeting?.error ?? new Error("no greeting");
-  return greeting;
+  const admission = greeter.admitted();
+  if (admission.ok === false) throw admission.error;
+  if (admission.ok === true) return greeting;
+  if (answer === null) throw new Error("the greeter asks for more");
+  const whole = greeter.receive(answer(admission.ask));
+  if (whole?.ok !== true) throw whole?.error ?? new Error("no whole greeting");
+  return whole;
 }
 
 /** A client and a server that are joined by memory. */
@@ -187,7 +194,10 @@ export class Pair {
     client.output = new ByteWriter();
     server.output = new ByteWriter();
     client.session.attach(client.output, this.nowMs);
-    const { hello } = greet(server.kind, client.take());
+    const { hello } = greet(server.kind, client.take(), (ask) => {
+      client.session.receive(ask, this.nowMs);
+      return client.take();
+    });
     server.session.welcome(server.output, hello, resumed, this.nowMs);
     client.session.receive(server.take(), this.nowMs);
     return this;

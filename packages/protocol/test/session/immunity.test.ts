@@ -8,7 +8,7 @@ import { nativeSessions } from "../../src/session/native.ts";
 import { meter } from "../../src/testing/meter.ts";
 import { Random } from "../../src/testing/random.ts";
 import { filler, frame, framesOf, head, hello, joined, KIND, linesOf, NAME, readyClient, readyServer, SIGNATURE, small, u32, u64, waitingClient, welcome } from "./by-hand.ts";
-import { countingRandom, End, Pair, readyPair } from "./ends.ts";
+import { countingRandom, End, greet, Pair, readyPair } from "./ends.ts";
 
 const { kind } = new End("server");
 const say = head(NAME.say);
@@ -40,8 +40,7 @@ test("row 2: a frame of the longest size, one byte at a time, keeps no array for
   const octets = nativeSessions(defineProtocol({ name: "octets", version: 1, requests: { put: { input: type<Uint8Array>(), codec: bytes() } } }));
   const messages = [["put", "request", "bytes", ""]];
   const server = new End("server", { kind: octets });
-  const greeting = octets.greeter({ random: countingRandom() }).receive(joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ protocol: "octets", messages }))));
-  if (greeting?.ok !== true) throw new Error("no greeting");
+  const greeting = greet(octets, joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ protocol: "octets", messages }))));
   server.session.welcome(server.output, greeting.hello, false, 0);
   const stream = frame(KIND.REQUEST, 1, head(0), filler(20_000));
   const chunk = new Uint8Array(1);

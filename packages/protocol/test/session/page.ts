@@ -10,7 +10,8 @@ const contract = (version: number): Protocol =>
   defineProtocol({
     name: "echo",
     version,
-    requests: { say: { input: type<unknown>(), output: type<unknown>(), errors: { rude: type<unknown>() } } },
+    accepts: version === 2 ? [1, 2] : [version, version],
+    requests: { ...(version === 2 ? { ask: {} } : {}), say: { input: type<unknown>(), output: type<unknown>(), errors: { rude: type<unknown>() } } },
     streams: { count: { input: type<unknown>(), item: type<unknown>() } },
     events: { note: { payload: type<unknown>(), delivery: "at-least-once" } },
   });
@@ -29,6 +30,7 @@ export class Player {
   readonly side: "client" | "server";
   end: End;
   greeter: Greeter | null = null;
+  isAdmitted = false;
   nowMs = 0;
 
   constructor(side: "client" | "server") {
@@ -54,6 +56,7 @@ export class Player {
   connect(): void {
     this.end.session.lost(this.nowMs);
     this.end.output = new ByteWriter();
+    this.isAdmitted = false;
     if (this.side === "client") this.end.session.attach(this.end.output, this.nowMs);
     else this.greeter = this.kind.greeter({ random: countingRandom() });
   }
@@ -67,9 +70,15 @@ export class Player {
     }
     const greeting = this.greeter.receive(bytes);
     if (greeting === null) return;
+    const admission = !greeting.ok || this.isAdmitted ? greeting : this.greeter.admitted();
+    this.isAdmitted = true;
+    if (admission.ok === null) {
+      this.end.output.append(admission.ask);
+      return;
+    }
     this.greeter = null;
-    if (greeting.ok) session.welcome(this.end.output, greeting.hello, session.canResume(greeting.hello), this.nowMs);
-    else this.end.output.append(greeting.reply);
+    if (!admission.ok) this.end.output.append(admission.reply);
+    else if (greeting.ok) session.welcome(this.end.output, greeting.hello, session.canResume(greeting.hello), this.nowMs);
   }
 
   get kind(): SessionKind {
@@ -114,9 +123,20 @@ export const sections: readonly Section[] = [
   },
   { title: "The server drains; nothing is open, so that the client closes", server: ({ end }) => { end.session.drain(); } },
   {
-    title: "= A client of version 2, which does not accept version 1, is refused",
+    title: "= A client of version 2, which accepts version 1 and has one request more: each side is told the other's list",
     client: (player) => {
       player.end = player.newEnd(2);
+      player.connect();
+    },
+    server: (player) => {
+      player.end = player.newEnd(1);
+      player.connect();
+    },
+  },
+  {
+    title: "= A client of version 3, which does not accept version 1, is refused",
+    client: (player) => {
+      player.end = player.newEnd(3);
       player.connect();
     },
     server: (player) => {
@@ -168,7 +188,7 @@ export function format(tokens: readonly Token[]): string {
     for (const { from, bytes } of tokens.filter((token) => token.section === section)) {
       const mark = from === "client" ? ">" : "<";
       for (const part of parts(bytes)) {
-        const isText = [0x01, 0x02, 0x03, 0x07, 0x12].includes(part[4] ?? 0) && part[0] !== 0x89;
+        const isText = [0x01, 0x02, 0x03, 0x07, 0x0d, 0x12].includes(part[4] ?? 0) && part[0] !== 0x89;
         hexRuns(isText ? part.subarray(0, 9) : part).forEach((run, at) => lines.push(`${mark} ${run}${at === 0 ? remark(part) : ""}`));
         if (isText) for (const line of new TextDecoder().decode(part.subarray(9)).match(/.{0,119}\S/g) ?? []) lines.push(`${mark} |${line}`);
       }
@@ -204,7 +224,7 @@ export function parse(page: string): Token[] {
   return tokens.map(({ section: of, from, bytes }) => ({ section: of, from, bytes: Uint8Array.from(bytes) }));
 }
 
-const NAMES: Readonly<Record<number, string>> = { 1: "HELLO", 2: "WELCOME", 3: "REFUSE", 4: "PING", 5: "PONG", 6: "DRAIN", 7: "CLOSE", 8: "ACK", 9: "REJECT", 10: "CREDIT", 11: "WINDOW", 16: "REQUEST", 17: "RESULT", 18: "FAIL", 19: "CANCEL", 20: "STREAM", 21: "ITEM", 22: "END", 23: "EVENT" };
+const NAMES: Readonly<Record<number, string>> = { 1: "HELLO", 2: "WELCOME", 3: "REFUSE", 4: "PING", 5: "PONG", 6: "DRAIN", 7: "CLOSE", 8: "ACK", 9: "REJECT", 10: "CREDIT", 11: "WINDOW", 12: "WANT", 13: "MESSAGES", 16: "REQUEST", 17: "RESULT", 18: "FAIL", 19: "CANCEL", 20: "STREAM", 21: "ITEM", 22: "END", 23: "EVENT" };
 
 /** The signature, and each frame. */
 function parts(bytes: Uint8Array): Uint8Array[] {

@@ -1,7 +1,7 @@
 // A session's life: handshake, heartbeat, drain, close, resumption, and callbacks that throw or call back.
 import { describe, expect, test } from "vitest";
 import { ByteWriter } from "../../src/bytes.ts";
-import { defineProtocol } from "../../src/contract.ts";
+import { defineProtocol, type Protocol } from "../../src/contract.ts";
 import { HawserError } from "../../src/errors.ts";
 import { resolveSessionLimits, sessionLimitTable } from "../../src/session/limits.ts";
 import { nativeSessions } from "../../src/session/native.ts";
@@ -137,8 +137,13 @@ describe("a handshake", () => {
         const pair = new Pair({ kind: client }, { kind: server });
         pair.client.session.attach(pair.client.output, 0);
         const greeting = pair.server.kind.greeter({ random: countingRandom() }).receive(pair.client.take());
-        if (greeting?.ok === true) pair.server.session.welcome(pair.server.output, greeting.hello, false, 0);
-        pair.client.session.receive(greeting?.ok === false ? greeting.reply : pair.server.take(), 0);
+        pair.client.session.lost(0);
+        if (greeting?.ok === true) {
+          pair.connect();
+        } else {
+          pair.client.session.attach(pair.client.output, 0);
+          pair.client.session.receive(greeting?.reply ?? SIGNATURE, 0);
+        }
         expect(pair.client.told()).toEqual([expected]);
       }
     }
@@ -189,9 +194,10 @@ describe("a handshake", () => {
 });
 
 describe("nativeSessions()", () => {
-  test("refuses a contract whose messages do not fit into a greeting", () => {
-    const requests = Object.fromEntries(Array.from({ length: 400 }, (_, at) => [`a request with a name that is long enough, and a number: ${String(at)}`, {}]));
-    expect(() => nativeSessions(defineProtocol({ name: "wide", version: 1, requests }))).toThrow(RangeError);
+  test("refuses a contract whose list of messages has more than 1 MiB", () => {
+    const wide = (count: number): Protocol => defineProtocol({ name: "wide", version: 1, requests: Object.fromEntries(Array.from({ length: count }, (_, at) => [`a request with a name that is long enough, and a number: ${String(at).padStart(5)}`, {}])) });
+    expect(nativeSessions(wide(10_000)).name).toBe("hawser");
+    expect(() => nativeSessions(wide(12_000))).toThrow(/the list of its 12000 messages has [0-9]+ bytes, and at most 1048576 can be told/);
   });
 
   test("checks the limits once, by their table", () => {
@@ -424,11 +430,11 @@ test("what a CLOSE says is what the error says", () => {
 });
 
 describe("a session that is resumed", () => {
-  test("keeps its identity, and calls begin anew", () => {
+  test("has another identity and the same origin, and calls begin anew", () => {
     const pair = readyPair();
     const call = pair.client.open("say", 1);
     pair.flush();
-    const { id } = pair.client.session;
+    const { id, origin } = pair.client.session;
     pair.cut();
     expect(pair.told()).toEqual({ client: ["say fail SESSION_LOST"], server: ["call say 1", "say cancelled SESSION_LOST"] });
     expect(() => pair.client.open("say")).toThrow(expect.objectContaining({ code: "NOT_READY", retryable: true }));
@@ -436,7 +442,9 @@ describe("a session that is resumed", () => {
     const [served] = pair.server.calls;
     expect([served?.reply("late"), served?.fail({ name: "rude", payload: 1 })]).toEqual([null, null]);
     call.cancel();
-    expect([pair.flush(), pair.client.session.id, pair.told()]).toEqual([0, id, { client: ["ready resumed"], server: ["ready resumed"] }]);
+    expect(pair.client.session.id).toBe(pair.server.session.id);
+    expect([pair.client.session.id === id, pair.client.session.origin === origin, pair.server.session.origin]).toEqual([false, true, origin]);
+    expect([pair.flush(), pair.told()]).toEqual([0, { client: ["ready resumed"], server: ["ready resumed"] }]);
     pair.server.onCall = (again) => void again.reply(again.input);
     pair.client.open("say", 2);
     pair.flush();

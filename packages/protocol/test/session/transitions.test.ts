@@ -80,6 +80,10 @@ function give(input: Input, end: End, state: State): (() => void) | null {
       return receive(frame(KIND.HELLO, 0, hello()));
     case "WELCOME":
       return receive(frame(KIND.WELCOME, 0, welcome()));
+    case "WANT":
+      return receive(frame(KIND.WANT, 0));
+    case "MESSAGES":
+      return receive(frame(KIND.MESSAGES, 0, "[]"));
     case "PING":
       return receive(frame(KIND.PING, 0, u64(1)));
     case "PONG":

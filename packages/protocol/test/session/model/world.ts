@@ -407,9 +407,10 @@ export class World {
       server.faults.push(greeting.error.message);
       return;
     }
+    if (connection.greeter.admitted().ok !== true) server.faults.push("a client of the same contract is asked for its list");
     connection.greeter = null;
     const { hello } = greeting;
-    const isKnown = hello.resume?.session === server.session.id && server.session.state !== "closed";
+    const isKnown = (hello.resume?.session === server.session.id || (hello.resume !== null && hello.resume.session === server.session.formerId)) && server.session.state !== "closed";
     const resumed = !this.forgets && hello.resume !== null && server.session.canResume(hello);
     server.output = new ByteWriter();
     if (!resumed && server.session.state !== "new") {
