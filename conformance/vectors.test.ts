@@ -9,7 +9,7 @@ import { ClientTarget, serverAt, type Target } from "./runner/target.ts";
 
 /** Rules that the engine does not keep yet: their vectors are played, and not judged. */
 const pending: ReadonlySet<string> = new Set([
-  "lanes", "stop", "cancel-reason", "ack-ranges", "again", "ack-ranges-form", "origin-flags",
+  "lanes", "ack-ranges", "again", "ack-ranges-form", "origin-flags",
 ]);
 
 const options = { waitMs: 20_000, cut: 0, parallel: 4, bail: false } as const;

@@ -397,7 +397,7 @@ class Connection:
             raise Breach("bit 7")
         if (kind < CREDIT or kind in (WINDOW, EVENT)) and id != 0 or REQUEST <= kind < EVENT and id == 0:
             raise Breach(f"id {id}")
-        if len(payload) != {PING: 8, PONG: 8, DRAIN: 0, ACK: 8, CREDIT: 4, WINDOW: 4, CANCEL: 0, END: 0}.get(kind, len(payload)):
+        if len(payload) != {PING: 8, PONG: 8, DRAIN: 0, ACK: 8, CREDIT: 4, WINDOW: 4, END: 0}.get(kind, len(payload)):
             raise Breach("payload")
         partial = self.partials.get(id)
         if partial and partial[0] != kind and id and kind not in (CANCEL, CREDIT):
@@ -437,6 +437,8 @@ class Connection:
         elif kind == FAIL and talk and talk.answer:
             self.error(payload)
             self.answered(talk, Failure("HANDLER_FAILED"))
+        elif kind == CANCEL and payload and not isinstance(json.loads(payload or b"[]"), dict):
+            raise Breach("CANCEL")
         elif kind == CANCEL and id % 2 == 0:
             raise Breach("CANCEL")
         elif kind == CANCEL and talk and "no cancel" not in self.server.faults:

@@ -145,11 +145,12 @@ class Kind(IntEnum):
     ITEM = 0x15
     END = 0x16
     EVENT = 0x17
+    STOP = 0x18
 
 
 MAY_BE_CUT = {Kind.REQUEST, Kind.RESULT, Kind.FAIL, Kind.STREAM, Kind.ITEM, Kind.EVENT, Kind.MESSAGES}
-OF_CONVERSATIONS = {Kind.REQUEST, Kind.RESULT, Kind.FAIL, Kind.CANCEL, Kind.STREAM, Kind.ITEM, Kind.END}
-EXACT_PAYLOAD = {Kind.PING: 8, Kind.PONG: 8, Kind.DRAIN: 0, Kind.ACK: 8, Kind.CREDIT: 4, Kind.WINDOW: 4, Kind.CANCEL: 0, Kind.END: 0}
+OF_CONVERSATIONS = {Kind.REQUEST, Kind.RESULT, Kind.FAIL, Kind.CANCEL, Kind.STREAM, Kind.ITEM, Kind.END, Kind.STOP}
+EXACT_PAYLOAD = {Kind.PING: 8, Kind.PONG: 8, Kind.DRAIN: 0, Kind.ACK: 8, Kind.CREDIT: 4, Kind.WINDOW: 4, Kind.STOP: 0, Kind.END: 0}
 
 
 class Frame(NamedTuple):
@@ -219,7 +220,7 @@ def check_frame(kind_byte: int, id: int, payload: bytes) -> Frame:
         raise Violation("1", f"an empty piece of {kind.name} {id}, and not the last one")
     if (id != 0) != (kind in OF_CONVERSATIONS) and kind != Kind.CREDIT:
         raise Violation("2", f"{kind.name} with id {id}")
-    if len(payload) != EXACT_PAYLOAD.get(kind, len(payload)) or (kind == Kind.REJECT and len(payload) < 8):
+    if len(payload) != EXACT_PAYLOAD.get(kind, len(payload)) or (kind == Kind.REJECT and len(payload) < 8) or (kind == Kind.CANCEL and len(payload) > 1_024):
         raise Violation("2", f"{kind.name} with a payload of {len(payload)} bytes")
     return Frame(kind, id, payload, more)
 
@@ -241,7 +242,7 @@ class Joiner:
         kind = self._partials[frame.id][0]
         if frame.kind == kind:
             return False
-        if frame.id == 0 or frame.kind in (Kind.CANCEL, Kind.CREDIT):
+        if frame.id == 0 or frame.kind in (Kind.CANCEL, Kind.CREDIT, Kind.STOP):
             return True
         raise Violation("1", f"{frame.kind.name} between the pieces of {kind.name} {frame.id}")
 
@@ -793,6 +794,7 @@ class Conversation:
         self.message: Optional[Outgoing] = None  # the REQUEST or STREAM, while this side sends it
         self.task: Optional["asyncio.Task[None]"] = None  # of the handler
         self.cancelled = False
+        self.refused = False  # the other side takes no more items
         self.credit = Credit(link.welcome.limits.windowBytes)
         self.window = Window(link.limits.windowBytes)
         self.held = 0  # cost of the items that came and are not taken
@@ -814,13 +816,15 @@ class Conversation:
     async def send(self, item: Any) -> None:
         """Sends an item as soon as there is credit (§5)."""
         body = self._link.body(self._codec, item)
-        while not self.my_part_over:
-            await self._until(lambda: self.credit.left > 0 or self.my_part_over)
-            if self.my_part_over or self._link.items_credit.left > 0:
+        while not self.my_part_over and not self.refused:
+            await self._until(lambda: self.credit.left > 0 or self.my_part_over or self.refused)
+            if self.my_part_over or self.refused or self._link.items_credit.left > 0:
                 break
             await self._link.items_credit_comes()
         if self.my_part_over:
             raise self._outcome if isinstance(self._outcome, HawserError) else HawserError("the stream is over")
+        if self.refused:
+            raise HawserError("the other side takes no more items")
         self.credit.spend(body)
         self._link.items_credit.spend(body)
         self._link.send(Kind.ITEM, self.id, body)
@@ -861,6 +865,9 @@ class Conversation:
             await self._changed.wait()
 
     # What the link calls.
+
+    def wake(self) -> None:
+        self._changed.set()
 
     def release(self, cost: int) -> None:
         """§5: credit of all streams, which is due whatever becomes of this one."""
@@ -949,7 +956,7 @@ class Link:
             Kind.WINDOW: self._on_window,
             Kind.REQUEST: self._on_opening, Kind.STREAM: self._on_opening, Kind.EVENT: self._on_event,
             Kind.RESULT: self._on_result, Kind.FAIL: self._on_fail, Kind.CANCEL: self._on_cancel,
-            Kind.ITEM: self._on_item, Kind.END: self._on_end,
+            Kind.ITEM: self._on_item, Kind.END: self._on_end, Kind.STOP: self._on_stop,
         }
         self._tasks = [asyncio.ensure_future(loop) for loop in (self._read(), self._write(), self._beat())]
 
@@ -1209,6 +1216,8 @@ class Link:
     def _on_cancel(self, frame: Frame, payload: bytes) -> None:
         if frame.id % 2:
             raise Violation("2", f"CANCEL for {frame.id} from the responder")
+        if payload:
+            read_failure(payload, Kind.CANCEL)
         conversation = self._theirs.get(frame.id)
         if conversation is None:
             return  # §4: it crossed the end
@@ -1216,6 +1225,15 @@ class Link:
         conversation.their_part_over = True
         conversation.stop(Failed("CANCELLED", "cancelled by the opener"))
         self._free_if_over(conversation)
+
+    def _on_stop(self, frame: Frame, payload: bytes) -> None:
+        conversation = self._find(frame.id)
+        if conversation is None or conversation.my_part_over or conversation.refused:
+            return  # §4: it crossed the end
+        conversation.refused = True
+        conversation.wake()
+        if conversation.mine:
+            self.last(conversation, Kind.END)
 
     def _on_credit(self, frame: Frame, payload: bytes) -> None:
         if frame.id == 0:

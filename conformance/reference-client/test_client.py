@@ -101,7 +101,7 @@ class TheStream(Violations):
         self.assertEqual(len(frames_of(encode_frame(Kind.ITEM, 1, b"x" * 65_536))[0].payload), 65_536)
 
     def test_kinds_ids_and_payloads(self) -> None:
-        for kind in (0x00, 0x0E, 0x0F, 0x18, 0x44, 0x7F):
+        for kind in (0x00, 0x0E, 0x0F, 0x19, 0x44, 0x7F):
             with self.violates("1"):
                 check_frame(kind, 0, b"")
         for kind in Kind:

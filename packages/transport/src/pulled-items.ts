@@ -64,18 +64,21 @@ export class PulledItems {
     this.#state = "left";
   }
 
-  /** Stops the source, unless it has ended by itself. `stopped` is called when it has, if ever; never when the source can't tell. */
-  leave(stopped: () => void = () => undefined): void {
+  /**
+   * Stops the source, unless it has ended by itself, or was stopped before. `stopped` is called when it has, if ever, and `failed` where it
+   * throws instead; neither when the source can't tell.
+   */
+  leave(stopped: () => void = ignore, failed: (cause: unknown) => void = ignore): void {
     if (this.#state === "left") return;
     this.#state = "left";
     let left: unknown;
     try {
       left = this.#pull.leave();
-    } catch {
-      stopped(); // the call is over: there is nobody to tell
+    } catch (cause) {
+      failed(cause);
       return;
     }
-    if (isThenable(left)) whenSettled(left, stopped, stopped);
+    if (isThenable(left)) whenSettled(left, stopped, failed);
     else stopped();
   }
 }

@@ -235,6 +235,7 @@ export abstract class SignalledCall implements CallSink {
   abstract item(value: unknown, cost: number): void;
   abstract end(): void;
   abstract fail(error: HawserError): void;
+  abstract refused(): void;
   abstract writable(): void;
 
   protected get call(): OutboundCall | null {
@@ -284,7 +285,11 @@ export class RequestCall extends SignalledCall {
     this.result(undefined);
   }
 
-  writable(): void {
+  refused(): void {
     // It sends none.
+  }
+
+  writable(): void {
+    // As above.
   }
 }

@@ -115,6 +115,8 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
   /** What a stream's items are pulled from, to be left when nobody wants them any more. */
   #pulled: PulledItems | null = null;
   #hasRoom = true;
+  /** Whether the opener takes no more items. */
+  #isRefused = false;
   #roomed: (() => void) | null = null;
   /** `"held"`: the handler is not called yet; `"cancelled"`: nobody waits for the answer, but the handler goes on. */
   #state: "cancelled" | "held" | "open" | "over" = "open";
@@ -163,7 +165,10 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
     return failNamed;
   }
 
-  /** What the opener of a stream sends. */
+  /**
+   * What the opener of a stream sends. A loop that is left early refuses the rest: the opener is told to send no more, and the handler
+   * goes on and answers.
+   */
   get items(): AsyncIterableIterator<unknown, undefined> {
     if (this.#items === null) throw new TypeError(`Cannot read the items of ${this.name}: its opener sends none`);
     return this.#items;
@@ -206,6 +211,12 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
     if (this.#isCancelled()) this.stuckHandlers.add(this);
   }
 
+  refused(): void {
+    this.#isRefused = true;
+    this.writable();
+    this.#leavePulled();
+  }
+
   writable(): void {
     this.#hasRoom = true;
     this.#roomed?.();
@@ -224,7 +235,7 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
   }
 
   abandon(): void {
-    // The opener keeps what it has not sent until the handler has ended.
+    this.#call.refuse();
   }
 
   /** What went wrong here, and what the peer is not told. */
@@ -296,22 +307,22 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
   async #stream(result: unknown): Promise<void> {
     try {
       const source = isThenable(result) ? await result : result;
-      if (source !== undefined && source !== null) await this.#pull(source);
+      if (source !== undefined && source !== null && !(await this.#pull(source)) && this.#call.cancellation === null) return; // #leavePulled ends the call
       if (this.#ends()) this.#call.end();
     } catch (cause) {
       this.failed(cause);
     }
   }
 
-  /** Send item by item: the next is taken from its source when there is room for it. */
-  async #pull(source: unknown): Promise<void> {
+  /** Send item by item: the next is taken from its source when there is room for it. Returns whether the source has ended by itself. */
+  async #pull(source: unknown): Promise<boolean> {
     const call = this.#call;
     const inContext = this.#inContext;
     const items = inContext === null ? new PulledItems(this.name, source) : inContext(() => new PulledItems(this.name, source));
     this.#pulled = items;
-    if (call.cancellation !== null) this.#leavePulled(); // while the handler made it
+    if (!this.#isWanted()) this.#leavePulled(); // while the handler made it
     try {
-      while (call.cancellation === null) {
+      while (this.#isWanted()) {
         if (!this.#hasRoom) {
           await new Promise<void>((resolve) => {
             this.#roomed = resolve;
@@ -326,11 +337,12 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
         const result = items.check(isThenable(step) ? await step : step);
         if (result.done === true) {
           items.ended();
-          return;
+          return true;
         }
         const { value } = result;
         this.#hasRoom = call.send(isThenable(value) ? await value : value);
       }
+      return false;
     } finally {
       this.#pulled = null;
       items.leave();
@@ -339,9 +351,18 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
 
   /** Stop the source: nobody wants its items any more. The call is over when the source is, whatever it was asked for before. */
   #leavePulled(): void {
-    this.#pulled?.leave(() => {
-      if (this.#call.cancellation !== null && this.#ends()) this.#call.end();
+    const end = (): void => {
+      if (this.#ends()) this.#call.end();
+    };
+    this.#pulled?.leave(end, (cause) => {
+      if (this.#call.cancellation === null) this.failed(cause);
+      else end(); // there is nobody to tell
     });
+  }
+
+  /** Whether the opener takes the items that this side sends. */
+  #isWanted(): boolean {
+    return this.#call.cancellation === null && !this.#isRefused;
   }
 
   /** Whether the call is to be finished now: it has not been. */

@@ -26,6 +26,8 @@ class StreamCall extends SignalledCall implements ItemSource {
   readonly items: Items<unknown> = new Items<unknown>(this);
   readonly #backlog: Backlog | null;
   #hasRoom = true;
+  /** Whether the responder takes no more items. */
+  isRefused = false;
   /** Who waits for room, or for the end. */
   #waiting: PromiseWithResolvers<undefined>[] = [];
   #finished: PromiseWithResolvers<undefined> | null = null;
@@ -93,6 +95,18 @@ class StreamCall extends SignalledCall implements ItemSource {
     for (const waiter of waiting) waiter.resolve(undefined);
   }
 
+  refused(): void {
+    this.isRefused = true;
+    this.writable();
+  }
+
+  /** Take no more items, and go on. */
+  refuse(): void {
+    if (!this.isOver) this.call?.refuse();
+    this.items.drop();
+    this.items.finish(null);
+  }
+
   /** @see ItemSource */
   consume(cost: number): void {
     this.call?.consume(cost);
@@ -157,7 +171,8 @@ export class SessionStream<Item, Send = never> implements AsyncIterableIterator<
 
   /**
    * Send an item. Returns whether there is room for more: false, and the item is taken all the same; `await writable()` before the
-   * next. An item that is sent after the stream is over is dropped; `finished()` tells why.
+   * next. An item that is sent after the stream is over is dropped, and `finished()` tells why; so is one that the responder does not
+   * want any more: see `isRefused`.
    *
    * @throws {HawserError} ITEM_INVALID, PAYLOAD_FORBIDDEN, PAYLOAD_TOO_LARGE, WRITE_BUFFER_FULL: the item is not sent, the stream goes on
    * @throws {TypeError} when the contract has no items from this side, or after `end()`
@@ -169,6 +184,22 @@ export class SessionStream<Item, Send = never> implements AsyncIterableIterator<
   /** Resolves when `send()` would say true, or when the stream is over. */
   writable(): Promise<void> {
     return this.#call.room();
+  }
+
+  /**
+   * Whether the responder has said that it takes no more of this side's items: those that it had not taken are lost, and those that are
+   * sent from now on are dropped. What the responder sends goes on, and `finished()` tells how it ends.
+   */
+  get isRefused(): boolean {
+    return this.#call.isRefused;
+  }
+
+  /**
+   * Take no more items, and let the stream go on: the responder is told to send no others, those that have come and were not taken
+   * are dropped, and a loop over them ends. What this side sends is still taken; `finished()` tells how the stream ended.
+   */
+  refuse(): void {
+    this.#call.refuse();
   }
 
   /** Say that no more is sent. What the responder sends goes on. */

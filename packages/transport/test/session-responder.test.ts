@@ -52,6 +52,10 @@ class FakeCall implements InboundCall {
     this.log.push("end");
   }
 
+  refuse(): void {
+    this.log.push("refuse");
+  }
+
   consume(cost: number): void {
     this.log.push(`consume ${String(cost)}`);
   }

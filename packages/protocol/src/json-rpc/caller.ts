@@ -286,4 +286,8 @@ class Outbound implements OutboundCall {
   drop(): void {
     // As above.
   }
+
+  refuse(): void {
+    // As above.
+  }
 }

@@ -74,6 +74,10 @@ export class Inbound implements InboundCall {
     // As above.
   }
 
+  refuse(): void {
+    // As above.
+  }
+
   #finish(): boolean {
     if (this.#state === "finished") return false;
     this.#state = "finished";

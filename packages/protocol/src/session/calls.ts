@@ -14,9 +14,9 @@ import { peerError } from "../stack.ts";
 import { utf8Encode } from "../utf8-write.ts";
 import { CONTRACT_FEATURE, CONTRACT_NAME, contractRequest, type OfferedContract } from "./contract-request.ts";
 import { type Conversation, type LossReason, readBody, type Finished, type Registry } from "./conversation.ts";
-import { formatFailure, invalid } from "./failure.ts";
+import { formatFailure, invalid, readCancellation } from "./failure.ts";
 import { Fifo } from "./fifo.ts";
-import { CANCEL, CREDIT, END, FAIL, ITEM, kindName, readU32, REQUEST, RESULT, STREAM, writeFrame } from "./frames.ts";
+import { CANCEL, CREDIT, END, FAIL, ITEM, kindName, readU32, REQUEST, RESULT, STOP, STREAM, writeFrame } from "./frames.ts";
 import type { Head } from "./head.ts";
 import { Incoming } from "./incoming.ts";
 import { type Link, MAX_CREDIT } from "./link.ts";
@@ -48,8 +48,9 @@ const UNKNOWN: MessageEntry = Object.freeze({
 /** A conversation of the peer whose opening has not come whole. */
 interface Begun {
   readonly kind: number;
-  /** What the peer has given for its items meanwhile. */
+  /** What the peer has given for its items meanwhile, and whether it wants none any more. */
   credit: number;
+  isStopped: boolean;
 }
 
 /** One session's conversations. */
@@ -216,7 +217,7 @@ export class Calls implements Registry {
   admits(kind: number, id: number): boolean {
     if (kind === REQUEST || kind === STREAM) {
       if (!this.#mayOpen(kind, id)) return false;
-      this.#begun.set(id, { kind, credit: 0 });
+      this.#begun.set(id, { kind, credit: 0, isStopped: false });
       return true;
     }
     if (kind === ITEM) return this.#itemOf(id, true) !== null;
@@ -285,6 +286,7 @@ export class Calls implements Registry {
       link.caught(error);
     }
     if (hasEnded) call.ended();
+    if (begun?.isStopped === true) call.stopped();
   }
 
   /** The peer asks for the contract: no program is asked. */
@@ -300,16 +302,16 @@ export class Calls implements Registry {
     if (error !== null) this.#dropped(error);
   }
 
-  /** RESULT, FAIL, ITEM, END, CANCEL or CREDIT has come whole. */
+  /** RESULT, FAIL, ITEM, END, CANCEL, STOP or CREDIT has come whole. */
   frame(kind: number, id: number, bytes: Uint8Array, start: number, end: number): void {
     if (kind === ITEM) {
       this.#itemOf(id, this.#link.joined === null)?.item(bytes, start, end);
     } else if (kind === CREDIT) {
       this.#credited(id, readU32(bytes, start));
     } else if (kind === CANCEL) {
-      if (this.#isOurs(id)) this.#link.violate("PROTOCOL_VIOLATION", "cancelled a conversation that it did not open");
-      else if (this.#begun.delete(id)) this.#fail(id, peerError("CALL_CANCELLED", "cancelled before it had come whole"));
-      else this.#incoming.at(id)?.cancelled();
+      this.#cancelled(id, bytes, start, end);
+    } else if (kind === STOP) {
+      this.#stopped(id);
     } else if (kind === END && !this.#isOurs(id)) {
       const call = this.#incoming.at(id);
       if (call?.listening === true) call.ended();
@@ -328,6 +330,23 @@ export class Calls implements Registry {
     else if (call !== null) call.credited(credit);
     else if (begun !== undefined && link.peer.limits.windowBytes + begun.credit + credit > MAX_CREDIT) link.violate("FLOW_VIOLATION", `gave more credit than ${String(MAX_CREDIT)} bytes`);
     else if (begun !== undefined) begun.credit += credit;
+  }
+
+  #cancelled(id: number, bytes: Uint8Array, start: number, end: number): void {
+    const code = readCancellation(bytes, start, end);
+    if (this.#isOurs(id)) this.#link.violate("PROTOCOL_VIOLATION", "cancelled a conversation that it did not open");
+    else if (code === null) this.#link.violate("PROTOCOL_VIOLATION", "sent a CANCEL that is not {code, message}");
+    else if (this.#begun.delete(id)) this.#fail(id, peerError("CALL_CANCELLED", "cancelled before it had come whole"));
+    else this.#incoming.at(id)?.cancelled(code);
+  }
+
+  /** The peer takes no more items; of what is not open it is ignored: it crossed its end. */
+  #stopped(id: number): void {
+    const call = this.#find(id);
+    const begun = call === null ? this.#begun.get(id) : undefined;
+    if (call?.entry.type === "request" || begun?.kind === REQUEST) this.#link.violate("PROTOCOL_VIOLATION", "refused the items of a request");
+    else if (call !== null) call.stopped();
+    else if (begun !== undefined) begun.isStopped = true;
   }
 
   #answer(kind: number, call: Outgoing | null, bytes: Uint8Array, start: number, end: number): void {

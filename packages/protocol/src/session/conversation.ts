@@ -10,7 +10,7 @@ import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
 import { Backlog } from "./backlog.ts";
 import { invalid } from "./failure.ts";
-import { ITEM, ITEM_COST, openFrame, writeCredit } from "./frames.ts";
+import { ITEM, ITEM_COST, openFrame, STOP, writeCredit, writeEmpty } from "./frames.ts";
 import type { Link } from "./link.ts";
 import { Lane, type LaneOwner, type Waiting } from "./outbox.ts";
 import { plain } from "./quote.ts";
@@ -59,6 +59,9 @@ export abstract class Conversation implements LaneOwner {
   #intake: Intake | null = null;
   /** Whether `send` said false. */
   #full = false;
+  /** Whether this side's program takes no more items, or the peer's: what comes then, or is sent, is dropped. */
+  protected refuses = false;
+  protected isRefused = false;
 
   constructor(entry: MessageEntry, id: number, link: Link, registry: Registry) {
     this.entry = entry;
@@ -170,6 +173,25 @@ export abstract class Conversation implements LaneOwner {
   }
 
   protected abstract tellWritable(): void;
+
+  /** STOP has come. */
+  abstract stopped(): void;
+
+  /** Drops what is taken no more, and tells the peer so. */
+  protected refuseItems(): void {
+    this.refuses = true;
+    this.drop();
+    writeEmpty(this.link.output, STOP, this.id);
+    this.link.wrote();
+  }
+
+  protected tellRefused(sink: { refused?(): void } | null): void {
+    try {
+      sink?.refused?.();
+    } catch (error) {
+      this.link.caught(error);
+    }
+  }
 
   /** An item may begin; false: the session is ended for it. */
   mayBegin(): boolean {

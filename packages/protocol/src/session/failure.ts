@@ -142,6 +142,33 @@ function localError(code: ErrorCode, message: string, options: HawserErrorOption
   return new HawserError(code, message, options);
 }
 
+/** The codes of a CANCEL, and what its responder makes of them; all others are CANCELLED. */
+const cancellations: ReadonlyMap<string, readonly [code: ErrorCode, text: string]> = new Map([
+  ["CANCELLED", ["CALL_CANCELLED", "was cancelled by its opener"]],
+  ["DEADLINE_EXCEEDED", ["DEADLINE_EXCEEDED", "was cancelled by its opener, whose deadline has passed"]],
+  ["HANDLER_FAILED", ["REMOTE_HANDLER_FAILED", "was cancelled by its opener, whose program failed"]],
+  ["ITEM_INVALID", ["ITEM_INVALID", "was cancelled by its opener, to which an item is invalid"]],
+]);
+
+/** The payload of a CANCEL for this reason: empty where it says no more than that. */
+export function formatCancellation({ code }: HawserError): string {
+  const known = code === "REMOTE_HANDLER_FAILED" || code === "HANDLER_FAILED" ? "HANDLER_FAILED" : code;
+  return known === "CALL_CANCELLED" || !cancellations.has(known) ? "" : JSON.stringify({ code: known, message: "" });
+}
+
+/** What the payload of a CANCEL says; null when it can't be read. */
+export function readCancellation(bytes: Uint8Array, start: number, end: number): string | null {
+  if (start === end) return "CANCELLED";
+  const { code, message } = parseMembers(bytes, start, end) ?? {};
+  return typeof code === "string" && typeof message === "string" ? code : null;
+}
+
+/** What a handler is told of a CANCEL with this code. */
+export function cancellationOf({ name }: MessageEntry, code: string): HawserError {
+  const [local, text] = cancellations.get(code) ?? (["CALL_CANCELLED", "was cancelled by its opener"] as const);
+  return peerError(local, `"${plain(name, 60)}" ${text}`, { origin: "remote", scope: "conversation" });
+}
+
 /** The text of a REFUSE or CLOSE. */
 export function formatClosing(code: string, message: string): string {
   return JSON.stringify({ code, message: plain(message, 500) });

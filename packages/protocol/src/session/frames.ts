@@ -20,6 +20,8 @@ export const COUNTED_BYTES = 5;
 export const MAX_PAYLOAD = 65_536;
 /** Longest payload before the session is ready. */
 export const MAX_EARLY_PAYLOAD = 16_384;
+/** Longest payload of a CANCEL. */
+export const MAX_REASON = 1_024;
 /** What a message's head may take besides its body. */
 export const MAX_HEAD = 64;
 /** What an ITEM or EVENT costs besides its body. */
@@ -50,6 +52,7 @@ export const STREAM = 0x14;
 export const ITEM = 0x15;
 export const END = 0x16;
 export const EVENT = 0x17;
+export const STOP = 0x18;
 
 /** What is true of each frame of a kind, whatever the session's state. */
 export interface FrameRule {
@@ -66,7 +69,7 @@ const rule = (name: string, id: FrameRule["id"], min: number, max: number, cut =
 
 /** The rule of each kind, by its number; a hole where there is none. Lengths of pieces are checked when they are joined. */
 export const frameRules: readonly (FrameRule | undefined)[] = Object.freeze(
-  Object.assign(new Array<FrameRule | undefined>(0x18).fill(undefined), {
+  Object.assign(new Array<FrameRule | undefined>(0x19).fill(undefined), {
     [HELLO]: rule("HELLO", "zero", 2, MAX_EARLY_PAYLOAD),
     [WELCOME]: rule("WELCOME", "zero", 2, MAX_EARLY_PAYLOAD),
     [REFUSE]: rule("REFUSE", "zero", 2, MAX_EARLY_PAYLOAD),
@@ -83,11 +86,12 @@ export const frameRules: readonly (FrameRule | undefined)[] = Object.freeze(
     [REQUEST]: rule("REQUEST", "conversation", 3, Infinity, true),
     [RESULT]: rule("RESULT", "conversation", 0, Infinity, true),
     [FAIL]: rule("FAIL", "conversation", 2, Infinity, true),
-    [CANCEL]: rule("CANCEL", "conversation", 0, 0),
+    [CANCEL]: rule("CANCEL", "conversation", 0, MAX_REASON),
     [STREAM]: rule("STREAM", "conversation", 3, Infinity, true),
     [ITEM]: rule("ITEM", "conversation", 0, Infinity, true),
     [END]: rule("END", "conversation", 0, 0),
     [EVENT]: rule("EVENT", "zero", 3, Infinity, true),
+    [STOP]: rule("STOP", "conversation", 0, 0),
   }),
 );
 
@@ -142,9 +146,9 @@ export function writeNumbered(output: ByteWriter, kind: number, number: number, 
   sealFrame(output, start);
 }
 
-/** HELLO, WELCOME, REFUSE, CLOSE: a JSON text. */
-export function writeText(output: ByteWriter, kind: number, text: string): void {
-  writeFrame(output, kind, 0, utf8Encode(text));
+/** HELLO, WELCOME, REFUSE, CLOSE, CANCEL: a JSON text. */
+export function writeText(output: ByteWriter, kind: number, id: number, text: string): void {
+  writeFrame(output, kind, id, utf8Encode(text));
 }
 
 /** Write a whole number below 2^32 at `at`; the room is there. */

@@ -237,6 +237,6 @@ const WELCOME_IT: Admission = Object.freeze({ ok: true });
 export function formatRefusalReply(error: HawserError, isSigned = false): Uint8Array {
   const reply = new ByteWriter();
   if (!isSigned) reply.append(SIGNATURE);
-  writeText(reply, REFUSE, formatRefusal(error));
+  writeText(reply, REFUSE, 0, formatRefusal(error));
   return reply.copy();
 }

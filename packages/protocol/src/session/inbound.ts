@@ -6,7 +6,7 @@
  */
 import type { Calls } from "./calls.ts";
 import type { Emitter } from "./emitter.ts";
-import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, IGNORABLE, ITEM, kindName, MAX_PAYLOAD, MESSAGES, MORE, readU32, REJECT, REQUEST, RESULT, STREAM, WINDOW } from "./frames.ts";
+import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, IGNORABLE, ITEM, kindName, MAX_PAYLOAD, MESSAGES, MORE, readU32, REJECT, REQUEST, RESULT, STOP, STREAM, WINDOW } from "./frames.ts";
 import { Head } from "./head.ts";
 import type { Link } from "./link.ts";
 import { Pieces, type PiecesHost } from "./pieces.ts";
@@ -161,6 +161,7 @@ export class Inbound implements FrameTarget, PiecesHost {
         return;
       case CANCEL:
       case END:
+      case STOP:
         this.#calls.frame(kind, id, bytes, start, end);
         return;
       case CREDIT:

@@ -11,7 +11,7 @@ import { HawserError, isHawserError, type NamedFailure } from "../errors.ts";
 import { peerError } from "../stack.ts";
 import { utf8Encode } from "../utf8-write.ts";
 import { Conversation, type Registry } from "./conversation.ts";
-import { formatFailure, formatNamed, invalid } from "./failure.ts";
+import { cancellationOf, formatFailure, formatNamed, invalid } from "./failure.ts";
 import { END, FAIL, openFrame, RESULT, writeEmpty, writeFrame } from "./frames.ts";
 import type { Head } from "./head.ts";
 import type { Link } from "./link.ts";
@@ -32,6 +32,8 @@ export class Incoming extends Conversation implements InboundCall {
   readonly decodedBytes: number;
   sink: InboundSink | null = null;
   #cancellation: HawserError | null = null;
+  /** Whether the opener cancelled it: then it is answered so, whatever the reason. */
+  #isGivenUp = false;
   /** The responder's part: `"finishing"` until its last frame is out; `"lost"` while its program goes on without a connection. */
   #local: "finishing" | "lost" | "open" | "over" = "open";
   /** The opener's part. */
@@ -112,7 +114,20 @@ export class Incoming extends Conversation implements InboundCall {
 
   /** False where an item is dropped: the call is over. */
   #maySend(): boolean {
-    return this.#local === "open" && this.#cancellation === null && this.connected;
+    return this.#local === "open" && this.#cancellation === null && !this.isRefused && this.connected;
+  }
+
+  refuse(): void {
+    if (this.receives && this.connected) this.refuseItems();
+  }
+
+  stopped(): void {
+    if (this.isRefused || this.#cancellation !== null) return;
+    this.isRefused = true;
+    const waiting = this.lane === null ? [] : this.link.outbox.purge(this.lane); // an item that has begun is finished
+    const last = waiting.at(-1);
+    if (this.#local === "open") this.tellRefused(this.sink);
+    else if (this.#local === "finishing" && last !== undefined) this.#last(last.kind, last.payload);
   }
 
   end(): void {
@@ -134,7 +149,7 @@ export class Incoming extends Conversation implements InboundCall {
   item(bytes: Uint8Array, start: number, end: number): void {
     const cost = this.count(end - start);
     const { sink, entry } = this;
-    if (this.#local !== "open" || this.#cancellation !== null) {
+    if (this.#local !== "open" || this.#cancellation !== null || this.refuses) {
       this.discard(cost);
       return;
     }
@@ -179,13 +194,14 @@ export class Incoming extends Conversation implements InboundCall {
     }
   }
 
-  /** CANCEL has come. */
-  cancelled(): void {
+  /** CANCEL has come, with this code. */
+  cancelled(code: string): void {
     this.#remote = "over";
-    const reason = peerError("CALL_CANCELLED", `"${plain(this.entry.name, 60)}" was cancelled by its opener`, { origin: "remote" });
+    const reason = cancellationOf(this.entry, code);
+    this.#isGivenUp ||= this.#cancellation === null;
     if (this.#local === "over") this.registry.release(this);
     else if (this.#local === "open") this.#cancel(reason);
-    else if (this.lane !== null && this.link.outbox.purge(this.lane).length > 0) this.#last(FAIL, utf8Encode(formatFailure(reason))); // nobody waits for what had not begun
+    else if (this.lane !== null && this.link.outbox.purge(this.lane).length > 0) this.#last(FAIL, utf8Encode(this.#givenUp(reason))); // nobody waits for what had not begun
   }
 
   /** The deadline has passed. */
@@ -204,11 +220,11 @@ export class Incoming extends Conversation implements InboundCall {
   }
 
   protected get receives(): boolean {
-    return this.#remote === "open" && this.#local === "open" && this.#cancellation === null;
+    return this.#remote === "open" && this.#local === "open" && this.#cancellation === null && !this.refuses;
   }
 
   protected tellWritable(): void {
-    if (this.#local === "open" && this.#cancellation === null) this.sink?.writable();
+    if (this.#local === "open" && this.#cancellation === null && !this.isRefused) this.sink?.writable();
   }
 
   /** Whether an answer is to be sent; where nobody wants it any more, FAIL is. */
@@ -219,8 +235,13 @@ export class Incoming extends Conversation implements InboundCall {
     }
     if (this.#local !== "open" || !this.connected) return false;
     if (this.#cancellation === null) return true;
-    this.#finish(formatFailure(this.#cancellation));
+    this.#finish(this.#givenUp(this.#cancellation));
     return false;
+  }
+
+  /** What a call is answered with that nobody waits for. */
+  #givenUp(reason: HawserError): string {
+    return formatFailure(this.#isGivenUp && reason.code !== "DEADLINE_EXCEEDED" ? cancellationOf(this.entry, "CANCELLED") : reason);
   }
 
   #cancel(reason: HawserError): void {

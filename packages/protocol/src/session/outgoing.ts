@@ -10,8 +10,8 @@ import type { Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
 import { Conversation, type LossReason, readBody, type Registry } from "./conversation.ts";
-import { invalid, readFailure } from "./failure.ts";
-import { CANCEL, END, openFrame, REQUEST, STREAM, writeEmpty } from "./frames.ts";
+import { formatCancellation, invalid, readFailure } from "./failure.ts";
+import { CANCEL, END, openFrame, REQUEST, STREAM, writeEmpty, writeText } from "./frames.ts";
 import { writeDeadline, writeHead } from "./head.ts";
 import type { Link } from "./link.ts";
 import type { Waiting } from "./outbox.ts";
@@ -122,7 +122,7 @@ export class Outgoing extends Conversation implements OutboundCall {
   cancel(reason?: HawserError): void {
     const sink = this.#take();
     if (sink === null) return;
-    this.#abandon();
+    this.#abandon(reason);
     this.#tell(sink, reason ?? new HawserError("CALL_CANCELLED", `"${plain(this.entry.name, 60)}" was cancelled`));
   }
 
@@ -142,13 +142,33 @@ export class Outgoing extends Conversation implements OutboundCall {
   /** False where an item is dropped: the call is over. */
   #maySend(): boolean {
     if (this.#saidEnd) throw new TypeError(`Cannot send an item with "${plain(this.entry.name, 60)}" after end()`);
-    return this.#sink !== null && this.#local !== "over" && this.connected;
+    return this.#sink !== null && this.#local !== "over" && !this.isRefused && this.connected;
+  }
+
+  refuse(): void {
+    if (this.refuses || this.entry.type !== "stream" || this.#sink === null || !this.connected) return;
+    if (this.hasBegun) this.refuseItems();
+    else this.refuses = true; // the peer is told when it knows of the stream
+  }
+
+  stopped(): void {
+    if (!this.hasBegun || this.#local === "over" || this.isRefused) return;
+    this.isRefused = true;
+    const { lane, link } = this;
+    if (lane !== null) link.outbox.purge(lane); // what has begun is finished
+    if (this.#local === "sealed") this.#local = "opening";
+    else if (this.#local === "ending") this.#local = "open";
+    this.#endItems();
+    this.tellRefused(this.#sink);
   }
 
   end(): void {
     this.#saidEnd = true;
-    if (this.#sink === null || !this.connected || this.entry.send === null) return;
-    if (this.#local !== "open" && this.#local !== "opening") return;
+    if (this.#sink === null || !this.connected || this.entry.send === null || this.isRefused) return;
+    if (this.#local === "open" || this.#local === "opening") this.#endItems();
+  }
+
+  #endItems(): void {
     const { lane, link } = this;
     if (lane === null || lane.queue.length === 0) {
       this.#local = "over";
@@ -198,7 +218,7 @@ export class Outgoing extends Conversation implements OutboundCall {
   item(bytes: Uint8Array, start: number, end: number): void {
     const cost = this.count(end - start);
     const sink = this.#sink;
-    if (sink === null) {
+    if (sink === null || this.refuses) {
       this.discard(cost);
       return;
     }
@@ -253,11 +273,11 @@ export class Outgoing extends Conversation implements OutboundCall {
   }
 
   protected get receives(): boolean {
-    return this.#remote === "open" && this.#sink !== null;
+    return this.#remote === "open" && this.#sink !== null && !this.refuses;
   }
 
   protected tellWritable(): void {
-    this.#sink?.writable();
+    if (!this.isRefused) this.#sink?.writable();
   }
 
   /** Whether REQUEST or STREAM is out whole. */
@@ -272,6 +292,7 @@ export class Outgoing extends Conversation implements OutboundCall {
 
   #begun(): void {
     this.#local = this.entry.send === null ? "over" : "open";
+    if (this.refuses) this.refuseItems();
   }
 
   /** The responder's part is over, and with it the opener's. */
@@ -283,13 +304,13 @@ export class Outgoing extends Conversation implements OutboundCall {
   }
 
   /** Send nothing more but CANCEL; what has not begun is forgotten. */
-  #abandon(): void {
+  #abandon(reason?: HawserError): void {
     const { lane, link } = this;
     const hasBegun = this.hasBegun;
     if (lane !== null) link.outbox.drop(lane);
     this.#local = "over";
     if (hasBegun) {
-      writeEmpty(link.output, CANCEL, this.id);
+      writeText(link.output, CANCEL, this.id, reason === undefined ? "" : formatCancellation(reason));
       link.wrote();
     } else {
       this.#remote = "over"; // the peer never saw it open

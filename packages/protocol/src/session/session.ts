@@ -170,7 +170,7 @@ export class NativeSession implements Session, Control {
     this.#isWanted = false;
     this.#handshakeDueMs = nowMs + limits.handshakeTimeoutMs;
     output.append(SIGNATURE);
-    writeText(output, HELLO, hello);
+    writeText(output, HELLO, 0, hello);
     this.#link.wrote();
     this.#link.leave();
   }
@@ -200,7 +200,7 @@ export class NativeSession implements Session, Control {
     const welcoming = { session: this.#id, origin: this.#origin, resumed, received: this.#receiver.received, resumeWindowMs: limits.resumeWindowMs };
     const { text, isListed } = formatWelcome(introduce(contract, limits, this.#announce(), hello.peer.features), welcoming, hello.hasOwnList ? null : own.members);
     if (!hello.hasOwnList && !isListed) own.write(output);
-    writeText(output, WELCOME, text);
+    writeText(output, WELCOME, 0, text);
     this.#link.wrote();
     this.#begin(resumed, resumed ? (hello.resume?.received ?? 0) : 0, limits.resumeWindowMs);
     this.#link.leave();
@@ -345,7 +345,7 @@ export class NativeSession implements Session, Control {
     const link = this.#link;
     link.enter();
     if (isConnected(this.#state)) {
-      writeText(link.output, CLOSE, formatClosing(code, message));
+      writeText(link.output, CLOSE, 0, formatClosing(code, message));
       link.wrote();
     }
     const reason: LossReason = (entry) => new HawserError("SESSION_CLOSED", `The session was closed here while "${plain(entry.name, 60)}" was open`);
@@ -496,7 +496,7 @@ export class NativeSession implements Session, Control {
     if (!isAsked || this.#calls.open > 0 || this.#emitter.unsettled > 0 || this.#receiver.unhandled > 0) return;
     const link = this.#link;
     link.enter();
-    writeText(link.output, CLOSE, formatClosing("DRAINED", ""));
+    writeText(link.output, CLOSE, 0, formatClosing("DRAINED", ""));
     link.wrote();
     this.#over("over", null, lossReason("The session was drained"));
     link.leave();
@@ -519,7 +519,7 @@ export class NativeSession implements Session, Control {
       return;
     }
     const error = new HawserError("HEARTBEAT_LOST", "Nothing came from the peer for too long: the connection is taken for lost");
-    writeText(link.output, CLOSE, formatClosing(error.code, error.message));
+    writeText(link.output, CLOSE, 0, formatClosing(error.code, error.message));
     link.wrote();
     this.#over("silence", error, lossReason("The connection was lost", error));
   }
@@ -555,7 +555,7 @@ export class NativeSession implements Session, Control {
   /** End the session for what the peer did. */
   #refuse(error: HawserError): void {
     const link = this.#link;
-    writeText(link.output, CLOSE, formatClosing(error.code, error.message));
+    writeText(link.output, CLOSE, 0, formatClosing(error.code, error.message));
     link.wrote();
     this.#over("violation", error, lossReason("The session ended", error));
   }
@@ -577,7 +577,7 @@ export class NativeSession implements Session, Control {
 
   /** A session is resumed whose old connection was not known to be lost. */
   #replace(): void {
-    writeText(this.#link.output, CLOSE, formatClosing("SESSION_REPLACED", "resumed on another connection"));
+    writeText(this.#link.output, CLOSE, 0, formatClosing("SESSION_REPLACED", "resumed on another connection"));
     this.#move("lost");
     this.#disconnect(lossReason("The connection was replaced"), new HawserError("SESSION_LOST", "The connection was replaced"));
   }

@@ -40,7 +40,7 @@ export type Input =
   | "attach" | "close" | "drain" | "emit" | "lost" | "open" | "resume" | "retain" | "welcome"
   | "over" | "retry" | "silence" | "violation"
   | "ACK" | "CANCEL" | "CLOSE" | "CREDIT" | "DRAIN" | "END" | "EVENT" | "FAIL" | "HELLO" | "ITEM" | "PING" | "PONG"
-  | "MESSAGES" | "REFUSE" | "REJECT" | "REQUEST" | "RESULT" | "STREAM" | "WANT" | "WELCOME" | "WINDOW";
+  | "MESSAGES" | "REFUSE" | "REJECT" | "REQUEST" | "RESULT" | "STOP" | "STREAM" | "WANT" | "WELCOME" | "WINDOW";
 
 const table: Readonly<Record<Input, string>> = Object.freeze({
   //                  n h r d l p o c      new handshake ready draining leaving parting lost closed
@@ -78,6 +78,7 @@ const table: Readonly<Record<Input, string>> = Object.freeze({
   FAIL: "             . ! = = = = . .",
   CANCEL: "           . ! = = = = . .",
   STREAM: "           . ! = = ! ! . .", //  likewise
+  STOP: "             . ! = = = = . .",
   ITEM: "             . ! = = = = . .",
   END: "              . ! = = = = . .",
   EVENT: "            . ! = = = = . .",

@@ -310,6 +310,8 @@ export interface CallSink {
   /** The responder's side of a stream has ended well; the opener's, if it sends items, ends with it. */
   end(): void;
   fail(error: HawserError): void;
+  /** The peer takes no more items: those that are sent are dropped, and this part is over. The conversation goes on. Absent: nobody asks. */
+  refused?(): void;
   /** After a `send` that said false: more may be sent. */
   writable(): void;
 }
@@ -328,6 +330,8 @@ export interface OutboundCall {
   send(item: unknown): boolean;
   /** No more items. */
   end(): void;
+  /** Take no more items, and let the conversation go on: those that come are dropped, and the peer is told to send no others. */
+  refuse(): void;
   /** The program has taken items of this cost: the peer may send as much. */
   consume(cost: number): void;
   /**
@@ -350,6 +354,8 @@ export interface InboundSink {
    * is open until it is finished here, with `fail` or otherwise; what is answered is not sent, but the peer's id is free only then.
    */
   cancelled(error: HawserError): void;
+  /** As {@link CallSink.refused}, but that the call is still to be finished. */
+  refused?(): void;
   writable(): void;
 }
 
@@ -379,6 +385,8 @@ export interface InboundCall {
   send(item: unknown): boolean;
   /** A stream's items have ended. */
   end(): void;
+  /** As {@link OutboundCall.refuse}. */
+  refuse(): void;
   /** As {@link OutboundCall.consume}. */
   consume(cost: number): void;
   /** As {@link OutboundCall.pull}; nothing is told after `sink.cancelled`. */

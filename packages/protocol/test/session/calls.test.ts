@@ -139,7 +139,7 @@ describe("a request", () => {
     expect(pair.client.session.deadline()).toBe(1000 + timeoutMs);
     pair.client.session.tick(1001);
     expect(pair.client.told()).toEqual(["say fail DEADLINE_EXCEEDED"]);
-    expect(linesOf(pair.client.take())).toEqual(["REQUEST 1 0003010000000131", "CANCEL 1"]);
+    expect(linesOf(pair.client.take())).toEqual(["REQUEST 1 0003010000000131", "CANCEL 1 41 bytes"]);
   });
 
   test("whose timeout no field can say says the most that one can", () => {
@@ -868,7 +868,7 @@ describe("a checked contract", () => {
       "numbers item 10",
       "numbers fail ITEM_INVALID",
     ]);
-    expect(pair.server.told().at(-1)).toBe("numbers cancelled CALL_CANCELLED");
+    expect(pair.server.told().at(-1)).toBe("numbers cancelled ITEM_INVALID");
   });
 
   function looseServer(): ReturnType<typeof nativeSessions> {

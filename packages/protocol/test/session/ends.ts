@@ -96,6 +96,7 @@ export class End implements SessionSink {
       },
       end: () => void this.log.push(`${label} end`),
       fail: (error) => void this.log.push(`${label} fail ${briefError(error)}`),
+      refused: () => void this.log.push(`${label} refused`),
       writable: () => void this.log.push(`${label} writable`),
     };
     const call = this.session.open(entryOf(this.kind, name), input, options, sink);
@@ -127,6 +128,7 @@ export class End implements SessionSink {
       },
       end: () => void this.log.push(`${call.entry.name} got end`),
       cancelled: (error) => void this.log.push(`${call.entry.name} cancelled ${error.code}`),
+      refused: () => void this.log.push(`${call.entry.name} refused`),
       writable: () => void this.log.push(`${call.entry.name} may send`),
     };
     this.onCall(call);

@@ -29,13 +29,13 @@ function written(write: (output: ByteWriter) => void): string {
 
 describe("frames in golden bytes", () => {
   const golden: [string, (output: ByteWriter) => void, string][] = [
-    ["HELLO", (output) => { frames.writeText(output, frames.HELLO, "{}"); }, "00 00 00 07 01 00 00 00 00 7b 7d"],
-    ["WELCOME", (output) => { frames.writeText(output, frames.WELCOME, "{}"); }, "00 00 00 07 02 00 00 00 00 7b 7d"],
-    ["REFUSE", (output) => { frames.writeText(output, frames.REFUSE, "{}"); }, "00 00 00 07 03 00 00 00 00 7b 7d"],
+    ["HELLO", (output) => { frames.writeText(output, frames.HELLO, 0, "{}"); }, "00 00 00 07 01 00 00 00 00 7b 7d"],
+    ["WELCOME", (output) => { frames.writeText(output, frames.WELCOME, 0, "{}"); }, "00 00 00 07 02 00 00 00 00 7b 7d"],
+    ["REFUSE", (output) => { frames.writeText(output, frames.REFUSE, 0, "{}"); }, "00 00 00 07 03 00 00 00 00 7b 7d"],
     ["PING", (output) => { frames.writeNumbered(output, frames.PING, 258); }, "00 00 00 0d 04 00 00 00 00 00 00 00 00 00 00 01 02"],
     ["PONG", (output) => { frames.writeFrame(output, frames.PONG, 0, hex("ff 01 02 03 04 05 06 07 08 ff"), 1, 9); }, "00 00 00 0d 05 00 00 00 00 01 02 03 04 05 06 07 08"],
     ["DRAIN", (output) => { frames.writeEmpty(output, frames.DRAIN, 0); }, "00 00 00 05 06 00 00 00 00"],
-    ["CLOSE", (output) => { frames.writeText(output, frames.CLOSE, '"ü"'); }, "00 00 00 09 07 00 00 00 00 22 c3 bc 22"],
+    ["CLOSE", (output) => { frames.writeText(output, frames.CLOSE, 0, '"ü"'); }, "00 00 00 09 07 00 00 00 00 22 c3 bc 22"],
     ["ACK", (output) => { frames.writeNumbered(output, frames.ACK, Number.MAX_SAFE_INTEGER); }, "00 00 00 0d 08 00 00 00 00 00 1f ff ff ff ff ff ff"],
     ["REJECT", (output) => { frames.writeNumbered(output, frames.REJECT, 2 ** 32, "{}"); }, "00 00 00 0f 09 00 00 00 00 00 00 00 01 00 00 00 00 7b 7d"],
     ["CREDIT", (output) => { frames.writeCredit(output, 0x01020304, 0xffff_fffe); }, "00 00 00 09 0a 01 02 03 04 ff ff ff fe"],

@@ -110,6 +110,8 @@ function give(input: Input, end: End, state: State): (() => void) | null {
       return receive(frame(KIND.STREAM, byId === 1 ? 4 : 5, head(NAME.talk), "1"));
     case "EVENT":
       return receive(frame(KIND.EVENT, 0, head(NAME.tick), "1"));
+    case "STOP":
+      return receive(frame(KIND.STOP, 2 / byId + 40));
     case "CANCEL":
       return receive(frame(KIND.CANCEL, 2 / byId + 40));
     case "RESULT":
@@ -165,6 +167,6 @@ test("each kind of frame has a rule and a row, and no other has", () => {
   const kinds = frameRules.map((rule, kind) => [rule?.name, kind] as const).filter(([name]) => name !== undefined);
   expect(Object.fromEntries(kinds)).toEqual(KIND);
   for (const [name, kind] of kinds) expect(frameRows[kind]).toBe(transitions[name as Input]);
-  expect(frameRows.length).toBe(0x18);
+  expect(frameRows.length).toBe(0x19);
   expect(Object.isFrozen(transitions) && Object.isFrozen(transitions.PING)).toBe(true);
 });
