@@ -1,4 +1,5 @@
-// Writes docs/errors.md and docs/limits.md from the tables in the code, so that the pages can't say anything else.
+// Writes docs/errors.md and docs/limits.md from the tables in the code, and the table of states in PROTOCOL.md from its vectors, so that
+// the pages can't say anything else.
 //
 //   node scripts/docs.ts           writes them
 //   node scripts/docs.ts --check   exits with 1 when one is not what it would write
@@ -9,12 +10,19 @@ import { connectLimitTable, queueLimitTable, reconnectLimitTable } from "../pack
 import { errorTable, frameLimitTable, type Limit, sessionLimitTable } from "../packages/protocol/src/mod.ts";
 import { closeLimitTable, serverLimitTable, sessionServerLimitTable } from "../packages/server/src/mod.ts";
 import { timeLimitTable, writeBufferTable } from "../packages/transport/src/mod.ts";
+import { pageRules } from "../conformance/page-rules.ts";
+import { files } from "../conformance/vectors/source/files.ts";
+import { stateKinds, type StateRow, stateRows } from "../conformance/vectors/source/states.ts";
 import { memorySection } from "./memory-bounds.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const isCheck = process.argv.includes("--check");
 
+const page = readFileSync(join(root, "PROTOCOL.md"), "utf8");
+
 const pages: Record<string, string> = {
+  "conformance/vectors/README.md": between(readFileSync(join(root, "conformance/vectors/README.md"), "utf8"), "rules", rulesOfPage()),
+  "PROTOCOL.md": between(page, "states", conversationStates()),
   "docs/errors.md": `# Errors
 
 ${generatedFrom("`errorTable` (packages/protocol/src/errors.ts)")}
@@ -145,4 +153,29 @@ function grouped(value: number): string {
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+/** A page with the text between its two comments of a name replaced. */
+function between(page: string, name: string, text: string): string {
+  const [start, end] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`];
+  const [from, to] = [page.indexOf(start), page.indexOf(end)];
+  if (from === -1 || to < from) throw new Error(`a page has no ${start.trim()} … ${end}`);
+  return `${page.slice(0, from + start.length)}\n${text}\n\n${page.slice(to)}`;
+}
+
+function rulesOfPage(): string {
+  const all = files.flatMap(([, , { all: vectors }]) => vectors);
+  const count = (name: string, target: string): string => String(all.filter((vector) => vector.rules.includes(name) && (vector.target === "any" || vector.target === target)).length);
+  return table(["rule", "name", "vectors for a server", "for a client"], pageRules(page).map(({ section, number, name }) => [`${String(section)}.${String(number)}`, `\`${name}\``, count(name, "server"), count(name, "client")]));
+}
+
+function conversationStates(): string {
+  const rows = (isOpener: boolean): string[][] => stateRows.filter((row) => row.isOpener === isOpener).map((row: StateRow) => [row.name, ...stateKinds.map((kind) => row.cells[kind] ?? "")]);
+  return `A frame from the opener, at the responder:
+
+${table(["a frame that comes …", ...stateKinds], rows(false))}
+
+A frame from the responder, at the opener, which is "the target":
+
+${table(["a frame that comes …", ...stateKinds], rows(true))}`;
 }

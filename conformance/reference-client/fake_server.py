@@ -71,6 +71,13 @@ def decode(codec: str, body: bytes) -> Any:
     return body if codec == "bytes" else json.loads(body.decode(), parse_constant=no_json) if body else None
 
 
+def is_object(payload: bytes) -> bool:
+    try:
+        return isinstance(json.loads(payload), dict)
+    except ValueError:
+        return False
+
+
 class State:
     """A session: what remains of it when a connection is lost (§8)."""
 
@@ -391,6 +398,8 @@ class Connection:
 
     def receive(self, kind: int, id: int, payload: bytes) -> None:
         more, kind = bool(kind & 0x80), kind & 0x7F
+        if kind & 0x40:
+            return  # an ignorable kind
         if kind not in range(PING, WINDOW + 1) and kind not in range(REQUEST, EVENT + 1):
             raise Breach(f"kind {kind}")
         if more and (kind not in CUTTABLE or not payload):
@@ -399,13 +408,15 @@ class Connection:
             raise Breach(f"id {id}")
         if len(payload) != {PING: 8, PONG: 8, DRAIN: 0, ACK: 8, CREDIT: 4, WINDOW: 4, END: 0}.get(kind, len(payload)):
             raise Breach("payload")
+        if kind in (CREDIT, WINDOW) and payload == bytes(4):
+            raise Breach("credit of 0")
         partial = self.partials.get(id)
         if partial and partial[0] != kind and id and kind not in (CANCEL, CREDIT):
             raise Breach("between the pieces")
         begins = not partial or partial[0] != kind
         talk = self.talks.get(id)
         if begins and kind in (REQUEST, STREAM):
-            if id % 2 == 0 or talk:
+            if id % 2 == 0 or talk or self.drained:
                 raise Breach("id")
             if len([t for t in self.talks.values() if t.id % 2]) >= LIMITS["maxConversations"]:
                 raise Breach("too many conversations")
@@ -437,7 +448,7 @@ class Connection:
         elif kind == FAIL and talk and talk.answer:
             self.error(payload)
             self.answered(talk, Failure("HANDLER_FAILED"))
-        elif kind == CANCEL and payload and not isinstance(json.loads(payload or b"[]"), dict):
+        elif kind == CANCEL and payload and not is_object(payload):
             raise Breach("CANCEL")
         elif kind == CANCEL and id % 2 == 0:
             raise Breach("CANCEL")

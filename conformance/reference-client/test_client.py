@@ -548,7 +548,7 @@ class BreachesByTheServer(Violations):
     """Every rule that the receiver can check."""
 
     test_length = breach_by_server("1", nothing, struct.pack(">I", 4))
-    test_kind = breach_by_server("1", nothing, f(0x18, 1))
+    test_kind = breach_by_server("1", nothing, f(0x19, 1))
     test_bit_7 = breach_by_server("1", nothing, f(Kind.PING, 0, b"12345678", True))
     test_between_pieces = breach_by_server("1", talk, b"", f(Kind.ITEM, 1, b"1", True) + f(Kind.END, 1))
     test_partials = breach_by_server("1", nothing, b"".join(f(Kind.REQUEST, id, OPENING, True) for id in (2, 4, 6)))
