@@ -48,9 +48,9 @@ class Minimal {
           continue;
         }
       }
-      const { done, value }: IteratorResult<Uint8Array, unknown> = await this.#items.next();
-      if (done === true) throw new Error(`the stream ended, and ${wanted} had not come`);
-      this.#came = joined(this.#came, value);
+      const next = await this.#items.next();
+      if (next.done === true) throw new Error(`the stream ended, and ${wanted} had not come`);
+      this.#came = joined(this.#came, next.value);
     }
   }
 
