@@ -52,8 +52,8 @@ export const peerContract = defineProtocol({
     note: { payload: told, delivery: "at-least-once" },
     hint: { payload: told },
     blot: { payload: type<Uint8Array>(), delivery: "at-least-once", codec: bytes() },
-    keyed: { payload: told, delivery: "at-least-once" },
-    audit: { payload: told },
+    keyed: { payload: told, delivery: "at-least-once", lane: ({ key = "" }: Told) => key },
+    audit: { payload: told, lane: "audit" },
   },
 });
 

@@ -12,6 +12,7 @@ const limits = {
   maxConversations: 8,
   windowBytes: 1_000,
   eventWindowBytes: 2_000,
+  laneWindowBytes: 500,
   connectionWindowBytes: 1_500,
   maxInputBytes: 250_000,
   heartbeatMs: 60_000,

@@ -2,9 +2,9 @@
 
 import type { Vector } from "./runner/vector.ts";
 
-export const pending: ReadonlySet<string> = new Set(["lanes", "ack-ranges", "again", "ack-ranges-form", "origin-flags"]);
+export const pending: ReadonlySet<string> = new Set(["again"]);
 /** Rules that only vectors of those have. */
-export const withPending: ReadonlySet<string> = new Set(["lanes-flow", "lanes-credit", "lanes-credit-theirs", "lane-hash"]);
+export const withPending: ReadonlySet<string> = new Set();
 
 /** The vectors of rules that the engine keeps. */
 export function kept(vectors: readonly Vector[]): Vector[] {

@@ -19,7 +19,7 @@ export const CONTRACT_FORMAT = "hawser-contract/1";
  */
 export type JsonSchemaDocument = Readonly<Record<string, unknown>> | boolean;
 
-/** Where an event is ordered: null, with all others. The other forms are kept for a later version: a lane by name, or one for each key of the payload. */
+/** Where an event is ordered: null, with all others; or in a lane by name, or in one for each key of the payload. */
 export type LaneSchema = { readonly keyed: true } | { readonly name: string } | null;
 
 /** What each message of a {@link ContractSchema} has. */
@@ -129,7 +129,7 @@ function messageSchema(entry: MessageEntry, definition: ProtocolDefinition): Mes
   const { name, from, codec, digest } = entry;
   if (entry.type === "event") {
     const { payload } = definition.events?.[name] ?? {};
-    return { name, type: "event", from, codec: codec.name, digest, delivery: entry.delivery, lane: null, payload: jsonSchema(payload) };
+    return { name, type: "event", from, codec: codec.name, digest, delivery: entry.delivery, lane: laneSchema(entry), payload: jsonSchema(payload) };
   }
   if (entry.type === "request") {
     const { input, output, errors } = definition.requests?.[name] ?? {};
@@ -137,6 +137,11 @@ function messageSchema(entry: MessageEntry, definition: ProtocolDefinition): Mes
   }
   const { input, item, send, errors } = definition.streams?.[name] ?? {};
   return { name, type: "stream", from, codec: codec.name, digest, input: jsonSchema(input), item: jsonSchema(item), send: jsonSchema(send), errors: errorSchemas(errors) };
+}
+
+function laneSchema({ lane }: MessageEntry): LaneSchema {
+  if (lane === null) return null;
+  return lane.name === null ? { keyed: true } : { name: lane.name };
 }
 
 function errorSchemas(errors: ErrorSchemas | undefined): Readonly<Record<string, JsonSchemaDocument>> {

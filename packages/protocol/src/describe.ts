@@ -35,8 +35,8 @@ export function describeProtocol(protocol: Protocol): string {
 }
 
 function describeMessage(entry: MessageEntry): string {
-  const { name, type, from, codec, delivery, digest, input, output, item, send, errors } = entry;
-  const head = [`${type} ${name}`, `from ${from}`, ...(type === "event" ? [delivery] : []), codec.name, `digest ${digest || "unknown"}`];
+  const { name, type, from, codec, delivery, lane, digest, input, output, item, send, errors } = entry;
+  const head = [`${type} ${name}`, `from ${from}`, ...(type === "event" ? [delivery] : []), ...(lane === null ? [] : [lane.name === null ? "lane by payload" : `lane ${JSON.stringify(lane.name)}`]), codec.name, `digest ${digest || "unknown"}`];
   const parts: [string, Check][] = [[type === "event" ? "payload" : "input", input]];
   if (type === "request") parts.push(["output", output]);
   if (type === "stream") parts.push(["item", item]);

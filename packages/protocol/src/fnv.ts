@@ -1,5 +1,5 @@
 /**
- * FNV-1a with 64 bits: the digest by which two ends tell that their contracts differ (PROTOCOL.md §3).
+ * FNV-1a: with 64 bits the digest by which two ends tell that their contracts differ (PROTOCOL.md §3), with 32 the number of a lane (§5).
  * Not for secrets, and no proof against somebody who wants two texts with one digest.
  *
  * @module
@@ -27,4 +27,11 @@ export function fnv1a64(text: string): string {
 
 function hex(half: number): string {
   return half.toString(16).padStart(8, "0");
+}
+
+/** FNV-1a with 32 bits of a text's UTF-8: the number that a lane's key stands for. Source: RFC 9923. */
+export function fnv1a32(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of utf8Encode(text)) hash = Math.imul(hash ^ byte, 0x0100_0193);
+  return hash >>> 0;
 }

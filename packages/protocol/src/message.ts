@@ -8,6 +8,7 @@ import { nearestName } from "./arguments.ts";
 import { type Check, compile, nothing } from "./check.ts";
 import { type Codec, flawOfCodec } from "./codec.ts";
 import { fnv1a64 } from "./fnv.ts";
+import { type LaneOption, type LaneRule, makeLane } from "./lane.ts";
 import { isSchema, type Schema } from "./schema.ts";
 import { utf8Encode } from "./utf8-write.ts";
 
@@ -59,6 +60,12 @@ export interface EventDefinition {
   readonly payload?: Schema;
   /** Default `"at-most-once"`. */
   readonly delivery?: Delivery;
+  /**
+   * Events of one lane are handled one after the other, in the order in which they were emitted; those of two lanes independently, so that a slow
+   * handler holds up its own lane alone. A name, or a function that makes a key of the payload: `({ orderId }) => orderId`. Default: the
+   * common lane, which all events without this share. The sender alone needs it: the two ends may differ in it.
+   */
+  readonly lane?: LaneOption;
   /** Default `"both"`. */
   readonly from?: Opener;
   /** Default `json()`. */
@@ -78,6 +85,8 @@ export interface MessageEntry {
   readonly codec: Codec<unknown>;
   /** Of an event; `"at-most-once"` for the others. */
   readonly delivery: Delivery;
+  /** Of an event that is not ordered with all others; else null. */
+  readonly lane: LaneRule | null;
   /** Of the input of a request or stream, of the payload of an event. */
   readonly input: Check;
   /** Of a request's answer; of nothing for the others. */
@@ -98,7 +107,7 @@ export interface MessageEntry {
 type AnyDefinition = EventDefinition & RequestDefinition & StreamDefinition;
 
 const members: Readonly<Record<MessageType, readonly (keyof AnyDefinition)[]>> = Object.freeze({
-  event: ["payload", "delivery", "from", "codec"],
+  event: ["payload", "delivery", "lane", "from", "codec"],
   request: ["input", "output", "errors", "from", "codec"],
   stream: ["input", "item", "send", "errors", "from", "codec"],
 });
@@ -120,6 +129,7 @@ export function makeEntry(index: number, type: MessageType, name: string, defini
   if (!openers.includes(from)) throw wrong(what, `its from is ${quote(from)}; use "client", "server" or "both"`);
   if (!deliveries.includes(delivery)) throw wrong(what, `its delivery is ${quote(delivery)}; use "at-most-once" or "at-least-once"`);
   checkCodec(what, codec);
+  const lane = laneOf(what, name, definition.lane);
   const checks = {
     input: check(what, type === "event" ? "payload" : "input", definition),
     output: check(what, "output", definition),
@@ -127,7 +137,7 @@ export function makeEntry(index: number, type: MessageType, name: string, defini
     send: definition.send === undefined ? null : check(what, "send", definition),
     errors: errorChecks(what, definition.errors),
   };
-  return Object.freeze({ index, name, type, from, codec, delivery, ...checks, hasItems: definition.item !== undefined, digest: digestOf([type, codec.name, delivery, from], checks) });
+  return Object.freeze({ index, name, type, from, codec, delivery, lane, ...checks, hasItems: definition.item !== undefined, digest: digestOf([type, codec.name, delivery, from], checks) });
 }
 
 /**
@@ -184,6 +194,13 @@ export function wrong(what: string, why: string): TypeError {
 export function quote(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 160 ? `${value.slice(0, 160)}…` : value);
   return value === null ? "null" : `of type ${typeof value}`;
+}
+
+function laneOf(what: string, name: string, option: unknown): LaneRule | null {
+  if (option === undefined) return null;
+  if (typeof option !== "string" && typeof option !== "function") throw wrong(what, `its lane is ${quote(option)}; use a name, or a function that makes a key of the payload`);
+  if (option === "") throw wrong(what, "its lane has an empty name; use another, or leave it out for the common lane");
+  return makeLane(name, option as LaneOption); // any function may be called so
 }
 
 function checkCodec(what: string, codec: unknown): void {

@@ -36,6 +36,7 @@ export { raw } from "./raw.ts";
 export { type } from "./schema.ts";
 export { resolveSessionLimits, sessionLimitTable } from "./session/limits.ts";
 export { CONTRACT_FEATURE, contractRequest } from "./session/contract-request.ts";
+export { NumberSet } from "./session/number-set.ts";
 export { Retention } from "./session/retention.ts";
 export { nativeSessions } from "./session/native.ts";
 export { slip } from "./slip.ts";
@@ -64,18 +65,21 @@ export type { Jsonable } from "./json-text.ts";
 export type { LengthPrefixedOptions } from "./length-prefixed.ts";
 export type { FrameLimits, Limit, LimitOptions, MalformedPolicy, OversizePolicy, UnterminatedPolicy } from "./limits.ts";
 export type { CodecLibrary } from "./library-codec.ts";
+export type { LaneOption, LaneRule } from "./lane.ts";
 export type { LineEnding, LinesOptions } from "./lines.ts";
 export type { Delivery, ErrorSchemas, EventDefinition, MessageEntry, MessageType, Opener, RequestDefinition, Side, StreamDefinition } from "./message.ts";
 export type { MllpOptions } from "./mllp.ts";
 export type { ProtocolFromSchemaOptions } from "./protocol-from-schema.ts";
 export type { PlainType, Schema, SchemaFailure, SchemaIssue, SchemaResult, SchemaShapes, SchemaStandard, SchemaSuccess, SchemaTypes } from "./schema.ts";
 export type { FrameSentinel, Sentinel, SentinelOption, SuffixSentinel } from "./sentinel.ts";
+export type { NumberRange } from "./session/number-set.ts";
 export type { SessionLimit, SessionLimits } from "./session/limits.ts";
 export type {
   CallOptions,
   CallSink,
   CloseCode,
   EmitOptions,
+  EventIdentity,
   Admission,
   Greeter,
   Greeting,

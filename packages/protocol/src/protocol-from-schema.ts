@@ -6,8 +6,9 @@
  */
 import { checkOptions, describeValue } from "./arguments.ts";
 import { bytes, type Codec, json, text } from "./codec.ts";
-import { CONTRACT_FORMAT, type JsonSchemaDocument, type MessageSchema } from "./contract-schema.ts";
+import { CONTRACT_FORMAT, type JsonSchemaDocument, type LaneSchema, type MessageSchema } from "./contract-schema.ts";
 import { makeProtocol, type Protocol } from "./contract.ts";
+import type { LaneOption } from "./lane.ts";
 import { type ErrorSchemas, makeEntry, quote, wrong } from "./message.ts";
 import { type Schema, type } from "./schema.ts";
 
@@ -61,10 +62,22 @@ export function protocolFromSchema(document: unknown, options: ProtocolFromSchem
 }
 
 function definitionOf(message: MessageSchema): object {
-  if (message.type === "event") return { payload: schemaOf(message.payload), delivery: message.delivery };
+  if (message.type === "event") return { payload: schemaOf(message.payload), delivery: message.delivery, lane: laneOf(message.lane) };
   const errors: ErrorSchemas = Object.fromEntries(Object.entries(message.errors).map(([name, schema]) => [name, documented(schema)]));
   if (message.type === "request") return { input: schemaOf(message.input), output: schemaOf(message.output), errors };
   return { input: schemaOf(message.input), item: schemaOf(message.item), send: schemaOf(message.send), errors };
+}
+
+/** Which key of the payload names a lane the document can't tell: all such events share one then, which keeps their order. */
+function laneOf(lane: LaneSchema): LaneOption | undefined {
+  if (lane === null) return undefined;
+  return "name" in lane ? lane.name : () => "";
+}
+
+function isLane(value: unknown): value is LaneSchema {
+  if (value === null) return true;
+  const { name, keyed } = members("lane", value);
+  return keyed === true || typeof name === "string";
 }
 
 function schemaOf(shape: JsonSchemaDocument): Schema | undefined {
@@ -87,6 +100,7 @@ function checkMessage(what: string, value: unknown): MessageSchema {
   if (kind !== "event" && kind !== "request" && kind !== "stream") throw wrong(what, `its type is ${quote(kind)}; use "event", "request" or "stream"`);
   if (typeof codec !== "string") throw wrong(what, `its codec is ${quote(codec)}; use the name of one`);
   if (typeof digest !== "string" || !/^(?:[0-9a-f]{16})?$/.test(digest)) throw wrong(what, `its digest is ${quote(digest)}; use 16 hexadecimal digits, or ""`);
+  if (kind === "event" && !isLane(message["lane"])) throw wrong(what, `its lane is ${quote(message["lane"])}; use null, { name: … } or { keyed: true }`);
   const schemas = kind === "event" ? [] : Object.entries(members(`the errors of ${what}`, errors));
   for (const part of parts[kind]) schemas.push([part, message[part]]);
   for (const [part, schema] of schemas) {

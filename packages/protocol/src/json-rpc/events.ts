@@ -54,7 +54,7 @@ export class EventQueue {
       turn.run(() => {
         let isThrown = true;
         try {
-          sink.event(entry, payload, null, handled);
+          sink.event(entry, payload, null, handled, null);
           isThrown = false;
         } finally {
           if (isThrown) handled();

@@ -48,7 +48,7 @@ export function jsonRpc<D extends ProtocolDefinition>(protocol: Protocol<D>, opt
     prepare(entry, payload) {
       const method = dialect.methods.get(entry);
       if (method === undefined) throw new TypeError(`Cannot use ${JSON.stringify(entry.name)}: it is of another contract`);
-      return { entry, body: utf8Encode(eventText(entry, method, payload)), holders: 0 };
+      return { entry, body: utf8Encode(eventText(entry, method, payload)), lane: 0, holders: 0 };
     },
     prepareCall: (entry, input) => ({ entry, body: utf8Encode(inputText(entry, input)) }),
   } satisfies JsonRpcSessions<D>);

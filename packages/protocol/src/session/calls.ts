@@ -36,6 +36,7 @@ const UNKNOWN: MessageEntry = Object.freeze({
   from: "both",
   codec: bytesCodec(), // nothing is encoded or decoded with it
   delivery: "at-most-once",
+  lane: null,
   input: nothing,
   output: nothing,
   item: nothing,

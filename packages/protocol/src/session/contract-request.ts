@@ -35,6 +35,7 @@ export const contractRequest: MessageEntry = Object.freeze({
   from: "client",
   codec: json(),
   delivery: "at-most-once",
+  lane: null,
   input: nothing,
   output: compile(document),
   item: nothing,

@@ -1,9 +1,12 @@
 /**
  * Emitter: the events that this side sends (PROTOCOL.md §5, §8).
- * Owns their numbers, what is kept until it is acknowledged, and each event's outcome. Must not know what the peer's events do here.
+ * Owns which numbers were given out and are settled, and each event's outcome. Must not know what the peer's events do here.
  *
  *     emit ----> [lane] ----> output                               at most once: "unknown" when it is in the output
  *       '-----> [retained] <- ACK: "delivered"                     at least once: sent again from here
+ *
+ * An event has a number from when it begins. Those that had begun on an older connection are sent again in the order of their numbers,
+ * through the common lane, while the other lanes are held.
  *
  * @module
  */
@@ -11,44 +14,28 @@ import type { Body } from "../body.ts";
 import { ByteWriter } from "../bytes.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
-import { utf8Encode } from "../utf8-write.ts";
+import { EventLanes } from "./event-lanes.ts";
 import { readFailure } from "./failure.ts";
-import { Fifo } from "./fifo.ts";
-import { EVENT, ITEM_COST, openFrame, readU64, writeU64 } from "./frames.ts";
+import { type Flushed, Flushes, type Generation } from "./flushes.ts";
+import { EVENT, ITEM_COST, openFrame, RANGE_BYTES, readU64 } from "./frames.ts";
 import { writeHead } from "./head.ts";
-import type { Link } from "./link.ts";
-import { Lane, type LaneOwner, type Waiting } from "./outbox.ts";
+import { type Link, MAX_CREDIT } from "./link.ts";
+import { NumberSet, type NumberRange } from "./number-set.ts";
+import type { Lane, LaneOwner, Waiting } from "./outbox.ts";
 import { plain } from "./quote.ts";
-import type { Retention, SharedBody } from "./retention.ts";
-import { TRACE_BYTES } from "./trace.ts";
-import type { Outcome, Settled } from "./types.ts";
-
-/** An event that is kept until it is acknowledged. */
-interface Retained {
-  readonly entry: MessageEntry;
-  number: number;
-  readonly trace: string | null;
-  /** The body; or its text, which is there already where the codec has one. */
-  body: Uint8Array | string;
-  /** Whose body that is; null: the event's own. */
-  readonly shared: SharedBody | null;
-  /** Bytes of head and body, and of the body. */
-  readonly bytes: number;
-  readonly bodyBytes: number;
-  /** The head while the event waits in the lane, whose number is its last eight bytes. */
-  head: Uint8Array | null;
-  /** Null where nobody waits. */
-  settled: Settled | null;
-  /** What the peer's REJECT said. */
-  error: HawserError | null;
-  /** Whether it was in an output whole, under any number. */
-  sent: boolean;
-}
+import { NumberedEvents, Retained, sizeOf } from "./retained.ts";
+import type { Retention } from "./retention.ts";
+import type { Outcome, PreparedEvent, Settled } from "./types.ts";
 
 /** An event that is sent at most once, while it waits. */
 class Passing {
+  readonly lane: Lane;
+  readonly generation: Generation;
   settled: Settled | null;
-  constructor(settled: Settled | null) {
+
+  constructor(lane: Lane, generation: Generation, settled: Settled | null) {
+    this.lane = lane;
+    this.generation = generation;
     this.settled = settled;
   }
 }
@@ -58,74 +45,104 @@ export class Emitter implements LaneOwner {
   readonly #link: Link;
   /** Counts what is kept while there is no connection. */
   readonly #retention: Retention | null;
-  readonly #retained = new Fifo<Retained>();
+  /** Of what is kept: those that have begun in this session, and those that have not, in the order of `emit`. */
+  readonly #numbered = new NumberedEvents();
+  readonly #unbegun = new Set<Retained>();
+  #retainedCount = 0;
   #retainedBytes = 0;
   /** Whether what is kept is counted. */
   #isCounted = false;
-  /** The highest number that was given out, that is in the output, that is acknowledged. */
+  /** The highest number that was given out. */
   #last = 0;
-  #sent = 0;
-  #acked = 0;
-  #lane: Lane;
-  /** Whether `emit` said false. */
-  #full = false;
-  /** How many events were taken, and how many of them are in the output, or never will be. */
-  #taken = 0;
-  #left = 0;
-  /** Who waits until so many have left, in order; and how many the first of them waits for. */
-  #waiters: { readonly until: number; readonly done: (error: HawserError | null) => void }[] = [];
-  #awaited = Infinity;
+  /** Numbers that the peer has settled. */
+  readonly #settledNumbers = new NumberSet();
+  /** How many begun events the peer can't have whole. */
+  #incomplete = 0;
+  #lanes: EventLanes;
+  /** How many events wait to be sent again. */
+  #replaying = 0;
+  /** How many events wait that are sent at most once. */
+  #passing = 0;
+  /** The lanes for which `emit` said false. */
+  readonly #full = new Set<Lane>();
+  readonly #flushes = new Flushes();
+  /** The session's. */
+  #origin = "";
   /** Events that were reported on this connection, because the peer does not know them. */
   #reported: Set<MessageEntry> | null = null;
 
   constructor(link: Link, retention: Retention | null) {
     this.#link = link;
     this.#retention = retention;
-    this.#lane = new Lane(0, this, 0);
+    this.#lanes = new EventLanes(this, link.outbox, 0, 0);
   }
 
   /** How many events are not acknowledged, or not sent. */
   get unsettled(): number {
-    return this.#retained.length + this.#lane.queue.length;
+    return this.#retainedCount + this.#passing;
   }
 
-  /** Whether the peer can have received events up to this number, and none that it has acknowledged is missing. */
+  /** Whether the peer can have received all events up to this number, and none that it has acknowledged is missing. */
   canHave(received: number): boolean {
-    return received >= this.#acked && received <= this.#sent;
+    const { upTo } = this.#settledNumbers;
+    return received >= upTo && received <= this.#last && this.#areWhole([[upTo + 1, received]]);
   }
 
   /**
    * Emit an event; `shared`: the payload is encoded and checked already. The session has seen to its state. Returns whether more may be emitted.
    *
    * @throws {HawserError} it was not taken
+   * @throws {TypeError} the contract's lane function returned no key
+   * @throws what the contract's lane function throws
    */
-  emit(entry: MessageEntry, payload: unknown, shared: SharedBody | null, trace: string | null, settled: Settled | null): boolean {
+  emit(entry: MessageEntry, payload: unknown, shared: PreparedEvent | null, trace: string | null, settled: Settled | null): boolean {
     const link = this.#link;
     if (!link.peer.knows(entry)) {
       this.#unknown(entry, settled);
       return true;
     }
     const isKept = entry.delivery === "at-least-once";
-    const made = shared?.body ?? link.prepare(isKept ? "retain" : "emit", entry, payload, "EVENT_INVALID");
-    if (isKept) this.#retain(entry, made, shared, trace, settled);
-    else this.#pass(entry, made, trace, settled);
-    this.#full = link.attached && !this.#lane.open;
-    return !this.#full;
+    const rule = entry.lane;
+    let lane = shared?.lane ?? 0;
+    const named = rule === null ? null : (): void => {
+      lane = rule.numberOf(payload);
+    };
+    const made = shared?.body ?? link.prepare(isKept ? "retain" : "emit", entry, payload, "EVENT_INVALID", named);
+    if (isKept) this.#retain(entry, lane, made, shared, trace, settled);
+    else this.#pass(entry, lane, made, trace, settled);
+    return !this.#isFull(lane);
   }
 
-  written({ tag }: Waiting): void {
-    if (tag instanceof Passing) {
-      this.#settle(tag.settled, "unknown", null);
-      this.#gone();
-    } else {
-      const retained = tag as Retained; // every other message of this lane
-      const isNew = !retained.sent;
-      retained.sent = true;
-      retained.head = null;
-      this.#sent = retained.number;
-      if (isNew) this.#gone();
+  /** @see LaneOwner: gives an event its number, and passes over one that the peer has settled meanwhile. */
+  begins({ tag, account }: Waiting): boolean {
+    if (tag instanceof Passing) return true;
+    const retained = tag as Retained; // every other message of these lanes
+    if (retained.isReplayed) {
+      if (!retained.isSettled) return true;
+      this.#replayed(retained, account);
+      return false;
     }
-    this.#checkWritable();
+    this.#unbegun.delete(retained);
+    retained.begin(++this.#last);
+    this.#numbered.push(retained);
+    this.#incomplete++;
+    return true;
+  }
+
+  /** @see LaneOwner */
+  written({ tag, account }: Waiting): void {
+    if (tag instanceof Passing) {
+      this.#passing--;
+      this.#settle(tag.settled, "unknown", null);
+      this.#flushes.left(tag.generation);
+      this.#moved(tag.lane);
+      return;
+    }
+    const retained = tag as Retained; // every other message of these lanes
+    retained.head = null;
+    this.#isSent(retained);
+    if (retained.isReplayed) this.#replayed(retained, account);
+    this.#moved(this.#lanes.find(retained.lane));
   }
 
   /** @see LaneOwner */
@@ -134,13 +151,8 @@ export class Emitter implements LaneOwner {
   }
 
   /** Calls `done` when all events that were taken so far have left, or never will; with an error when the session is over before. */
-  flush(done: (error: HawserError | null) => void): void {
-    if (this.#left === this.#taken) {
-      done(null);
-      return;
-    }
-    this.#waiters.push({ until: this.#taken, done });
-    this.#awaited = Math.min(this.#awaited, this.#taken);
+  flush(done: Flushed): void {
+    this.#flushes.wait(done);
   }
 
   /**
@@ -148,48 +160,350 @@ export class Emitter implements LaneOwner {
    * it arrives, and one that is kept is sent again where need be.
    */
   withdraw(settled: Settled): void {
-    const { queue, out } = this.#lane;
-    const waiting = queue.toArray();
-    const place = waiting.findIndex(({ tag }) => (tag as Passing | Retained).settled === settled); // the lane holds nothing else
-    const tag = waiting[place]?.tag as Passing | Retained | undefined;
-    const found = tag ?? this.#retained.toArray().find((each) => each.settled === settled);
-    if (found === undefined) return; // it is settled
-    found.settled = null;
-    if (("sent" in found && found.sent) || (place === 0 && out > 0)) {
+    const found = this.#find(settled);
+    if (found === null) return; // it is settled
+    const { event, lane, place } = found;
+    event.settled = null;
+    const isBegun = place === 0 && lane !== null && lane.out > 0;
+    if (isBegun || (event instanceof Retained && (event.wasSent || event.number > 0))) {
       this.#settle(settled, "unknown", null);
       return;
     }
-    if (place !== -1) this.#link.outbox.remove(this.#lane, place);
-    if ("sent" in found) this.#drop(found as Retained); // a Passing has no `sent`
+    if (lane !== null) this.#link.outbox.remove(lane, place);
+    if (event instanceof Retained) {
+      this.#unbegun.delete(event);
+      this.#release(event);
+    } else {
+      this.#passing--;
+    }
     this.#settle(settled, "not-sent", null);
-    this.#gone();
-    this.#checkWritable();
+    if (event.generation !== null) this.#flushes.left(event.generation);
+    if (lane !== null) this.#moved(lane);
   }
 
-  /** Take out an event that was not sent; those behind it, which were not sent either, move up. */
-  #drop(retained: Retained): void {
-    const behind = this.#retained.cut(this.#retained.toArray().indexOf(retained));
-    this.#retainedBytes -= retained.bytes;
-    this.#uncount(retained);
-    this.#last--;
-    for (const each of behind) {
-      if (each === retained) continue;
-      setNumber(each, each.number - 1);
-      this.#retained.push(each);
+  /** The peer gives credit for all events. */
+  credited(bytes: number): void {
+    const { common } = this.#lanes;
+    if (common.credit + bytes > MAX_CREDIT) {
+      this.#tooMuchCredit();
+      return;
+    }
+    this.#link.outbox.credit(common, bytes);
+    this.#link.pump();
+    if (this.#full.size > 0) for (const lane of [...this.#full]) this.#checkWritable(lane);
+  }
+
+  /** The peer gives a lane credit. */
+  laneCredited(id: number, bytes: number): void {
+    const lane = this.#lanes.get(id);
+    if (!this.#lanes.credit(id, bytes, MAX_CREDIT)) {
+      this.#tooMuchCredit();
+      return;
+    }
+    this.#link.pump();
+    if (lane !== undefined) this.#checkWritable(lane);
+  }
+
+  /** ACK has come. */
+  acknowledged(bytes: Uint8Array, start: number, end: number): void {
+    if ((end - start - 8) % RANGE_BYTES !== 0) {
+      this.#link.violate("PROTOCOL_VIOLATION", `sent ACK with ${String(end - start)} bytes`);
+      return;
+    }
+    const number = readU64(bytes, start);
+    const ranges: NumberRange[] = end - start === 8 ? NO_RANGES : readRanges(bytes, start + 8, end);
+    if (!areApart(number, ranges)) {
+      this.#link.violate("PROTOCOL_VIOLATION", "sent ACK with ranges that are not above its number, ascending and apart");
+      return;
+    }
+    const told: readonly NumberRange[] = [[this.#settledNumbers.upTo + 1, number], ...ranges];
+    if ((ranges.at(-1)?.[1] ?? number) > this.#last || !this.#areWhole(told)) {
+      this.#link.violate("PROTOCOL_VIOLATION", "acknowledged an event that was not sent");
+      return;
+    }
+    for (const [first, last] of told) if (first <= last) this.#settleNumbers(first, last);
+  }
+
+  /** REJECT has come. */
+  rejected(bytes: Uint8Array, start: number, end: number): void {
+    const number = readU64(bytes, start);
+    if (number > this.#last || number === 0 || !this.#areWhole([[number, number]])) {
+      this.#link.violate("PROTOCOL_VIOLATION", "rejected an event that was not sent");
+      return;
+    }
+    const retained = this.#numbered.find(number);
+    if (retained === undefined) return; // it is settled
+    const error = readFailure(retained.entry, bytes, start + 8, end);
+    if (error === null) this.#link.violate("PROTOCOL_VIOLATION", "sent a REJECT that is not {code, message}");
+    else retained.error = error;
+  }
+
+  /**
+   * The session is ready: send what is kept. `received`: up to this number the peer has it. In a new session the numbers begin again.
+   * Returns how many are sent that were sent before, under other numbers.
+   */
+  resume(isNew: boolean, received: number): number {
+    const link = this.#link;
+    const { eventWindowBytes, laneWindowBytes } = link.peer.limits;
+    this.#lanes = new EventLanes(this, link.outbox, eventWindowBytes, laneWindowBytes);
+    this.#full.clear();
+    this.#reported = null;
+    this.#setCounted(false);
+    const out: Retained[] = [];
+    const repeated = isNew ? this.#renumber(out) : 0;
+    this.#origin = link.origin;
+    if (!isNew) this.#replay(received);
+    for (const retained of this.#unbegun) link.outbox.push(this.#lanes.find(retained.lane), retained.waiting());
+    link.pump();
+    for (const retained of out) {
+      const { entry, wasSent, settled, error } = retained;
+      this.#hasLeft(retained);
+      if (error !== null) this.#settle(settled, "delivered", error);
+      else this.#settle(settled, wasSent ? "unknown" : "not-sent", new HawserError("MESSAGE_UNKNOWN", `"${plain(entry.name, 60)}" was not sent: the peer's contract does not have it, or takes less`));
+    }
+    return repeated;
+  }
+
+  /** The connection is gone: what can't be sent again is settled. */
+  lose(): void {
+    const dropped = this.#lanes.all.flatMap(({ queue }) => queue.cut(0));
+    this.#full.clear();
+    this.#replaying = 0;
+    this.#passing = 0;
+    for (const { tag } of dropped) {
+      if (tag instanceof Passing) continue;
+      const retained = tag as Retained; // the lanes hold nothing else
+      retained.head = null;
+      retained.isReplayed = false;
+    }
+    for (const { tag } of dropped) {
+      if (!(tag instanceof Passing)) continue;
+      this.#settle(tag.settled, "not-sent", new HawserError("NOT_SENT", "The connection was lost before the event had been sent"));
+      this.#flushes.left(tag.generation);
+    }
+    this.#setCounted(true);
+  }
+
+  /** The session is over: what is not settled, is. */
+  close(error: HawserError): void {
+    this.#setCounted(false);
+    const all = [...this.#numbered.clear(), ...this.#unbegun];
+    this.#unbegun.clear();
+    this.#retainedCount = this.#retainedBytes = 0;
+    for (const { settled, wasSent, error: rejection } of all) {
+      if (rejection !== null) this.#settle(settled, "delivered", rejection);
+      else this.#settle(settled, wasSent ? "unknown" : "not-sent", error);
+    }
+    this.#flushes.close(error);
+  }
+
+  /** At most once: straight into the output, or into its lane. */
+  #pass(entry: MessageEntry, id: number, body: Body, trace: string | null, settled: Settled | null): void {
+    const link = this.#link;
+    link.checkRoom();
+    const { output } = link;
+    const start = openFrame(output, EVENT, id);
+    writeHead(output, entry.index, 0, trace, 0, false);
+    const cost = link.body(start, entry, body, output) + ITEM_COST;
+    const lane = this.#lanes.find(id);
+    if (lane.open && link.seal(start)) {
+      this.#lanes.spend(lane, cost);
+      this.#settle(settled, "unknown", null);
+      return;
+    }
+    const passing = new Passing(lane, this.#flushes.enter(), settled);
+    this.#passing++; // before it is queued, which may write it at once
+    try {
+      link.queue(start, EVENT, lane, cost, passing);
+    } catch (error) {
+      this.#passing--;
+      this.#flushes.left(passing.generation);
+      this.#lanes.update(lane);
+      throw error;
     }
   }
 
-  /** One more has left, or never will. */
-  #gone(): void {
-    if (++this.#left >= this.#awaited) this.#tellFlushed();
+  /** At least once: kept, and sent if that can be now. */
+  #retain(entry: MessageEntry, id: number, body: Body, shared: PreparedEvent | null, trace: string | null, settled: Settled | null): void {
+    const link = this.#link;
+    const { attached, output } = link;
+    if (this.#retainedCount >= link.limits.maxRetainedEvents) throw retentionFull(entry, `maxRetainedEvents (${String(link.limits.maxRetainedEvents)})`);
+    if (!attached) {
+      const kept = shared?.body ?? this.#bytesOf(entry, body);
+      this.#wait(this.#keep(new Retained(entry, id, trace, kept, shared, kept.length, settled)));
+      return;
+    }
+    const start = openFrame(output, EVENT, id);
+    writeHead(output, entry.index, 0, trace, this.#last + 1, false);
+    const at = output.length;
+    const bodyBytes = link.body(start, entry, body, output);
+    this.#checkRetention(entry, sizeOf(trace, bodyBytes), start);
+    const retained = this.#keep(new Retained(entry, id, trace, shared?.body ?? (typeof body === "string" ? body : output.copy(at)), shared, bodyBytes, settled));
+    const lane = this.#lanes.find(id);
+    if (lane.open && link.fits(start)) {
+      retained.begin(++this.#last);
+      retained.wasSent = retained.isWhole = true;
+      this.#numbered.push(retained);
+      this.#lanes.spend(lane, retained.cost);
+      link.seal(start);
+    } else {
+      output.truncate(start);
+      this.#wait(retained);
+      link.outbox.push(lane, retained.waiting());
+      link.pump();
+    }
   }
 
-  #tellFlushed(): void {
-    const left = this.#left;
-    const done = this.#waiters.filter(({ until }) => until <= left);
-    this.#waiters = this.#waiters.filter(({ until }) => until > left);
-    this.#awaited = this.#waiters[0]?.until ?? Infinity;
-    for (const waiter of done) waiter.done(null);
+  /** A body in storage of its own. */
+  #bytesOf(entry: MessageEntry, body: Body): Uint8Array {
+    const output = new ByteWriter();
+    this.#link.body(0, entry, body, output);
+    return output.copy();
+  }
+
+  /** Throws where an event has no room, with the output truncated to `start`. */
+  #checkRetention(entry: MessageEntry, bytes: number, start: number): void {
+    const link = this.#link;
+    if (this.#retainedBytes + bytes <= link.limits.maxRetainedBytes) return;
+    if (link.attached) link.output.truncate(start);
+    throw retentionFull(entry, `maxRetainedBytes (${String(link.limits.maxRetainedBytes)})`);
+  }
+
+  #keep(retained: Retained): Retained {
+    if (!this.#link.attached) this.#checkRetention(retained.entry, retained.bytes, 0);
+    this.#retainedCount++;
+    this.#retainedBytes += retained.bytes;
+    this.#count(retained);
+    return retained;
+  }
+
+  /** An event is kept that has not begun. */
+  #wait(retained: Retained): void {
+    this.#unbegun.add(retained);
+    retained.generation = this.#flushes.enter();
+  }
+
+  /** An event is kept no more. */
+  #release(retained: Retained): void {
+    this.#retainedCount--;
+    this.#retainedBytes -= retained.bytes;
+    this.#uncount(retained);
+  }
+
+  /** Counts an event that is kept while there is no connection. */
+  #count({ shared, bytes }: Retained): void {
+    if (this.#isCounted) this.#retention?.hold(shared, bytes);
+  }
+
+  /** Counts it no more. */
+  #uncount({ shared, bytes }: Retained): void {
+    if (this.#isCounted) this.#retention?.release(shared, bytes);
+  }
+
+  /** There is no connection, or there is one again. */
+  #setCounted(isCounted: boolean): void {
+    if (this.#retention === null || this.#isCounted === isCounted) return;
+    const all = [...this.#numbered.toArray(), ...this.#unbegun];
+    if (!isCounted) for (const retained of all) this.#uncount(retained);
+    this.#isCounted = isCounted;
+    if (isCounted) for (const retained of all) this.#count(retained);
+  }
+
+  /** Nothing that is kept has begun in the new session; what the peer rejected, or does not know, is put into `out`. Returns how many were sent before. */
+  #renumber(out: Retained[]): number {
+    const { peer } = this.#link;
+    const all = [...this.#numbered.clear(), ...this.#unbegun];
+    this.#unbegun.clear();
+    this.#settledNumbers.clear();
+    this.#last = this.#incomplete = 0;
+    let repeated = 0;
+    for (const retained of all) {
+      if (retained.error !== null || !peer.knows(retained.entry) || retained.bodyBytes > peer.limits.maxMessageBytes) {
+        this.#release(retained);
+        out.push(retained);
+        continue;
+      }
+      if (retained.wasSent) repeated++;
+      retained.renew(this.#origin);
+      this.#unbegun.add(retained);
+    }
+    return repeated;
+  }
+
+  /** What had begun, and the peer has not, is sent again in the order of its numbers, before anything else. */
+  #replay(received: number): void {
+    const lanes = this.#lanes;
+    this.#incomplete = 0;
+    for (const retained of this.#numbered.toArray()) {
+      const { number, lane } = retained;
+      if (number <= received + 1) retained.isWhole = number <= received; // the peer lacks the next one
+      if (!retained.isWhole) this.#incomplete++;
+      if (number <= received) continue;
+      retained.isReplayed = true;
+      this.#replaying++;
+      this.#link.outbox.push(lanes.common, retained.waiting(lane === 0 ? undefined : lanes.replay(lane)));
+    }
+    if (this.#replaying > 0) lanes.hold();
+  }
+
+  /** An event was sent again, or need not be. */
+  #replayed(retained: Retained, account: Lane | undefined): void {
+    retained.isReplayed = false;
+    if (account !== undefined) this.#lanes.replayed(account);
+    if (--this.#replaying === 0) this.#lanes.release();
+  }
+
+  /** An event is in the output whole. */
+  #isSent(retained: Retained): void {
+    if (!retained.isWhole) this.#incomplete--;
+    retained.isWhole = retained.wasSent = true;
+    this.#hasLeft(retained);
+  }
+
+  #hasLeft(retained: Retained): void {
+    const { generation } = retained;
+    retained.generation = null;
+    if (generation !== null) this.#flushes.left(generation);
+  }
+
+  /** Whether the peer can have every event of these numbers that it has not settled. */
+  #areWhole(ranges: readonly NumberRange[]): boolean {
+    if (this.#incomplete === 0) return true;
+    return ranges.every(([from, to]) =>
+      this.#settledNumbers.gaps(from, Math.min(to, this.#last)).every(([first, last]) => {
+        for (let number = first; number <= last; number++) if (this.#numbered.find(number)?.isWhole === false) return false;
+        return true;
+      }),
+    );
+  }
+
+  /** The peer has handled these. */
+  #settleNumbers(first: number, last: number): void {
+    const settled: Retained[] = [];
+    for (const [from, to] of this.#settledNumbers.gaps(first, last)) {
+      for (let number = from; number <= to; number++) {
+        const retained = this.#numbered.find(number);
+        if (retained !== undefined) settled.push(retained);
+      }
+    }
+    this.#settledNumbers.add(first, last);
+    for (const retained of settled) {
+      this.#numbered.settle(retained);
+      this.#release(retained);
+    }
+    for (const { settled: tell, error } of settled) this.#settle(tell, "delivered", error);
+  }
+
+  /** An event by who waits for it, and its place in its lane's queue, if it is in one. */
+  #find(settled: Settled): { readonly event: Passing | Retained; readonly lane: Lane | null; readonly place: number } | null {
+    for (const lane of this.#lanes.all) {
+      const waiting = lane.queue.toArray();
+      const place = waiting.findIndex(({ tag }) => (tag as Passing | Retained).settled === settled); // the lanes hold nothing else
+      const message = waiting[place];
+      if (message !== undefined) return { event: message.tag as Passing | Retained, lane, place };
+    }
+    const kept = [...this.#unbegun, ...this.#numbered.toArray()].find((each) => each.settled === settled);
+    return kept === undefined ? null : { event: kept, lane: null, place: -1 };
   }
 
   /** The peer does not know an event: say so once on each connection. */
@@ -207,220 +521,29 @@ export class Emitter implements LaneOwner {
     }
   }
 
-  /** The peer gives credit. */
-  credited(bytes: number): void {
-    if (this.#lane.credit + bytes > 0x7fff_ffff) {
-      this.#link.violate("FLOW_VIOLATION", "gave more credit than 2147483647 bytes");
-      return;
-    }
-    this.#link.outbox.credit(this.#lane, bytes);
-    this.#link.pump();
-    this.#checkWritable();
+  #tooMuchCredit(): void {
+    this.#link.violate("FLOW_VIOLATION", `gave more credit than ${String(MAX_CREDIT)} bytes`);
   }
 
-  /** ACK has come. */
-  acknowledged(bytes: Uint8Array, start: number): void {
-    const number = readU64(bytes, start);
-    if (number > this.#sent) {
-      this.#link.violate("PROTOCOL_VIOLATION", "acknowledged an event that was not sent");
-      return;
-    }
-    if (number <= this.#acked) return;
-    this.#acked = number;
-    for (let { first } = this.#retained; first !== undefined && first.number <= number; { first } = this.#retained) {
-      this.#retained.shift();
-      this.#retainedBytes -= first.bytes;
-      this.#settle(first.settled, "delivered", first.error);
-    }
+  /** Whether the lane can take no more now; then `writable` is told when it can. */
+  #isFull(id: number): boolean {
+    if (!this.#link.attached) return false;
+    const { common } = this.#lanes;
+    const lane = this.#lanes.get(id) ?? common;
+    if (id !== 0 && lane === common ? common.credit > 0 : lane.open) return false;
+    this.#full.add(lane);
+    return true;
   }
 
-  /** REJECT has come. */
-  rejected(bytes: Uint8Array, start: number, end: number): void {
-    const number = readU64(bytes, start);
-    if (number > this.#sent || number === 0) {
-      this.#link.violate("PROTOCOL_VIOLATION", "rejected an event that was not sent");
-      return;
-    }
-    const oldest = this.#retained.first;
-    if (number <= this.#acked || oldest === undefined) return; // it is settled
-    const retained = this.#retained.at(number - oldest.number);
-    const error = retained === undefined ? null : readFailure(retained.entry, bytes, start + 8, end);
-    if (retained === undefined) return;
-    if (error === null) this.#link.violate("PROTOCOL_VIOLATION", "sent a REJECT that is not {code, message}");
-    else retained.error = error;
+  /** Queue or credit of a lane has changed. */
+  #moved(lane: Lane): void {
+    this.#checkWritable(lane);
+    this.#lanes.update(lane);
   }
 
-  /**
-   * The session is ready: send what is kept. `received`: up to this number the peer has it. In a new session the numbers begin again.
-   * Returns how many are sent that were sent before, under other numbers.
-   */
-  resume(isNew: boolean, received: number): number {
-    const link = this.#link;
-    this.#lane = new Lane(0, this, link.peer.limits.eventWindowBytes);
-    this.#full = false;
-    this.#reported = null;
-    this.#setCounted(false);
-    const out: Retained[] = [];
-    let repeated = 0;
-    if (isNew) repeated = this.#renumber(out);
-    else this.#sent = received;
-    for (const retained of this.#retained.toArray()) {
-      if (retained.number <= received) continue;
-      link.outbox.push(this.#lane, waitingFor(retained));
-    }
-    link.pump();
-    for (const { entry, sent, settled, error } of out) {
-      if (!sent) this.#gone();
-      if (error !== null) this.#settle(settled, "delivered", error);
-      else this.#settle(settled, sent ? "unknown" : "not-sent", new HawserError("MESSAGE_UNKNOWN", `"${plain(entry.name, 60)}" was not sent: the peer's contract does not have it, or takes less`));
-    }
-    return repeated;
-  }
-
-  /** The connection is gone: what can't be sent again is settled. */
-  lose(): void {
-    const dropped = this.#lane.queue.cut(0);
-    for (const { tag } of dropped) {
-      if (!(tag instanceof Passing)) {
-        (tag as Retained).head = null; // the lane holds nothing else
-        continue;
-      }
-      this.#settle(tag.settled, "not-sent", new HawserError("NOT_SENT", "The connection was lost before the event had been sent"));
-      this.#gone();
-    }
-    this.#setCounted(true);
-  }
-
-  /** The session is over: what is not settled, is. */
-  close(error: HawserError): void {
-    this.#setCounted(false);
-    for (const { settled, sent, error: rejection } of this.#retained.cut(0)) {
-      if (rejection !== null) this.#settle(settled, "delivered", rejection);
-      else this.#settle(settled, sent ? "unknown" : "not-sent", error);
-    }
-    this.#retainedBytes = 0;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    this.#awaited = Infinity;
-    for (const { done } of waiters) done(error);
-  }
-
-  /** At most once: straight into the output, or into the lane. */
-  #pass(entry: MessageEntry, body: Body, trace: string | null, settled: Settled | null): void {
-    const link = this.#link;
-    link.checkRoom();
-    const { output } = link;
-    const start = openFrame(output, EVENT, 0);
-    writeHead(output, entry.index, 0, trace, 0, false);
-    const cost = link.body(start, entry, body, output) + ITEM_COST;
-    if (this.#lane.open && link.seal(start)) {
-      this.#lane.credit -= cost;
-      this.#taken++;
-      this.#settle(settled, "unknown", null);
-      this.#gone();
-    } else {
-      this.#taken++; // before it is queued, which may write it at once
-      try {
-        link.queue(start, EVENT, this.#lane, cost, new Passing(settled));
-      } catch (error) {
-        this.#taken--;
-        throw error;
-      }
-    }
-  }
-
-  /** At least once: kept, and sent if that can be now. */
-  #retain(entry: MessageEntry, body: Body, shared: SharedBody | null, trace: string | null, settled: Settled | null): void {
-    const link = this.#link;
-    const { attached, output } = link;
-    if (this.#retained.length >= link.limits.maxRetainedEvents) throw retentionFull(entry, `maxRetainedEvents (${String(link.limits.maxRetainedEvents)})`);
-    if (!attached) {
-      this.#keep(entry, shared?.body ?? this.#bytesOf(entry, body), shared, trace, settled, 0);
-      return;
-    }
-    const start = openFrame(output, EVENT, 0);
-    writeHead(output, entry.index, 0, trace, this.#last + 1, false);
-    const at = output.length;
-    link.body(start, entry, body, output);
-    const kept = shared?.body ?? (typeof body === "string" ? body : output.copy(at));
-    const retained = this.#keep(entry, kept, shared, trace, settled, start, output.length - at);
-    if (this.#lane.open && link.seal(start)) {
-      this.#lane.credit -= costOf(retained);
-      retained.sent = true;
-      this.#sent = retained.number;
-      this.#gone();
-    } else {
-      output.truncate(start);
-      link.outbox.push(this.#lane, waitingFor(retained));
-      link.pump();
-    }
-  }
-
-  /** A body in storage of its own. */
-  #bytesOf(entry: MessageEntry, body: Body): Uint8Array {
-    const output = new ByteWriter();
-    this.#link.body(0, entry, body, output);
-    return output.copy();
-  }
-
-  /** Keeps an event; throws where it has no room, with the output truncated to `start`. */
-  #keep(entry: MessageEntry, body: Uint8Array | string, shared: SharedBody | null, trace: string | null, settled: Settled | null, start: number, bodyBytes: number = body.length): Retained {
-    const link = this.#link;
-    if (!link.attached) link.checkBody(link.output.length, entry, bodyBytes, link.output);
-    const bytes = (trace === null ? HEAD_BYTES : HEAD_BYTES + TRACE_BYTES) + bodyBytes;
-    if (this.#retainedBytes + bytes > link.limits.maxRetainedBytes) {
-      if (link.attached) link.output.truncate(start);
-      throw retentionFull(entry, `maxRetainedBytes (${String(link.limits.maxRetainedBytes)})`);
-    }
-    const retained: Retained = { entry, number: ++this.#last, trace, body, shared, bytes, bodyBytes, head: null, settled, error: null, sent: false };
-    this.#retained.push(retained);
-    this.#retainedBytes += bytes;
-    this.#taken++;
-    this.#count(retained);
-    return retained;
-  }
-
-  /** Counts an event that is kept while there is no connection. */
-  #count({ shared, bytes }: Retained): void {
-    if (this.#isCounted) this.#retention?.hold(shared, bytes);
-  }
-
-  /** Counts it no more. */
-  #uncount({ shared, bytes }: Retained): void {
-    if (this.#isCounted) this.#retention?.release(shared, bytes);
-  }
-
-  /** There is no connection, or there is one again. */
-  #setCounted(isCounted: boolean): void {
-    if (this.#retention === null || this.#isCounted === isCounted) return;
-    const all = this.#retained.toArray();
-    if (!isCounted) for (const retained of all) this.#uncount(retained);
-    this.#isCounted = isCounted;
-    if (isCounted) for (const retained of all) this.#count(retained);
-  }
-
-  /** Numbers from 1 on for what is kept; what the peer rejected, or does not know, is put into `out`. Returns how many were sent before. */
-  #renumber(out: Retained[]): number {
-    const { peer } = this.#link;
-    this.#last = this.#sent = this.#acked = 0;
-    let repeated = 0;
-    for (const retained of this.#retained.cut(0)) {
-      const { entry, bytes, bodyBytes, error } = retained;
-      if (error !== null || !peer.knows(entry) || bodyBytes > peer.limits.maxMessageBytes) {
-        this.#retainedBytes -= bytes;
-        out.push(retained);
-        continue;
-      }
-      if (retained.sent) repeated++;
-      setNumber(retained, ++this.#last);
-      this.#retained.push(retained);
-    }
-    return repeated;
-  }
-
-  #checkWritable(): void {
-    if (!this.#full || !this.#lane.open) return;
-    this.#full = false;
+  #checkWritable(lane: Lane): void {
+    if (!this.#full.has(lane) || !lane.open) return;
+    this.#full.delete(lane);
     try {
       this.#link.sink.writable();
     } catch (error) {
@@ -438,29 +561,22 @@ export class Emitter implements LaneOwner {
   }
 }
 
-/** Bytes of a numbered event's head without a trace. */
-const HEAD_BYTES = 11;
+const NO_RANGES: NumberRange[] = [];
 
-function setNumber(retained: Retained, number: number): void {
-  const { head } = retained;
-  retained.number = number;
-  if (head !== null) writeU64(head, head.length - 8, number);
+function readRanges(bytes: Uint8Array, start: number, end: number): NumberRange[] {
+  const ranges: NumberRange[] = [];
+  for (let at = start; at < end; at += RANGE_BYTES) ranges.push([readU64(bytes, at), readU64(bytes, at + 8)]);
+  return ranges;
 }
 
-/** A retained event for its lane: what waits is bytes, and they are kept in place of the text. The body is read where it is. */
-function waitingFor(retained: Retained): Waiting {
-  const { entry, number, trace, body } = retained;
-  const output = new ByteWriter();
-  writeHead(output, entry.index, 0, trace, number, false);
-  const head = output.copy();
-  const rest = typeof body === "string" ? utf8Encode(body) : body;
-  retained.head = head;
-  retained.body = rest;
-  return { kind: EVENT, payload: head, rest, cost: costOf(retained), counted: 0, tag: retained };
-}
-
-function costOf({ bodyBytes }: Retained): number {
-  return bodyBytes + ITEM_COST;
+/** Whether ranges stand above a number, ascending, with a gap before each. */
+function areApart(number: number, ranges: readonly NumberRange[]): boolean {
+  let below = number;
+  return ranges.every(([first, last]) => {
+    const isApart = first > below + 1 && last >= first;
+    below = last;
+    return isApart;
+  });
 }
 
 function retentionFull(entry: MessageEntry, limit: string): HawserError {

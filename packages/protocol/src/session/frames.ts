@@ -8,6 +8,7 @@
  */
 import type { ByteWriter } from "../bytes.ts";
 import { utf8Encode } from "../utf8-write.ts";
+import type { NumberRange } from "./number-set.ts";
 
 /** What each side sends first. */
 export const SIGNATURE: Readonly<Uint8Array> = Uint8Array.of(0x89, 0x48, 0x57, 0x53, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -26,6 +27,9 @@ export const MAX_REASON = 1_024;
 export const MAX_HEAD = 64;
 /** What an ITEM or EVENT costs besides its body. */
 export const ITEM_COST = 16;
+/** Ranges that an ACK has at most, and the bytes of each. */
+export const MAX_RANGES = 255;
+export const RANGE_BYTES = 16;
 /** The bit of `kind` that says: more pieces of this message follow. */
 export const MORE = 0x80;
 /** The bit of `kind` that says: a receiver that does not know the kind ignores the frame. No kind of this version has it. */
@@ -44,6 +48,7 @@ export const CREDIT = 0x0a;
 export const WINDOW = 0x0b;
 export const WANT = 0x0c;
 export const MESSAGES = 0x0d;
+export const LANE = 0x0e;
 export const REQUEST = 0x10;
 export const RESULT = 0x11;
 export const FAIL = 0x12;
@@ -57,7 +62,7 @@ export const STOP = 0x18;
 /** What is true of each frame of a kind, whatever the session's state. */
 export interface FrameRule {
   readonly name: string;
-  /** The frame's id: 0, a conversation's, or either. */
+  /** The frame's id: 0, a conversation's (or of LANE a lane's), or either. */
   readonly id: "conversation" | "either" | "zero";
   readonly min: number;
   readonly max: number;
@@ -77,12 +82,13 @@ export const frameRules: readonly (FrameRule | undefined)[] = Object.freeze(
     [PONG]: rule("PONG", "zero", 8, 8),
     [DRAIN]: rule("DRAIN", "zero", 0, 0),
     [CLOSE]: rule("CLOSE", "zero", 0, MAX_PAYLOAD),
-    [ACK]: rule("ACK", "zero", 8, 8),
+    [ACK]: rule("ACK", "zero", 8, 8 + MAX_RANGES * RANGE_BYTES),
     [REJECT]: rule("REJECT", "zero", 10, MAX_PAYLOAD),
     [CREDIT]: rule("CREDIT", "either", 4, 4),
     [WINDOW]: rule("WINDOW", "zero", 4, 4),
     [WANT]: rule("WANT", "zero", 0, 0),
     [MESSAGES]: rule("MESSAGES", "zero", 0, MAX_EARLY_PAYLOAD, true),
+    [LANE]: rule("LANE", "conversation", 4, 4),
     [REQUEST]: rule("REQUEST", "conversation", 3, Infinity, true),
     [RESULT]: rule("RESULT", "conversation", 0, Infinity, true),
     [FAIL]: rule("FAIL", "conversation", 2, Infinity, true),
@@ -90,7 +96,7 @@ export const frameRules: readonly (FrameRule | undefined)[] = Object.freeze(
     [STREAM]: rule("STREAM", "conversation", 3, Infinity, true),
     [ITEM]: rule("ITEM", "conversation", 0, Infinity, true),
     [END]: rule("END", "conversation", 0, 0),
-    [EVENT]: rule("EVENT", "zero", 3, Infinity, true),
+    [EVENT]: rule("EVENT", "either", 3, Infinity, true),
     [STOP]: rule("STOP", "conversation", 0, 0),
   }),
 );
@@ -131,13 +137,31 @@ export function writeEmpty(output: ByteWriter, kind: number, id: number): void {
 
 /** CREDIT. */
 export function writeCredit(output: ByteWriter, id: number, bytes: number): void {
-  const start = openFrame(output, CREDIT, id);
+  writeGrant(output, CREDIT, id, bytes);
+}
+
+/** CREDIT, WINDOW or LANE. */
+export function writeGrant(output: ByteWriter, kind: number, id: number, bytes: number): void {
+  const start = openFrame(output, kind, id);
   const at = output.skip(4);
   writeU32(output.bytes, at, bytes);
   sealFrame(output, start);
 }
 
-/** ACK and the beginning of REJECT: a number, then what follows it. */
+/** ACK: all up to a number, and at most {@link MAX_RANGES} ranges above it. */
+export function writeAck(output: ByteWriter, upTo: number, ranges: readonly NumberRange[]): void {
+  const start = openFrame(output, ACK, 0);
+  let at = output.skip(8 + ranges.length * RANGE_BYTES);
+  const { bytes } = output;
+  writeU64(bytes, at, upTo);
+  for (const [first, last] of ranges) {
+    writeU64(bytes, (at += 8), first);
+    writeU64(bytes, (at += 8), last);
+  }
+  sealFrame(output, start);
+}
+
+/** The beginning of REJECT, and PING: a number, then what follows it. */
 export function writeNumbered(output: ByteWriter, kind: number, number: number, text = ""): void {
   const start = openFrame(output, kind, 0);
   const at = output.skip(8);

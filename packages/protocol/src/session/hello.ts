@@ -30,7 +30,7 @@ export interface Opening {
  */
 export function introduce(contract: Protocol, limits: SessionLimits, { eventWindowBytes, connectionWindowBytes }: Opening, features: readonly string[]): object {
   const { name, version, accepts, fingerprint } = contract;
-  const { maxMessageBytes, maxPartials, maxConversations, windowBytes } = limits;
+  const { maxMessageBytes, maxPartials, maxConversations, windowBytes, laneWindowBytes } = limits;
   const maxInputBytes = Math.min(limits.maxInputBytes, MAX_U32);
   return {
     protocol: name,
@@ -38,7 +38,7 @@ export function introduce(contract: Protocol, limits: SessionLimits, { eventWind
     accepts,
     features,
     fingerprint,
-    limits: { maxMessageBytes, maxPartials, maxConversations, windowBytes, eventWindowBytes, connectionWindowBytes, maxInputBytes },
+    limits: { maxMessageBytes, maxPartials, maxConversations, windowBytes, eventWindowBytes, connectionWindowBytes, laneWindowBytes, maxInputBytes },
   };
 }
 
@@ -188,5 +188,6 @@ function peerLimits(members: Members): PeerLimits {
     eventWindowBytes: limit("eventWindowBytes", 0, MAX_CREDIT),
     connectionWindowBytes: optional("connectionWindowBytes", 0, MAX_CREDIT),
     maxInputBytes: optional("maxInputBytes", 1, MAX_U32),
+    laneWindowBytes: optional("laneWindowBytes", 1, MAX_CREDIT),
   };
 }

@@ -6,10 +6,10 @@
  */
 import type { Calls } from "./calls.ts";
 import type { Emitter } from "./emitter.ts";
-import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, IGNORABLE, ITEM, kindName, MAX_PAYLOAD, MESSAGES, MORE, readU32, REJECT, REQUEST, RESULT, STOP, STREAM, WINDOW } from "./frames.ts";
+import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, IGNORABLE, ITEM, kindName, LANE, MAX_PAYLOAD, MESSAGES, MORE, readU32, REJECT, REQUEST, RESULT, STOP, STREAM, WINDOW } from "./frames.ts";
 import { Head } from "./head.ts";
 import type { Link } from "./link.ts";
-import { Pieces, type PiecesHost } from "./pieces.ts";
+import { pieceKey, Pieces, type PiecesHost } from "./pieces.ts";
 import type { FrameTarget } from "./reader.ts";
 import type { Receiver } from "./receiver.ts";
 import { Stall } from "./stall.ts";
@@ -47,6 +47,7 @@ export class Inbound implements FrameTarget, PiecesHost {
   /** The connection is another, or gone: what was begun is forgotten. */
   clear(): void {
     this.#pieces.clear();
+    this.#receiver.cut();
     this.#partial = null;
   }
 
@@ -69,7 +70,7 @@ export class Inbound implements FrameTarget, PiecesHost {
       this.#violate(`sent ${rule.name} with the id ${String(id)}`);
     } else if (whole === MESSAGES) {
       this.#control.control(kind, bytes, start, end);
-    } else if (rule.cut && (kind !== whole || (this.#pieces.any && this.#pieces.has(id)))) {
+    } else if (rule.cut && (kind !== whole || (this.#pieces.any && this.#pieces.has(pieceKey(whole, id))))) {
       this.#piece(kind, whole, rule.min, id, bytes, start, end);
     } else if (size < rule.min || size > rule.max) {
       this.#violate(`sent ${rule.name} with ${String(size)} bytes`);
@@ -107,7 +108,12 @@ export class Inbound implements FrameTarget, PiecesHost {
 
   /** @see PiecesHost: what can be said against a message is said at its first piece, before it takes memory. */
   mayBegin(kind: number, id: number): boolean {
-    return kind === EVENT ? this.#receiver.mayBegin() : this.#calls.admits(kind, id);
+    return kind === EVENT ? this.#receiver.begins(id) : this.#calls.admits(kind, id);
+  }
+
+  /** @see PiecesHost */
+  headCame(id: number, bytes: Uint8Array, length: number): boolean {
+    return this.#receiver.grew(id, bytes, length);
   }
 
   /** @see PiecesHost */
@@ -157,7 +163,7 @@ export class Inbound implements FrameTarget, PiecesHost {
         if (this.#fits(kind, end - start)) this.#calls.frame(kind, id, bytes, start, end);
         return;
       case EVENT:
-        if (this.#readHead(kind, bytes, start, end)) this.#receiver.event(this.#head, bytes, end);
+        if (this.#readHead(kind, bytes, start, end)) this.#receiver.event(id, this.#head, bytes, end);
         return;
       case CANCEL:
       case END:
@@ -166,10 +172,11 @@ export class Inbound implements FrameTarget, PiecesHost {
         return;
       case CREDIT:
       case WINDOW:
+      case LANE:
         this.#credit(kind, id, bytes, start, end);
         return;
       case ACK:
-        this.#emitter.acknowledged(bytes, start);
+        this.#emitter.acknowledged(bytes, start, end);
         return;
       case REJECT:
         this.#emitter.rejected(bytes, start, end);
@@ -183,6 +190,7 @@ export class Inbound implements FrameTarget, PiecesHost {
     const credit = readU32(bytes, start);
     if (credit === 0) this.#violate(`sent ${kindName(kind)} of 0 bytes`);
     else if (kind === WINDOW) this.#link.windowed(credit);
+    else if (kind === LANE) this.#emitter.laneCredited(id, credit);
     else if (id === 0) this.#emitter.credited(credit);
     else this.#calls.frame(kind, id, bytes, start, end);
   }

@@ -15,8 +15,10 @@ export type SessionLimit =
   | "handshakeTimeoutMs"
   | "heartbeatMs"
   | "heartbeatTimeoutMs"
+  | "laneWindowBytes"
   | "maxConversations"
   | "maxDecodedBytes"
+  | "maxEventHandlers"
   | "maxInputBytes"
   | "maxMessageBytes"
   | "maxPartials"
@@ -87,6 +89,20 @@ export const sessionLimitTable: Readonly<Record<SessionLimit, Limit>> = Object.f
     min: 1,
     unlimited: false,
     reason: "The same for the peer's events, while their handlers are slow (FLOW_VIOLATION).",
+  },
+  laneWindowBytes: {
+    default: 65_536,
+    unit: "bytes",
+    min: 1,
+    unlimited: false,
+    reason: "The same for the events of each lane but the common one: a quarter of eventWindowBytes, so that a lane whose handler is slow does not take the credit of the others (FLOW_VIOLATION).",
+  },
+  maxEventHandlers: {
+    default: 256,
+    unit: "events",
+    min: 1,
+    unlimited: true,
+    reason: "How many events of the peer may be handled at once, of as many lanes: the others wait, encoded, within eventWindowBytes.",
   },
   maxQueuedBytes: {
     default: 8_388_608,
@@ -164,6 +180,7 @@ export const sessionLimitTable: Readonly<Record<SessionLimit, Limit>> = Object.f
 const MOST: Readonly<Partial<Record<SessionLimit, number>>> = Object.freeze({
   connectionWindowBytes: 0x7fff_ffff,
   eventWindowBytes: 0x7fff_ffff,
+  laneWindowBytes: 0x7fff_ffff,
   maxConversations: 0x7fff_ffff,
   maxMessageBytes: 0xffff_ffff,
   maxPartials: 0xffff_ffff,

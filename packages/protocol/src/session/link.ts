@@ -57,6 +57,8 @@ export class Link {
   /** Whether the peer reads messages: the handshake is over, and the connection there. */
   attached = false;
   peer: Peer = NOBODY;
+  /** The session's origin: 32 hexadecimal digits, or `""` before the first handshake. */
+  origin = "";
   /** The items of all streams that the peer may send. */
   readonly items: Window;
   /** Memory of the inputs that handlers have, and of the items that were given to programs. */
@@ -110,13 +112,17 @@ export class Link {
    * What goes out for a value that this side opens a conversation with, or emits: checked, then encoded. Both run the program's code;
    * the state is looked at before and after.
    *
+   * `checked` is called between the two.
+   *
    * @throws {HawserError} `code` where the schema refuses the value; PAYLOAD_FORBIDDEN; what the state says; NOT_SENT where the
    *   connection has changed meanwhile, except for `"retain"`
+   * @throws what `checked` throws
    */
-  prepare(input: "emit" | "open" | "retain", entry: MessageEntry, value: unknown, code: "EVENT_INVALID" | "INPUT_INVALID"): Body {
+  prepare(input: "emit" | "open" | "retain", entry: MessageEntry, value: unknown, code: "EVENT_INVALID" | "INPUT_INVALID", checked: (() => void) | null = null): Body {
     const { epoch, moves } = this;
     const issue = entry.input.outbound(value);
     if (issue !== null) throw invalid(code, `${cannot(input, entry)} with this`, "local", issue);
+    checked?.();
     const body = this.encode(entry, value);
     if (moves !== this.moves) this.#moved(input, entry, epoch);
     return body;
@@ -246,10 +252,15 @@ export class Link {
     throw new HawserError("PAYLOAD_TOO_LARGE", `Cannot send "${plain(entry.name, 60)}" with ${String(length)} bytes: the peer takes at most ${String(most)} (its maxMessageBytes)`);
   }
 
+  /** True if what was written since `start` is not too large for one frame. */
+  fits(start: number): boolean {
+    return this.output.length - start - HEADER_BYTES <= MAX_PAYLOAD && this.#uncopied.length === 0;
+  }
+
   /** Complete the frame at `start` if it may go as it is: true. False: it is too large for one frame. */
   seal(start: number): boolean {
     const { output } = this;
-    if (output.length - start - HEADER_BYTES > MAX_PAYLOAD || this.#uncopied.length > 0) return false;
+    if (!this.fits(start)) return false;
     sealFrame(output, start);
     this.wrote();
     return true;

@@ -85,7 +85,8 @@ class NativeSessions implements SessionKind {
   prepare(entry: MessageEntry, payload: unknown): PreparedEvent {
     const issue = entry.input.outbound(payload);
     if (issue !== null) throw invalid("EVENT_INVALID", `Cannot emit "${plain(entry.name, 60)}" with this`, "local", issue);
-    return { entry, body: keptBody(entry, payload), holders: 0 };
+    const lane = entry.lane?.numberOf(payload) ?? 0;
+    return { entry, body: keptBody(entry, payload), lane, holders: 0 };
   }
 
   prepareCall(entry: MessageEntry, input: unknown): PreparedCall {

@@ -19,6 +19,8 @@ export interface Waiting {
   readonly cost: number;
   /** Bytes that it adds to `queuedBytes`: none where somebody else counts them. */
   readonly counted: number;
+  /** Of an event that is sent again, and waits in the common lane: its own lane, whose credit it takes too. */
+  readonly account?: Lane;
   /** For the lane's owner. */
   readonly tag: unknown;
 }
@@ -29,27 +31,32 @@ export interface LaneOwner {
   written(message: Waiting): void;
   /** There is credit for the items of all streams again, which the lane waited for with nothing to send. */
   widened(): void;
+  /** An event is about to begin: false drops it in place of that. */
+  begins?(message: Waiting): boolean;
 }
 
 /** The messages of one id and direction: what is put in comes out in this order. */
 export class Lane {
-  /** The conversation's; 0 for events, and while a call waits to be opened. */
+  /** The conversation's, or the number of a lane of events; 0 for the common one, and while a call waits to be opened. */
   id: number;
   readonly owner: LaneOwner;
+  /** Whether it carries events, and no conversation. */
+  readonly isEvents: boolean;
   /** What the peer lets this side send; may be below zero. */
   credit: number;
   readonly queue: Fifo<Waiting> = new Fifo<Waiting>();
   /** Bytes of the first message that are out. */
   out = 0;
-  /** Whether the lane takes turns, or waits for the credit of all streams. */
+  /** Whether the lane takes turns, or waits for the credit of all streams, or of all events. */
   listed: "no" | "starved" | "turns" = "no";
   /** Whether nothing may move: the conversation is not open yet. */
   held = false;
 
-  constructor(id: number, owner: LaneOwner, credit: number) {
+  constructor(id: number, owner: LaneOwner, credit: number, isEvents = false) {
     this.id = id;
     this.owner = owner;
     this.credit = credit;
+    this.isEvents = isEvents;
   }
 
   /** Whether a message that costs something may go straight into the output. */
@@ -60,7 +67,9 @@ export class Lane {
   /** Whether the first message may go on, as far as the lane is concerned. */
   get movable(): boolean {
     const { first } = this.queue;
-    return first !== undefined && !this.held && (this.credit > 0 || this.out > 0 || (first.kind !== ITEM && first.kind !== EVENT));
+    if (first === undefined || this.held) return false;
+    if (this.out > 0 || (first.kind !== ITEM && first.kind !== EVENT)) return true;
+    return this.credit > 0 && (first.account === undefined || first.account.credit > 0);
   }
 }
 
@@ -72,8 +81,11 @@ export class Outbox {
   queuedBytes = 0;
   /** What the peer lets this side send of items, of all streams together; may be below zero. */
   window = 0;
-  /** Lanes whose next item waits for that. */
+  /** The common lane of events, whose credit is the account of all events; null: there is no connection. */
+  events: Lane | null = null;
+  /** Lanes whose next item waits for the first, and lanes whose next event waits for the second. */
   readonly #starved = new Set<Lane>();
+  readonly #starvedEvents = new Set<Lane>();
   /** Lanes that may move, the next one first. */
   readonly #turns: Lane[] = [];
   /** How many messages are begun and unfinished. */
@@ -140,9 +152,8 @@ export class Outbox {
   starve(lane: Lane): void {
     if (lane.listed === "turns") return; // it finds out in its turn
     lane.listed = "starved";
-    this.#starved.add(lane);
+    (lane.isEvents ? this.#starvedEvents : this.#starved).add(lane);
   }
-
 
   /** Move what waits into the output while that is shorter than `highBytes`; returns whether more could move if there were room. */
   pump(output: ByteWriter, highBytes: number): boolean {
@@ -150,7 +161,12 @@ export class Outbox {
     const connection = this.#connection;
     if (this.#starved.size > 0 && this.window > 0) this.#feed();
     let passed = 0;
-    while (passed < turns.length) {
+    for (;;) {
+      if (passed >= turns.length) {
+        if (!this.#feedEvents()) return false;
+        passed = 0;
+        continue;
+      }
       if (output.length >= highBytes) return true;
       const lane = turns.shift() as Lane; // there is one
       lane.listed = "no";
@@ -164,12 +180,34 @@ export class Outbox {
         continue;
       }
       passed = 0;
+      if (!this.#begins(lane)) continue;
       const done = this.#move(lane, output);
       this.#list(lane);
       if (done === null) continue;
       lane.owner.written(done);
       if (connection !== this.#connection) return false; // a callback has made an end of it
     }
+  }
+
+  /** There is credit of all events: one lane that waited for it takes its turn. */
+  #feedEvents(): boolean {
+    if (this.#starvedEvents.size === 0 || this.events === null || this.events.credit <= 0) return false;
+    for (const lane of this.#starvedEvents) {
+      this.#starvedEvents.delete(lane);
+      lane.listed = "no";
+      this.#list(lane);
+      return true;
+    }
+    return false;
+  }
+
+  /** False where the lane's next message is an event that is dropped in place of being begun. */
+  #begins(lane: Lane): boolean {
+    const message = lane.queue.first as Waiting; // movable, so there is one
+    if (lane.out > 0 || message.kind !== EVENT || lane.owner.begins?.(message) !== false) return true;
+    lane.queue.shift();
+    this.queuedBytes -= message.counted;
+    this.#list(lane);
     return false;
   }
 
@@ -192,6 +230,8 @@ export class Outbox {
   clear(): void {
     this.#turns.length = 0;
     this.#starved.clear();
+    this.#starvedEvents.clear();
+    this.events = null;
     this.window = 0;
     this.#begun = 0;
     this.#connection++;
@@ -201,7 +241,7 @@ export class Outbox {
   /** Write the lane's next frame; returns the message that it completes. */
   #move(lane: Lane, output: ByteWriter): Waiting | null {
     const message = lane.queue.first as Waiting; // movable, so there is one
-    const { kind, cost } = message;
+    const { kind, cost, account } = message;
     const from = lane.out;
     const length = lengthOf(message);
     const to = Math.min(from + MAX_PAYLOAD, length);
@@ -209,11 +249,13 @@ export class Outbox {
     if (from === 0) {
       lane.credit -= cost;
       if (kind === ITEM) this.window -= cost;
+      else if (account !== undefined) account.credit -= cost;
+      else if (lane.isEvents && lane !== this.events && this.events !== null) this.events.credit -= cost;
       if (!isLast) this.#begun++;
     } else if (isLast) {
       this.#begun--;
     }
-    writePiece(output, isLast ? kind : kind | MORE, lane.id, message, from, to);
+    writePiece(output, isLast ? kind : kind | MORE, account?.id ?? lane.id, message, from, to);
     if (!isLast) {
       lane.out = to;
       return null;
@@ -224,8 +266,9 @@ export class Outbox {
     return message;
   }
 
-  /** True if the lane's next message is an item that the credit of all streams does not let begin. */
+  /** True if the lane's next message is an item that the credit of all streams does not let begin, or an event that that of all events does not. */
   #isStarved(lane: Lane): boolean {
+    if (lane.isEvents) return lane !== this.events && lane.out === 0 && this.events !== null && this.events.credit <= 0;
     return this.window <= 0 && lane.out === 0 && lane.queue.first?.kind === ITEM;
   }
 
@@ -243,7 +286,7 @@ export class Outbox {
     if (lane.listed === "turns" || !lane.movable) return;
     if (lane.listed === "starved") {
       if (this.#isStarved(lane)) return;
-      this.#starved.delete(lane);
+      (lane.isEvents ? this.#starvedEvents : this.#starved).delete(lane);
     }
     lane.listed = "turns";
     this.#turns.push(lane);

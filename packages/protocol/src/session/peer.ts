@@ -17,6 +17,8 @@ export interface PeerLimits {
   /** Infinity: the peer does not count, as with the next. */
   readonly connectionWindowBytes: number;
   readonly maxInputBytes: number;
+  /** Infinity: its lanes have no account of their own. */
+  readonly laneWindowBytes: number;
 }
 
 /** The part of a greeting that HELLO and WELCOME share. */
@@ -44,7 +46,7 @@ export interface Peer extends MessageView {
 /** The peer before the first handshake: whatever is kept for it may be for it. */
 export const NOBODY: Peer = Object.freeze({
   version: 0,
-  limits: Object.freeze({ maxMessageBytes: Infinity, maxPartials: 1, maxConversations: 0, windowBytes: 0, eventWindowBytes: 0, connectionWindowBytes: 0, maxInputBytes: 0 }),
+  limits: Object.freeze({ maxMessageBytes: Infinity, maxPartials: 1, maxConversations: 0, windowBytes: 0, eventWindowBytes: 0, connectionWindowBytes: 0, maxInputBytes: 0, laneWindowBytes: 0 }),
   features: Object.freeze([]),
   entries: Object.freeze([]),
   knows: () => true,

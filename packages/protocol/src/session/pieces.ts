@@ -6,7 +6,7 @@
  */
 import { FrameBuffer } from "../bytes.ts";
 import type { ErrorCode } from "../errors.ts";
-import { kindName, MAX_HEAD, MORE, REQUEST, STREAM } from "./frames.ts";
+import { EVENT, kindName, MAX_HEAD, MORE, REQUEST, STREAM } from "./frames.ts";
 import type { Link } from "./link.ts";
 import { Stall } from "./stall.ts";
 
@@ -17,6 +17,8 @@ interface Partial {
   /** Bytes that have come; of what is not taken, `joined` has only the first. */
   length: number;
   isTaken: boolean;
+  /** Of an event: whether its number is known, or known to be none. */
+  isNumbered: boolean;
 }
 
 /** A message that is whole. */
@@ -32,11 +34,18 @@ export interface Joined {
 export interface PiecesHost {
   /** Whether a message may begin; false: the session is ended for it. */
   mayBegin(kind: number, id: number): boolean;
+  /** More has come of a lane's event: `bytes[0, length)`. Returns whether its head has come as far as it is wanted before the rest. */
+  headCame(id: number, bytes: Uint8Array, length: number): boolean;
   /** Whether there is room for so many bytes of unfinished inputs, of which one has `length`. */
   hasRoom(inputBytes: number, length: number): boolean;
 }
 
-/** One connection's unfinished messages, by their ids. */
+/** What an unfinished message is known by: a lane of events and a conversation may have the same id. */
+export function pieceKey(kind: number, id: number): number {
+  return kind === EVENT ? -1 - id : id;
+}
+
+/** One connection's unfinished messages, by their keys. */
 export class Pieces {
   readonly #link: Link;
   readonly #partials = new Map<number, Partial>();
@@ -52,9 +61,9 @@ export class Pieces {
     return this.#partials.size > 0;
   }
 
-  /** Whether a message of this id is unfinished. */
-  has(id: number): boolean {
-    return this.#partials.has(id);
+  /** Whether a message of this key is unfinished; a conversation's is its id. */
+  has(key: number): boolean {
+    return this.#partials.has(key);
   }
 
   /**
@@ -67,15 +76,16 @@ export class Pieces {
       this.#refuse("PROTOCOL_VIOLATION", `sent an empty piece of ${kindName(whole)} that is not its last`);
       return null;
     }
-    let partial = this.#partials.get(id);
+    const key = pieceKey(whole, id);
+    let partial = this.#partials.get(key);
     if (partial === undefined) {
       if (this.#partials.size >= this.#link.limits.maxPartials) {
         this.#refuse("PROTOCOL_VIOLATION", `began more than ${String(this.#link.limits.maxPartials)} messages without ending one (maxPartials)`);
         return null;
       }
       if (!host.mayBegin(whole, id)) return null;
-      partial = { kind: whole, joined: new FrameBuffer(), stall: new Stall(this.#link.nowMs, this.#link.receivedBytes), length: 0, isTaken: true };
-      this.#partials.set(id, partial);
+      partial = { kind: whole, joined: new FrameBuffer(), stall: new Stall(this.#link.nowMs, this.#link.receivedBytes), length: 0, isTaken: true, isNumbered: whole !== EVENT };
+      this.#partials.set(key, partial);
     }
     const { joined } = partial;
     if (partial.kind !== whole) {
@@ -92,16 +102,19 @@ export class Pieces {
     if (isInput(whole)) this.#takeInput(partial, end - start, host);
     if (partial.isTaken) joined.append(bytes, start, end, most);
     else if (joined.length < MAX_HEAD) joined.append(bytes, start, Math.min(end, start + MAX_HEAD - joined.length), MAX_HEAD);
-    if (kind !== whole) return null;
-    this.drop(id);
-    return partial;
+    if (kind === whole) {
+      this.drop(key);
+      return partial;
+    }
+    if (!partial.isNumbered) partial.isNumbered = host.headCame(id, joined.bytes, joined.length);
+    return null;
   }
 
-  /** Forget what has come of an id's message. */
-  drop(id: number): void {
-    const partial = this.#partials.get(id);
+  /** Forget what has come of a message. */
+  drop(key: number): void {
+    const partial = this.#partials.get(key);
     if (partial === undefined) return;
-    this.#partials.delete(id);
+    this.#partials.delete(key);
     if (partial.isTaken && isInput(partial.kind)) this.#inputBytes -= partial.length;
   }
 
@@ -123,8 +136,8 @@ export class Pieces {
   }
 
   stalled(nowMs: number, timeoutMs: number): string | null {
-    for (const [id, { kind, stall }] of this.#partials) {
-      if (stall.isOver(nowMs, this.#link.receivedBytes, timeoutMs)) return `${kindName(kind)} ${String(id)}`;
+    for (const [key, { kind, stall }] of this.#partials) {
+      if (stall.isOver(nowMs, this.#link.receivedBytes, timeoutMs)) return `${kindName(kind)} ${String(kind === EVENT ? -1 - key : key)}`;
     }
     return null;
   }

@@ -1,38 +1,32 @@
 /**
  * Receiver: the events that the peer sends (PROTOCOL.md §5, §8).
- * Owns their order, duplicates, and what the peer is told of them: ACK, REJECT, CREDIT. Must not know what this side emits.
+ * Owns their lanes, numbers, duplicates, and what the peer is told of them: ACK, REJECT, CREDIT, LANE. Must not know what this side emits.
  *
- *     EVENT ----> [waiting, encoded] ----> sink.event ... handled ----> REJECT, ACK, CREDIT       one at a time
+ *     EVENT ----> [lane: waiting, encoded] ----> sink.event ... handled ----> REJECT, ACK, CREDIT, LANE       one at a time in each lane
  *
  * @module
  */
-import { ByteWriter } from "../bytes.ts";
 import type { MessageEntry } from "../contract.ts";
 import { isHawserError, type HawserError, type NamedFailure } from "../errors.ts";
 import { peerError } from "../stack.ts";
-import { Backlog } from "./backlog.ts";
+import { BegunEvents } from "./begun-events.ts";
 import { readBody } from "./conversation.ts";
 import { formatFailure, invalid } from "./failure.ts";
-import { ACK, CREDIT, EVENT, ITEM_COST, REJECT, writeNumbered } from "./frames.ts";
-import { Head, writeHead } from "./head.ts";
+import { Fifo } from "./fifo.ts";
+import { CREDIT, ITEM_COST, LANE, MAX_RANGES, REJECT, writeAck, writeGrant, writeNumbered } from "./frames.ts";
+import { Head } from "./head.ts";
+import { InboundLane, RunningEvent } from "./inbound-lane.ts";
 import type { Link } from "./link.ts";
+import { NumberSet, type NumberRange } from "./number-set.ts";
 import { plain } from "./quote.ts";
 import { Window } from "./window.ts";
 
-/** The event that the program has. */
-interface Current {
-  /** 0: it is not numbered, or not with this session's numbers. */
-  number: number;
-  readonly cost: number;
-}
-
 interface Rejection {
+  /** Which of the session's rejections it is, from 1. */
+  readonly place: number;
   readonly number: number;
   readonly text: string;
 }
-
-/** In a waiting event's head: the program has no message of its name. */
-const NO_ENTRY = 0xffff;
 
 /**
  * Rejections that the peer is not known to have are kept, for the case that the connection is lost with them. From the first number on,
@@ -45,41 +39,49 @@ const MAX_REJECTIONS = 256;
 export class Receiver {
   readonly #link: Link;
   readonly #window: Window;
-  /** Events that wait, each with a head whose name is this side's index; null: none does. */
-  #waiting: Backlog | null = null;
-  /** Writes the heads of those. */
-  #heads: ByteWriter | null = null;
+  readonly #common = new InboundLane(0);
+  /** The other lanes: while something of them waits or is handled. */
+  readonly #lanes = new Map<number, InboundLane>();
+  /** Lanes whose next event may begin, the next one first. */
+  readonly #ready = new Fifo<InboundLane>();
+  readonly #begun = new BegunEvents();
   readonly #head = new Head();
-  /** How many of those that wait came in a session before this one: their numbers mean nothing now. */
-  #stale = 0;
-  #current: Current | null = null;
-  /** The highest number that has come, that is handled, that ACK has told. */
-  #received = 0;
-  #handled = 0;
+  /** How many events wait, and are handled; and the cost of the latter. */
+  #waiting = 0;
+  #running = 0;
+  #runningCost = 0;
+  /** Numbers that have come whole, and that are handled. */
+  readonly #came = new NumberSet();
+  readonly #handled = new NumberSet();
+  /** The highest number that ACK has told, and what is handled above the first gap and was not told. */
   #acked = 0;
+  readonly #untold = new NumberSet();
   /** Whether waiting events are being given out, further up. */
   #pumping: "no" | "yes" = "no";
   /** Rejections of this session that the peer is not known to have. */
   #rejections: Rejection[] = [];
+  #rejected = 0;
+  /** The session's. */
+  #origin = "";
 
   constructor(link: Link) {
     this.#link = link;
     this.#window = new Window(link, CREDIT, link.limits.eventWindowBytes);
   }
 
-  /** The highest number that has come. */
+  /** The highest number up to which all have come. */
   get received(): number {
-    return this.#received;
+    return this.#came.upTo;
   }
 
   /** How many events are not handled. */
   get unhandled(): number {
-    return (this.#waiting?.count ?? 0) + (this.#current === null ? 0 : 1);
+    return this.#waiting + this.#running;
   }
 
-  /** The highest number that was rejected, if the peer is not known to have that rejection; else 0. */
+  /** Which of the session's rejections was the last, if the peer is not known to have it; else 0. */
   get rejected(): number {
-    return this.#rejections.at(-1)?.number ?? 0;
+    return this.#rejections.at(-1)?.place ?? 0;
   }
 
   /** True if so many rejections are kept that the peer should be asked whether it has them. */
@@ -87,55 +89,79 @@ export class Receiver {
     return this.#rejections.length >= PROVE_REJECTIONS;
   }
 
-  /** An event may begin; false: the session is ended for it. */
-  mayBegin(): boolean {
-    if (this.#window.open) return true;
-    this.#link.violate("FLOW_VIOLATION", "sent an event without credit");
-    return false;
+  /** The first piece of a lane's event has come; false: the session is ended for it. */
+  begins(id: number): boolean {
+    if (!this.#mayBegin(id)) return false;
+    this.#begun.begin(id, this.#window.credit);
+    return true;
+  }
+
+  /** More has come of a lane's event, which is not whole. Returns whether it is known by now which number it has. */
+  grew(id: number, bytes: Uint8Array, length: number): boolean {
+    const isKnown = this.#begun.grew(id, bytes, length);
+    if (isKnown && this.#begun.leavesGap(this.#came)) this.#violateGap();
+    return isKnown;
+  }
+
+  /** The connection is another, or gone: what was begun is forgotten. */
+  cut(): void {
+    this.#begun.clear();
   }
 
   /** EVENT has come whole. */
-  event(head: Head, bytes: Uint8Array, end: number): void {
+  event(id: number, head: Head, bytes: Uint8Array, end: number): void {
     const link = this.#link;
-    const { number, trace, body, name } = head;
+    const { number, body, name } = head;
     const { entries } = link.peer;
-    if (!this.mayBegin()) return;
+    const cost = end - body + ITEM_COST;
+    const wasAny = this.#begun.any;
+    if (!this.#admits(id, cost)) return;
     if (name >= entries.length) {
       link.violate("PROTOCOL_VIOLATION", `sent an event with the name ${String(name)}, which is not in its list`);
       return;
     }
-    if (number > this.#received + 1) {
-      link.violate("PROTOCOL_VIOLATION", `sent the event ${String(number)} after ${String(this.#received)}`);
+    if ((number > 0 || wasAny) && !this.#isNext(number)) {
+      this.#violateGap(number);
       return;
     }
-    const cost = end - body + ITEM_COST;
+    const lane = this.#laneOf(id);
     this.#window.hold(cost);
-    if (number > 0 && number <= this.#received) {
+    if (id !== 0) lane.owed += cost;
+    if (number > 0 && this.#came.has(number)) {
       this.#window.release(cost); // a duplicate
+      this.#giveBack(lane, cost);
       return;
     }
-    if (number > 0) this.#received = number;
+    if (number > 0) this.#came.add(number);
     const entry = entries[name] ?? null;
-    if (this.#waiting === null && this.#mayStart) {
+    if (lane.isIdle && this.#mayStart) {
       this.#pumping = "yes";
-      this.#start(entry, trace, { number, cost }, bytes, body, end);
+      this.#start(this.#runningEvent(lane, cost, head, false), entry, head.trace, bytes, body, end);
       this.#pumping = "no";
       this.#pump();
     } else {
-      this.#wait(entry, trace, number, bytes, body, end);
+      lane.push(entry, head, bytes, body, end);
+      this.#waiting++;
+      this.#makeReady(lane);
     }
   }
 
   /** Tell the peer what is handled, if it does not know: at the end of each chunk, and when a handler finishes later. */
   acknowledge(): void {
-    if (this.#handled === this.#acked || !this.#link.attached) return;
-    this.#acked = this.#handled;
-    writeNumbered(this.#link.output, ACK, this.#handled);
+    const { upTo } = this.#handled;
+    const ranges = this.#untold.ranges;
+    if ((upTo === this.#acked && ranges.length === 0) || !this.#link.attached) return;
+    this.#acked = upTo;
+    const { output } = this.#link;
+    if (ranges.length === 0) writeAck(output, upTo, NO_RANGES);
+    else this.#acknowledgeRanges(upTo, ranges.filter(([first]) => first > upTo));
     this.#link.wrote();
   }
 
   /** A greeting is written: returns the credit that the new connection begins with. */
   announce(): number {
+    this.#common.owed = 0;
+    for (const lane of this.#lanes.values()) lane.owed = 0; // each lane begins with the whole of its window
     return this.#window.announce();
   }
 
@@ -143,6 +169,7 @@ export class Receiver {
   resume(isNew: boolean): void {
     if (isNew) this.#beginAnew();
     else this.#sayAgain();
+    this.#origin = this.#link.origin;
     this.#window.giveBack();
   }
 
@@ -152,75 +179,146 @@ export class Receiver {
     if (this.wantsProof) this.onProof?.();
   }
 
-  /** The peer is known to have the rejections up to this number. */
-  proved(number: number): void {
-    const from = this.#rejections.findIndex((rejection) => rejection.number > number);
+  /** The peer is known to have the rejections up to this one of the session. */
+  proved(place: number): void {
+    const from = this.#rejections.findIndex((rejection) => rejection.place > place);
     this.#rejections = from === -1 ? [] : this.#rejections.slice(from);
     this.#pump();
     if (this.#pumping === "no") this.acknowledge();
   }
 
+  /** The session is over: what waits is not handled any more. */
+  close(): void {
+    for (const lane of [this.#common, ...this.#lanes.values()]) {
+      lane.close();
+      lane.isReady = false;
+    }
+    this.#ready.clear();
+    this.#waiting = 0;
+    this.#window.release(this.#window.held - this.#runningCost);
+  }
+
+  /** Set while somebody waits for everything to be handled. */
+  onIdle: (() => void) | null = null;
+  /** Asks the peer for a sign, if no question is open. */
+  onProof: (() => void) | null = null;
+
   /** What came under the numbers of the old session is not acknowledged in the new one. */
   #beginAnew(): void {
-    this.#received = this.#handled = this.#acked = 0;
+    this.#came.clear();
+    this.#handled.clear();
+    this.#untold.clear();
+    this.#acked = 0;
     this.#rejections = [];
-    this.#stale = this.#waiting?.count ?? 0;
-    if (this.#current !== null) this.#current.number = 0;
+    for (const lane of [this.#common, ...this.#lanes.values()]) lane.renew(this.#origin);
   }
 
   /** What may have been lost with the connection. */
   #sayAgain(): void {
     for (const { number, text } of this.#rejections) writeNumbered(this.#link.output, REJECT, number, text);
     this.#acked = 0;
+    for (const [first, last] of this.#handled.ranges) this.#untold.add(first, last);
     this.acknowledge();
   }
 
-  /** The session is over: what waits is not handled any more. */
-  close(): void {
-    this.#waiting = null;
-    this.#heads = null;
-    this.#stale = 0;
-    this.#window.release(this.#window.held - (this.#current?.cost ?? 0));
+  #acknowledgeRanges(upTo: number, ranges: readonly NumberRange[]): void {
+    const { output } = this.#link;
+    for (let at = 0; at === 0 || at < ranges.length; at += MAX_RANGES) writeAck(output, upTo, ranges.slice(at, at + MAX_RANGES));
+    this.#untold.clear();
+  }
+
+  /** Whether a lane's event has the credit to begin; false: the session is ended for it. */
+  #mayBegin(id: number): boolean {
+    const hasCredit = this.#window.open;
+    if (hasCredit && (id === 0 || (this.#lanes.get(id)?.owed ?? 0) < this.#link.limits.laneWindowBytes)) return true;
+    this.#link.violate("FLOW_VIOLATION", hasCredit ? `sent an event without credit in its lane ${String(id)}` : "sent an event without credit");
+    return false;
+  }
+
+  /** Whether an event that is whole had credit, and let those have it that began behind it; false: the session is ended. */
+  #admits(id: number, cost: number): boolean {
+    const begun = this.#begun;
+    if (!begun.any) return this.#mayBegin(id);
+    if (!begun.has(id)) {
+      begun.pass(this.#window.credit);
+      return this.#mayBegin(id);
+    }
+    if (begun.finish(id, cost)) return true;
+    this.#link.violate("FLOW_VIOLATION", "sent an event without credit behind one that took it all");
+    return false;
+  }
+
+  /** Whether all numbers below those that have begun have begun too, or came before: with this one, whose event is whole; 0: it has none. */
+  #isNext(number: number): boolean {
+    const { upTo, highest } = this.#came;
+    if (!this.#begun.any && highest === upTo) return number <= upTo + 1;
+    this.#begun.number(number);
+    return !this.#begun.leavesGap(this.#came, number);
+  }
+
+  #violateGap(number: number | null = null): void {
+    const which = number === null ? "an event" : `the event ${String(number)}`;
+    this.#link.violate("PROTOCOL_VIOLATION", `sent ${which} after ${String(this.#came.upTo)}`);
   }
 
   get #mayStart(): boolean {
-    return this.#current === null && this.#pumping === "no" && this.#rejections.length < MAX_REJECTIONS;
+    return this.#pumping === "no" && this.#running < this.#link.limits.maxEventHandlers && this.#rejections.length < MAX_REJECTIONS;
   }
 
-  #wait(entry: MessageEntry | null, trace: string | null, number: number, bytes: Uint8Array, body: number, end: number): void {
-    const heads = (this.#heads ??= new ByteWriter());
-    heads.truncate(0);
-    writeHead(heads, entry?.index ?? NO_ENTRY, 0, trace, number, false);
-    heads.append(bytes, body, end);
-    this.#waiting ??= new Backlog();
-    this.#waiting.push(heads.bytes, 0, heads.length);
-    if (heads.length > KEPT_BYTES) this.#heads = null;
+  #laneOf(id: number): InboundLane {
+    if (id === 0) return this.#common;
+    let lane = this.#lanes.get(id);
+    if (lane === undefined) {
+      lane = new InboundLane(id);
+      this.#lanes.set(id, lane);
+    }
+    return lane;
+  }
+
+  /** Gives a lane its credit back: of a duplicate at once, else when nothing of it waits or is handled. */
+  #giveBack(lane: InboundLane, cost: number): void {
+    const { id } = lane;
+    if (id === 0) return;
+    const due = Math.min(lane.isIdle ? lane.owed : cost, lane.owed);
+    if (due > 0 && this.#link.attached) {
+      writeGrant(this.#link.output, LANE, id, due);
+      this.#link.wrote();
+      lane.owed -= due;
+    }
+    if (lane.isIdle) this.#lanes.delete(id);
+  }
+
+  /** The lane's next event may begin, when others have had their turn. */
+  #makeReady(lane: InboundLane): void {
+    if (lane.isReady || lane.current !== null || lane.count === 0) return;
+    lane.isReady = true;
+    this.#ready.push(lane);
   }
 
   #pump(): void {
-    while (this.#waiting !== null && this.#mayStart) {
+    while (this.#ready.length > 0 && this.#mayStart) {
+      const lane = this.#ready.shift() as InboundLane; // there is one
+      lane.isReady = false;
       this.#pumping = "yes";
-      this.#startNext(this.#waiting);
+      this.#startNext(lane);
       this.#pumping = "no";
     }
   }
 
-  #startNext(waiting: Backlog): void {
-    waiting.shift();
-    const { bytes, start, end, count } = waiting;
-    if (count === 0) {
-      this.#waiting = null;
-      this.#heads = null;
-    }
+  #startNext(lane: InboundLane): void {
     const head = this.#head;
-    head.read(EVENT, bytes, start, end); // it was written here
-    const isStale = this.#stale > 0;
-    if (isStale) this.#stale--;
-    const entry = head.name === NO_ENTRY ? null : (this.#link.entries[head.name] ?? null);
-    this.#start(entry, head.trace, { number: isStale ? 0 : head.number, cost: end - head.body + ITEM_COST }, bytes, head.body, end);
+    const { bytes, end, isKnown, isStale } = lane.shift(head);
+    this.#waiting--;
+    const entry = isKnown ? (this.#link.entries[head.name] ?? null) : null;
+    this.#start(this.#runningEvent(lane, end - head.body + ITEM_COST, head, isStale), entry, head.trace, bytes, head.body, end);
   }
 
-  #start(entry: MessageEntry | null, trace: string | null, current: Current, bytes: Uint8Array, body: number, end: number): void {
+  #runningEvent(lane: InboundLane, cost: number, { number, first }: Head, isStale: boolean): RunningEvent {
+    const acked = isStale ? 0 : number;
+    return first === null ? new RunningEvent(lane, cost, acked, this.#origin, number, false) : new RunningEvent(lane, cost, acked, first.origin, first.number, !isStale);
+  }
+
+  #start(event: RunningEvent, entry: MessageEntry | null, trace: string | null, bytes: Uint8Array, body: number, end: number): void {
     const link = this.#link;
     let payload: unknown;
     let error: HawserError | null = null;
@@ -233,14 +331,22 @@ export class Receiver {
         error = invalid("EVENT_INVALID", `The peer's event "${plain(entry.name, 60)}" is invalid`, issue.cause === undefined ? "remote" : "local", issue);
       }
     }
-    this.#current = current;
+    event.lane.current = event;
+    this.#running++;
+    this.#runningCost += event.cost;
     try {
       if (error === null && entry !== null) {
-        link.sink.event(entry, payload, trace, (failure) => {
-          this.#finish(current, failure ?? null);
-        });
+        link.sink.event(
+          entry,
+          payload,
+          trace,
+          (failure) => {
+            this.#finish(event, failure ?? null);
+          },
+          event.number === 0 ? null : event,
+        );
       } else {
-        this.#finish(current, error);
+        this.#finish(event, error);
         if (error !== null) link.sink.dropped(error);
       }
     } catch (thrown) {
@@ -248,28 +354,29 @@ export class Receiver {
     }
   }
 
-  /** The program has handled its event; a second time is ignored. */
-  #finish(current: Current, error: HawserError | NamedFailure | null): void {
-    if (current !== this.#current) return;
-    this.#current = null;
-    if (current.number > 0) {
-      this.#handled = current.number;
-      if (error !== null) this.#reject(current.number, error);
+  /** The program has handled an event; a second time is ignored. */
+  #finish(event: RunningEvent, error: HawserError | NamedFailure | null): void {
+    const { lane, acked, cost } = event;
+    if (event !== lane.current) return;
+    lane.current = null;
+    this.#running--;
+    this.#runningCost -= cost;
+    if (acked > 0) {
+      if (error !== null) this.#reject(acked, error);
+      this.#handled.add(acked);
+      if (acked > this.#handled.upTo) this.#untold.add(acked);
     }
-    this.#window.release(current.cost);
+    this.#window.release(cost);
+    this.#giveBack(lane, 0);
+    this.#makeReady(lane);
     this.#pump();
     if (this.#pumping === "no") this.acknowledge();
     this.onIdle?.();
   }
 
-  /** Set while somebody waits for everything to be handled. */
-  onIdle: (() => void) | null = null;
-  /** Asks the peer for a sign, if no question is open. */
-  onProof: (() => void) | null = null;
-
   #reject(number: number, error: HawserError | NamedFailure): void {
     const text = formatFailure(isHawserError(error) ? error : peerError("HANDLER_FAILED", "A handler failed"));
-    this.#rejections.push({ number, text });
+    this.#rejections.push({ place: ++this.#rejected, number, text });
     if (!this.#link.attached) return;
     writeNumbered(this.#link.output, REJECT, number, text);
     this.#link.wrote();
@@ -277,5 +384,4 @@ export class Receiver {
   }
 }
 
-/** Storage that is kept for the next waiting event's head and body. */
-const KEPT_BYTES = 4_096;
+const NO_RANGES: readonly NumberRange[] = [];

@@ -463,6 +463,7 @@ export class NativeSession implements Session, Control {
     link.outbox.maxPartials = peer.limits.maxPartials;
     link.outbox.window = peer.limits.connectionWindowBytes;
     link.attached = true;
+    link.origin = this.#origin;
     link.items.giveBack();
     this.#receiver.resume(!resumed);
     const repeatedEvents = this.#emitter.resume(!resumed, received);

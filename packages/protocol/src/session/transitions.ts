@@ -40,7 +40,7 @@ export type Input =
   | "attach" | "close" | "drain" | "emit" | "lost" | "open" | "resume" | "retain" | "welcome"
   | "over" | "retry" | "silence" | "violation"
   | "ACK" | "CANCEL" | "CLOSE" | "CREDIT" | "DRAIN" | "END" | "EVENT" | "FAIL" | "HELLO" | "ITEM" | "PING" | "PONG"
-  | "MESSAGES" | "REFUSE" | "REJECT" | "REQUEST" | "RESULT" | "STOP" | "STREAM" | "WANT" | "WELCOME" | "WINDOW";
+  | "LANE" | "MESSAGES" | "REFUSE" | "REJECT" | "REQUEST" | "RESULT" | "STOP" | "STREAM" | "WANT" | "WELCOME" | "WINDOW";
 
 const table: Readonly<Record<Input, string>> = Object.freeze({
   //                  n h r d l p o c      new handshake ready draining leaving parting lost closed
@@ -73,6 +73,7 @@ const table: Readonly<Record<Input, string>> = Object.freeze({
   REJECT: "           . ! = = = = . .",
   CREDIT: "           . ! = = = = . .",
   WINDOW: "           . ! = = = = . .",
+  LANE: "             . ! = = = = . .",
   REQUEST: "          . ! = = ! ! . .", //  after its own DRAIN the peer opens nothing; what had begun goes on (inbound.ts)
   RESULT: "           . ! = = = = . .",
   FAIL: "             . ! = = = = . .",

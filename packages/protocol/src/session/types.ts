@@ -56,6 +56,8 @@ export interface SessionOptions {
 export interface PreparedEvent {
   readonly entry: MessageEntry;
   readonly body: Uint8Array;
+  /** The number of its lane; 0: the common one. */
+  readonly lane: number;
   /** How many sessions without a connection keep it. */
   holders: number;
 }
@@ -270,10 +272,12 @@ export interface SessionSink {
   /** The peer has opened a request or stream, whose input is checked. Set `call.sink` here to hear more of it. */
   call(call: InboundCall): void;
   /**
-   * The peer has emitted an event, whose payload is checked. One at a time: the next comes after `handled`, which may be called
-   * from within. An error tells the peer that the handler failed, if the event is delivered at least once.
+   * The peer has emitted an event, whose payload is checked. Of each lane one at a time: the next comes after `handled`, which may be
+   * called from within. An error tells the peer that the handler failed, if the event is delivered at least once.
+   *
+   * `identity`: null where the event is delivered at most once, or the kind of session has none.
    */
-  event(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled): void;
+  event(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled, identity: EventIdentity | null): void;
   /** After an `emit` that said false: more may be emitted. */
   writable(): void;
   /** The peer drains: open nothing more. The session closes by itself when nothing is open. */
@@ -296,6 +300,17 @@ export interface ReadyInfo {
   readonly repeatedEvents: number;
   /** How long the server keeps the session after its connection is lost; 0: not at all. */
   readonly resumeWindowMs: number;
+}
+
+/** Which event it is: the same however often it is sent, in whatever session. */
+export interface EventIdentity {
+  /** The origin of the session in which it was first begun, and its number there. */
+  readonly origin: string;
+  readonly number: number;
+  /** Both as one text. */
+  readonly id: string;
+  /** True if it is sent again in a session after that one: it may have been handled already. */
+  readonly isRepeated: boolean;
 }
 
 /** An event is handled; null or nothing: well. */

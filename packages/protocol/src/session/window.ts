@@ -9,7 +9,7 @@
  * @module
  */
 import type { ByteWriter } from "../bytes.ts";
-import { openFrame, sealFrame, writeU32 } from "./frames.ts";
+import { writeGrant } from "./frames.ts";
 
 const MAX_U32 = 0xffff_ffff;
 
@@ -40,6 +40,11 @@ export class Window {
   /** True if the peer may begin a message. */
   get open(): boolean {
     return this.#credit > 0;
+  }
+
+  /** What the peer may still send. */
+  get credit(): number {
+    return this.#credit;
   }
 
   /** Cost of what has come and is not released. */
@@ -73,10 +78,7 @@ export class Window {
 
   #give(given: number): void {
     const outlet = this.#outlet;
-    const start = openFrame(outlet.output, this.#kind, 0);
-    const at = outlet.output.skip(4);
-    writeU32(outlet.output.bytes, at, given);
-    sealFrame(outlet.output, start);
+    writeGrant(outlet.output, this.#kind, 0, given);
     this.#credit += given;
     outlet.wrote();
   }

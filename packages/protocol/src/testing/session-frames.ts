@@ -10,11 +10,11 @@ import { utf8Encode } from "../utf8-write.ts";
 export const KIND: Readonly<
   Record<
     | "ACK" | "CANCEL" | "CLOSE" | "CREDIT" | "DRAIN" | "END" | "EVENT" | "FAIL" | "HELLO" | "ITEM" | "PING" | "PONG"
-    | "MESSAGES" | "REFUSE" | "REJECT" | "REQUEST" | "RESULT" | "STOP" | "STREAM" | "WANT" | "WELCOME" | "WINDOW",
+    | "LANE" | "MESSAGES" | "REFUSE" | "REJECT" | "REQUEST" | "RESULT" | "STOP" | "STREAM" | "WANT" | "WELCOME" | "WINDOW",
     number
   >
 > = Object.freeze({
-  HELLO: 0x01, WELCOME: 0x02, REFUSE: 0x03, PING: 0x04, PONG: 0x05, DRAIN: 0x06, CLOSE: 0x07, ACK: 0x08, REJECT: 0x09, CREDIT: 0x0a, WINDOW: 0x0b, WANT: 0x0c, MESSAGES: 0x0d,
+  HELLO: 0x01, WELCOME: 0x02, REFUSE: 0x03, PING: 0x04, PONG: 0x05, DRAIN: 0x06, CLOSE: 0x07, ACK: 0x08, REJECT: 0x09, CREDIT: 0x0a, WINDOW: 0x0b, WANT: 0x0c, MESSAGES: 0x0d, LANE: 0x0e,
   REQUEST: 0x10, RESULT: 0x11, FAIL: 0x12, CANCEL: 0x13, STREAM: 0x14, ITEM: 0x15, END: 0x16, EVENT: 0x17, STOP: 0x18,
 });
 

@@ -16,7 +16,7 @@ const contract = (version: number): Protocol =>
     events: { note: { payload: type<unknown>(), delivery: "at-least-once" } },
   });
 
-const limits = { maxMessageBytes: 100_000, maxPartials: 2, maxConversations: 4, windowBytes: 30, eventWindowBytes: 1000, connectionWindowBytes: 1000, maxInputBytes: 1_000_000 };
+const limits = { maxMessageBytes: 100_000, maxPartials: 2, maxConversations: 4, windowBytes: 30, eventWindowBytes: 1000, connectionWindowBytes: 1000, laneWindowBytes: 500, maxInputBytes: 1_000_000 };
 
 /** What each side's program does, besides answering what it is asked. */
 export interface Section {

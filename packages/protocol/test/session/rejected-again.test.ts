@@ -28,7 +28,7 @@ function rejectedClient(): ReturnType<typeof readyPair> {
 test("an event that was rejected is settled, and not sent again, when a new session begins before its ACK has come", () => {
   const { client } = rejectedClient();
   client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ session: "f".repeat(32) }))), 0);
-  expect(linesOf(client.take())).toEqual(["EVENT 0 000004000000000000000132"]); // event 2, as number 1
+  expect(linesOf(client.take())).toEqual(["EVENT 0 0000140000000000000001101112131415161718191a1b1c1d1e1f000000000000000232"]); // event 2, as number 1, with what it was before
   expect(client.told()).toEqual(["note 1 delivered REMOTE_HANDLER_FAILED", "ready repeated 1"]);
   client.session.receive(frame(KIND.ACK, 0, Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1)), 0);
   expect(client.told()).toEqual(["note 2 delivered"]);

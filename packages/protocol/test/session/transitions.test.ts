@@ -102,6 +102,8 @@ function give(input: Input, end: End, state: State): (() => void) | null {
       };
     case "WINDOW":
       return receive(frame(KIND.WINDOW, 0, u32(5)));
+    case "LANE":
+      return receive(frame(KIND.LANE, 7, u32(5)));
     case "CREDIT":
       return receive(frame(KIND.CREDIT, 0, u32(5)));
     case "REQUEST":

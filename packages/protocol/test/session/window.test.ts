@@ -31,10 +31,10 @@ describe("the credit of all streams, where items come in", () => {
     const client = waitingClient({ limits });
     client.session.lost(0);
     client.session.attach(client.output, 0);
-    expect(new TextDecoder().decode(client.take())).toContain('"connectionWindowBytes":1000,"maxInputBytes":16777216}');
+    expect(new TextDecoder().decode(client.take())).toContain('"connectionWindowBytes":1000,"laneWindowBytes":65536,"maxInputBytes":16777216}');
     const server = new End("server", { limits: { ...limits, maxInputBytes: Infinity } });
     server.session.welcome(server.output, greet(server.kind, joined(SIGNATURE, frame(KIND.HELLO, 0, hello()))).hello, false, 0);
-    expect(new TextDecoder().decode(server.take())).toContain('"connectionWindowBytes":1000,"maxInputBytes":4294967295}');
+    expect(new TextDecoder().decode(server.take())).toContain('"connectionWindowBytes":1000,"laneWindowBytes":65536,"maxInputBytes":4294967295}');
   });
 
   test("is spent by the items of every stream, and what begins without it ends the session", () => {
