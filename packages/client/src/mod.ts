@@ -9,7 +9,7 @@ export { connectLimitTable } from "./connect-options.ts";
 export { queueLimitTable, reconnectLimitTable } from "./session-options.ts";
 export { Socket } from "./socket.ts";
 export type { ConnectOptions } from "./connect-options.ts";
-export type { ClientHandlers, ClientState, EventContext, EventListener, HandlerContext, Lifecycle, LifecycleEvents, SessionClient, StreamContext } from "./session-handlers.ts";
+export type { ClientHandlers, ClientState, EventContext, EventListener, HandlerContext, Lifecycle, LifecycleEvents, SessionClient, SharedContext, StreamContext } from "./session-handlers.ts";
 export type { QueueOptions, ReconnectOptions, SessionConnectOptions } from "./session-options.ts";
 export type { Connector, Target } from "./session-targets.ts";
 export type { SocketEvents } from "./socket.ts";

@@ -16,14 +16,15 @@ interface EarlyEvent {
   readonly handled: Handled;
 }
 
-/** The listeners of one client, and what comes for them: one event at a time, as the session gives them. */
+/** The listeners of one client, and what comes for them: of each lane one event at a time, as the session gives them. */
 export class Delivery {
   readonly #contract: Protocol;
   readonly #report: (error: HawserError) => void;
   readonly #listeners = new Listeners();
   /** Whether events wait for their first listener: while nobody could have begun to listen. */
   #isEarly = true;
-  #early: EarlyEvent | null = null;
+  /** At most one of each lane. */
+  #early: EarlyEvent[] = [];
 
   /** `handlers` are the listeners that were there from the start. `report` is told what a listener throws. */
   constructor(contract: Protocol, handlers: Responder, report: (error: HawserError) => void) {
@@ -59,8 +60,8 @@ export class Delivery {
   settle(): void {
     this.#isEarly = false;
     const early = this.#early;
-    this.#early = null;
-    if (early !== null) this.event(early.entry, early.payload, early.context, early.handled);
+    this.#early = [];
+    for (const { entry, payload, context, handled } of early) this.event(entry, payload, context, handled);
   }
 
   /** An event has come. */
@@ -68,7 +69,7 @@ export class Delivery {
     if (this.#listeners.has(entry.name)) {
       this.#deliver(entry, payload, context, handled);
     } else if (this.#isEarly) {
-      this.#early = { entry, payload, context, handled };
+      this.#early.push({ entry, payload, context, handled });
     } else {
       // One that is sent once may go unheard, as in any emitter; of one that is to arrive, its sender is told.
       handled(entry.delivery === "at-least-once" ? new HawserError("MESSAGE_UNKNOWN", `Nobody listens to the event ${entry.name}`, { origin: "local" }) : null);
@@ -81,11 +82,11 @@ export class Delivery {
 
   /** In a turn of its own: whoever calls `on()` does not expect to be called back from within. */
   #deliverEarly(name: string): void {
-    const early = this.#early;
-    if (early?.entry.name !== name) return;
-    this.#early = null;
+    const early = this.#early.filter(({ entry }) => entry.name === name);
+    if (early.length === 0) return;
+    this.#early = this.#early.filter(({ entry }) => entry.name !== name);
     queueMicrotask(() => {
-      this.event(early.entry, early.payload, early.context, early.handled);
+      for (const { entry, payload, context, handled } of early) this.event(entry, payload, context, handled);
     });
   }
 

@@ -23,8 +23,8 @@ import type {
 } from "@hawser/protocol";
 import type { Arguments, Awaitable, Closed, Connection, EventOptions, OpenOptions, SessionStream, StreamResult } from "@hawser/transport";
 
-/** What a listener gets besides an event's payload. */
-export interface EventContext<P extends Protocol> {
+/** What every handler and listener gets. */
+export interface SharedContext<P extends Protocol> {
   readonly socket: SessionClient<P>;
   /** W3C `traceparent` of the sender, or null. */
   readonly trace: string | null;
@@ -32,14 +32,23 @@ export interface EventContext<P extends Protocol> {
   readonly draining: AbortSignal;
 }
 
+/** What a listener gets besides an event's payload. */
+export interface EventContext<P extends Protocol> extends SharedContext<P> {
+  /**
+   * Which event it is, of one that is delivered at least once: a text that stays the same however often the event is sent, for a listener that
+   * keeps it with what it does. Null: the event is sent at most once.
+   */
+  readonly eventId: string | null;
+}
+
 /**
- * Listens to an event of the contract. A promise delays the session's next event, and the acknowledgement where the event is delivered
+ * Listens to an event of the contract. A promise delays the next event of its lane, and the acknowledgement where the event is delivered
  * at least once; one that rejects, or a listener that throws, is told to the sender in place of it, and to `lifecycle`'s `error` here.
  */
 export type EventListener<P extends Protocol, N extends EventNames<P, "server">> = (payload: EventPayload<P, N>, context: EventContext<P>) => unknown;
 
 /** What a handler of a request or stream gets besides its input. All of it may be taken out by destructuring. */
-export interface HandlerContext<P extends Protocol, N extends RequestNames<P> | StreamNames<P>> extends EventContext<P> {
+export interface HandlerContext<P extends Protocol, N extends RequestNames<P> | StreamNames<P>> extends SharedContext<P> {
   /** Aborted when nobody waits for the answer any more: the server cancelled, its deadline passed, or the connection is gone. */
   readonly signal: AbortSignal;
   /** Fail with an error of the contract: throws, for the session to send. */
@@ -144,7 +153,7 @@ export interface SessionClient<P extends Protocol> extends AsyncDisposable {
    * `"not-sent"` where nothing is held.
    *
    * @throws {HawserError} rejects when it was not taken: EVENT_INVALID, SESSION_CLOSED, RETENTION_FULL, WRITE_BUFFER_FULL, PAYLOAD_…; or the server's handler failed
-   * @throws {TypeError} rejects when the contract has no such event from the client
+   * @throws {TypeError} rejects when the contract has no such event from the client, or its lane function returns no key; with what that function throws
    */
   emit<N extends EventNames<P, "client">>(name: N, ...payload: Arguments<EventPayload<P, N, "sent">, EventOptions>): Promise<Outcome>;
   /**

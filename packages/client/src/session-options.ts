@@ -4,7 +4,7 @@
  * @module
  */
 import { checkOptions, type Limit, type LimitOptions, type Protocol, resolveLimits, resolveSessionLimits, type SessionLimit, type SessionLimits, sessionLimitTable } from "@hawser/protocol";
-import { type ConnectionLimits, processTicker, resolveConnectionLimits, type Ticker, type TlsOptions } from "@hawser/transport";
+import { type ConnectionLimits, type Deduplication, type EventMemory, processTicker, resolveConnectionLimits, resolveDeduplicate, type Ticker, type TlsOptions } from "@hawser/transport";
 import { type ConnectOptions, connectLimitTable } from "./connect-options.ts";
 import type { ClientHandlers } from "./session-handlers.ts";
 
@@ -43,6 +43,12 @@ export interface SessionConnectOptions<P extends Protocol>
   readonly auth?: unknown;
   /** For what the server opens; without them, its requests fail with MESSAGE_UNKNOWN. */
   readonly handlers?: ClientHandlers<P> | undefined;
+  /**
+   * Where the identities of the server's events are kept that were handled (at least once), so that one which is sent again in another session
+   * is not handled twice. Default: the newest of this client, as 65 536 ranges of numbers. With a store, `remember` is waited for before each
+   * such event is acknowledged.
+   */
+  readonly deduplicate?: Deduplication | undefined;
   /** False: the client is over when its connection is. */
   readonly reconnect?: ReconnectOptions | false | undefined;
   readonly queue?: QueueOptions | undefined;
@@ -81,6 +87,7 @@ export interface ResolvedConnectOptions {
   readonly traceCalls: boolean;
   readonly auth: unknown;
   readonly random: (bytes: number) => Uint8Array;
+  readonly eventMemory: EventMemory;
   readonly reconnect: ResolvedReconnect | null;
   readonly queue: ResolvedQueue;
 }
@@ -106,7 +113,7 @@ export interface ResolvedQueue {
 export const sessionConnectOptionNames: readonly string[] = Object.freeze([
   ...Object.keys(sessionLimitTable).filter((name) => name !== "resumeWindowMs"),
   ...Object.keys(connectLimitTable),
-  ...["auth", "handlers", "lingerTimeoutMs", "queue", "random", "reconnect", "signal", "ticker", "tls", "traceCalls", "writeBuffer"],
+  ...["auth", "deduplicate", "handlers", "lingerTimeoutMs", "queue", "random", "reconnect", "signal", "ticker", "tls", "traceCalls", "writeBuffer"],
 ]);
 
 /**
@@ -129,6 +136,7 @@ export function resolveSessionConnectOptions<P extends Protocol>(given: SessionC
     traceCalls,
     auth,
     random: random ?? ((bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes))),
+    eventMemory: resolveDeduplicate(given.deduplicate),
     reconnect: resolveReconnect(given.reconnect ?? {}),
     queue: resolveQueue(given.queue ?? {}),
   });

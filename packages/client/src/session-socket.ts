@@ -16,6 +16,8 @@ import {
   contractRequest,
   type ContractSchema,
   describeCaught,
+  type EventIdentity,
+  type Handled,
   HawserError,
   type InboundCall,
   type MessageEntry,
@@ -36,6 +38,7 @@ import {
   emitEvent,
   type EventOptions,
   eventsFlushed,
+  handleOnce,
   laterTurn,
   messageToOpen,
   type OpenOptions,
@@ -287,8 +290,12 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
       call: (call) => {
         if (this.#link !== null) this.#responder.call(call, new ClientCall(call, this.#link, this)); // it came on one
       },
-      event: (entry, payload, trace, handled) => {
-        this.#delivery.event(entry, payload, new ClientEvent(this, trace), handled);
+      event: (entry, payload, trace, handled, identity) => {
+        const context = new ClientEvent(this, trace, identity);
+        const handle = (remembered: Handled): void => {
+          this.#delivery.event(entry, payload, context, remembered);
+        };
+        handleOnce(this.#options.eventMemory, identity, handle, handled, this.#report);
       },
       writable: () => {
         this.#sendMore(); // whoever emits waits for the outcome
@@ -511,10 +518,16 @@ const ENDED: Closed = Object.freeze({ reason: "ended", error: null });
 class ClientEvent<P extends Protocol> {
   readonly socket: ClientSession<P>;
   readonly trace: string | null;
+  readonly #identity: EventIdentity | null;
 
-  constructor(socket: ClientSession<P>, trace: string | null) {
+  constructor(socket: ClientSession<P>, trace: string | null, identity: EventIdentity | null) {
     this.socket = socket;
     this.trace = trace;
+    this.#identity = identity;
+  }
+
+  get eventId(): string | null {
+    return this.#identity?.id ?? null;
   }
 
   get draining(): AbortSignal {

@@ -13,6 +13,7 @@ export type { ServerSocket, WireHandlers } from "./handlers.ts";
 export type {
   Audience,
   Authenticate,
+  EventContext,
   HandlerContext,
   Middleware,
   MiddlewareCall,

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { HawserError, InboundCall, MessageEntry, Protocol } from "@hawser/protocol";
+import type { EventIdentity, HawserError, InboundCall, MessageEntry, Protocol } from "@hawser/protocol";
 import { type Backlog, CallContext, type StuckHandlers } from "@hawser/transport";
-import type { MiddlewareCall, SessionServer, SessionSocket } from "./session-handlers.ts";
+import type { EventContext, MiddlewareCall, SessionServer, SessionSocket } from "./session-handlers.ts";
 
 /** The session behind a context. */
 export interface ContextOwner<P extends Protocol, C> {
@@ -49,8 +49,8 @@ export class ServedCall<P extends Protocol, C> extends CallContext {
   }
 }
 
-/** What the handler of an event gets: {@link SharedContext}, and for middleware {@link MiddlewareCall}. */
-export class ServedEvent<P extends Protocol, C> implements MiddlewareCall<P, C> {
+/** What the handler of an event gets: {@link EventContext}, and for middleware {@link MiddlewareCall}. */
+export class ServedEvent<P extends Protocol, C> implements EventContext<P, C>, MiddlewareCall<P, C> {
   readonly type = "event";
   readonly deadlineMs: number = Infinity;
   readonly input: unknown;
@@ -58,12 +58,14 @@ export class ServedEvent<P extends Protocol, C> implements MiddlewareCall<P, C> 
   readonly socket: SessionSocket<P, C>;
   readonly #entry: MessageEntry;
   readonly #owner: ContextOwner<P, C>;
+  readonly #identity: EventIdentity | null;
 
-  constructor(entry: MessageEntry, payload: unknown, trace: string | null, socket: SessionSocket<P, C>, owner: ContextOwner<P, C>) {
+  constructor(entry: MessageEntry, payload: unknown, trace: string | null, identity: EventIdentity | null, socket: SessionSocket<P, C>, owner: ContextOwner<P, C>) {
     this.#entry = entry;
     this.#owner = owner;
     this.input = payload;
     this.trace = trace;
+    this.#identity = identity;
     this.socket = socket;
   }
 
@@ -77,6 +79,10 @@ export class ServedEvent<P extends Protocol, C> implements MiddlewareCall<P, C> 
 
   get draining(): AbortSignal {
     return this.#owner.drainSignal;
+  }
+
+  get eventId(): string | null {
+    return this.#identity?.id ?? null;
   }
 
   /** Never aborted: an event has nobody who waits for an answer. */

@@ -39,6 +39,15 @@ export interface SharedContext<P extends Protocol, C> {
   readonly draining: AbortSignal;
 }
 
+/** What a handler of an event gets besides its payload. */
+export interface EventContext<P extends Protocol, C> extends SharedContext<P, C> {
+  /**
+   * Which event it is, of one that is delivered at least once: a text that stays the same however often the event is sent, also in another
+   * session, for a handler that keeps it with what it does. Null: the event is sent at most once.
+   */
+  readonly eventId: string | null;
+}
+
 /** What a handler of a request or stream gets besides its input. All of it may be taken out by destructuring. */
 export interface HandlerContext<P extends Protocol, C, N extends RequestNames<P> | StreamNames<P>> extends SharedContext<P, C> {
   /** Aborted when nobody waits for the answer any more: the opener cancelled, its deadline passed, or its connection is gone. */
@@ -59,7 +68,7 @@ export interface StreamContext<P extends Protocol, C, N extends StreamNames<P>> 
  * What a server does with what its clients open: a handler for each request and stream, and for those events that it wants.
  *
  * A handler that throws, or whose promise rejects, fails its own call alone: the client is told REMOTE_HANDLER_FAILED, never the
- * cause; the server's `error` option is. An event's handler that returns a promise delays the session's next event, and the
+ * cause; the server's `error` option is. An event's handler that returns a promise delays the next event of its lane, and the
  * acknowledgement where the event is delivered at least once; what else it returns is dropped.
  */
 export type SessionHandlers<P extends Protocol, C = unknown> = {
@@ -81,7 +90,7 @@ type StreamHandler<P extends Protocol, C, N extends StreamNames<P>> = (
   context: StreamContext<P, C, N>,
 ) => Awaitable<StreamResult<StreamItem<P, N, "sent">>>;
 
-type EventHandler<P extends Protocol, C, N extends EventNames<P>> = (payload: EventPayload<P, N>, context: SharedContext<P, C>) => unknown;
+type EventHandler<P extends Protocol, C, N extends EventNames<P>> = (payload: EventPayload<P, N>, context: EventContext<P, C>) => unknown;
 
 /** What a middleware sees of a call or event, before its handler does. */
 export interface MiddlewareCall<P extends Protocol, C> extends SharedContext<P, C> {
@@ -155,7 +164,7 @@ export interface SessionSocket<P extends Protocol, C = unknown> {
    * A handler that waits for an event that its own event's sender waits for goes on when `timeoutMs` is over.
    *
    * @throws {HawserError} rejects when it was not taken: EVENT_INVALID, SESSION_CLOSED, RETENTION_FULL, WRITE_BUFFER_FULL, PAYLOAD_…
-   * @throws {TypeError} rejects when the contract has no such event from the server
+   * @throws {TypeError} rejects when the contract has no such event from the server, or its lane function returns no key; with what that function throws
    */
   emit<N extends EventNames<P, "server">>(name: N, ...payload: Arguments<EventPayload<P, N, "sent">, EventOptions>): Promise<Outcome>;
   /**
@@ -196,7 +205,7 @@ export interface Audience<P extends Protocol, C = unknown> {
    * once. One whose buffers are full is closed, and reported as SLOW_CONSUMER.
    *
    * @throws {HawserError} EVENT_INVALID, PAYLOAD_FORBIDDEN: then nobody gets it
-   * @throws {TypeError} when the contract has no such event from the server
+   * @throws {TypeError} when the contract has no such event from the server, or its lane function returns no key; with what that function throws
    */
   emit<N extends EventNames<P, "server">>(name: N, ...payload: Arguments<EventPayload<P, N, "sent">, EmitOptions>): number;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkOptions, describeValue, type HawserError, type Limit, type LimitOptions, type Protocol, resolveLimits, resolveSessionLimits, Retention, type SessionLimit, type SessionLimits, sessionLimitTable } from "@hawser/protocol";
-import { type Awaitable, type Closed, type ConnectionLimits, type ListenOptions, processTicker, resolveConnectionLimits, type Ticker, timeLimitTable } from "@hawser/transport";
+import { type Awaitable, type Closed, type ConnectionLimits, type ListenOptions, processTicker, type Deduplication, type EventMemory, resolveConnectionLimits, resolveDeduplicate, type Ticker, timeLimitTable } from "@hawser/transport";
 import { resolveMaxConnections, resolveMode, type ServerOptions, serverLimitTable } from "./options.ts";
 import type { Authenticate, Middleware, SessionSocket } from "./session-handlers.ts";
 
@@ -35,6 +35,12 @@ export interface SessionServerOptions<P extends Protocol, C = unknown>
    * names and shapes of all messages. Default: false.
    */
   readonly offerContract?: boolean | undefined;
+  /**
+   * Where the identities of events are kept that were handled (at least once), so that one which a client sends again in another session is not
+   * handled twice. Default: the newest of this process, as 65 536 ranges of numbers; a server that is started anew forgets them. With a
+   * store, `remember` is waited for before each such event is acknowledged.
+   */
+  readonly deduplicate?: Deduplication | undefined;
   /** What stands before every handler: the first is the outermost. */
   readonly use?: readonly Middleware<P, C>[] | undefined;
   /**
@@ -66,6 +72,7 @@ export interface ResolvedSessionOptions extends ListenOptions {
   readonly random: (bytes: number) => Uint8Array;
   readonly maxRetainedTotalBytes: number;
   readonly offerContract: boolean;
+  readonly eventMemory: EventMemory;
   /** What the server's lost sessions keep. */
   readonly retention: Retention;
 }
@@ -84,7 +91,7 @@ export const sessionServerLimitTable: Readonly<Record<"maxRetainedTotalBytes", L
 const { backlog } = serverLimitTable;
 
 const hooks = ["authenticate", "close", "disconnected", "error", "open", "principal", "random", "release", "resumed"] as const;
-const others = ["backlog", "idleTimeoutMs", "lingerTimeoutMs", "maxConnections", "mode", "offerContract", "ticker", "tls", "use", "writeBuffer"];
+const others = ["backlog", "deduplicate", "idleTimeoutMs", "lingerTimeoutMs", "maxConnections", "mode", "offerContract", "ticker", "tls", "use", "writeBuffer"];
 
 /**
  * Complete a server's options.
@@ -104,6 +111,7 @@ export function resolveSessionServerOptions<P extends Protocol, C>(given: Sessio
     maxConnections: resolveMaxConnections(given.maxConnections),
     ...resolveLimits(sessionServerLimitTable, given),
     retention: new Retention(),
+    eventMemory: resolveDeduplicate(given.deduplicate),
     offerContract: isOffered(given.offerContract),
     mode: resolveMode(given.mode),
     handshakeTimeoutMs: limits.handshakeTimeoutMs,

@@ -7,6 +7,7 @@
 import {
   type EmitOptions,
   type ErrorPeer,
+  type EventIdentity,
   type Handled,
   HawserError,
   type Hello,
@@ -22,7 +23,7 @@ import {
   type SessionSink,
   type SessionState,
 } from "@hawser/protocol";
-import { type Closed, type Connection, emitEvent, type EventOptions, eventsFlushed, messageToOpen, type OpenOptions, openRequest, openStream, rejected, type Responder, type SessionLink, type SessionStream, StuckHandlers, unsent } from "@hawser/transport";
+import { type Closed, type Connection, emitEvent, type EventOptions, eventsFlushed, handleOnce, messageToOpen, type OpenOptions, openRequest, openStream, rejected, type Responder, type SessionLink, type SessionStream, StuckHandlers, unsent } from "@hawser/transport";
 import { type ContextOwner, ServedCall, ServedEvent } from "./session-context.ts";
 import { draining } from "./session-greeting.ts";
 import type { SessionServer, SessionSocket } from "./session-handlers.ts";
@@ -366,13 +367,13 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
   }
 
   /** @see SessionSink */
-  event(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled): void {
+  event(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled, identity: EventIdentity | null): void {
     if (this.#opening === null) {
-      this.#event(entry, payload, trace, handled);
+      this.#event(entry, payload, trace, handled, identity);
       return;
     }
     this.#opening.push(() => {
-      this.#event(entry, payload, trace, handled);
+      this.#event(entry, payload, trace, handled, identity);
     });
   }
 
@@ -405,10 +406,19 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
     this.#end(error);
   }
 
-  #event(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled): void {
-    const { responder } = this.#host;
+  #event(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled, identity: EventIdentity | null): void {
+    const { responder, options } = this.#host;
     if (responder.handlerOf(entry) !== undefined) {
-      responder.event(entry, payload, new ServedEvent(entry, payload, trace, this, this), handled, this.#report);
+      const context = new ServedEvent(entry, payload, trace, identity, this, this);
+      handleOnce(
+        options.eventMemory,
+        identity,
+        (remembered) => {
+          responder.event(entry, payload, context, remembered, this.#report);
+        },
+        handled,
+        this.#report,
+      );
     } else {
       // One that is sent once may go unheard, as in any emitter; of one that is to arrive, its sender is told.
       handled(entry.delivery === "at-least-once" ? unheard(entry) : null);

@@ -13,6 +13,7 @@ export { memoryPair } from "./memory.ts";
 export { SharedOutput } from "./output.ts";
 export { isThenable, programFailed, runProgram, tellProgram, whenSettled, withinTime } from "./program.ts";
 export { Reporter } from "./reporter.ts";
+export { handleOnce, RecentEvents, resolveDeduplicate } from "./event-memory.ts";
 export { callOptions, emitEvent, EventCall, eventsFlushed, messageToOpen, openRequest, rejected, RequestCall } from "./session-caller.ts";
 export { SessionLink } from "./session-link.ts";
 export { CallContext, handleEvent, Responder } from "./session-responder.ts";
@@ -27,6 +28,7 @@ export type { Connection, ConnectionSink, Listener, ListenerSink } from "./conne
 export type { Phase } from "./errno.ts";
 export type { ConnectionLimitOptions, ConnectionLimits, WriteBufferOptions } from "./limits.ts";
 export type { MemoryPairOptions } from "./memory.ts";
+export type { Deduplication, EventMemory } from "./event-memory.ts";
 export type { Arguments, EventOptions, OpenOptions } from "./session-caller.ts";
 export type { Backlog, SessionLinkEvents, SessionLinkOptions, Speaker } from "./session-link.ts";
 export type { AnyHandler, AnyMiddleware, Awaitable, StreamResult } from "./session-responder.ts";
