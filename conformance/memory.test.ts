@@ -153,6 +153,7 @@ describe("one peer of a session server, with the worst payloads", { timeout: 170
     [`an event of 1 MB over each of ${String(RESUMPTIONS)} resumptions, whose handler never ends`, async (first, served) => {
       const welcome = JSON.parse(first.frames[0]?.text ?? "{}") as { session: string; limits: { eventWindowBytes: number } };
       let peer = first;
+      let { session } = welcome;
       let window = welcome.limits.eventWindowBytes;
       let number = 0;
       for (let round = 0; round < RESUMPTIONS; round++) {
@@ -160,9 +161,10 @@ describe("one peer of a session server, with the worst payloads", { timeout: 170
         await settle(peer);
         peer.socket.destroy();
         await peer.closed;
-        peer = await HandPeer.greet(fixture, served.address, greedy, { resume: { session: welcome.session, received: 0 } });
-        const again = JSON.parse(peer.frames[0]?.text ?? "{}") as { resumed: boolean; limits: { eventWindowBytes: number } };
+        peer = await HandPeer.greet(fixture, served.address, greedy, { resume: { session, received: 0 } });
+        const again = JSON.parse(peer.frames[0]?.text ?? "{}") as { resumed: boolean; session: string; limits: { eventWindowBytes: number } };
         assert.equal(again.resumed, true);
+        ({ session } = again);
         window = again.limits.eventWindowBytes;
       }
       assert.equal(number, 1);

@@ -339,7 +339,7 @@ describe("payloads that are meant to do harm", () => {
     const names = ["__proto__", "constructor", "toString"].map((name) => [name, "request", "json", ""]);
     const { messages } = introduction(post);
     const other = await HandPeer.dial(fixture, server.address());
-    other.say(SIGNATURE, message(KIND.HELLO, 0, JSON.stringify({ hawser: [1, 1], ...introduction(post), messages: [...messages, ...names] })));
+    other.say(SIGNATURE, message(KIND.HELLO, 0, JSON.stringify({ hawser: [1, 1], ...introduction(post), auth: { name: "a" }, messages: [...messages, ...names] })));
     assert.match((await other.hearOf("REFUSE")).text, /CONTRACT_DIFFERS/);
     assertClean();
   });
