@@ -84,8 +84,13 @@ export function makeProtocol<const D extends ProtocolDefinition>(definition: D, 
   const accepts = checkAccepts(what, version, definition.accepts);
   const messages = given === null ? makeEntries(what, definition) : checkEntries(what, given);
   const byName = new Map(messages.map((entry) => [entry.name, entry]));
-  const fingerprint = fnv1a64(messages.map((entry) => `${entry.name}\0${entry.type}\0${entry.codec.name}\0${entry.digest}\n`).join(""));
+  const fingerprint = fingerprintOf(messages.map((entry) => [entry.name, entry.type, entry.codec.name, entry.digest]));
   return Object.freeze({ definition, name, version, accepts, messages, fingerprint, find: (sought: string) => byName.get(sought) });
+}
+
+/** The fingerprint of a list of messages (PROTOCOL.md §3): of each its name, type, codec and digest. */
+export function fingerprintOf(list: readonly (readonly [name: string, type: string, codec: string, digest: string])[]): string {
+  return fnv1a64(list.map((message) => `${message.join("\0")}\n`).join(""));
 }
 
 /**

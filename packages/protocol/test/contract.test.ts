@@ -1,11 +1,13 @@
+import { readFileSync } from "node:fs";
 import { type as ark } from "arktype";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { Issue } from "../src/check.ts";
 import { bytes, text } from "../src/codec.ts";
-import { defineProtocol, type ProtocolDefinition } from "../src/contract.ts";
+import { defineProtocol, fingerprintOf, type ProtocolDefinition } from "../src/contract.ts";
 import { fnv1a64 } from "../src/fnv.ts";
+import { laneNumber } from "../src/lane.ts";
 import { type Schema, type } from "../src/schema.ts";
 
 /** Defines what the types would refuse. */
@@ -162,6 +164,15 @@ describe("the fingerprint", () => {
     expect(defineProtocol(lamp).fingerprint).toBe("cbf29ce484222325"); // FNV-1a of nothing
     const { fingerprint: known, messages } = defineProtocol({ ...lamp, requests: { ping: { codec: bytes() } } });
     expect(known).toBe(fnv1a64(`ping\0request\0bytes\0${messages[0]?.digest ?? ""}\n`));
+  });
+
+  test("and the ids of lanes are those of conformance/vectors/hashes.json, which another language made", () => {
+    const { fingerprints, lanes } = JSON.parse(readFileSync(new URL("../../../conformance/vectors/hashes.json", import.meta.url), "utf8")) as {
+      fingerprints: { messages: [string, string, string, string][]; fingerprint: string }[];
+      lanes: { key: string; lane: number }[];
+    };
+    expect(fingerprints.map(({ messages }) => fingerprintOf(messages))).toEqual(fingerprints.map(({ fingerprint: known }) => known));
+    expect(lanes.map(({ key }) => laneNumber(key))).toEqual(lanes.map(({ lane }) => lane));
   });
 
   test("differs with each message, but not with name, version and accepts", () => {
