@@ -150,6 +150,21 @@ describe("one peer of a session server, with the worst payloads", { timeout: 170
       }
       return peer;
     }],
+    ["15 000 events of a byte, each of a lane of its own, whose handlers never end", async (peer) => {
+      for (let n = 1; n <= 15_000; n++) {
+        peer.say(frame(KIND.EVENT, n, head(numberOf(greedy, "told"), 4), u64(n), "1"));
+        if (n % 1_000 === 0) await settle(peer);
+      }
+      assert.equal(peer.hasEnded, false);
+      return peer;
+    }],
+    ["60 kB in each of four lanes, and 1 MB in another, whose handlers never end", async (peer) => {
+      for (let n = 1; n <= 4; n++) peer.say(frame(KIND.EVENT, n, head(numberOf(greedy, "told"), 4), u64(n), item));
+      peer.say(message(KIND.EVENT, 5, head(numberOf(greedy, "told"), 4), u64(5), expanding));
+      await settle(peer);
+      assert.equal(peer.hasEnded, false);
+      return peer;
+    }],
     [`an event of 1 MB over each of ${String(RESUMPTIONS)} resumptions, whose handler never ends`, async (first, served) => {
       const welcome = JSON.parse(first.frames[0]?.text ?? "{}") as { session: string; limits: { eventWindowBytes: number } };
       let peer = first;

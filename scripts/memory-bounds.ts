@@ -20,6 +20,8 @@ const { maxBytes } = writeBufferTable;
 /** Bytes that are read from a connection at once, and may wait with it. */
 const CHUNK_BYTES = 1_048_576;
 const SMALL_ITEM_BYTES = 512;
+/** What a lane takes of which one small event waits. */
+const LANE_BYTES = 512;
 const { connectionWindowBytes, eventWindowBytes, maxConversations, maxDecodedBytes, maxInputBytes, maxMessageBytes, maxPartials, maxQueuedBytes, maxRetainedBytes, maxRetainedEvents } = session;
 const alone = maxMessageBytes * JSON_EXPANSION;
 
@@ -33,7 +35,8 @@ export const sessionParts: readonly Part[] = [
   { what: "inputs of requests and streams, encoded while they are read", formula: "maxMessageBytes", bytes: maxMessageBytes },
   { what: "the same, decoded, until their handlers end", formula: "maxDecodedBytes, or one of maxMessageBytes × 40", bytes: Math.max(maxDecodedBytes, alone) },
   { what: "events that wait encoded, packed", formula: "2 × (eventWindowBytes + maxMessageBytes)", bytes: 2 * (eventWindowBytes + maxMessageBytes) },
-  { what: "the event that is handled, or the result that is read, decoded", formula: "maxMessageBytes × 40", bytes: alone },
+  { what: "lanes of such events, one for each", formula: `eventWindowBytes / 16 × ${String(LANE_BYTES)}`, bytes: (eventWindowBytes / 16) * LANE_BYTES },
+  { what: "the events that are handled, of as many lanes, and the result that is read, decoded", formula: "(eventWindowBytes + 2 × maxMessageBytes) × 40", bytes: eventWindowBytes * JSON_EXPANSION + 2 * alone },
   { what: "messages that wait to be sent", formula: "maxQueuedBytes", bytes: maxQueuedBytes },
   { what: "events that the peer has not acknowledged", formula: `maxRetainedBytes + maxRetainedEvents × ${String(RECORD_BYTES)}`, bytes: maxRetainedBytes + maxRetainedEvents * RECORD_BYTES },
 ];

@@ -10,13 +10,14 @@ import { FrameBuffer } from "../bytes.ts";
 import { readU32, writeU32 } from "./frames.ts";
 
 const LENGTH_BYTES = 4;
+/** A length on its way into the storage of some backlog. */
+const length = new Uint8Array(LENGTH_BYTES);
 /** Read bytes from which it is worth moving the rest to the front. */
 const COMPACT_BYTES = 1_024;
 
 /** First in, first out. */
 export class Backlog {
   readonly #packed = new FrameBuffer();
-  readonly #length = new Uint8Array(LENGTH_BYTES);
   /** Where the oldest message begins, with its length. */
   #at = 0;
   /** How many messages wait. */
@@ -37,8 +38,8 @@ export class Backlog {
   /** Puts a copy of `source[start, end)` last. */
   push(source: Uint8Array, start: number, end: number): void {
     if (this.#at >= COMPACT_BYTES && this.#at * 2 >= this.#packed.length) this.#compact();
-    writeU32(this.#length, 0, end - start);
-    this.#packed.append(this.#length, 0, LENGTH_BYTES);
+    writeU32(length, 0, end - start);
+    this.#packed.append(length, 0, LENGTH_BYTES);
     this.#packed.append(source, start, end);
     this.count++;
   }

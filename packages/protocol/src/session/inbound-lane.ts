@@ -15,6 +15,8 @@ import type { EventIdentity } from "./types.ts";
 const NO_ENTRY = 0xffff;
 /** Storage that is kept for the next waiting event's head and body. */
 const KEPT_BYTES = 4_096;
+/** Writes the heads of events that begin to wait, of all lanes: each is copied from here at once. */
+let scratch = new ByteWriter();
 
 /** An event that the program has. */
 export class RunningEvent implements EventIdentity {
@@ -46,8 +48,6 @@ export class InboundLane {
   readonly id: number;
   /** Events that wait, each with a head whose name is this side's index; null: none does. */
   #waiting: Backlog | null = null;
-  /** Writes the heads of those. */
-  #heads: ByteWriter | null = null;
   /** How many of those that wait came in a session before this one: their numbers mean nothing now. */
   #stale = 0;
   /** The event that the program has. */
@@ -72,13 +72,13 @@ export class InboundLane {
 
   /** Puts an event last. */
   push(entry: MessageEntry | null, { trace, number, first }: Head, bytes: Uint8Array, body: number, end: number): void {
-    const heads = (this.#heads ??= new ByteWriter());
+    const heads = scratch;
     heads.truncate(0);
     writeHead(heads, entry?.index ?? NO_ENTRY, 0, trace, number, false, first);
     heads.append(bytes, body, end);
     this.#waiting ??= new Backlog();
     this.#waiting.push(heads.bytes, 0, heads.length);
-    if (heads.length > KEPT_BYTES) this.#heads = null;
+    if (heads.length > KEPT_BYTES) scratch = new ByteWriter();
   }
 
   /** Takes the oldest event out, which is there: its head is read into `head`. */
@@ -86,7 +86,7 @@ export class InboundLane {
     const waiting = this.#waiting as Backlog; // there is one
     waiting.shift();
     const { bytes, start, end, count } = waiting;
-    if (count === 0) this.#forget();
+    if (count === 0) this.#waiting = null;
     head.read(EVENT, bytes, start, end); // it was written here
     const isStale = this.#stale > 0;
     if (isStale) this.#stale--;
@@ -98,7 +98,6 @@ export class InboundLane {
     if (this.current !== null) this.current.acked = 0;
     const old = this.#waiting;
     if (old === null) return;
-    this.#forget();
     const head = new Head();
     const heads = new ByteWriter();
     const renewed = new Backlog();
@@ -117,12 +116,7 @@ export class InboundLane {
 
   /** Forgets what waits. */
   close(): void {
-    this.#forget();
-    this.#stale = 0;
-  }
-
-  #forget(): void {
     this.#waiting = null;
-    this.#heads = null;
+    this.#stale = 0;
   }
 }
