@@ -13,7 +13,7 @@ import headless from "@xterm/headless";
 /** What is typed when the screen shows something. */
 interface Step {
   readonly shown: RegExp;
-  readonly typed: string;
+  readonly typed: string | ((screen: string) => string);
 }
 
 /** Size of the terminal, in cells. */
@@ -24,13 +24,16 @@ const root = resolve(import.meta.dirname, "..");
 const dev = "npx -y pnpm@12.21.0 dev";
 const limitMs = 120_000;
 const interact = "i";
+const down = "\x1b[B";
 const stopInteracting = "\x1a";
 const interrupt = "\x03";
 /** What both print in the end, whatever they run on. */
 const expected = [/new client connected: \S+/, /says: Hello World!/, /received: Hello World!/];
 
 if (spawnSync("script", ["-qec", "true", "/dev/null"], { stdio: "ignore" }).status === 0) {
-  const steps = [
+  const steps: Step[] = [
+    // The program that was started first is on top of the list, and shown: where that is the server, the client is the next.
+    { shown: /(?:received|says): Hello World!/, typed: (screen) => (screen.includes("received: Hello World!") ? "" : down) },
     { shown: /received: Hello World!/, typed: interact },
     { shown: /Ctrl-z - Stop/, typed: "typed by hand\r" },
     { shown: /received: typed by hand/, typed: stopInteracting },
@@ -68,9 +71,12 @@ async function run([program = "", ...args]: readonly string[], steps: readonly S
   const terminal = new headless.Terminal({ rows, cols, scrollback: 10_000, allowProposedApi: true });
   const act = (): void => {
     const step = steps[next];
-    if (step?.shown.test(textOf(terminal)) !== true) return;
+    const screen = textOf(terminal);
+    if (step?.shown.test(screen) !== true) return;
     next++;
-    child.stdin.write(step.typed);
+    const typed = typeof step.typed === "string" ? step.typed : step.typed(screen);
+    if (typed === "") act();
+    else child.stdin.write(typed);
   };
   const look = (text: string): void => {
     if (steps.length > 0) terminal.write(text, act);
