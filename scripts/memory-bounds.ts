@@ -20,7 +20,7 @@ const { maxBytes } = writeBufferTable;
 /** Bytes that are read from a connection at once, and may wait with it. */
 const CHUNK_BYTES = 1_048_576;
 const SMALL_ITEM_BYTES = 512;
-/** What a lane takes of which one small event waits. */
+/** Memory of a lane of which one small event waits. */
 const LANE_BYTES = 512;
 const { connectionWindowBytes, eventWindowBytes, maxConversations, maxDecodedBytes, maxInputBytes, maxMessageBytes, maxPartials, maxQueuedBytes, maxRetainedBytes, maxRetainedEvents } = session;
 const alone = maxMessageBytes * JSON_EXPANSION;

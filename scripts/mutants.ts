@@ -7,7 +7,7 @@
 
 /** One planted fault. */
 export interface Mutant {
-  /** What the engine does wrong with it. */
+  /** The engine's wrong behaviour with it. */
   readonly what: string;
   /** The file, below `packages/`. */
   readonly file: string;

@@ -24,9 +24,9 @@ type Cell = "!" | "." | readonly Step[];
 
 /** A row of the table of PROTOCOL.md §4. */
 export interface StateRow {
-  /** What the conversation has come to, behind "A frame …". */
+  /** The conversation's state, behind "A frame …". */
   readonly name: string;
-  /** Whether the receiver of the frame has opened it. */
+  /** True if the receiver of the frame has opened it. */
   readonly isOpener: boolean;
   /** By kind: `!`, `.` or `+`. */
   readonly cells: Readonly<Record<string, string>>;

@@ -23,7 +23,7 @@ import type {
 } from "@hawser/protocol";
 import type { Arguments, Awaitable, Closed, Connection, EventOptions, OpenOptions, SessionStream, StreamResult } from "@hawser/transport";
 
-/** What every handler and listener gets. */
+/** The context that every handler and listener gets. */
 export interface SharedContext<P extends Protocol> {
   readonly socket: SessionClient<P>;
   /** W3C `traceparent` of the sender, or null. */
@@ -32,7 +32,7 @@ export interface SharedContext<P extends Protocol> {
   readonly draining: AbortSignal;
 }
 
-/** What a listener gets besides an event's payload. */
+/** The context of an event's listener. */
 export interface EventContext<P extends Protocol> extends SharedContext<P> {
   /**
    * Which event it is, of one that is delivered at least once: a text that stays the same however often the event is sent, for a listener that

@@ -84,12 +84,20 @@ export function makeProtocol<const D extends ProtocolDefinition>(definition: D, 
   const accepts = checkAccepts(what, version, definition.accepts);
   const messages = given === null ? makeEntries(what, definition) : checkEntries(what, given);
   const byName = new Map(messages.map((entry) => [entry.name, entry]));
-  const fingerprint = fingerprintOf(messages.map((entry) => [entry.name, entry.type, entry.codec.name, entry.digest]));
+  const fingerprint = fingerprintOf(listMessages(messages));
   return Object.freeze({ definition, name, version, accepts, messages, fingerprint, find: (sought: string) => byName.get(sought) });
 }
 
-/** The fingerprint of a list of messages (PROTOCOL.md §3): of each its name, type, codec and digest. */
-export function fingerprintOf(list: readonly (readonly [name: string, type: string, codec: string, digest: string])[]): string {
+/** A message as a list on the wire has it (PROTOCOL.md §3). */
+export type ListedMessage = readonly [name: string, type: string, codec: string, digest: string];
+
+/** The list of messages as it is told on the wire. */
+export function listMessages(messages: readonly MessageEntry[]): readonly ListedMessage[] {
+  return messages.map(({ name, type, codec, digest }) => [name, type, codec.name, digest]);
+}
+
+/** The fingerprint of a list of messages (PROTOCOL.md §3). */
+export function fingerprintOf(list: readonly ListedMessage[]): string {
   return fnv1a64(list.map((message) => `${message.join("\0")}\n`).join(""));
 }
 

@@ -49,7 +49,7 @@ export class ServedCall<P extends Protocol, C> extends CallContext {
   }
 }
 
-/** What the handler of an event gets: {@link EventContext}, and for middleware {@link MiddlewareCall}. */
+/** The context of an event's handler: {@link EventContext}, and for middleware {@link MiddlewareCall}. */
 export class ServedEvent<P extends Protocol, C> implements EventContext<P, C>, MiddlewareCall<P, C> {
   readonly type = "event";
   readonly deadlineMs: number = Infinity;

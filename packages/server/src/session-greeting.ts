@@ -44,7 +44,7 @@ export class Greeted implements Speaker, SessionLinkEvents {
   /** What came behind the greeting before there was a session. */
   #early: ByteWriter | null = null;
   #carried: Carried | null = null;
-  /** Who is let in while the greeter still asks for something. */
+  /** The client that is let in while the greeter still asks for something. */
   #admitted: { readonly hello: Hello; readonly context: unknown } | null = null;
   /** Made when `authenticate` looks at its signal. */
   #leaving: AbortController | null = null;

@@ -39,7 +39,7 @@ export interface SharedContext<P extends Protocol, C> {
   readonly draining: AbortSignal;
 }
 
-/** What a handler of an event gets besides its payload. */
+/** The context of an event's handler. */
 export interface EventContext<P extends Protocol, C> extends SharedContext<P, C> {
   /**
    * Which event it is, of one that is delivered at least once: a text that stays the same however often the event is sent, also in another

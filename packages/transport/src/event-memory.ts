@@ -12,13 +12,13 @@ import { programFailed, runProgram } from "./program.ts";
  * is a text of at most 49 characters, and stays the same in whatever session its event is sent again.
  */
 export interface Deduplication {
-  /** Whether an event was handled; asked only of one that is sent again in another session. When it fails, the event is handled. */
+  /** True if an event was handled; asked only of one that is sent again in another session. When it fails, the event is handled. */
   seen(id: string): PromiseLike<boolean> | boolean;
   /** Keep the identity of an event that was handled well. It is acknowledged afterwards, also when this fails. */
   remember(id: string): unknown;
 }
 
-/** What a session asks. */
+/** The memory as a session asks it. */
 export interface EventMemory {
   seen(identity: EventIdentity): PromiseLike<boolean> | boolean;
   remember(identity: EventIdentity): unknown;

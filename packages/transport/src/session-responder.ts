@@ -115,7 +115,7 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
   /** What a stream's items are pulled from, to be left when nobody wants them any more. */
   #pulled: PulledItems | null = null;
   #hasRoom = true;
-  /** Whether the opener takes no more items. */
+  /** True if the opener takes no more items. */
   #isRefused = false;
   #roomed: (() => void) | null = null;
   /** `"held"`: the handler is not called yet; `"cancelled"`: nobody waits for the answer, but the handler goes on. */
@@ -360,7 +360,7 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
     });
   }
 
-  /** Whether the opener takes the items that this side sends. */
+  /** True if the opener takes the items that this side sends. */
   #isWanted(): boolean {
     return this.#call.cancellation === null && !this.#isRefused;
   }

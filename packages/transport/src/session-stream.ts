@@ -26,7 +26,7 @@ class StreamCall extends SignalledCall implements ItemSource {
   readonly items: Items<unknown> = new Items<unknown>(this);
   readonly #backlog: Backlog | null;
   #hasRoom = true;
-  /** Whether the responder takes no more items. */
+  /** True if the responder takes no more items. */
   isRefused = false;
   /** Who waits for room, or for the end. */
   #waiting: PromiseWithResolvers<undefined>[] = [];

@@ -30,7 +30,7 @@ export class BegunEvents {
   /** The highest number that has begun on this connection. */
   #highest = 0;
 
-  /** Whether anything is begun and not whole. */
+  /** True if anything is begun and not whole. */
   get any(): boolean {
     return this.#all.length > 0;
   }
@@ -47,7 +47,7 @@ export class BegunEvents {
     if (last !== undefined) last.least = Math.min(last.least, credit);
   }
 
-  /** What has come of a lane's event has grown to `bytes[0, length)`. Returns whether its number is known. */
+  /** A lane's event, as far as it has come, has grown to `bytes[0, length)`. Returns whether its number is known. */
   grew(lane: number, bytes: Uint8Array, length: number): boolean {
     const begun = this.#all.find((each) => each.lane === lane);
     if (begun === undefined) return true;
@@ -67,7 +67,7 @@ export class BegunEvents {
     return behind.every(({ least }) => least > 0);
   }
 
-  /** Whether a lane's event is begun. */
+  /** True if a lane's event is begun. */
   has(lane: number): boolean {
     return this.#all.some((each) => each.lane === lane);
   }

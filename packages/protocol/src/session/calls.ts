@@ -49,7 +49,7 @@ const UNKNOWN: MessageEntry = Object.freeze({
 /** A conversation of the peer whose opening has not come whole. */
 interface Begun {
   readonly kind: number;
-  /** What the peer has given for its items meanwhile, and whether it wants none any more. */
+  /** The credit that the peer has given for its items meanwhile, and whether it wants none any more. */
   credit: number;
   isStopped: boolean;
 }

@@ -59,8 +59,9 @@ export abstract class Conversation implements LaneOwner {
   #intake: Intake | null = null;
   /** Whether `send` said false. */
   #full = false;
-  /** Whether this side's program takes no more items, or the peer's: what comes then, or is sent, is dropped. */
+  /** True if this side's program takes no more items: those that come are dropped. */
   protected refuses = false;
+  /** True if the peer's takes no more: those that are sent are dropped. */
   protected isRefused = false;
 
   constructor(entry: MessageEntry, id: number, link: Link, registry: Registry) {

@@ -56,12 +56,12 @@ export class Emitter implements LaneOwner {
   #last = 0;
   /** Numbers that the peer has settled. */
   readonly #settledNumbers = new NumberSet();
-  /** How many begun events the peer can't have whole. */
+  /** Number of begun events that the peer can't have whole. */
   #incomplete = 0;
   #lanes: EventLanes;
-  /** How many events wait to be sent again. */
+  /** Number of events that wait to be sent again. */
   #replaying = 0;
-  /** How many events wait that are sent at most once. */
+  /** Number of events that wait and are sent at most once. */
   #passing = 0;
   /** The lanes for which `emit` said false. */
   readonly #full = new Set<Lane>();
@@ -82,7 +82,7 @@ export class Emitter implements LaneOwner {
     return this.#retainedCount + this.#passing;
   }
 
-  /** Whether the peer can have received all events up to this number, and none that it has acknowledged is missing. */
+  /** True if the peer can have received all events up to this number, and none that it has acknowledged is missing. */
   canHave(received: number): boolean {
     const { upTo } = this.#settledNumbers;
     return received >= upTo && received <= this.#last && this.#areWhole([[upTo + 1, received]]);
@@ -430,7 +430,7 @@ export class Emitter implements LaneOwner {
     return repeated;
   }
 
-  /** What had begun, and the peer has not, is sent again in the order of its numbers, before anything else. */
+  /** Events that had begun, and that the peer has not, are sent again in the order of their numbers, before anything else. */
   #replay(received: number): void {
     const lanes = this.#lanes;
     this.#incomplete = 0;
@@ -466,7 +466,7 @@ export class Emitter implements LaneOwner {
     if (generation !== null) this.#flushes.left(generation);
   }
 
-  /** Whether the peer can have every event of these numbers that it has not settled. */
+  /** True if the peer can have every event of these numbers that it has not settled. */
   #areWhole(ranges: readonly NumberRange[]): boolean {
     if (this.#incomplete === 0) return true;
     return ranges.every(([from, to]) =>
@@ -525,7 +525,7 @@ export class Emitter implements LaneOwner {
     this.#link.violate("FLOW_VIOLATION", `gave more credit than ${String(MAX_CREDIT)} bytes`);
   }
 
-  /** Whether the lane can take no more now; then `writable` is told when it can. */
+  /** True if the lane can take no more now; then `writable` is told when it can. */
   #isFull(id: number): boolean {
     if (!this.#link.attached) return false;
     const { common } = this.#lanes;
@@ -569,7 +569,7 @@ function readRanges(bytes: Uint8Array, start: number, end: number): NumberRange[
   return ranges;
 }
 
-/** Whether ranges stand above a number, ascending, with a gap before each. */
+/** True if ranges stand above a number, ascending, with a gap before each. */
 function areApart(number: number, ranges: readonly NumberRange[]): boolean {
   let below = number;
   return ranges.every(([first, last]) => {

@@ -16,7 +16,7 @@ export class EventLane extends Lane {
   readonly #lanes: EventLanes;
   /** True if its credit is below the peer's `laneWindowBytes`. */
   owes = false;
-  /** How many events of it are being sent again, in the common lane's queue. */
+  /** Number of its events that are being sent again, in the common lane's queue. */
   replays = 0;
 
   constructor(id: number, owner: LaneOwner, credit: number, lanes: EventLanes) {
@@ -43,7 +43,7 @@ export class EventLanes {
   readonly common: Lane;
   readonly #owner: LaneOwner;
   readonly #outbox: Outbox;
-  /** What each lane begins with; Infinity: the peer does not count. */
+  /** The credit that each lane begins with; Infinity: the peer does not count. */
   readonly #window: number;
   readonly #maxOwing: number;
   readonly #lanes = new Map<number, EventLane>();
@@ -60,7 +60,7 @@ export class EventLanes {
     outbox.events = this.common;
   }
 
-  /** How many lanes are kept, besides the common one. */
+  /** Number of lanes that are kept, besides the common one. */
   get size(): number {
     return this.#lanes.size;
   }

@@ -7,9 +7,9 @@
 import { describeIssue, Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { type ErrorCode, HawserError, type HawserErrorOptions, type NamedFailure } from "../errors.ts";
-import { parseJson, peerError } from "../stack.ts";
+import { peerError } from "../stack.ts";
 import { jsonText } from "../json-text.ts";
-import { utf8Decode } from "../utf8.ts";
+import { type Members, object, parse } from "./members.ts";
 import { plain } from "./quote.ts";
 
 /** The codes of a FAIL and a REJECT, and what the other side makes of them. NAMED has its own way. */
@@ -156,14 +156,14 @@ export function formatCancellation({ code }: HawserError): string {
   return known === "CALL_CANCELLED" || !cancellations.has(known) ? "" : JSON.stringify({ code: known, message: "" });
 }
 
-/** What the payload of a CANCEL says; null when it can't be read. */
+/** The code in the payload of a CANCEL; null when it can't be read. */
 export function readCancellation(bytes: Uint8Array, start: number, end: number): string | null {
   if (start === end) return "CANCELLED";
   const { code, message } = parseMembers(bytes, start, end) ?? {};
   return typeof code === "string" && typeof message === "string" ? code : null;
 }
 
-/** What a handler is told of a CANCEL with this code. */
+/** The error that a handler is told for a CANCEL with this code. */
 export function cancellationOf({ name }: MessageEntry, code: string): HawserError {
   const [local, text] = cancellations.get(code) ?? (["CALL_CANCELLED", "was cancelled by its opener"] as const);
   return peerError(local, `"${plain(name, 60)}" ${text}`, { origin: "remote", scope: "conversation" });
@@ -188,10 +188,9 @@ export function readClosing(bytes: Uint8Array, start: number, end: number, by: s
   return peerError(known, `${by} (${known})${said}`, { scope: "session", ...(blaming.has(known) ? { origin: "local" } : {}) });
 }
 
-function parseMembers(bytes: Uint8Array, start: number, end: number): Readonly<Record<string, unknown>> | null {
+function parseMembers(bytes: Uint8Array, start: number, end: number): Members | null {
   try {
-    const value = parseJson(utf8Decode(bytes, start, end));
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null; // an object of JSON has nothing but members
+    return object(parse(bytes, start, end), "it");
   } catch {
     return null;
   }

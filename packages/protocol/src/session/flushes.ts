@@ -14,9 +14,9 @@ export type Flushed = (error: HawserError | null) => void;
 
 /** The events that began to wait between two calls of `wait`. */
 export interface Generation {
-  /** How many of them have not left. */
+  /** Number of them that have not left. */
   pending: number;
-  /** Who waits for these, and for all before them. Empty: more events may join. */
+  /** Callbacks that wait for these, and for all before them. Empty: more events may join. */
   readonly waiters: Flushed[];
 }
 

@@ -28,14 +28,14 @@ export class NativeHello implements Hello {
   readonly auth: unknown;
   readonly resume: Hello["resume"];
   readonly peerVersion: number;
-  /** What the client can take. */
+  /** The client's limits. */
   readonly limits: PeerLimits;
-  /** Whether the client's list is the server's own: neither sends it. */
+  /** True if the client's list is the server's own: neither sends it. */
   readonly hasOwnList: boolean;
   readonly #text: HelloText;
   readonly #features: readonly string[];
   #peer: Peer | null = null;
-  /** Whether the greeter has sent the signature already. */
+  /** True if the greeter has sent the signature already. */
   isSigned = false;
 
   constructor(text: HelloText, features: readonly string[], hasOwnList: boolean) {
@@ -192,7 +192,7 @@ export class NativeGreeter implements Greeter, FrameTarget {
     return error === null;
   }
 
-  /** Whether the client's list fits; where it does, it is what the client's frames are read by. */
+  /** The error where the client's list does not fit, or null: then the client's frames are read by it. */
   #compare(hello: NativeHello, messages: readonly PeerMessage[]): HawserError | null {
     const error = compareLists(this.#contract, hello.peerVersion, messages, US, THEM);
     if (error === null) hello.listed(new ForeignView(this.#contract, messages));
@@ -227,7 +227,7 @@ export class NativeGreeter implements Greeter, FrameTarget {
   }
 }
 
-/** How texts call the two sides. */
+/** Names of the two sides in texts. */
 const US = "this server";
 const THEM = "the client";
 

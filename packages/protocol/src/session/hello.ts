@@ -62,7 +62,7 @@ export function formatHello(introduction: object, auth: unknown, resume: Resume 
   throw new HawserError("PAYLOAD_TOO_LARGE", `Cannot greet the server with ${String(length)} bytes: the limit is ${String(MAX_EARLY_PAYLOAD)}, of which \`auth\` may have about 15 000`);
 }
 
-/** What a WELCOME says besides the introduction. */
+/** The members of a WELCOME besides the introduction. */
 export interface Welcoming {
   readonly session: string;
   readonly origin: string;
@@ -143,7 +143,7 @@ export function readWelcome(bytes: Uint8Array, start: number, end: number): Haws
   });
 }
 
-/** What greeted without `features`, which the first version of the page has, and the drafts before it had not. */
+/** The error for a greeting without `features`, which the first version of the page has, and the drafts before it had not. */
 function draft(them: string, us: string): HawserError {
   return new HawserError("VERSION_UNSUPPORTED", `${them} speaks a draft of Hawser's session protocol, from before its version ${String(WIRE_VERSION)}, which ${us} speaks: update the older one`);
 }

@@ -22,7 +22,7 @@ let scratch = new ByteWriter();
 export class RunningEvent implements EventIdentity {
   readonly lane: InboundLane;
   readonly cost: number;
-  /** What is acknowledged; 0: it is not numbered, or not with this session's numbers. */
+  /** The number that is acknowledged; 0: it is not numbered, or not with this session's numbers. */
   acked: number;
   readonly origin: string;
   readonly number: number;
@@ -48,11 +48,11 @@ export class InboundLane {
   readonly id: number;
   /** Events that wait, each with a head whose name is this side's index; null: none does. */
   #waiting: Backlog | null = null;
-  /** How many of those that wait came in a session before this one: their numbers mean nothing now. */
+  /** Number of those that wait and came in a session before this one: their numbers mean nothing now. */
   #stale = 0;
   /** The event that the program has. */
   current: RunningEvent | null = null;
-  /** What this connection's events have cost, and the lane has not given back. */
+  /** Cost of this connection's events that the lane has not given back. */
   owed = 0;
   /** True if it stands in the queue of those whose next event may begin. */
   isReady = false;

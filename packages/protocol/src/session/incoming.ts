@@ -32,7 +32,7 @@ export class Incoming extends Conversation implements InboundCall {
   readonly decodedBytes: number;
   sink: InboundSink | null = null;
   #cancellation: HawserError | null = null;
-  /** Whether the opener cancelled it: then it is answered so, whatever the reason. */
+  /** True if the opener cancelled it: then it is answered so, whatever the reason. */
   #isGivenUp = false;
   /** The responder's part: `"finishing"` until its last frame is out; `"lost"` while its program goes on without a connection. */
   #local: "finishing" | "lost" | "open" | "over" = "open";
@@ -239,7 +239,7 @@ export class Incoming extends Conversation implements InboundCall {
     return false;
   }
 
-  /** What a call is answered with that nobody waits for. */
+  /** The answer of a call that nobody waits for. */
   #givenUp(reason: HawserError): string {
     return formatFailure(this.#isGivenUp && reason.code !== "DEADLINE_EXCEEDED" ? cancellationOf(this.entry, "CANCELLED") : reason);
   }

@@ -8,13 +8,13 @@ import { type ErrorCode, HawserError } from "../errors.ts";
 import { parseJson, peerError } from "../stack.ts";
 import { utf8Decode } from "../utf8.ts";
 
-/** What a text of the peer lacks; never leaves `reading`. */
+/** A fault in a text of the peer; never leaves `reading`. */
 export class Fault extends Error {}
 
 /** The members of an object of JSON. */
 export type Members = Readonly<Record<string, unknown>>;
 
-/** What `read` makes of the peer's `what`; an error of this code where it finds a fault. */
+/** The result of `read` for the peer's `what`; an error of this code where it finds a fault. */
 export function reading<T>(what: string, code: ErrorCode, read: () => T): HawserError | T {
   try {
     return read();

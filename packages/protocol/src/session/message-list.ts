@@ -5,7 +5,7 @@
  * @module
  */
 import { ByteWriter } from "../bytes.ts";
-import type { MessageEntry, Protocol } from "../contract.ts";
+import { type ListedMessage, listMessages, type MessageEntry, type Protocol } from "../contract.ts";
 import { type ErrorCode, HawserError } from "../errors.ts";
 import { peerError } from "../stack.ts";
 import { utf8Encode } from "../utf8-write.ts";
@@ -23,22 +23,22 @@ export interface PeerMessage {
   readonly digest: string;
 }
 
-/** What a peer's list means to this side. */
+/** The meaning of a peer's list to this side. */
 export interface MessageView {
   /** Our entry for each name in what the peer sends; null: we have none, or another of that name. */
   readonly entries: readonly (MessageEntry | null)[];
   knows(entry: MessageEntry): boolean;
 }
 
-/** Whether both sides' messages can be exchanged; shapes are compared elsewhere, where versions are the same. */
+/** True if both sides' messages can be exchanged; shapes are compared elsewhere, where versions are the same. */
 export function isSame(entry: MessageEntry, message: PeerMessage): boolean {
   return entry.type === message.type && entry.codec.name === message.codec;
 }
 
-/** What a list means that is not our own. */
+/** The meaning of a list that is not our own. */
 export class ForeignView implements MessageView {
   readonly entries: readonly (MessageEntry | null)[];
-  /** Whether the peer has the entry, by our index. */
+  /** True if the peer has the entry, by our index. */
   readonly #knows: readonly boolean[];
 
   constructor(contract: Protocol, messages: readonly PeerMessage[]) {
@@ -61,13 +61,13 @@ export class OwnList implements MessageView {
   readonly fingerprint: string;
   readonly entries: readonly MessageEntry[];
   /** The list as a greeting may have it. */
-  readonly members: readonly (readonly [name: string, type: string, codec: string, digest: string])[];
+  readonly members: readonly ListedMessage[];
   #text: Uint8Array | null = null;
 
   constructor({ messages, fingerprint }: Protocol) {
     this.fingerprint = fingerprint;
     this.entries = messages;
-    this.members = messages.map((entry) => [entry.name, entry.type, entry.codec.name, entry.digest]);
+    this.members = listMessages(messages);
   }
 
   knows(entry: MessageEntry): boolean {

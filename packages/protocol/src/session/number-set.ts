@@ -16,7 +16,7 @@ export class NumberSet {
   upTo = 0;
   /** Those above the first gap: ascending, and apart from each other. */
   #ranges: [first: number, last: number][] = [];
-  /** How many numbers the ranges have. */
+  /** Count of the numbers in the ranges. */
   #above = 0;
 
   /** The highest number, or 0. */
@@ -45,7 +45,7 @@ export class NumberSet {
     if (this.#ranges.length > 0) this.#absorb();
   }
 
-  /** How many numbers below this one are not in the set. */
+  /** Number of those below this one that are not in the set. */
   missingBelow(number: number): number {
     if (number <= this.upTo + 1) return 0;
     if (number > this.highest) return number - 1 - this.upTo - this.#above;

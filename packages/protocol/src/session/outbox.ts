@@ -40,14 +40,14 @@ export class Lane {
   /** The conversation's, or the number of a lane of events; 0 for the common one, and while a call waits to be opened. */
   id: number;
   readonly owner: LaneOwner;
-  /** Whether it carries events, and no conversation. */
+  /** True if it carries events, and no conversation. */
   readonly isEvents: boolean;
   /** What the peer lets this side send; may be below zero. */
   credit: number;
   readonly queue: Fifo<Waiting> = new Fifo<Waiting>();
   /** Bytes of the first message that are out. */
   out = 0;
-  /** Whether the lane takes turns, or waits for the credit of all streams, or of all events. */
+  /** The lane's place: among those that take turns, or those that wait for the credit of all streams, or of all events. */
   listed: "no" | "starved" | "turns" = "no";
   /** Whether nothing may move: the conversation is not open yet. */
   held = false;

@@ -40,7 +40,7 @@ export interface PiecesHost {
   hasRoom(inputBytes: number, length: number): boolean;
 }
 
-/** What an unfinished message is known by: a lane of events and a conversation may have the same id. */
+/** The key of an unfinished message: a lane of events and a conversation may have the same id. */
 export function pieceKey(kind: number, id: number): number {
   return kind === EVENT ? -1 - id : id;
 }
@@ -61,7 +61,7 @@ export class Pieces {
     return this.#partials.size > 0;
   }
 
-  /** Whether a message of this key is unfinished; a conversation's is its id. */
+  /** True if a message of this key is unfinished; a conversation's is its id. */
   has(key: number): boolean {
     return this.#partials.has(key);
   }

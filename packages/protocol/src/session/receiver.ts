@@ -46,7 +46,7 @@ export class Receiver {
   readonly #ready = new Fifo<InboundLane>();
   readonly #begun = new BegunEvents();
   readonly #head = new Head();
-  /** How many events wait, and are handled; and the cost of the latter. */
+  /** Numbers of events that wait, and that are handled; and the cost of the latter. */
   #waiting = 0;
   #running = 0;
   #runningCost = 0;
@@ -227,7 +227,7 @@ export class Receiver {
     this.#untold.clear();
   }
 
-  /** Whether a lane's event has the credit to begin; false: the session is ended for it. */
+  /** True if a lane's event has the credit to begin; false: the session is ended for it. */
   #mayBegin(id: number): boolean {
     const hasCredit = this.#window.open;
     if (hasCredit && (id === 0 || (this.#lanes.get(id)?.owed ?? 0) < this.#link.limits.laneWindowBytes)) return true;
@@ -235,7 +235,7 @@ export class Receiver {
     return false;
   }
 
-  /** Whether an event that is whole had credit, and let those have it that began behind it; false: the session is ended. */
+  /** True if an event that is whole had credit, and let those have it that began behind it; false: the session is ended. */
   #admits(id: number, cost: number): boolean {
     const begun = this.#begun;
     if (!begun.any) return this.#mayBegin(id);
@@ -248,7 +248,7 @@ export class Receiver {
     return false;
   }
 
-  /** Whether all numbers below those that have begun have begun too, or came before: with this one, whose event is whole; 0: it has none. */
+  /** True if all numbers below those that have begun have begun too, or came before: with this one, whose event is whole; 0: it has none. */
   #isNext(number: number): boolean {
     const { upTo, highest } = this.#came;
     if (!this.#begun.any && highest === upTo) return number <= upTo + 1;

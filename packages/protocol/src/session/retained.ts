@@ -43,7 +43,7 @@ export class Retained {
   head: Uint8Array | null = null;
   /** Null where nobody waits. */
   settled: Settled | null;
-  /** What the peer's REJECT said. */
+  /** The error that the peer's REJECT said. */
   error: HawserError | null = null;
   /** True if it was in an output whole, under any number. */
   wasSent = false;
@@ -52,7 +52,7 @@ export class Retained {
   /** True while it waits to be sent again under its number. */
   isReplayed = false;
   isSettled = false;
-  /** Who waits for it to leave for the first time; null: it has left. */
+  /** The waiters for it to leave for the first time; null: it has left. */
   generation: Generation | null = null;
 
   constructor(entry: MessageEntry, lane: number, trace: string | null, body: Uint8Array | string, shared: SharedBody | null, bodyBytes: number, settled: Settled | null) {
@@ -105,7 +105,7 @@ export function sizeOf(trace: string | null, bodyBytes: number): number {
 export class NumberedEvents {
   /** Ascending; with gaps where settled ones were taken out from among others. */
   readonly #events = new Fifo<Retained>();
-  /** How many in it are settled, and stand behind one that is not. */
+  /** Number of those in it that are settled, and stand behind one that is not. */
   #settled = 0;
 
   /** The oldest that is not settled. */

@@ -36,7 +36,7 @@ import type { Retention } from "./retention.ts";
 import { type Cell, type Input, isConnected, publicState, type State, transitions } from "./transitions.ts";
 import type { CallOptions, CallSink, CloseCode, EmitOptions, Hello, OutboundCall, PreparedCall, PreparedEvent, Session, SessionSink, SessionState, Settled } from "./types.ts";
 
-/** How texts of a client call the two sides. */
+/** Names of the two sides in a client's texts. */
 const US = "this client";
 const THEM = "the server";
 
@@ -382,7 +382,7 @@ export class NativeSession implements Session, Control {
     }
   }
 
-  /** Whether a client that comes with this identity means this session. */
+  /** True if a client that comes with this identity means this session. */
   #isKnownAs(id: string): boolean {
     return id === this.#id || (this.#takesFormer && id === this.#formerId);
   }
@@ -439,7 +439,7 @@ export class NativeSession implements Session, Control {
     }
   }
 
-  /** What the server's list means, wherever it was told, or why it does not fit. */
+  /** The meaning of the server's list, wherever it was told, or the error where it does not fit. */
   #viewOf({ version, fingerprint, messages }: WelcomeText): HawserError | MessageView {
     const { contract, own } = this.#parts;
     if (this.#lists?.isPartial === true) return new HawserError("PROTOCOL_VIOLATION", "The server's list of messages was not complete before its WELCOME");

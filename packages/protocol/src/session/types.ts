@@ -88,7 +88,7 @@ export interface Greeter {
   end(): HawserError;
 }
 
-/** What becomes of a client that is let in. */
+/** The next step with a client that is let in. */
 export type Admission =
   | { readonly ok: true }
   | { readonly ok: null; readonly ask: Uint8Array }

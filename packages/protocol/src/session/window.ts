@@ -42,7 +42,7 @@ export class Window {
     return this.#credit > 0;
   }
 
-  /** What the peer may still send. */
+  /** Credit that the peer has left. */
   get credit(): number {
     return this.#credit;
   }
