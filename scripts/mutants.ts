@@ -96,7 +96,7 @@ export const mutants: readonly Mutant[] = Object.freeze([
   session("receiver.ts", "events of a lane beyond its credit are taken", "(this.#lanes.get(id)?.owed ?? 0) < this.#link.limits.laneWindowBytes", "id > 0"),
   session("receiver.ts", "all events are handled in one lane", "    if (id === 0) return this.#common;\n    let lane", "    if (id >= 0) return this.#common;\n    let lane"),
   session("receiver.ts", "a lane's credit is not given back", "      writeGrant(this.#link.output, LANE, id, due);\n", ""),
-  session("receiver.ts", "what is handled above a gap is not told", "      if (acked > this.#handled.upTo) this.#untold.add(acked);\n", ""),
+  session("receiver.ts", "what is handled above a gap is not told", "    if (number > this.#handled.upTo) this.#untold.add(number);\n", ""),
   session("emitter.ts", "ranges of an ACK are not read", "const told: readonly NumberRange[] = [[this.#settledNumbers.upTo + 1, number], ...ranges];", "const told: readonly NumberRange[] = [[this.#settledNumbers.upTo + 1, number]];"),
   session("emitter.ts", "ranges that touch are taken", "const isApart = first > below + 1 && last >= first;", "const isApart = first > below && last >= first;"),
   session("retained.ts", "an event's identity is another in each session", "if (this.number > 0) this.first ??= { origin, number: this.number };", "if (this.number > 0) this.first = { origin, number: this.number };"),

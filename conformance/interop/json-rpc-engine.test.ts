@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
-import { ByteWriter, defineProtocol, type InboundCall, jsonRpc, type MessageEntry, type Session, type SessionSink, type Side, type } from "@hawser/protocol";
+import { ByteWriter, defineProtocol, type InboundCall, type InboundEvent, jsonRpc, type MessageEntry, type Session, type SessionSink, type Side, type } from "@hawser/protocol";
 import {
   type CancellationToken,
   CancellationTokenSource,
@@ -83,9 +83,10 @@ class Engine implements SessionSink {
     this.#handle(call);
   }
 
-  event(entry: MessageEntry, payload: unknown, _trace: string | null, handled: () => void): void {
+  event(event: InboundEvent): void {
+    const { entry, payload } = event;
     this.events.push(payload === undefined ? entry.name : `${entry.name} ${JSON.stringify(payload)}`);
-    handled();
+    event.handled();
   }
 
   dropped(error: Error): void {

@@ -4,21 +4,20 @@
  *
  * @module
  */
-import { type Handled, HawserError, type MessageEntry, type Protocol, unknownName } from "@hawser/protocol";
-import { handleEvent, type Responder } from "@hawser/transport";
+import { HawserError, type InboundEvent, type Protocol, unknownName } from "@hawser/protocol";
+import { type EventMemory, failEvent, type Responder, settleEvent } from "@hawser/transport";
 import { type AnyListener, Listeners } from "./session-listeners.ts";
 
 /** An event that waits for its first listener. */
 interface EarlyEvent {
-  readonly entry: MessageEntry;
-  readonly payload: unknown;
+  readonly event: InboundEvent;
   readonly context: unknown;
-  readonly handled: Handled;
 }
 
 /** The listeners of one client, and what comes for them: of each lane one event at a time, as the session gives them. */
 export class Delivery {
   readonly #contract: Protocol;
+  readonly #memory: EventMemory;
   readonly #report: (error: HawserError) => void;
   readonly #listeners = new Listeners();
   /** Whether events wait for their first listener: while nobody could have begun to listen. */
@@ -26,9 +25,10 @@ export class Delivery {
   /** At most one of each lane. */
   #early: EarlyEvent[] = [];
 
-  /** `handlers` are the listeners that were there from the start. `report` is told what a listener throws. */
-  constructor(contract: Protocol, handlers: Responder, report: (error: HawserError) => void) {
+  /** `handlers` are the listeners that were there from the start. `report` is told what a listener throws, and how `memory` fails. */
+  constructor(contract: Protocol, handlers: Responder, memory: EventMemory, report: (error: HawserError) => void) {
     this.#contract = contract;
+    this.#memory = memory;
     this.#report = report;
     for (const entry of contract.messages) {
       const listener = entry.type === "event" ? handlers.handlerOf(entry) : undefined;
@@ -61,32 +61,40 @@ export class Delivery {
     this.#isEarly = false;
     const early = this.#early;
     this.#early = [];
-    for (const { entry, payload, context, handled } of early) this.event(entry, payload, context, handled);
+    for (const { event, context } of early) this.event(event, context);
   }
 
   /** An event has come. */
-  event(entry: MessageEntry, payload: unknown, context: unknown, handled: Handled): void {
+  event(event: InboundEvent, context: unknown): void {
+    const { entry } = event;
     if (this.#listeners.has(entry.name)) {
-      this.#deliver(entry, payload, context, handled);
+      this.#deliver(event, context);
     } else if (this.#isEarly) {
-      this.#early.push({ entry, payload, context, handled });
+      this.#early.push({ event, context });
     } else {
       // One that is sent once may go unheard, as in any emitter; of one that is to arrive, its sender is told.
-      handled(entry.delivery === "at-least-once" ? new HawserError("MESSAGE_UNKNOWN", `Nobody listens to the event ${entry.name}`, { origin: "local" }) : null);
+      event.handled(entry.delivery === "at-least-once" ? new HawserError("MESSAGE_UNKNOWN", `Nobody listens to the event ${entry.name}`, { origin: "local" }) : null);
     }
   }
 
-  #deliver(entry: MessageEntry, payload: unknown, context: unknown, handled: Handled): void {
-    handleEvent(entry, () => this.#listeners.call(entry.name, payload, context), handled, this.#report);
+  #deliver(event: InboundEvent, context: unknown): void {
+    let result: unknown;
+    try {
+      result = this.#listeners.call(event.entry.name, event.payload, context);
+    } catch (cause) {
+      failEvent(event, cause, this.#report);
+      return;
+    }
+    settleEvent(event, result, this.#memory, this.#report);
   }
 
   /** In a turn of its own: whoever calls `on()` does not expect to be called back from within. */
   #deliverEarly(name: string): void {
-    const early = this.#early.filter(({ entry }) => entry.name === name);
+    const early = this.#early.filter(({ event }) => event.entry.name === name);
     if (early.length === 0) return;
-    this.#early = this.#early.filter(({ entry }) => entry.name !== name);
+    this.#early = this.#early.filter(({ event }) => event.entry.name !== name);
     queueMicrotask(() => {
-      for (const { entry, payload, context, handled } of early) this.event(entry, payload, context, handled);
+      for (const { event, context } of early) this.event(event, context);
     });
   }
 

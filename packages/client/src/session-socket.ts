@@ -16,10 +16,9 @@ import {
   contractRequest,
   type ContractSchema,
   describeCaught,
-  type EventIdentity,
-  type Handled,
   HawserError,
   type InboundCall,
+  type InboundEvent,
   type MessageEntry,
   type Outcome,
   type Protocol,
@@ -38,8 +37,8 @@ import {
   emitEvent,
   type EventOptions,
   eventsFlushed,
-  handleOnce,
   laterTurn,
+  mayBeSeen,
   messageToOpen,
   type OpenOptions,
   openRequest,
@@ -49,6 +48,7 @@ import {
   SessionLink,
   type SessionStream,
   StuckHandlers,
+  unlessSeen,
   unsent,
   withinTime,
 } from "@hawser/transport";
@@ -113,7 +113,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     this.#reconnect = isConnection(target) ? null : reconnect;
     this.#targets = new Targets(target);
     this.#responder = new Responder(kind.contract, "client", given.handlers ?? null);
-    this.#delivery = new Delivery(kind.contract, this.#responder, this.#report);
+    this.#delivery = new Delivery(kind.contract, this.#responder, this.#options.eventMemory, this.#report);
     this.#queue = new OfflineQueue(queue, ticker.clock);
     this.#route = new Route(this.#targets, {
       dial: { clock: ticker.clock, connectTimeoutMs, tls, signal: this.#leaving.signal },
@@ -290,12 +290,16 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
       call: (call) => {
         if (this.#link !== null) this.#responder.call(call, new ClientCall(call, this.#link, this)); // it came on one
       },
-      event: (entry, payload, trace, handled, identity) => {
-        const context = new ClientEvent(this, trace, identity);
-        const handle = (remembered: Handled): void => {
-          this.#delivery.event(entry, payload, context, remembered);
+      event: (event) => {
+        const context = new ClientEvent(this, event);
+        if (!mayBeSeen(event)) {
+          this.#delivery.event(event, context);
+          return;
+        }
+        const handle = (): void => {
+          this.#delivery.event(event, context);
         };
-        handleOnce(this.#options.eventMemory, identity, handle, handled, this.#report);
+        unlessSeen(event, this.#options.eventMemory, handle, this.#report);
       },
       writable: () => {
         this.#sendMore(); // whoever emits waits for the outcome
@@ -517,17 +521,19 @@ const ENDED: Closed = Object.freeze({ reason: "ended", error: null });
 /** What a listener of an event gets: {@link EventContext}. */
 class ClientEvent<P extends Protocol> {
   readonly socket: ClientSession<P>;
-  readonly trace: string | null;
-  readonly #identity: EventIdentity | null;
+  readonly #event: InboundEvent;
 
-  constructor(socket: ClientSession<P>, trace: string | null, identity: EventIdentity | null) {
+  constructor(socket: ClientSession<P>, event: InboundEvent) {
     this.socket = socket;
-    this.trace = trace;
-    this.#identity = identity;
+    this.#event = event;
+  }
+
+  get trace(): string | null {
+    return this.#event.trace;
   }
 
   get eventId(): string | null {
-    return this.#identity?.id ?? null;
+    return this.#event.identity?.id ?? null;
   }
 
   get draining(): AbortSignal {

@@ -1,5 +1,5 @@
-import { type CallSink, defineProtocol, HawserError, nativeSessions, type PreparedCall, type PreparedEvent, type Session, type } from "@hawser/protocol";
-import { type Connection, memoryPair, Responder } from "@hawser/transport";
+import { type CallSink, defineProtocol, HawserError, type InboundEvent, nativeSessions, type PreparedCall, type PreparedEvent, type Session, type } from "@hawser/protocol";
+import { type Connection, memoryPair, RecentEvents, Responder } from "@hawser/transport";
 import { ManualClock } from "@hawser/transport/testing";
 import { describe, expect, it } from "vitest";
 import { Delivery } from "../src/session-delivery.ts";
@@ -102,9 +102,10 @@ describe("Delivery", () => {
   function delivery(handlers: object | null = null) {
     const reported: string[] = [];
     const handled: string[] = [];
-    const one = new Delivery(contract, new Responder(contract, "client", handlers), (error) => void reported.push(error.code));
+    const one = new Delivery(contract, new Responder(contract, "client", handlers), new RecentEvents(), (error) => void reported.push(error.code));
     const come = (name: string, payload: string): void => {
-      one.event(entryOf(name), payload, {}, (error) => void handled.push(error === undefined || error === null ? `${payload} well` : `${payload} ${(error as HawserError).code}`));
+      const over: InboundEvent["handled"] = (error) => void handled.push(error === undefined || error === null ? `${payload} well` : `${payload} ${(error as HawserError).code}`);
+      one.event({ entry: entryOf(name), payload, trace: null, identity: null, handled: over }, {});
     };
     return { one, come, reported, handled };
   }

@@ -21,8 +21,13 @@ export interface Check {
   readonly shape: string;
   /** What is wrong with a value that is about to be sent, or null. Never throws. */
   outbound(value: unknown): Issue | null;
-  /** What the receiver gets for a value that came, or the {@link Issue}: see {@link issueIn}. Never throws. */
-  inbound(value: unknown): unknown;
+  /** The value for the receiver, for a value that came; `found.issue` is then what is wrong with it, or null. Never throws. */
+  inbound(value: unknown, found: Found): unknown;
+}
+
+/** Takes what {@link Check.inbound} finds: to ask the value itself whether it is an issue costs 20 ns a message. */
+export interface Found {
+  issue: Issue | null;
 }
 
 /** What is wrong with a value: the first thing that its schema said. May be shown to the peer who sent the value, but for `cause`. */
@@ -47,7 +52,14 @@ export class Issue {
   }
 }
 
-/** The issue that a check made of a value that came, or null. Asks the value only where a schema looked at it: that takes 10 ns. */
+/** The value for the receiver, or the issue. Never throws. */
+export function readInbound(check: Check, value: unknown): unknown {
+  const found: Found = { issue: null };
+  const read = check.inbound(value, found);
+  return found.issue ?? read;
+}
+
+/** The issue that {@link readInbound} gave, or null. */
 export function issueIn(check: Check, value: unknown): Issue | null {
   return check.kind === "checked" && Issue.is(value) ? value : null;
 }
@@ -64,14 +76,20 @@ export const nothing: Check = Object.freeze({
   kind: "nothing",
   shape: "false", // JSON Schema for: no value is right
   outbound: (value: unknown) => (value === undefined ? null : new Issue([], "there is a value, but the contract declares none")),
-  inbound: () => undefined,
+  inbound: (_: unknown, found: Found) => {
+    found.issue = null;
+    return undefined;
+  },
 } as const);
 
 const unchecked: Check = Object.freeze({
   kind: "unchecked",
   shape: "",
   outbound: () => null,
-  inbound: (value: unknown) => value,
+  inbound: (value: unknown, found: Found) => {
+    found.issue = null;
+    return value;
+  },
 } as const);
 
 /** Make a schema ready; absent: {@link nothing}. */
@@ -107,13 +125,19 @@ class SchemaCheck implements Check {
     }
   }
 
-  inbound(value: unknown): unknown {
+  inbound(value: unknown, found: Found): unknown {
     try {
       const answer: Answer = this.#standard.validate(value);
-      return answer.issues === undefined && "value" in answer ? answer.value : issueOf(answer);
+      if (answer.issues === undefined && "value" in answer) {
+        const { value: read } = answer;
+        found.issue = null; // behind all that the schema does, which may have another value read into the same place
+        return read;
+      }
+      found.issue = issueOf(answer);
     } catch (error) {
-      return thrown(error);
+      found.issue = thrown(error);
     }
+    return undefined;
   }
 }
 

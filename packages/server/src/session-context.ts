@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EventIdentity, HawserError, InboundCall, MessageEntry, Protocol } from "@hawser/protocol";
+import type { HawserError, InboundCall, InboundEvent, Protocol } from "@hawser/protocol";
 import { type Backlog, CallContext, type StuckHandlers } from "@hawser/transport";
 import type { EventContext, MiddlewareCall, SessionServer, SessionSocket } from "./session-handlers.ts";
 
@@ -53,24 +53,26 @@ export class ServedCall<P extends Protocol, C> extends CallContext {
 export class ServedEvent<P extends Protocol, C> implements EventContext<P, C>, MiddlewareCall<P, C> {
   readonly type = "event";
   readonly deadlineMs: number = Infinity;
-  readonly input: unknown;
-  readonly trace: string | null;
   readonly socket: SessionSocket<P, C>;
-  readonly #entry: MessageEntry;
+  readonly #event: InboundEvent;
   readonly #owner: ContextOwner<P, C>;
-  readonly #identity: EventIdentity | null;
 
-  constructor(entry: MessageEntry, payload: unknown, trace: string | null, identity: EventIdentity | null, socket: SessionSocket<P, C>, owner: ContextOwner<P, C>) {
-    this.#entry = entry;
+  constructor(event: InboundEvent, socket: SessionSocket<P, C>, owner: ContextOwner<P, C>) {
+    this.#event = event;
     this.#owner = owner;
-    this.input = payload;
-    this.trace = trace;
-    this.#identity = identity;
     this.socket = socket;
   }
 
   get name(): string {
-    return this.#entry.name;
+    return this.#event.entry.name;
+  }
+
+  get input(): unknown {
+    return this.#event.payload;
+  }
+
+  get trace(): string | null {
+    return this.#event.trace;
   }
 
   get server(): SessionServer<P, C> {
@@ -82,7 +84,7 @@ export class ServedEvent<P extends Protocol, C> implements EventContext<P, C>, M
   }
 
   get eventId(): string | null {
-    return this.#identity?.id ?? null;
+    return this.#event.identity?.id ?? null;
   }
 
   /** Never aborted: an event has nobody who waits for an answer. */

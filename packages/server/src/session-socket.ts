@@ -7,11 +7,10 @@
 import {
   type EmitOptions,
   type ErrorPeer,
-  type EventIdentity,
-  type Handled,
   HawserError,
   type Hello,
   type InboundCall,
+  type InboundEvent,
   isHawserError,
   type MessageEntry,
   type Outcome,
@@ -23,7 +22,7 @@ import {
   type SessionSink,
   type SessionState,
 } from "@hawser/protocol";
-import { type Closed, type Connection, emitEvent, type EventOptions, eventsFlushed, handleOnce, messageToOpen, type OpenOptions, openRequest, openStream, rejected, type Responder, type SessionLink, type SessionStream, StuckHandlers, unsent } from "@hawser/transport";
+import { type Closed, type Connection, emitEvent, type EventOptions, eventsFlushed, mayBeSeen, messageToOpen, type OpenOptions, openRequest, openStream, rejected, type Responder, type SessionLink, type SessionStream, StuckHandlers, unlessSeen, unsent } from "@hawser/transport";
 import { type ContextOwner, ServedCall, ServedEvent } from "./session-context.ts";
 import { draining } from "./session-greeting.ts";
 import type { SessionServer, SessionSocket } from "./session-handlers.ts";
@@ -367,13 +366,13 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
   }
 
   /** @see SessionSink */
-  event(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled, identity: EventIdentity | null): void {
+  event(event: InboundEvent): void {
     if (this.#opening === null) {
-      this.#event(entry, payload, trace, handled, identity);
+      this.#event(event);
       return;
     }
     this.#opening.push(() => {
-      this.#event(entry, payload, trace, handled, identity);
+      this.#event(event);
     });
   }
 
@@ -406,23 +405,24 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
     this.#end(error);
   }
 
-  #event(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled, identity: EventIdentity | null): void {
+  #event(event: InboundEvent): void {
     const { responder, options } = this.#host;
-    if (responder.handlerOf(entry) !== undefined) {
-      const context = new ServedEvent(entry, payload, trace, identity, this, this);
-      handleOnce(
-        options.eventMemory,
-        identity,
-        (remembered) => {
-          responder.event(entry, payload, context, remembered, this.#report);
-        },
-        handled,
-        this.#report,
-      );
-    } else {
+    const { entry } = event;
+    if (responder.handlerOf(entry) === undefined) {
       // One that is sent once may go unheard, as in any emitter; of one that is to arrive, its sender is told.
-      handled(entry.delivery === "at-least-once" ? unheard(entry) : null);
+      event.handled(entry.delivery === "at-least-once" ? unheard(entry) : null);
+      return;
     }
+    const context = new ServedEvent(event, this, this);
+    const { eventMemory } = options;
+    if (!mayBeSeen(event)) {
+      responder.event(event, context, eventMemory, this.#report);
+      return;
+    }
+    const handle = (): void => {
+      responder.event(event, context, eventMemory, this.#report);
+    };
+    unlessSeen(event, eventMemory, handle, this.#report);
   }
 
   /** The `open` hook has ended: what waited for it begins. */

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { describeValue, type EventIdentity, type Handled, type HawserError, NumberSet } from "@hawser/protocol";
-import { programFailed, runProgram } from "./program.ts";
+import { describeValue, type EventIdentity, type HawserError, type InboundEvent, NumberSet } from "@hawser/protocol";
+import { isThenable, programFailed, runProgram, whenSettled } from "./program.ts";
 
 /**
  * A store of the events that were handled: for those that must not be handled twice though this process is started anew meanwhile. An identity
@@ -32,7 +32,7 @@ export class RecentEvents implements EventMemory {
   readonly #maxRanges: number;
   /** By origin, the one that was used last behind the others. */
   readonly #numbers = new Map<string, NumberSet>();
-  #newest = "";
+  #newest: { readonly origin: string; readonly numbers: NumberSet } | null = null;
   #ranges = 0;
 
   constructor(maxRanges: number = MAX_RANGES) {
@@ -44,16 +44,17 @@ export class RecentEvents implements EventMemory {
   }
 
   remember({ origin, number }: EventIdentity): void {
-    const numbers = this.#use(origin);
+    const numbers = this.#newest?.origin === origin ? this.#newest.numbers : this.#use(origin);
+    if (numbers.append(number)) return;
     const before = numbers.ranges.length;
     numbers.add(number);
     this.#ranges += numbers.ranges.length - before;
     while (this.#ranges > this.#maxRanges) this.#forgetOldest();
   }
 
+  /** The numbers of an origin, put behind those of the others. */
   #use(origin: string): NumberSet {
     let numbers = this.#numbers.get(origin);
-    if (numbers !== undefined && origin === this.#newest) return numbers;
     if (numbers === undefined) {
       numbers = new NumberSet();
       this.#ranges++; // for the numbers from 1 on
@@ -61,7 +62,7 @@ export class RecentEvents implements EventMemory {
       this.#numbers.delete(origin);
     }
     this.#numbers.set(origin, numbers);
-    this.#newest = origin;
+    this.#newest = { origin, numbers };
     return numbers;
   }
 
@@ -69,6 +70,7 @@ export class RecentEvents implements EventMemory {
     for (const [origin, { ranges }] of this.#numbers) {
       this.#numbers.delete(origin);
       this.#ranges -= ranges.length + 1;
+      if (this.#newest?.origin === origin) this.#newest = null;
       return;
     }
   }
@@ -104,49 +106,58 @@ export function resolveDeduplicate(given: Deduplication | undefined): EventMemor
 }
 
 /**
- * Have an event handled by `handle`, unless it was handled before; it is remembered when it was handled well, and `handled` is told after that.
- * `report` is told how the memory fails.
+ * Ends an event that was handled well: its identity is remembered, and then the peer is told. A memory that fails is reported.
  */
-export function handleOnce(memory: EventMemory, identity: EventIdentity | null, handle: (handled: Handled) => void, handled: Handled, report: (error: HawserError) => void): void {
+export function acknowledge(event: InboundEvent, memory: EventMemory, report: (error: HawserError) => void): void {
+  const { identity } = event;
   if (identity === null) {
-    handle(handled);
+    event.handled();
     return;
   }
-  const remembering: Handled = (error) => {
-    if (error === undefined || error === null) remember(memory, identity, handled, report);
-    else handled(error);
-  };
-  if (!identity.isRepeated) {
-    handle(remembering);
+  let result: unknown;
+  try {
+    result = memory.remember(identity);
+  } catch (cause) {
+    notRemembered(event, cause, report);
     return;
   }
-  runProgram(
-    () => memory.seen(identity),
-    (isSeen) => {
-      if (isSeen === true) handled();
-      else handle(remembering);
+  if (!isThenable(result)) {
+    event.handled();
+    return;
+  }
+  whenSettled(
+    result,
+    () => {
+      event.handled();
     },
     (cause) => {
-      report(programFailed("The function seen of the option deduplicate", cause));
-      handle(remembering);
+      notRemembered(event, cause, report);
     },
   );
 }
 
-function remember(memory: EventMemory, identity: EventIdentity, handled: Handled, report: (error: HawserError) => void): void {
-  if (memory instanceof RecentEvents) {
-    memory.remember(identity);
-    handled();
-    return;
-  }
+function notRemembered(event: InboundEvent, cause: unknown, report: (error: HawserError) => void): void {
+  report(programFailed("The function remember of the option deduplicate", cause));
+  event.handled();
+}
+
+/** True if the memory is to be asked whether this event was handled before. */
+export function mayBeSeen({ identity }: InboundEvent): boolean {
+  return identity?.isRepeated === true;
+}
+
+/** Calls `handle`, unless the memory has seen the event, which then ends. A memory that fails is reported, and `handle` called. */
+export function unlessSeen(event: InboundEvent, memory: EventMemory, handle: () => void, report: (error: HawserError) => void): void {
+  const { identity } = event;
   runProgram(
-    () => memory.remember(identity),
-    () => {
-      handled();
+    () => identity !== null && memory.seen(identity),
+    (isSeen) => {
+      if (isSeen === true) event.handled();
+      else handle();
     },
     (cause) => {
-      report(programFailed("The function remember of the option deduplicate", cause));
-      handled();
+      report(programFailed("The function seen of the option deduplicate", cause));
+      handle();
     },
   );
 }

@@ -6,9 +6,9 @@
  * @module
  */
 import {
-  type Handled,
   HawserError,
   type InboundCall,
+  type InboundEvent,
   type InboundSink,
   type MessageEntry,
   type MessageType,
@@ -18,6 +18,7 @@ import {
   readHawserError,
   type Side,
 } from "@hawser/protocol";
+import { acknowledge, type EventMemory } from "./event-memory.ts";
 import { captureContext, type InContext } from "./async-context.ts";
 import { type Ignored, MiddlewareStep } from "./middleware-step.ts";
 import { isThenable, programFailed, whenSettled } from "./program.ts";
@@ -76,9 +77,16 @@ export class Responder {
     context.returned(result);
   }
 
-  /** The peer has emitted an event. `report` is told what its handler throws. */
-  event(entry: MessageEntry, payload: unknown, context: unknown, handled: Handled, report: (error: HawserError) => void): void {
-    handleEvent(entry, () => this.#run(entry, payload, context, null), handled, report);
+  /** The peer has emitted an event. `report` is told what its handler throws, and how `memory` fails. */
+  event(event: InboundEvent, context: unknown, memory: EventMemory, report: (error: HawserError) => void): void {
+    let result: unknown;
+    try {
+      result = this.#run(event.entry, event.payload, context, null);
+    } catch (cause) {
+      failEvent(event, cause, report);
+      return;
+    }
+    settleEvent(event, result, memory, report);
   }
 
   /** `ignored` is told what a handler rejects with whose result a middleware did not wait for; null: the run waits for it. */
@@ -379,33 +387,27 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
   }
 }
 
-/** Have an event handled by `run`, and say when it is; `report` is told what it throws. */
-export function handleEvent(entry: MessageEntry, run: () => unknown, handled: Handled, report: (error: HawserError) => void): void {
-  let result: unknown;
-  try {
-    result = run();
-  } catch (cause) {
-    failEvent(entry, cause, handled, report);
-    return;
-  }
+/** Ends an event when what its handler has returned settles. `report` is told what the handler rejects with, and how `memory` fails. */
+export function settleEvent(event: InboundEvent, result: unknown, memory: EventMemory, report: (error: HawserError) => void): void {
   if (!isThenable(result)) {
-    handled();
+    acknowledge(event, memory, report);
     return;
   }
   whenSettled(
     result,
     () => {
-      handled();
+      acknowledge(event, memory, report);
     },
     (cause) => {
-      failEvent(entry, cause, handled, report);
+      failEvent(event, cause, report);
     },
   );
 }
 
-function failEvent(entry: MessageEntry, cause: unknown, handled: Handled, report: (error: HawserError) => void): void {
-  const error = handlerFailed(entry, cause);
-  handled(error);
+/** Ends an event whose handler has thrown. */
+export function failEvent(event: InboundEvent, cause: unknown, report: (error: HawserError) => void): void {
+  const error = handlerFailed(event.entry, cause);
+  event.handled(error);
   report(error);
 }
 

@@ -1,6 +1,6 @@
-import { defineProtocol, HawserError, type InboundCall, type InboundSink, type MessageEntry, type NamedFailure, type } from "@hawser/protocol";
+import { defineProtocol, HawserError, type InboundCall, type InboundEvent, type InboundSink, type MessageEntry, type NamedFailure, type } from "@hawser/protocol";
 import { describe, expect, it } from "vitest";
-import { type AnyHandler, type AnyMiddleware, type Backlog, CallContext, Responder, StuckHandlers } from "../src/mod.ts";
+import { type AnyHandler, type AnyMiddleware, type Backlog, CallContext, RecentEvents, Responder, StuckHandlers } from "../src/mod.ts";
 import { ManualClock } from "../src/testing/mod.ts";
 
 const contract = defineProtocol({
@@ -310,7 +310,8 @@ describe("Responder", () => {
     };
     const responder = new Responder(contract, "server", handlers);
     const tell = (payload: string): void => {
-      responder.event(entryOf("told"), payload, {}, (error) => void log.push(`handled ${error === undefined || error === null ? "well" : (error as HawserError).code}`), (error) => void log.push(`reported ${error.code}`));
+      const handled: InboundEvent["handled"] = (error) => void log.push(`handled ${error === undefined || error === null ? "well" : (error as HawserError).code}`);
+      responder.event({ entry: entryOf("told"), payload, trace: null, identity: null, handled }, {}, new RecentEvents(), (error) => void log.push(`reported ${error.code}`));
     };
     tell("now");
     expect(log).toEqual(["handled well"]);

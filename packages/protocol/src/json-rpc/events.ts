@@ -54,7 +54,7 @@ export class EventQueue {
       turn.run(() => {
         let isThrown = true;
         try {
-          sink.event(entry, payload, null, handled, null);
+          sink.event({ entry, payload, trace: null, identity: null, handled });
           isThrown = false;
         } finally {
           if (isThrown) handled();

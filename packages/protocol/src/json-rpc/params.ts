@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { type Check, Issue } from "../check.ts";
+import { type Check, Issue, readInbound } from "../check.ts";
 import { jsonText } from "../json-text.ts";
 import type { Codec } from "../codec.ts";
 
@@ -29,7 +29,7 @@ export function writeParams(check: Check, input: unknown, codec?: Codec<unknown>
   if (!text.startsWith("[")) return `[${text}]`;
   if (Array.isArray(input) && input.length !== 1) return text;
   const [only, ...others] = JSON.parse(text) as unknown[]; // as its first letter says
-  return others.length > 0 || text === "[]" || Issue.is(check.inbound(only)) ? text : `[${text}]`;
+  return others.length > 0 || text === "[]" || Issue.is(readInbound(check, only)) ? text : `[${text}]`;
 }
 
 /**
@@ -43,18 +43,18 @@ export function valueText(codec: Codec<unknown> | undefined, value: unknown): st
 
 /** What the program gets for the `params` that came, or the Issue. */
 export function readParams(check: Check, params: unknown): unknown {
-  if (params === undefined || params === null) return check.inbound(undefined);
-  if (!Array.isArray(params) || params.length > 1) return check.inbound(params);
+  if (params === undefined || params === null) return readInbound(check, undefined);
+  if (!Array.isArray(params) || params.length > 1) return readInbound(check, params);
   const [only] = params as readonly unknown[];
-  const whole = (): unknown => check.inbound(params);
-  const bare = (): unknown => check.inbound(only);
+  const whole = (): unknown => readInbound(check, params);
+  const bare = (): unknown => readInbound(check, only);
   return params.length === 0 ? readEither(whole, bare) : readEither(bare, whole);
 }
 
 /** What the program gets for a value that came where JSON has null for nothing, or the Issue. */
 export function readNullable(check: Check, value: unknown): unknown {
-  if (value !== null) return check.inbound(value);
-  return check.kind === "nothing" ? undefined : readEither(() => check.inbound(null), () => check.inbound(undefined));
+  if (value !== null) return readInbound(check, value);
+  return check.kind === "nothing" ? undefined : readEither(() => readInbound(check, null), () => readInbound(check, undefined));
 }
 
 function readEither(first: () => unknown, second: () => unknown): unknown {

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Body } from "../body.ts";
-import { type Check, Issue, issueIn } from "../check.ts";
+import { type Check, Issue } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { HawserError } from "../errors.ts";
 import { Backlog } from "./backlog.ts";
@@ -378,9 +378,7 @@ export function readBody(link: Link, entry: MessageEntry, check: Check, bytes: U
       return undefined;
     }
   }
-  const checked = check.kind === "unchecked" ? value : check.inbound(value);
-  link.issue = issueIn(check, checked); // the program's code may have read a body within
-  return checked;
+  return check.kind === "unchecked" ? value : check.inbound(value, link);
 }
 
 function emptyIsNothing(codec: string): boolean {

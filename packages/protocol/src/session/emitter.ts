@@ -23,7 +23,7 @@ import { type Link, MAX_CREDIT } from "./link.ts";
 import { NumberSet, type NumberRange } from "./number-set.ts";
 import type { Lane, LaneOwner, Waiting } from "./outbox.ts";
 import { plain } from "./quote.ts";
-import { NumberedEvents, Retained, sizeOf } from "./retained.ts";
+import { NumberedEvents, Retained } from "./retained.ts";
 import type { Retention } from "./retention.ts";
 import type { Outcome, PreparedEvent, Settled } from "./types.ts";
 
@@ -211,6 +211,10 @@ export class Emitter implements LaneOwner {
       return;
     }
     const number = readU64(bytes, start);
+    if (end - start === 8 && this.#incomplete === 0 && number <= this.#last && this.#settledNumbers.isWhole) {
+      this.#settleUpTo(number);
+      return;
+    }
     const ranges: NumberRange[] = end - start === 8 ? NO_RANGES : readRanges(bytes, start + 8, end);
     if (!areApart(number, ranges)) {
       this.#link.violate("PROTOCOL_VIOLATION", "sent ACK with ranges that are not above its number, ascending and apart");
@@ -330,22 +334,26 @@ export class Emitter implements LaneOwner {
     if (this.#retainedCount >= link.limits.maxRetainedEvents) throw retentionFull(entry, `maxRetainedEvents (${String(link.limits.maxRetainedEvents)})`);
     if (!attached) {
       const kept = shared?.body ?? this.#bytesOf(entry, body);
-      this.#wait(this.#keep(new Retained(entry, id, trace, kept, shared, kept.length, settled)));
+      const retained = new Retained(entry, id, trace, kept, shared, kept.length, settled);
+      this.#checkRetention(entry, retained.bytes, 0);
+      this.#keep(retained);
+      this.#wait(retained);
       return;
     }
     const start = openFrame(output, EVENT, id);
     writeHead(output, entry.index, 0, trace, this.#last + 1, false);
     const at = output.length;
     const bodyBytes = link.body(start, entry, body, output);
-    this.#checkRetention(entry, sizeOf(trace, bodyBytes), start);
-    const retained = this.#keep(new Retained(entry, id, trace, shared?.body ?? (typeof body === "string" ? body : output.copy(at)), shared, bodyBytes, settled));
+    const retained = new Retained(entry, id, trace, shared?.body ?? (typeof body === "string" ? body : output.copy(at)), shared, bodyBytes, settled);
+    this.#checkRetention(entry, retained.bytes, start);
+    this.#keep(retained);
     const lane = this.#lanes.find(id);
     if (lane.open && link.fits(start)) {
       retained.begin(++this.#last);
       retained.wasSent = retained.isWhole = true;
       this.#numbered.push(retained);
       this.#lanes.spend(lane, retained.cost);
-      link.seal(start);
+      link.finish(start);
     } else {
       output.truncate(start);
       this.#wait(retained);
@@ -369,12 +377,11 @@ export class Emitter implements LaneOwner {
     throw retentionFull(entry, `maxRetainedBytes (${String(link.limits.maxRetainedBytes)})`);
   }
 
-  #keep(retained: Retained): Retained {
-    if (!this.#link.attached) this.#checkRetention(retained.entry, retained.bytes, 0);
+  /** An event is kept. */
+  #keep(retained: Retained): void {
     this.#retainedCount++;
     this.#retainedBytes += retained.bytes;
     this.#count(retained);
-    return retained;
   }
 
   /** An event is kept that has not begun. */
@@ -475,6 +482,18 @@ export class Emitter implements LaneOwner {
         return true;
       }),
     );
+  }
+
+  /** The peer has handled all up to this number, and none above it: the way of a session that has no lanes. */
+  #settleUpTo(number: number): void {
+    if (number <= this.#settledNumbers.upTo) return;
+    this.#settledNumbers.add(this.#settledNumbers.upTo + 1, number);
+    const numbered = this.#numbered;
+    for (let { first } = numbered; first !== undefined && first.number <= number; { first } = numbered) {
+      numbered.shift();
+      this.#release(first);
+      this.#settle(first.settled, "delivered", first.error);
+    }
   }
 
   /** The peer has handled these. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { describeIssue, Issue } from "../check.ts";
+import { describeIssue, Issue, readInbound } from "../check.ts";
 import type { MessageEntry } from "../contract.ts";
 import { type ErrorCode, HawserError, type HawserErrorOptions, type NamedFailure } from "../errors.ts";
 import { peerError } from "../stack.ts";
@@ -126,7 +126,7 @@ function namedError(entry: MessageEntry, name: string, payload: unknown): Hawser
   const what = `"${plain(entry.name, 60)}" failed with "${plain(name, 60)}"`;
   const check = entry.errors.get(name);
   if (check === undefined) return peerError("REMOTE_HANDLER_FAILED", `${what}, which this side's contract does not name`);
-  const value = check.inbound(payload);
+  const value = readInbound(check, payload);
   if (Issue.is(value)) return invalid("OUTPUT_INVALID", `${what}, whose payload is invalid`, "remote", value);
   return peerError("NAMED_ERROR", what, { failure: { name, payload: value } });
 }

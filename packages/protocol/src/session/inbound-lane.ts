@@ -6,10 +6,11 @@
  */
 import { ByteWriter } from "../bytes.ts";
 import type { MessageEntry } from "../contract.ts";
+import type { HawserError, NamedFailure } from "../errors.ts";
 import { Backlog } from "./backlog.ts";
 import { EVENT } from "./frames.ts";
 import { type FirstSent, Head, writeHead } from "./head.ts";
-import type { EventIdentity } from "./types.ts";
+import type { EventIdentity, InboundEvent } from "./types.ts";
 
 /** In a waiting event's head: the program has no message of its name. */
 const NO_ENTRY = 0xffff;
@@ -18,9 +19,18 @@ const KEPT_BYTES = 4_096;
 /** Writes the heads of events that begin to wait, of all lanes: each is copied from here at once. */
 let scratch = new ByteWriter();
 
+/** Releases what an event held of its lane and its account. */
+export interface EventFinisher {
+  finish(event: RunningEvent, error: HawserError | NamedFailure | null): void;
+}
+
 /** An event that the program has. */
-export class RunningEvent implements EventIdentity {
+export class RunningEvent implements InboundEvent, EventIdentity {
+  readonly #finisher: EventFinisher;
   readonly lane: InboundLane;
+  readonly entry: MessageEntry;
+  readonly payload: unknown;
+  readonly trace: string | null;
   readonly cost: number;
   /** The number that is acknowledged; 0: it is not numbered, or not with this session's numbers. */
   acked: number;
@@ -29,13 +39,25 @@ export class RunningEvent implements EventIdentity {
   readonly isRepeated: boolean;
 
   /** `number` and `origin`: under which it was first begun; the first is 0 where it has none. */
-  constructor(lane: InboundLane, cost: number, acked: number, origin: string, number: number, isRepeated: boolean) {
+  constructor(finisher: EventFinisher, lane: InboundLane, entry: MessageEntry, payload: unknown, trace: string | null, cost: number, acked: number, origin: string, number: number, isRepeated: boolean) {
+    this.#finisher = finisher;
     this.lane = lane;
+    this.entry = entry;
+    this.payload = payload;
+    this.trace = trace;
     this.cost = cost;
     this.acked = acked;
     this.origin = origin;
     this.number = number;
     this.isRepeated = isRepeated;
+  }
+
+  get identity(): EventIdentity | null {
+    return this.number === 0 ? null : this;
+  }
+
+  handled(error: HawserError | NamedFailure | null = null): void {
+    this.#finisher.finish(this, error);
   }
 
   get id(): string {

@@ -259,11 +259,15 @@ export class Link {
 
   /** Complete the frame at `start` if it may go as it is: true. False: it is too large for one frame. */
   seal(start: number): boolean {
-    const { output } = this;
     if (!this.fits(start)) return false;
-    sealFrame(output, start);
-    this.wrote();
+    this.finish(start);
     return true;
+  }
+
+  /** Complete the frame at `start`, which fits. */
+  finish(start: number): void {
+    sealFrame(this.output, start);
+    this.wrote();
   }
 
   /**

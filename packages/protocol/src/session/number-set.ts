@@ -24,6 +24,11 @@ export class NumberSet {
     return this.#ranges.at(-1)?.[1] ?? this.upTo;
   }
 
+  /** True if there is no gap. */
+  get isWhole(): boolean {
+    return this.#above === 0;
+  }
+
   /** The ranges above the first gap, ascending. Not to be kept: the next `add` may change them. */
   get ranges(): readonly NumberRange[] {
     return this.#ranges;
@@ -33,6 +38,13 @@ export class NumberSet {
     if (number <= this.upTo) return true;
     const range = this.#ranges[this.#find(number)];
     return range !== undefined && range[0] <= number;
+  }
+
+  /** Puts a number in that follows all others, with no gap before it: true. False: it is not such a number, and nothing is changed. */
+  append(number: number): boolean {
+    if (number !== this.upTo + 1 || this.#above > 0) return false;
+    this.upTo = number;
+    return true;
   }
 
   /** Puts the numbers from `first` to `last` in. */

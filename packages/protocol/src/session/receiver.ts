@@ -15,7 +15,7 @@ import { formatFailure, invalid } from "./failure.ts";
 import { Fifo } from "./fifo.ts";
 import { CREDIT, ITEM_COST, LANE, MAX_RANGES, REJECT, writeAck, writeGrant, writeNumbered } from "./frames.ts";
 import { Head } from "./head.ts";
-import { InboundLane, RunningEvent } from "./inbound-lane.ts";
+import { type EventFinisher, InboundLane, RunningEvent } from "./inbound-lane.ts";
 import type { Link } from "./link.ts";
 import { NumberSet, type NumberRange } from "./number-set.ts";
 import { plain } from "./quote.ts";
@@ -36,7 +36,7 @@ const PROVE_REJECTIONS = 64;
 const MAX_REJECTIONS = 256;
 
 /** One session's inbound events. */
-export class Receiver {
+export class Receiver implements EventFinisher {
   readonly #link: Link;
   readonly #window: Window;
   readonly #common = new InboundLane(0);
@@ -120,25 +120,28 @@ export class Receiver {
       link.violate("PROTOCOL_VIOLATION", `sent an event with the name ${String(name)}, which is not in its list`);
       return;
     }
-    if ((number > 0 || wasAny) && !this.#isNext(number)) {
+    const isInOrder = !wasAny && this.#came.append(number);
+    if (!isInOrder && (number > 0 || wasAny) && !this.#isNext(number)) {
       this.#violateGap(number);
       return;
     }
     const lane = this.#laneOf(id);
     this.#window.hold(cost);
     if (id !== 0) lane.owed += cost;
-    if (number > 0 && this.#came.has(number)) {
-      this.#window.release(cost); // a duplicate
-      this.#giveBack(lane, cost);
-      return;
+    if (!isInOrder && number > 0) {
+      if (this.#came.has(number)) {
+        this.#window.release(cost); // a duplicate
+        this.#giveBack(lane, cost);
+        return;
+      }
+      this.#came.add(number);
     }
-    if (number > 0) this.#came.add(number);
     const entry = entries[name] ?? null;
     if (lane.isIdle && this.#mayStart) {
       this.#pumping = "yes";
-      this.#start(this.#runningEvent(lane, cost, head, false), entry, head.trace, bytes, body, end);
+      this.#start(lane, cost, head, false, entry, bytes, end);
       this.#pumping = "no";
-      this.#pump();
+      if (this.#waiting > 0) this.#pump();
     } else {
       lane.push(entry, head, bytes, body, end);
       this.#waiting++;
@@ -310,68 +313,78 @@ export class Receiver {
     const { bytes, end, isKnown, isStale } = lane.shift(head);
     this.#waiting--;
     const entry = isKnown ? (this.#link.entries[head.name] ?? null) : null;
-    this.#start(this.#runningEvent(lane, end - head.body + ITEM_COST, head, isStale), entry, head.trace, bytes, head.body, end);
+    this.#start(lane, end - head.body + ITEM_COST, head, isStale, entry, bytes, end);
   }
 
-  #runningEvent(lane: InboundLane, cost: number, { number, first }: Head, isStale: boolean): RunningEvent {
-    const acked = isStale ? 0 : number;
-    return first === null ? new RunningEvent(lane, cost, acked, this.#origin, number, false) : new RunningEvent(lane, cost, acked, first.origin, first.number, !isStale);
-  }
-
-  #start(event: RunningEvent, entry: MessageEntry | null, trace: string | null, bytes: Uint8Array, body: number, end: number): void {
+  /** Decodes and checks an event, and gives it to the program. `isStale`: it came in a session before this one. */
+  #start(lane: InboundLane, cost: number, { number, first, trace, body }: Head, isStale: boolean, entry: MessageEntry | null, bytes: Uint8Array, end: number): void {
     const link = this.#link;
-    let payload: unknown;
-    let error: HawserError | null = null;
+    const acked = isStale ? 0 : number;
     if (entry?.type !== "event" || entry.from === link.side) {
-      error = peerError("MESSAGE_UNKNOWN", "The peer sent an event that this side's contract does not have, or not from the peer");
-    } else {
-      payload = readBody(link, entry, entry.input, bytes, body, end);
-      const { issue } = link;
-      if (issue !== null) {
-        error = invalid("EVENT_INVALID", `The peer's event "${plain(entry.name, 60)}" is invalid`, issue.cause === undefined ? "remote" : "local", issue);
-      }
+      this.#drop(lane, acked, cost, peerError("MESSAGE_UNKNOWN", "The peer sent an event that this side's contract does not have, or not from the peer"));
+      return;
     }
-    event.lane.current = event;
+    const payload = readBody(link, entry, entry.input, bytes, body, end);
+    const { issue } = link;
+    if (issue !== null) {
+      this.#drop(lane, acked, cost, invalid("EVENT_INVALID", `The peer's event "${plain(entry.name, 60)}" is invalid`, issue.cause === undefined ? "remote" : "local", issue));
+      return;
+    }
+    const event =
+      first === null
+        ? new RunningEvent(this, lane, entry, payload, trace, cost, acked, this.#origin, number, false)
+        : new RunningEvent(this, lane, entry, payload, trace, cost, acked, first.origin, first.number, !isStale);
+    lane.current = event;
     this.#running++;
-    this.#runningCost += event.cost;
+    this.#runningCost += cost;
     try {
-      if (error === null && entry !== null) {
-        link.sink.event(
-          entry,
-          payload,
-          trace,
-          (failure) => {
-            this.#finish(event, failure ?? null);
-          },
-          event.number === 0 ? null : event,
-        );
-      } else {
-        this.#finish(event, error);
-        if (error !== null) link.sink.dropped(error);
-      }
+      link.sink.event(event);
     } catch (thrown) {
       link.caught(thrown);
     }
   }
 
-  /** The program has handled an event; a second time is ignored. */
-  #finish(event: RunningEvent, error: HawserError | NamedFailure | null): void {
+  /** @see EventFinisher: the program has handled an event; a second time is ignored. */
+  finish(event: RunningEvent, error: HawserError | NamedFailure | null): void {
     const { lane, acked, cost } = event;
     if (event !== lane.current) return;
     lane.current = null;
     this.#running--;
     this.#runningCost -= cost;
+    this.#settle(lane, acked, cost, error);
+  }
+
+  /** The program does not get this event. */
+  #drop(lane: InboundLane, acked: number, cost: number, error: HawserError): void {
+    const link = this.#link;
+    try {
+      this.#settle(lane, acked, cost, error);
+      link.sink.dropped(error);
+    } catch (thrown) {
+      link.caught(thrown);
+    }
+  }
+
+  /** An event is through: the peer is told, gets its credit back, and what waited for it begins. */
+  #settle(lane: InboundLane, acked: number, cost: number, error: HawserError | NamedFailure | null): void {
     if (acked > 0) {
       if (error !== null) this.#reject(acked, error);
-      this.#handled.add(acked);
-      if (acked > this.#handled.upTo) this.#untold.add(acked);
+      if (!this.#handled.append(acked)) this.#handleOutOfOrder(acked);
     }
     this.#window.release(cost);
-    this.#giveBack(lane, 0);
-    this.#makeReady(lane);
-    this.#pump();
+    if (lane.id !== 0) this.#giveBack(lane, 0);
+    if (this.#waiting > 0) {
+      this.#makeReady(lane);
+      this.#pump();
+    }
     if (this.#pumping === "no") this.acknowledge();
     this.onIdle?.();
+  }
+
+  /** An event is through before one that came before it, or behind one that was. */
+  #handleOutOfOrder(number: number): void {
+    this.#handled.add(number);
+    if (number > this.#handled.upTo) this.#untold.add(number);
   }
 
   #reject(number: number, error: HawserError | NamedFailure): void {

@@ -97,7 +97,7 @@ export class Retained {
 }
 
 /** Bytes that a retained event counts for. */
-export function sizeOf(trace: string | null, bodyBytes: number): number {
+function sizeOf(trace: string | null, bodyBytes: number): number {
   return (trace === null ? HEAD_BYTES : HEAD_BYTES + TRACE_BYTES) + bodyBytes;
 }
 
@@ -116,6 +116,12 @@ export class NumberedEvents {
   /** Puts in the event that has the highest number. */
   push(event: Retained): void {
     this.#events.push(event);
+  }
+
+  /** Takes out the oldest, which is settled. */
+  shift(): void {
+    const first = this.#events.shift();
+    if (first !== undefined) first.isSettled = true;
   }
 
   /** The event of a number, unless it is settled. */

@@ -271,13 +271,8 @@ export interface SessionSink {
   ready(info: ReadyInfo): void;
   /** The peer has opened a request or stream, whose input is checked. Set `call.sink` here to hear more of it. */
   call(call: InboundCall): void;
-  /**
-   * The peer has emitted an event, whose payload is checked. Of each lane one at a time: the next comes after `handled`, which may be
-   * called from within. An error tells the peer that the handler failed, if the event is delivered at least once.
-   *
-   * `identity`: null where the event is delivered at most once, or the kind of session has none.
-   */
-  event(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled, identity: EventIdentity | null): void;
+  /** The peer has emitted an event, whose payload is checked. Of each lane one at a time: the next comes after `event.handled()`. */
+  event(event: InboundEvent): void;
   /** After an `emit` that said false: more may be emitted. */
   writable(): void;
   /** The peer drains: open nothing more. The session closes by itself when nothing is open. */
@@ -313,8 +308,19 @@ export interface EventIdentity {
   readonly isRepeated: boolean;
 }
 
-/** An event is handled; null or nothing: well. */
-export type Handled = (error?: HawserError | NamedFailure | null) => void;
+/** An event of the peer that this side's program has. */
+export interface InboundEvent {
+  readonly entry: MessageEntry;
+  readonly payload: unknown;
+  readonly trace: string | null;
+  /** Null where the event is delivered at most once, or the kind of session has none. */
+  readonly identity: EventIdentity | null;
+  /**
+   * The handler has finished; null or nothing: well. May be called from within `SessionSink.event`; a second call is ignored. An error
+   * tells the peer that the handler failed, if the event is delivered at least once.
+   */
+  handled(error?: HawserError | NamedFailure | null): void;
+}
 
 /** What is told to whoever opened a conversation: items, then exactly one of `result`, `end` and `fail`. */
 export interface CallSink {

@@ -12,6 +12,7 @@ import {
   type Framing,
   type HawserError,
   type InboundCall,
+  type InboundEvent,
   jsonRpc,
   lines,
   type MessageEntry,
@@ -180,7 +181,9 @@ export class End implements SessionSink {
     else this.#options.call(call, this);
   }
 
-  event(entry: MessageEntry, payload: unknown, _trace: string | null, handled: () => void): void {
+  event(event: InboundEvent): void {
+    const { entry, payload } = event;
+    const handled = (): void => { event.handled(); };
     this.#tell(`${entry.name}: ${show(payload)}`);
     if (this.#options.event === undefined) handled();
     else this.#options.event(payload, handled, this);

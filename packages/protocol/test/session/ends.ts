@@ -5,7 +5,7 @@ import { type HawserError, isHawserError, type NamedFailure } from "../../src/er
 import type { SessionLimits } from "../../src/session/limits.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import type { Retention } from "../../src/session/retention.ts";
-import type { CallOptions, CallSink, Greeting, Handled, InboundCall, OutboundCall, ReadyInfo, Session, SessionKind, SessionSink } from "../../src/session/types.ts";
+import type { CallOptions, CallSink, Greeting, InboundCall, InboundEvent, OutboundCall, ReadyInfo, Session, SessionKind, SessionSink } from "../../src/session/types.ts";
 import { type } from "../../src/schema.ts";
 
 /** The contract of most tests: nothing is checked, and nothing is known of the shapes. */
@@ -51,6 +51,9 @@ export function briefError(error: HawserError | NamedFailure | null): string {
   if (!isHawserError(error)) return error.name;
   return error.failure === null ? error.code : `${error.code}(${error.failure.name} ${brief(error.failure.payload)})`;
 }
+
+/** Ends an event. */
+export type Handled = (...outcome: Parameters<InboundEvent["handled"]>) => void;
 
 /** One session with its output and its log. */
 export class End implements SessionSink {
@@ -134,9 +137,10 @@ export class End implements SessionSink {
     this.onCall(call);
   }
 
-  event(entry: MessageEntry, payload: unknown, trace: string | null, handled: Handled): void {
+  event(event: InboundEvent): void {
+    const { entry, payload, trace } = event;
     this.log.push(`event ${entry.name} ${brief(payload)}${trace === null ? "" : ` ${trace}`}`);
-    this.onEvent(entry, payload, handled);
+    this.onEvent(entry, payload, (error) => { event.handled(error); });
   }
 
   writable(): void {

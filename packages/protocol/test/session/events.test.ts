@@ -4,9 +4,9 @@ import { ByteWriter } from "../../src/bytes.ts";
 import { defineProtocol } from "../../src/contract.ts";
 import { HawserError } from "../../src/errors.ts";
 import { nativeSessions } from "../../src/session/native.ts";
-import type { Handled, Settled } from "../../src/session/types.ts";
+import type { Settled } from "../../src/session/types.ts";
 import { frame, framesOf, head, hello, joined, KIND, linesOf, NAME, readyClient, readyServer, SESSION, SIGNATURE, small, u32, u64, waitingClient, welcome } from "./by-hand.ts";
-import { End, entryOf, greet, Pair, readyPair } from "./ends.ts";
+import { End, entryOf, greet, type Handled, Pair, readyPair } from "./ends.ts";
 
 const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
 const LARGE = "x".repeat(200_000);

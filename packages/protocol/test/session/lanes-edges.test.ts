@@ -3,10 +3,9 @@ import { expect, test } from "vitest";
 import { defineProtocol } from "../../src/contract.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import { NumberedEvents, Retained } from "../../src/session/retained.ts";
-import type { Handled } from "../../src/session/types.ts";
 import { type } from "../../src/schema.ts";
 import { frame, framesOf, head, hello, joined, KIND, linesOf, NAME, readyClient, readyServer, SIGNATURE, small, u32, u64, waitingClient, welcome } from "./by-hand.ts";
-import { echo, End, greet, readyPair } from "./ends.ts";
+import { echo, End, greet, type Handled, readyPair } from "./ends.ts";
 
 const contract = defineProtocol({ name: "echo", version: 1, events: { keyed: { payload: type<unknown>(), delivery: "at-least-once", lane: (payload: { key: string }) => payload.key } } });
 const kind = nativeSessions(contract);

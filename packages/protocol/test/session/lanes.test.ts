@@ -8,12 +8,11 @@ import { Flushes } from "../../src/session/flushes.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import { NumberSet } from "../../src/session/number-set.ts";
 import { Outbox } from "../../src/session/outbox.ts";
-import type { Handled } from "../../src/session/types.ts";
 import { type } from "../../src/schema.ts";
 import { Random } from "../../src/testing/random.ts";
 import { u64 } from "./by-hand.ts";
 import { frame, framesOf, head, joined, KIND, linesOf, readyServer, small } from "./by-hand.ts";
-import { End, type EndOptions, Pair, readyPair } from "./ends.ts";
+import { End, type EndOptions, type Handled, Pair, readyPair } from "./ends.ts";
 
 const contract: Protocol = defineProtocol({
   name: "lanes",

@@ -4,9 +4,8 @@ import { defineProtocol } from "../../src/contract.ts";
 import { HawserError } from "../../src/errors.ts";
 import { type, type Schema } from "../../src/schema.ts";
 import { nativeSessions } from "../../src/session/native.ts";
-import type { Handled } from "../../src/session/types.ts";
 import { frame, head, joined, KIND, linesOf, NAME, readyServer, small, u64 } from "./by-hand.ts";
-import { echo, End, Pair, readyPair } from "./ends.ts";
+import { echo, End, type Handled, Pair, readyPair } from "./ends.ts";
 
 test("events behind a slow handler keep their traces; one of an unknown name is rejected in its turn", () => {
   const newer = defineProtocol({ name: "echo", version: 2, accepts: [1, 2], events: { note: { payload: type<unknown>(), delivery: "at-least-once" }, other: { payload: type<unknown>(), delivery: "at-least-once" } } });

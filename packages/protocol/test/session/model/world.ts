@@ -6,7 +6,7 @@ import { HawserError } from "../../../src/errors.ts";
 import { nativeSessions } from "../../../src/session/native.ts";
 import { type } from "../../../src/schema.ts";
 import { Monitor } from "./monitor.ts";
-import type { CallSink, Greeter, Handled, InboundCall, OutboundCall, Outcome, Session, SessionKind, SessionSink } from "../../../src/session/types.ts";
+import type { CallSink, Greeter, InboundCall, InboundEvent, OutboundCall, Outcome, Session, SessionKind, SessionSink } from "../../../src/session/types.ts";
 
 const contract: Protocol = defineProtocol({
   name: "model",
@@ -80,7 +80,7 @@ export class Actor implements SessionSink {
   /** Numbers of the events that came, in order. */
   readonly heard: { readonly id: number; readonly delivery: string }[] = [];
   /** Handlers that have not finished. */
-  readonly pending: Handled[] = [];
+  readonly pending: ((...outcome: Parameters<InboundEvent["handled"]>) => void)[] = [];
   handlers: "fail" | "later" | "now" = "now";
   takes: "later" | "now" = "now";
   readonly faults: string[] = [];
@@ -247,12 +247,12 @@ export class Actor implements SessionSink {
     if (how !== "later" && call.entry.type === "request") this.answer(served, how);
   }
 
-  event({ name }: MessageEntry, payload: unknown, _trace: string | null, handled: Handled): void {
-    this.heard.push({ id: (payload as Content).id, delivery: name });
+  event(event: InboundEvent): void {
+    this.heard.push({ id: (event.payload as Content).id, delivery: event.entry.name });
     if (this.pending.length > 0) this.faults.push("an event came before the last was handled");
     this.react();
-    if (this.handlers === "later") this.pending.push(handled);
-    else handled(this.handlers === "fail" ? { name: "none", payload: null } : null);
+    if (this.handlers === "later") this.pending.push((error) => { event.handled(error); });
+    else event.handled(this.handlers === "fail" ? { name: "none", payload: null } : null);
   }
 
   over(error: HawserError | null, resumable: boolean): void {
