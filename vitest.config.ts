@@ -11,7 +11,7 @@ export default defineConfig({
       reporter: ["text"],
     },
     projects: [
-      ...["protocol", "transport", "server", "client"].map((name) => ({
+      ...["protocol", "transport", "session", "server", "client"].map((name) => ({
         extends: true as const,
         test: { name, root: `packages/${name}`, include: ["test/**/*.test.ts"] },
       })),

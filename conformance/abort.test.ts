@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { connect as connectTo } from "@hawser/client";
 import { HawserError } from "@hawser/protocol";
-import type { Closed } from "@hawser/transport";
+import type { Closed } from "@hawser/session";
 import { chat, collect, echo, next, rawBytes, until } from "./conversation.ts";
 import { clientTls, Fixture, transports } from "./transports.ts";
 

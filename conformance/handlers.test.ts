@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { HawserError } from "@hawser/protocol";
 import type { WireHandlers } from "@hawser/server";
-import type { Closed } from "@hawser/transport";
+import type { Closed } from "@hawser/session";
 import { chat, collect, echo, next, turns, until } from "./conversation.ts";
 import { Fixture, transports } from "./transports.ts";
 

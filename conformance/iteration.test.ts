@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Closed } from "@hawser/transport";
+import type { Closed } from "@hawser/session";
 import { chat, collect, echo, next, turns, until } from "./conversation.ts";
 import { Fixture, transports } from "./transports.ts";
 

@@ -9,7 +9,7 @@ import { describe, it } from "vitest";
 
 const root = resolve(import.meta.dirname, "..");
 // It lists the words of JSON Schema, and has no texts.
-const jsonSchema = "packages/protocol/src/shape.ts";
+const jsonSchema = "packages/protocol/src/contract/shape.ts";
 const sources = globSync("packages/*/src/**/*.ts", { cwd: root, exclude: [jsonSchema] }).map((path) => parse(path, readFileSync(join(root, path), "utf8")));
 
 /** Names of others that a text may hold: of X.509, of JSON-RPC, of JavaScript. */

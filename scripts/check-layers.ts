@@ -1,4 +1,4 @@
-// Owns the house's import rules (DESIGN: protocol <- transport <- server, client <- the rest) and checks every file against them.
+// Owns the house's import rules (DESIGN: protocol <- transport <- session <- server, client <- the rest) and checks every file against them.
 // Reads syntax only: no types, no build. Type-only imports count, because they bind layers as much as values do.
 
 import { existsSync, globSync, readFileSync } from "node:fs";
@@ -12,8 +12,9 @@ const root = resolve(import.meta.dirname, "..");
 const layers: Record<string, readonly string[]> = {
   "packages/protocol": [],
   "packages/transport": ["packages/protocol"],
-  "packages/server": ["packages/protocol", "packages/transport"],
-  "packages/client": ["packages/protocol", "packages/transport"],
+  "packages/session": ["packages/protocol", "packages/transport"],
+  "packages/server": ["packages/protocol", "packages/transport", "packages/session"],
+  "packages/client": ["packages/protocol", "packages/transport", "packages/session"],
 };
 const everyPackage = Object.keys(layers);
 /** What else the tests may import: they verify the examples' framings. */
@@ -21,7 +22,7 @@ const tested: Record<string, readonly string[]> = { conformance: ["examples"] };
 /** What the apps share among themselves; a library only for them. */
 const appLibrary = "apps/command-line";
 const networkModules = ["node:net", "node:tls"];
-const networkOwner = "packages/transport/src/socket.ts";
+const networkOwner = "packages/transport/src/node/socket.ts";
 
 interface Unit {
   readonly dir: string;

@@ -98,19 +98,19 @@ ${limits(sessionLimitTable)}
 
 ## A server's sessions
 
-Options of \`createServer()\` with a contract; source: packages/server/src/session-options.ts.
+Options of \`createServer()\` with a contract; source: packages/server/src/contract/options.ts.
 
 ${limits(sessionServerLimitTable)}
 
 ## Coming back
 
-Options of \`connect()\` with a contract, inside \`reconnect: { … }\`; source: packages/client/src/session-options.ts.
+Options of \`connect()\` with a contract, inside \`reconnect: { … }\`; source: packages/client/src/contract/options.ts.
 
 ${limits(reconnectLimitTable)}
 
 ## What waits while a client is away
 
-Options of \`connect()\` with a contract, inside \`queue: { … }\`; source: packages/client/src/session-options.ts.
+Options of \`connect()\` with a contract, inside \`queue: { … }\`; source: packages/client/src/contract/options.ts.
 
 ${limits(queueLimitTable)}
 

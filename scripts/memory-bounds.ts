@@ -1,9 +1,9 @@
 // What one connection, one session and one server can make a process keep at most, from the limits' defaults, for docs/limits.md: a test holds
 // servers to what the page says (conformance/memory.test.ts).
 
-import { BINARY_EXPANSION, JSON_EXPANSION } from "../packages/protocol/src/footprint.ts";
+import { BINARY_EXPANSION, JSON_EXPANSION } from "../packages/protocol/src/codec/footprint.ts";
 import { frameLimitTable, sessionLimitTable } from "../packages/protocol/src/mod.ts";
-import { RECORD_BYTES } from "../packages/protocol/src/session/retention.ts";
+import { RECORD_BYTES } from "../packages/protocol/src/session/events/retention.ts";
 import { serverLimitTable, sessionServerLimitTable } from "../packages/server/src/mod.ts";
 import { writeBufferTable } from "../packages/transport/src/mod.ts";
 

@@ -4,14 +4,15 @@
  * @module
  */
 import { checkOptions, checkSpoken, HawserError, nativeSessions, type Protocol, resolveLimits, type SessionKind, type Wire } from "@hawser/protocol";
-import { type AddressInput, type Connection, dial, parseAddress, processTicker, rejected, resolveConnectionLimits } from "@hawser/transport";
-import { captureCaller, withCaller } from "./caller-stack.ts";
+import { rejected } from "@hawser/session";
+import { type AddressInput, type Connection, dial, parseAddress, processTicker, resolveConnectionLimits } from "@hawser/transport";
+import { captureCaller, withCaller } from "./contract/caller-stack.ts";
 import { connectLimitTable, connectOptionNames, type ConnectOptions } from "./connect-options.ts";
-import type { SessionClient } from "./session-handlers.ts";
-import type { SessionConnectOptions } from "./session-options.ts";
-import { ClientSession } from "./session-socket.ts";
-import { isConnection, type Target } from "./session-targets.ts";
-import { Socket } from "./socket.ts";
+import type { SessionClient } from "./contract/handlers.ts";
+import type { SessionConnectOptions } from "./contract/options.ts";
+import { ClientSession } from "./contract/client.ts";
+import { isConnection, type Target } from "./contract/targets.ts";
+import { Socket } from "./wire/socket.ts";
 
 /**
  * Connect to an address, or take a connection that was made elsewhere (one end of a `memoryPair()`).

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { utf8Encode } from "./utf8-write.ts";
+import { utf8Encode } from "./bytes/utf8-write.ts";
 
 /**
  * Check an object of options: it is an object, and has no member but the known ones.

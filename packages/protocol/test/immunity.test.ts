@@ -1,10 +1,10 @@
 // The immunity table (the faults of others that must not be ours), as far as it concerns bytes and frames: each title begins with its row.
 // Rows about sockets, timers and sessions are tested where these live.
 import { describe, expect, test } from "vitest";
-import { ByteWriter } from "../src/bytes.ts";
-import { bytes, json, text } from "../src/codec.ts";
+import { ByteWriter } from "../src/bytes/writer.ts";
+import { bytes, json, text } from "../src/codec/codec.ts";
 import type { HawserError } from "../src/errors.ts";
-import { decodeChunks, encodeFrames, type Framing, type FramingFault } from "../src/framing.ts";
+import { decodeChunks, encodeFrames, type Framing, type FramingFault } from "../src/framing/framing.ts";
 import { resolveFrameLimits } from "../src/limits.ts";
 import { cobs, contentLength, delimited, dotStuffed, jsonSequence, lengthPrefixed, lines, mllp, netstring, octetCounted, slip, varintPrefixed, wire, WireDecoder } from "../src/mod.ts";
 import { allCuts, chunksOf } from "../src/testing/cuts.ts";

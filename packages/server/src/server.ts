@@ -5,13 +5,14 @@
  * @module
  */
 import { checkSpoken, HawserError, nativeSessions, type Protocol, type SessionKind, type Wire, WireEncoder } from "@hawser/protocol";
-import { type Address, type AddressInput, type Connection, rejected, Reporter, SharedOutput, type Ticking, WireSocket, type WireSocketOptions } from "@hawser/transport";
-import { type Dispatch, Dispatcher, checkHandlers, hasErrorHandler, type ServerSocket, type WireHandlers } from "./handlers.ts";
+import { rejected, Reporter, WireSocket, type WireSocketOptions } from "@hawser/session";
+import { type Address, type AddressInput, type Connection, SharedOutput, type Ticking } from "@hawser/transport";
+import { type Dispatch, Dispatcher, checkHandlers, hasErrorHandler, type ServerSocket, type WireHandlers } from "./wire/dispatcher.ts";
 import { type ListenCallOptions, Listeners, refuse } from "./listeners.ts";
 import { type CloseOptions, type CloseResult, type ResolvedServerOptions, resolveCloseOptions, resolveServerOptions, type ServerOptions } from "./options.ts";
-import type { SessionHandlers, SessionServer } from "./session-handlers.ts";
-import type { SessionServerOptions } from "./session-options.ts";
-import { ContractServer } from "./session-server.ts";
+import type { SessionHandlers, SessionServer } from "./contract/handlers.ts";
+import type { SessionServerOptions } from "./contract/options.ts";
+import { ContractServer } from "./contract/server.ts";
 
 /** A server of one wire, on any number of addresses. */
 export interface Server<In, Out = In> extends AsyncDisposable {

@@ -5,7 +5,7 @@
  * @module
  */
 import { describeValue } from "@hawser/protocol";
-import { pipePath } from "./ipc-path.ts";
+import { pipePath } from "./ipc/path.ts";
 
 /** Where a server listens and a client connects. */
 export type Address =

@@ -1,6 +1,6 @@
 /**
  * The seam to the outside: one byte pipe, whatever it is made of. Interfaces only.
- * TCP, TLS and IPC implement it in socket.ts, what Bun accepts in bun-socket.ts, the in-memory pair in memory.ts; whoever has another
+ * TCP, TLS and IPC implement it in node/socket.ts, what Bun accepts in bun/socket.ts, the in-memory pair in memory.ts; whoever has another
  * pipe implements it too.
  *
  * @module
@@ -8,7 +8,7 @@
 import type { HawserError } from "@hawser/protocol";
 import type { Address } from "./address.ts";
 import type { Output } from "./output.ts";
-import type { PeerCertificate } from "./peer-certificate.ts";
+import type { PeerCertificate } from "./tls/peer-certificate.ts";
 
 /** What a connection tells its one reader. */
 export interface ConnectionSink {

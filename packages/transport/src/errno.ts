@@ -1,12 +1,12 @@
 /**
- * What the operating system and TLS call a failure -> HawserError. The only place that knows their codes, with tls-faults.ts,
+ * What the operating system and TLS call a failure -> HawserError. The only place that knows their codes, with tls/faults.ts,
  * and where the runtimes differ in them: Bun says ECONNREFUSED for a host or network that is unreachable, for a full accept queue
  * and for a socket of another type, and names TLS alerts by 1.2.
  *
  * @module
  */
 import { describeCaught, type ErrorCode, HawserError, isHawserError } from "@hawser/protocol";
-import { findTlsFault } from "./tls-faults.ts";
+import { findTlsFault } from "./tls/faults.ts";
 
 /** What was being done when it failed. */
 export type Phase = "connect" | "listen" | "open";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { memoryPair } from "../src/mod.ts";
-import { RawPeer, Turns } from "./socket-and-peer.ts";
+import { RawPeer, Turns } from "../../session/test/socket-and-peer.ts";
 
 describe("memoryPair()", () => {
   it("carries bytes both ways, in a later turn, in order", async () => {

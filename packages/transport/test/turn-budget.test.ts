@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { TurnBudget } from "../src/turn-budget.ts";
-import { byteLines, plainLines, socketAndPeer, textLines } from "./socket-and-peer.ts";
+import { byteLines, plainLines, socketAndPeer, textLines } from "../../session/test/socket-and-peer.ts";
 
 function budgeted() {
   const time = { now: 0 };

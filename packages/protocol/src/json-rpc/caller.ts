@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { issueIn } from "../check.ts";
+import { issueIn } from "../contract/check.ts";
 import { HawserError } from "../errors.ts";
-import type { MessageEntry } from "../message.ts";
-import { invalid } from "../session/failure.ts";
+import type { MessageEntry } from "../contract/message.ts";
+import { invalid } from "../session/frames/failure.ts";
 import { plain } from "../session/quote.ts";
 import { Fifo } from "../session/fifo.ts";
 import type { CallSink, OutboundCall } from "../session/types.ts";

@@ -16,10 +16,10 @@
  *
  * @module
  */
-import { describeIssue, Issue } from "../check.ts";
+import { describeIssue, Issue } from "../contract/check.ts";
 import type { ErrorCode, HawserError, NamedFailure } from "../errors.ts";
-import type { MessageEntry } from "../message.ts";
-import { invalid } from "../session/failure.ts";
+import type { MessageEntry } from "../contract/message.ts";
+import { invalid } from "../session/frames/failure.ts";
 import { plain } from "../session/quote.ts";
 import { peerError } from "../stack.ts";
 import { readNullable, valueText } from "./params.ts";

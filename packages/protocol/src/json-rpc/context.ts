@@ -4,7 +4,7 @@
  * @module
  */
 import type { HawserError } from "../errors.ts";
-import type { Side } from "../message.ts";
+import type { Side } from "../contract/message.ts";
 import type { SessionLimits } from "../session/limits.ts";
 import type { SessionSink } from "../session/types.ts";
 import type { Dialect } from "./dialect.ts";

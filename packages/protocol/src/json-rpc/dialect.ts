@@ -5,12 +5,12 @@
  * @module
  */
 import { checkOptions, describeValue } from "../arguments.ts";
-import { contentLength } from "../content-length.ts";
-import { checkProtocol, type Protocol } from "../contract.ts";
-import { checkFraming, type Framing } from "../framing.ts";
+import { contentLength } from "../framing/content-length.ts";
+import { checkProtocol, type Protocol } from "../contract/contract.ts";
+import { checkFraming, type Framing } from "../framing/framing.ts";
 import { type Limit, resolveLimits } from "../limits.ts";
-import type { MessageEntry } from "../message.ts";
-import type { ErrorNames, RequestNames } from "../views.ts";
+import type { MessageEntry } from "../contract/message.ts";
+import type { ErrorNames, RequestNames } from "../contract/views.ts";
 import { type NamedCodes, ownCodes } from "./codes.ts";
 import type { CancelMethod } from "./text.ts";
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { MessageEntry } from "../message.ts";
+import type { MessageEntry } from "../contract/message.ts";
 import { Fifo } from "../session/fifo.ts";
 import type { Context } from "./context.ts";
 

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { ByteWriter } from "../bytes.ts";
+import { ByteWriter } from "../bytes/writer.ts";
 import type { HawserError, NamedFailure } from "../errors.ts";
-import type { MessageEntry } from "../message.ts";
+import type { MessageEntry } from "../contract/message.ts";
 import { plain } from "../session/quote.ts";
 import type { InboundCall, InboundSink } from "../session/types.ts";
-import { utf8Write } from "../utf8.ts";
+import { utf8Write } from "../bytes/utf8.ts";
 import type { Id } from "./text.ts";
 
 /** Where answers go; asked once for each call. */

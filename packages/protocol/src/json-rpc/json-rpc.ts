@@ -6,11 +6,11 @@
  *
  * @module
  */
-import type { Protocol, ProtocolDefinition } from "../contract.ts";
+import type { Protocol, ProtocolDefinition } from "../contract/contract.ts";
 import { HawserError } from "../errors.ts";
-import { encodeFrames } from "../framing.ts";
+import { encodeFrames } from "../framing/framing.ts";
 import type { Greeter, Greeting, SessionKind } from "../session/types.ts";
-import { utf8Encode } from "../utf8-write.ts";
+import { utf8Encode } from "../bytes/utf8-write.ts";
 import { failureObject } from "./codes.ts";
 import { type JsonRpcOptions, resolveDialect } from "./dialect.ts";
 import { eventText, inputText, JsonRpcSession } from "./session.ts";

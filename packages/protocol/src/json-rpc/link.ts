@@ -6,17 +6,17 @@
  *
  * @module
  */
-import { type ReadBudget, unlimitedBudget } from "../budget.ts";
-import type { ByteWriter } from "../bytes.ts";
-import { issueIn } from "../check.ts";
+import { type ReadBudget, unlimitedBudget } from "../wire/budget.ts";
+import type { ByteWriter } from "../bytes/writer.ts";
+import { issueIn } from "../contract/check.ts";
 import { HawserError } from "../errors.ts";
-import { describeFault, type FrameDecoder, type FrameSink, type FramingFault } from "../framing.ts";
-import { Inbox } from "../inbox.ts";
-import type { MessageEntry } from "../message.ts";
-import { invalid } from "../session/failure.ts";
+import { describeFault, type FrameDecoder, type FrameSink, type FramingFault } from "../framing/framing.ts";
+import { Inbox } from "../wire/inbox.ts";
+import type { MessageEntry } from "../contract/message.ts";
+import { invalid } from "../session/frames/failure.ts";
 import { plain } from "../session/quote.ts";
 import { JsonParser, peerError } from "../stack.ts";
-import { ChunkText } from "../utf8.ts";
+import { ChunkText } from "../bytes/utf8.ts";
 import { Caller, type Response } from "./caller.ts";
 import { errorObject, INVALID_REQUEST, PARSE_ERROR } from "./codes.ts";
 import type { Context } from "./context.ts";

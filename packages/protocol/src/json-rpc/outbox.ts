@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { ByteWriter } from "../bytes.ts";
+import { ByteWriter } from "../bytes/writer.ts";
 import { HawserError, readHawserError } from "../errors.ts";
-import { type FrameEncoder, openFrame } from "../framing.ts";
+import { type FrameEncoder, openFrame } from "../framing/framing.ts";
 import { Fifo } from "../session/fifo.ts";
 import type { Settled } from "../session/types.ts";
-import { utf8Write } from "../utf8.ts";
+import { utf8Write } from "../bytes/utf8.ts";
 import type { Context } from "./context.ts";
 
 /** Bytes of output above which the next frame waits. */

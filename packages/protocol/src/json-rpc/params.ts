@@ -13,9 +13,9 @@
  *
  * @module
  */
-import { type Check, Issue, readInbound } from "../check.ts";
-import { jsonText } from "../json-text.ts";
-import type { Codec } from "../codec.ts";
+import { type Check, Issue, readInbound } from "../contract/check.ts";
+import { jsonText } from "../codec/json-text.ts";
+import type { Codec } from "../codec/codec.ts";
 
 /**
  * The JSON text of an input that the check has let pass, by its message's codec; "" for none.

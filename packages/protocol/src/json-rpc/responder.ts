@@ -6,17 +6,17 @@
  *
  * @module
  */
-import { issueIn } from "../check.ts";
+import { issueIn } from "../contract/check.ts";
 import { HawserError, isHawserError, type NamedFailure } from "../errors.ts";
-import type { MessageEntry } from "../message.ts";
-import { invalid } from "../session/failure.ts";
+import type { MessageEntry } from "../contract/message.ts";
+import { invalid } from "../session/frames/failure.ts";
 import { plain } from "../session/quote.ts";
 import { peerError } from "../stack.ts";
 import { errorObject, failureObject, INVALID_REQUEST, invalidParams, METHOD_NOT_FOUND, namedObject } from "./codes.ts";
 import type { Context } from "./context.ts";
 import { type Answers, Batch, Inbound } from "./inbound.ts";
 import { checkSize, type Outbox } from "./outbox.ts";
-import { Budget } from "../session/budget.ts";
+import { Budget } from "../session/calls/budget.ts";
 import { readParams, valueText } from "./params.ts";
 import { errorText, type Id, resultText } from "./text.ts";
 

@@ -12,11 +12,11 @@
  *
  * @module
  */
-import { type ReadBudget, unlimitedBudget } from "../budget.ts";
-import type { ByteWriter } from "../bytes.ts";
+import { type ReadBudget, unlimitedBudget } from "../wire/budget.ts";
+import type { ByteWriter } from "../bytes/writer.ts";
 import { HawserError } from "../errors.ts";
-import type { MessageEntry, Side } from "../message.ts";
-import { invalid } from "../session/failure.ts";
+import type { MessageEntry, Side } from "../contract/message.ts";
+import { invalid } from "../session/frames/failure.ts";
 import { resolveSessionLimits } from "../session/limits.ts";
 import { plain } from "../session/quote.ts";
 import type {
@@ -35,7 +35,7 @@ import type {
   Settled,
 } from "../session/types.ts";
 import { peerError } from "../stack.ts";
-import { utf8Decode } from "../utf8.ts";
+import { utf8Decode } from "../bytes/utf8.ts";
 import { failureObject } from "./codes.ts";
 import type { Context, Rest } from "./context.ts";
 import type { Dialect } from "./dialect.ts";

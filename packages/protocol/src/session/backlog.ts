@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { FrameBuffer } from "../bytes.ts";
-import { readU32, writeU32 } from "./frames.ts";
+import { FrameBuffer } from "../bytes/writer.ts";
+import { readU32, writeU32 } from "./frames/frames.ts";
 
 const LENGTH_BYTES = 4;
 /** A length on its way into the storage of some backlog. */

@@ -4,14 +4,14 @@
  *
  * @module
  */
-import type { Calls } from "./calls.ts";
-import type { Emitter } from "./emitter.ts";
-import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, IGNORABLE, ITEM, kindName, LANE, MAX_PAYLOAD, MESSAGES, MORE, readU32, REJECT, REQUEST, RESULT, STOP, STREAM, WINDOW } from "./frames.ts";
-import { Head } from "./head.ts";
+import type { Calls } from "./calls/calls.ts";
+import type { Emitter } from "./events/emitter.ts";
+import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, IGNORABLE, ITEM, kindName, LANE, MAX_PAYLOAD, MESSAGES, MORE, readU32, REJECT, REQUEST, RESULT, STOP, STREAM, WINDOW } from "./frames/frames.ts";
+import { Head } from "./frames/head.ts";
 import type { Link } from "./link.ts";
-import { pieceKey, Pieces, type PiecesHost } from "./pieces.ts";
-import type { FrameTarget } from "./reader.ts";
-import type { Receiver } from "./receiver.ts";
+import { pieceKey, Pieces, type PiecesHost } from "./frames/pieces.ts";
+import type { FrameTarget } from "./frames/reader.ts";
+import type { Receiver } from "./events/receiver.ts";
 import { Stall } from "./stall.ts";
 import { frameRows, type State } from "./transitions.ts";
 

@@ -4,18 +4,18 @@
  *
  * @module
  */
-import { type Body, BodyEncoder } from "../body.ts";
-import { ByteWriter } from "../bytes.ts";
-import type { Issue } from "../check.ts";
-import type { MessageEntry, Side } from "../contract.ts";
+import { type Body, BodyEncoder } from "../codec/body.ts";
+import { ByteWriter } from "../bytes/writer.ts";
+import type { Issue } from "../contract/check.ts";
+import type { MessageEntry, Side } from "../contract/contract.ts";
 import { type ErrorCode, HawserError, readHawserError } from "../errors.ts";
-import { utf8Write } from "../utf8.ts";
-import { invalid } from "./failure.ts";
-import { HEADER_BYTES, MAX_PAYLOAD, sealFrame, WINDOW } from "./frames.ts";
-import { Budget } from "./budget.ts";
+import { utf8Write } from "../bytes/utf8.ts";
+import { invalid } from "./frames/failure.ts";
+import { HEADER_BYTES, MAX_PAYLOAD, sealFrame, WINDOW } from "./frames/frames.ts";
+import { Budget } from "./calls/budget.ts";
 import type { SessionLimits } from "./limits.ts";
 import { type Lane, Outbox } from "./outbox.ts";
-import { NOBODY, type Peer } from "./peer.ts";
+import { NOBODY, type Peer } from "./handshake/peer.ts";
 import { plain } from "./quote.ts";
 import type { SessionSink } from "./types.ts";
 import { Window } from "./window.ts";

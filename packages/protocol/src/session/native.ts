@@ -4,16 +4,16 @@
  *
  * @module
  */
-import { BodyEncoder } from "../body.ts";
-import { checkProtocol, type MessageEntry, type Protocol, type Side } from "../contract.ts";
+import { BodyEncoder } from "../codec/body.ts";
+import { checkProtocol, type MessageEntry, type Protocol, type Side } from "../contract/contract.ts";
 import { HawserError } from "../errors.ts";
-import { utf8Encode } from "../utf8-write.ts";
-import { CONTRACT_FEATURE, OfferedContract } from "./contract-request.ts";
-import { invalid } from "./failure.ts";
-import { formatRefusalReply, NativeGreeter } from "./greeter.ts";
+import { utf8Encode } from "../bytes/utf8-write.ts";
+import { CONTRACT_FEATURE, OfferedContract } from "./handshake/contract-request.ts";
+import { invalid } from "./frames/failure.ts";
+import { formatRefusalReply, NativeGreeter } from "./handshake/greeter.ts";
 import { resolveSessionLimits } from "./limits.ts";
 import { encodeValue } from "./link.ts";
-import { MAX_LIST_BYTES, OwnList } from "./message-list.ts";
+import { MAX_LIST_BYTES, OwnList } from "./handshake/message-list.ts";
 import { plain } from "./quote.ts";
 import { type ChunkReader, NativeSession } from "./session.ts";
 import type { Greeter, PreparedCall, PreparedEvent, Session, SessionKind, SessionOptions, SessionSink } from "./types.ts";

@@ -5,9 +5,9 @@
  *
  * @module
  */
-import type { ByteWriter } from "../bytes.ts";
+import type { ByteWriter } from "../bytes/writer.ts";
 import { Fifo } from "./fifo.ts";
-import { EVENT, ITEM, MAX_PAYLOAD, MORE, openFrame, sealFrame } from "./frames.ts";
+import { EVENT, ITEM, MAX_PAYLOAD, MORE, openFrame, sealFrame } from "./frames/frames.ts";
 
 /** A message that waits. */
 export interface Waiting {

@@ -8,31 +8,31 @@
  *
  * @module
  */
-import { type ReadBudget, unlimitedBudget } from "../budget.ts";
-import type { ByteWriter } from "../bytes.ts";
-import type { MessageEntry, Protocol, Side } from "../contract.ts";
+import { type ReadBudget, unlimitedBudget } from "../wire/budget.ts";
+import type { ByteWriter } from "../bytes/writer.ts";
+import type { MessageEntry, Protocol, Side } from "../contract/contract.ts";
 import { type ErrorCode, HawserError } from "../errors.ts";
 import { peerError } from "../stack.ts";
-import { Calls } from "./calls.ts";
-import { compareContracts, compareLists } from "./compare.ts";
-import type { OfferedContract } from "./contract-request.ts";
-import { lossReason, type LossReason } from "./conversation.ts";
-import { Emitter } from "./emitter.ts";
-import { formatClosing, readClosing } from "./failure.ts";
-import { CLOSE, DRAIN, HELLO, MESSAGES, MORE, PING, PONG, readU64, REFUSE, SIGNATURE, WANT, WELCOME, writeEmpty, writeFrame, writeNumbered, writeText } from "./frames.ts";
-import { NativeHello } from "./greeter.ts";
+import { Calls } from "./calls/calls.ts";
+import { compareContracts, compareLists } from "./handshake/compare.ts";
+import type { OfferedContract } from "./handshake/contract-request.ts";
+import { lossReason, type LossReason } from "./calls/conversation.ts";
+import { Emitter } from "./events/emitter.ts";
+import { formatClosing, readClosing } from "./frames/failure.ts";
+import { CLOSE, DRAIN, HELLO, MESSAGES, MORE, PING, PONG, readU64, REFUSE, SIGNATURE, WANT, WELCOME, writeEmpty, writeFrame, writeNumbered, writeText } from "./frames/frames.ts";
+import { NativeHello } from "./handshake/greeter.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { formatHello, formatWelcome, introduce, type Opening, readWelcome, type WelcomeText } from "./hello.ts";
+import { formatHello, formatWelcome, introduce, type Opening, readWelcome, type WelcomeText } from "./handshake/hello.ts";
 import { type Control, Inbound } from "./inbound.ts";
 import type { SessionLimits } from "./limits.ts";
 import { Link, type Violate } from "./link.ts";
-import { ForeignView, ListReader, type MessageView, type OwnList } from "./message-list.ts";
-import { GreetedPeer, type PeerLimits } from "./peer.ts";
+import { ForeignView, ListReader, type MessageView, type OwnList } from "./handshake/message-list.ts";
+import { GreetedPeer, type PeerLimits } from "./handshake/peer.ts";
 import { hexadecimal, plain } from "./quote.ts";
-import { Reader } from "./reader.ts";
-import { Receiver } from "./receiver.ts";
-import { Recogniser } from "./recognise.ts";
-import type { Retention } from "./retention.ts";
+import { Reader } from "./frames/reader.ts";
+import { Receiver } from "./events/receiver.ts";
+import { Recogniser } from "./handshake/recognise.ts";
+import type { Retention } from "./events/retention.ts";
 import { type Cell, type Input, isConnected, publicState, type State, transitions } from "./transitions.ts";
 import type { CallOptions, CallSink, CloseCode, EmitOptions, Hello, OutboundCall, PreparedCall, PreparedEvent, Session, SessionSink, SessionState, Settled } from "./types.ts";
 

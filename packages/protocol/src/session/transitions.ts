@@ -4,7 +4,7 @@
  *
  * @module
  */
-import * as frames from "./frames.ts";
+import * as frames from "./frames/frames.ts";
 import type { SessionState } from "./types.ts";
 
 /**

@@ -8,12 +8,12 @@
  *
  * @module
  */
-import type { ReadBudget } from "../budget.ts";
-import type { ByteWriter } from "../bytes.ts";
-import type { MessageEntry, Protocol, Side } from "../contract.ts";
+import type { ReadBudget } from "../wire/budget.ts";
+import type { ByteWriter } from "../bytes/writer.ts";
+import type { MessageEntry, Protocol, Side } from "../contract/contract.ts";
 import type { HawserError, NamedFailure } from "../errors.ts";
 import type { SessionLimits } from "./limits.ts";
-import type { Retention } from "./retention.ts";
+import type { Retention } from "./events/retention.ts";
 
 /** What createServer() and connect() speak for a contract. `nativeSessions(protocol)` makes the native one. */
 export interface SessionKind {

@@ -8,8 +8,8 @@
  *
  * @module
  */
-import type { ByteWriter } from "../bytes.ts";
-import { writeGrant } from "./frames.ts";
+import type { ByteWriter } from "../bytes/writer.ts";
+import { writeGrant } from "./frames/frames.ts";
 
 const MAX_U32 = 0xffff_ffff;
 

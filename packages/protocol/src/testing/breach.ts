@@ -4,7 +4,7 @@
  * @module
  */
 import { isError } from "../caught.ts";
-import type { Framing } from "../framing.ts";
+import type { Framing } from "../framing/framing.ts";
 import type { Cut } from "./cuts.ts";
 import { formatBytes } from "./transcript.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describeFault, type FramingFault } from "../framing.ts";
+import { describeFault, type FramingFault } from "../framing/framing.ts";
 import type { FrameLimits } from "../limits.ts";
 import { breach } from "./breach.ts";
 import { affordableCuts, allCuts, type Cut, EXHAUSTIVE_BYTES, singleBytes } from "./cuts.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { decodeChunks, encodeFrames } from "../framing.ts";
+import { decodeChunks, encodeFrames } from "../framing/framing.ts";
 import { breach } from "./breach.ts";
 import { singleBytes } from "./cuts.ts";
 import { formatTranscript, sameTranscript } from "./transcript.ts";

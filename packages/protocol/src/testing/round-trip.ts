@@ -4,9 +4,9 @@
  * @module
  */
 import { describeCaught } from "../caught.ts";
-import { ByteWriter } from "../bytes.ts";
+import { ByteWriter } from "../bytes/writer.ts";
 import { isHawserError } from "../errors.ts";
-import { encodeFrames, openFrame, sealFrame } from "../framing.ts";
+import { encodeFrames, openFrame, sealFrame } from "../framing/framing.ts";
 import { breach } from "./breach.ts";
 import { formatBytes, formatTranscript, sameBytes } from "./transcript.ts";
 import { decode, encodeOrNull, join, type Trial, wideLimits } from "./trial.ts";

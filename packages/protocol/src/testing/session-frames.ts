@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { utf8Decode } from "../utf8.ts";
-import { utf8Encode } from "../utf8-write.ts";
+import { utf8Decode } from "../bytes/utf8.ts";
+import { utf8Encode } from "../bytes/utf8-write.ts";
 
 /** The kinds of frames, by name. */
 export const KIND: Readonly<

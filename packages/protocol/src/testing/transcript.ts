@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { FrameDecoder, FrameSink, Framing, FramingFault } from "../framing.ts";
+import type { FrameDecoder, FrameSink, Framing, FramingFault } from "../framing/framing.ts";
 import type { FrameLimits } from "../limits.ts";
 import type { Cut } from "./cuts.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { isHawserError } from "../errors.ts";
-import { encodeFrames, type FrameDecoder, type Framing } from "../framing.ts";
+import { encodeFrames, type FrameDecoder, type Framing } from "../framing/framing.ts";
 import type { FrameLimits } from "../limits.ts";
 import { breach } from "./breach.ts";
 import { type Cut, EXHAUSTIVE_BYTES } from "./cuts.ts";

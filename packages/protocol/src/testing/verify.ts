@@ -4,7 +4,7 @@
  * @module
  */
 import { checkOptions } from "../arguments.ts";
-import { checkFraming, type Framing } from "../framing.ts";
+import { checkFraming, type Framing } from "../framing/framing.ts";
 import { type FrameLimits, resolveFrameLimits } from "../limits.ts";
 import { breach } from "./breach.ts";
 import { checkCuts, checkEnds } from "./law-of-cuts.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FrameSink } from "../framing.ts";
+import type { FrameSink } from "../framing/framing.ts";
 import type { FrameLimits } from "../limits.ts";
 import { breach } from "./breach.ts";
 import { meter, type Work } from "./meter.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { HawserError, defineProtocol, jsonRpc, lines, type SessionKind } from "../../src/mod.ts";
-import { type } from "../../src/schema.ts";
+import { type } from "../../src/contract/schema.ts";
 import { desk, End, failure, notification, request, success } from "./end.ts";
 
 const text = expect.any(String) as unknown;

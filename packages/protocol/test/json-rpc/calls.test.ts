@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { HawserError, defineProtocol, jsonRpc, type JsonRpcOptions, lines } from "../../src/mod.ts";
-import { type } from "../../src/schema.ts";
+import { type } from "../../src/contract/schema.ts";
 import { desk, End, failure, notification, success } from "./end.ts";
 
 describe("open()", () => {

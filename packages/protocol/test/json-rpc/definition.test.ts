@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { bytes, contentLength, defineProtocol, jsonRpc, type JsonRpcOptions, lengthPrefixed, lines, type Protocol, raw, text } from "../../src/mod.ts";
-import { type } from "../../src/schema.ts";
+import { type } from "../../src/contract/schema.ts";
 import { desk } from "./end.ts";
 
 const plain = { name: "plain", version: 1 };

@@ -24,7 +24,7 @@ import {
   type SessionSink,
   type Side,
 } from "../../src/mod.ts";
-import { type as unchecked } from "../../src/schema.ts";
+import { type as unchecked } from "../../src/contract/schema.ts";
 
 /** A contract with a message of each kind. */
 export const desk: Protocol = defineProtocol({

@@ -1,10 +1,10 @@
 // Schemas run while a JSON-RPC session reads and writes; one that ends the session, or loses its connection, finds it whole.
 import { describe, expect, test } from "vitest";
-import { defineProtocol } from "../../src/contract.ts";
+import { defineProtocol } from "../../src/contract/contract.ts";
 import { HawserError } from "../../src/errors.ts";
 import { jsonRpc } from "../../src/json-rpc/json-rpc.ts";
-import { lines } from "../../src/lines.ts";
-import type { Schema } from "../../src/schema.ts";
+import { lines } from "../../src/framing/lines.ts";
+import type { Schema } from "../../src/contract/schema.ts";
 import { End } from "./end.ts";
 
 /** What the schema does besides, once. */

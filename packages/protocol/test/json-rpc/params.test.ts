@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { type Check, compile, Issue } from "../../src/check.ts";
+import { type Check, compile, Issue } from "../../src/contract/check.ts";
 import { readNullable, readParams, writeParams } from "../../src/json-rpc/params.ts";
-import { type } from "../../src/schema.ts";
+import { type } from "../../src/contract/schema.ts";
 import { Random } from "../../src/testing/random.ts";
 
 const unchecked = compile(type<unknown>());

@@ -1,6 +1,6 @@
 // Compares a model with its framing: the same frames, faults and offsets for one stream, whole and cut; the same bytes for one payload.
 import { isHawserError } from "../../src/errors.ts";
-import { encodeFrames } from "../../src/framing.ts";
+import { encodeFrames } from "../../src/framing/framing.ts";
 import type { FrameLimits } from "../../src/limits.ts";
 import { type Cut, singleBytes } from "../../src/testing/cuts.ts";
 import { Random } from "../../src/testing/random.ts";

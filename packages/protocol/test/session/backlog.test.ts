@@ -1,9 +1,9 @@
 // Items that wait encoded: decoded as they come while few wait, and else when the program asks.
 import { describe, expect, test } from "vitest";
-import type { Codec } from "../../src/codec.ts";
-import { json } from "../../src/codec.ts";
-import { defineProtocol } from "../../src/contract.ts";
-import { type } from "../../src/schema.ts";
+import type { Codec } from "../../src/codec/codec.ts";
+import { json } from "../../src/codec/codec.ts";
+import { defineProtocol } from "../../src/contract/contract.ts";
+import { type } from "../../src/contract/schema.ts";
 import { Backlog } from "../../src/session/backlog.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import type { CallSink, OutboundCall } from "../../src/session/types.ts";

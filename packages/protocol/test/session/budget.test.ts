@@ -1,8 +1,8 @@
 // Memory of decoded values: what codecs estimate, and what a session lets be held at once.
 import { describe, expect, test } from "vitest";
-import { bytes, type Codec, json, text } from "../../src/codec.ts";
-import { libraryCodec } from "../../src/library-codec.ts";
-import { Budget } from "../../src/session/budget.ts";
+import { bytes, type Codec, json, text } from "../../src/codec/codec.ts";
+import { libraryCodec } from "../../src/codec/library-codec.ts";
+import { Budget } from "../../src/session/calls/budget.ts";
 import type { CallSink, OutboundCall } from "../../src/session/types.ts";
 import { frame, head, joined, KIND, NAME, readyServer, small } from "./by-hand.ts";
 import { entryOf, readyPair } from "./ends.ts";

@@ -1,5 +1,5 @@
 // A peer written by hand, from PROTOCOL.md and with nothing of src/session: frames as bytes, and a session that is spoken to with them.
-import { ByteWriter } from "../../src/bytes.ts";
+import { ByteWriter } from "../../src/bytes/writer.ts";
 import type { SessionLimits } from "../../src/session/limits.ts";
 import { frame, framesOf, joined, KIND, SIGNATURE } from "../../src/testing/session-frames.ts";
 import { End, type EndOptions, greet } from "./ends.ts";

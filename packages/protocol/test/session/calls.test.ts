@@ -1,9 +1,9 @@
 // Conversations: what both ends see of requests and streams, their credit, cancels and deadlines.
 import { describe, expect, test } from "vitest";
-import { bytes as bytesCodec, text } from "../../src/codec.ts";
-import { defineProtocol } from "../../src/contract.ts";
+import { bytes as bytesCodec, text } from "../../src/codec/codec.ts";
+import { defineProtocol } from "../../src/contract/contract.ts";
 import { HawserError } from "../../src/errors.ts";
-import { type Schema, type } from "../../src/schema.ts";
+import { type Schema, type } from "../../src/contract/schema.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import type { SessionKind } from "../../src/session/types.ts";
 import { frame, head, joined, KIND, linesOf, NAME, readyClient, readyServer, SIGNATURE, small, u32, waitingClient, welcome } from "./by-hand.ts";

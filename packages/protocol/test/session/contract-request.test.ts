@@ -1,8 +1,8 @@
 // $contract: which side may ask, and what the engine answers without its program.
 import { describe, expect, test } from "vitest";
-import { contractSchema } from "../../src/contract-schema.ts";
-import { defineProtocol } from "../../src/contract.ts";
-import { contractRequest } from "../../src/session/contract-request.ts";
+import { contractSchema } from "../../src/contract/contract-schema.ts";
+import { defineProtocol } from "../../src/contract/contract.ts";
+import { contractRequest } from "../../src/session/handshake/contract-request.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import type { CallSink, SessionKind } from "../../src/session/types.ts";
 import { frame, head, hello, joined, KIND, linesOf, readyClient, readyServer, SIGNATURE, small, waitingClient, welcome } from "./by-hand.ts";

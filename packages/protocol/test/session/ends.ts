@@ -1,12 +1,12 @@
 // Two sessions and what carries their bytes, for the tests: each end writes down what it is told, one short string for each thing.
-import { ByteWriter } from "../../src/bytes.ts";
-import { defineProtocol, type MessageEntry, type Protocol, type Side } from "../../src/contract.ts";
+import { ByteWriter } from "../../src/bytes/writer.ts";
+import { defineProtocol, type MessageEntry, type Protocol, type Side } from "../../src/contract/contract.ts";
 import { type HawserError, isHawserError, type NamedFailure } from "../../src/errors.ts";
 import type { SessionLimits } from "../../src/session/limits.ts";
 import { nativeSessions } from "../../src/session/native.ts";
-import type { Retention } from "../../src/session/retention.ts";
+import type { Retention } from "../../src/session/events/retention.ts";
 import type { CallOptions, CallSink, Greeting, InboundCall, InboundEvent, OutboundCall, ReadyInfo, Session, SessionKind, SessionSink } from "../../src/session/types.ts";
-import { type } from "../../src/schema.ts";
+import { type } from "../../src/contract/schema.ts";
 
 /** The contract of most tests: nothing is checked, and nothing is known of the shapes. */
 export const echo: Protocol = defineProtocol({

@@ -1,7 +1,7 @@
 // Events: delivery, order, numbers, credit, and what becomes of them when the connection is lost.
 import { describe, expect, test } from "vitest";
-import { ByteWriter } from "../../src/bytes.ts";
-import { defineProtocol } from "../../src/contract.ts";
+import { ByteWriter } from "../../src/bytes/writer.ts";
+import { defineProtocol } from "../../src/contract/contract.ts";
 import { HawserError } from "../../src/errors.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import type { Settled } from "../../src/session/types.ts";

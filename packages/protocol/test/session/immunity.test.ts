@@ -1,9 +1,9 @@
 // The immunity table (the faults of others that must not be ours), as far as it concerns sessions: each title begins with its row.
 // Rows about real sockets are tested where these live; those about bytes and frames in ../immunity.test.ts.
 import { describe, expect, test } from "vitest";
-import { bytes } from "../../src/codec.ts";
-import { defineProtocol } from "../../src/contract.ts";
-import { type } from "../../src/schema.ts";
+import { bytes } from "../../src/codec/codec.ts";
+import { defineProtocol } from "../../src/contract/contract.ts";
+import { type } from "../../src/contract/schema.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import { meter } from "../../src/testing/meter.ts";
 import { Random } from "../../src/testing/random.ts";

@@ -1,9 +1,9 @@
 // Rare turns of lanes, refusals and greetings: what is settled while it waits to be sent again, what is not whole, what nobody knows.
 import { expect, test } from "vitest";
-import { defineProtocol } from "../../src/contract.ts";
+import { defineProtocol } from "../../src/contract/contract.ts";
 import { nativeSessions } from "../../src/session/native.ts";
-import { NumberedEvents, Retained } from "../../src/session/retained.ts";
-import { type } from "../../src/schema.ts";
+import { NumberedEvents, Retained } from "../../src/session/events/retained.ts";
+import { type } from "../../src/contract/schema.ts";
 import { frame, framesOf, head, hello, joined, KIND, linesOf, NAME, readyClient, readyServer, SIGNATURE, small, u32, u64, waitingClient, welcome } from "./by-hand.ts";
 import { echo, End, greet, type Handled, readyPair } from "./ends.ts";
 

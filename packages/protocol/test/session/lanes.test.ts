@@ -1,14 +1,14 @@
 // Lanes of events: their order, numbers, accounts and acknowledgements; and what of them has parts of its own.
 import { describe, expect, test } from "vitest";
-import { defineProtocol, type Protocol } from "../../src/contract.ts";
-import { laneNumber } from "../../src/lane.ts";
-import { BegunEvents } from "../../src/session/begun-events.ts";
-import { EventLanes } from "../../src/session/event-lanes.ts";
-import { Flushes } from "../../src/session/flushes.ts";
+import { defineProtocol, type Protocol } from "../../src/contract/contract.ts";
+import { laneNumber } from "../../src/contract/lane.ts";
+import { BegunEvents } from "../../src/session/events/begun.ts";
+import { EventLanes } from "../../src/session/events/lanes.ts";
+import { Flushes } from "../../src/session/events/flushes.ts";
 import { nativeSessions } from "../../src/session/native.ts";
-import { NumberSet } from "../../src/session/number-set.ts";
+import { NumberSet } from "../../src/session/events/number-set.ts";
 import { Outbox } from "../../src/session/outbox.ts";
-import { type } from "../../src/schema.ts";
+import { type } from "../../src/contract/schema.ts";
 import { Random } from "../../src/testing/random.ts";
 import { u64 } from "./by-hand.ts";
 import { frame, framesOf, head, joined, KIND, linesOf, readyServer, small } from "./by-hand.ts";

@@ -1,8 +1,8 @@
 // What comes late: events behind a slow handler, pieces after a standstill, answers that are under way when the connection is lost.
 import { expect, test } from "vitest";
-import { defineProtocol } from "../../src/contract.ts";
+import { defineProtocol } from "../../src/contract/contract.ts";
 import { HawserError } from "../../src/errors.ts";
-import { type, type Schema } from "../../src/schema.ts";
+import { type, type Schema } from "../../src/contract/schema.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import { frame, head, joined, KIND, linesOf, NAME, readyServer, small, u64 } from "./by-hand.ts";
 import { echo, End, type Handled, Pair, readyPair } from "./ends.ts";

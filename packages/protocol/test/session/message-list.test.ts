@@ -1,6 +1,6 @@
 // Lists of messages: told by their fingerprint, and asked for where it differs.
 import { describe, expect, test } from "vitest";
-import { defineProtocol, type Protocol } from "../../src/contract.ts";
+import { defineProtocol, type Protocol } from "../../src/contract/contract.ts";
 import type { HawserError } from "../../src/errors.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import type { Greeter } from "../../src/session/types.ts";

@@ -1,12 +1,12 @@
 // The program's own code runs while a session encodes and decodes: codecs, schemas, getters. What it does to the session meanwhile is looked at again.
 import { describe, expect, test } from "vitest";
-import { defineProtocol, type MessageEntry } from "../../src/contract.ts";
+import { defineProtocol, type MessageEntry } from "../../src/contract/contract.ts";
 import { HawserError } from "../../src/errors.ts";
-import { libraryCodec } from "../../src/library-codec.ts";
-import type { Schema } from "../../src/schema.ts";
+import { libraryCodec } from "../../src/codec/library-codec.ts";
+import type { Schema } from "../../src/contract/schema.ts";
 import { nativeSessions } from "../../src/session/native.ts";
-import { bytes } from "../../src/codec.ts";
-import { type } from "../../src/schema.ts";
+import { bytes } from "../../src/codec/codec.ts";
+import { type } from "../../src/contract/schema.ts";
 import { briefError, type End, entryOf, Pair } from "./ends.ts";
 
 /** What the schema and the codec do besides, each time. */

@@ -1,7 +1,7 @@
 // The example of PROTOCOL.md §9: played by two sessions, written as the page has it, and read from there.
-import { ByteWriter } from "../../src/bytes.ts";
-import { defineProtocol, type Protocol } from "../../src/contract.ts";
-import { type } from "../../src/schema.ts";
+import { ByteWriter } from "../../src/bytes/writer.ts";
+import { defineProtocol, type Protocol } from "../../src/contract/contract.ts";
+import { type } from "../../src/contract/schema.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import type { Greeter, SessionKind } from "../../src/session/types.ts";
 import { countingRandom, End, type EndOptions } from "./ends.ts";

@@ -1,19 +1,19 @@
 // The parts of a session by themselves: frames in golden bytes, heads, traces, the outbox, queues and slots.
 import { describe, expect, test } from "vitest";
-import { ByteWriter } from "../../src/bytes.ts";
-import { bytes } from "../../src/codec.ts";
-import { defineProtocol } from "../../src/contract.ts";
+import { ByteWriter } from "../../src/bytes/writer.ts";
+import { bytes } from "../../src/codec/codec.ts";
+import { defineProtocol } from "../../src/contract/contract.ts";
 import { HawserError } from "../../src/errors.ts";
-import { formatFailure } from "../../src/session/failure.ts";
+import { formatFailure } from "../../src/session/frames/failure.ts";
 import { Fifo } from "../../src/session/fifo.ts";
-import * as frames from "../../src/session/frames.ts";
-import { Head, writeHead } from "../../src/session/head.ts";
+import * as frames from "../../src/session/frames/frames.ts";
+import { Head, writeHead } from "../../src/session/frames/head.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import { plain } from "../../src/session/quote.ts";
-import { Slots } from "../../src/session/slots.ts";
+import { Slots } from "../../src/session/calls/slots.ts";
 import type { SessionKind } from "../../src/session/types.ts";
-import { type } from "../../src/schema.ts";
-import { isTrace, readTrace, writeTrace } from "../../src/session/trace.ts";
+import { type } from "../../src/contract/schema.ts";
+import { isTrace, readTrace, writeTrace } from "../../src/session/frames/trace.ts";
 import { hex, toHex } from "../notation.ts";
 import { framesOf, joined } from "./by-hand.ts";
 import { brief, readyPair } from "./ends.ts";

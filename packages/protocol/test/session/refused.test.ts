@@ -1,9 +1,9 @@
 // Items that are refused (STOP), and the reasons of CANCEL.
 import { describe, expect, test } from "vitest";
-import { defineProtocol } from "../../src/contract.ts";
+import { defineProtocol } from "../../src/contract/contract.ts";
 import { HawserError } from "../../src/errors.ts";
 import { nativeSessions } from "../../src/session/native.ts";
-import { type } from "../../src/schema.ts";
+import { type } from "../../src/contract/schema.ts";
 import { frame, framesOf, head, joined, KIND, linesOf, NAME, readyClient, readyServer } from "./by-hand.ts";
 import { readyPair } from "./ends.ts";
 

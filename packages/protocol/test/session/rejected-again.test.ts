@@ -1,6 +1,6 @@
 // An event that was rejected is settled: no new session sends it again, whatever became of the ACK behind its REJECT (PROTOCOL.md §8).
 import { expect, test } from "vitest";
-import { ByteWriter } from "../../src/bytes.ts";
+import { ByteWriter } from "../../src/bytes/writer.ts";
 import { HawserError } from "../../src/errors.ts";
 import { framesOf, frame, joined, KIND, linesOf, SIGNATURE, welcome } from "./by-hand.ts";
 import { readyPair } from "./ends.ts";

@@ -1,8 +1,8 @@
 // What sessions without a connection keep of events: one account, and one body of what was prepared for many.
 import { describe, expect, test } from "vitest";
-import { ByteWriter } from "../../src/bytes.ts";
+import { ByteWriter } from "../../src/bytes/writer.ts";
 import { nativeSessions } from "../../src/session/native.ts";
-import { RECORD_BYTES, Retention } from "../../src/session/retention.ts";
+import { RECORD_BYTES, Retention } from "../../src/session/events/retention.ts";
 import type { Outcome } from "../../src/session/types.ts";
 import { frame, framesOf, hello, joined, KIND, SIGNATURE, u64 } from "./by-hand.ts";
 import { echo, End, entryOf, greet } from "./ends.ts";

@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 import { HawserError } from "../../src/errors.ts";
-import { formatCancellation, formatClosing, formatFailure, readCancellation, readFailure } from "../../src/session/failure.ts";
-import { readHello, readWelcome } from "../../src/session/hello.ts";
-import { utf8Encode } from "../../src/utf8-write.ts";
+import { formatCancellation, formatClosing, formatFailure, readCancellation, readFailure } from "../../src/session/frames/failure.ts";
+import { readHello, readWelcome } from "../../src/session/handshake/hello.ts";
+import { utf8Encode } from "../../src/bytes/utf8-write.ts";
 import { frame, framesOf, hello, joined, KIND, SIGNATURE, waitingClient, welcome } from "./by-hand.ts";
 import { echo, End, entryOf, greet } from "./ends.ts";
 

@@ -1,11 +1,11 @@
 // A session's life: handshake, heartbeat, drain, close, resumption, and callbacks that throw or call back.
 import { describe, expect, test } from "vitest";
-import { ByteWriter } from "../../src/bytes.ts";
-import { defineProtocol, type Protocol } from "../../src/contract.ts";
+import { ByteWriter } from "../../src/bytes/writer.ts";
+import { defineProtocol, type Protocol } from "../../src/contract/contract.ts";
 import { HawserError } from "../../src/errors.ts";
 import { resolveSessionLimits, sessionLimitTable } from "../../src/session/limits.ts";
 import { nativeSessions } from "../../src/session/native.ts";
-import { type } from "../../src/schema.ts";
+import { type } from "../../src/contract/schema.ts";
 import type { InboundCall, SessionKind } from "../../src/session/types.ts";
 import { frame, head, hello, joined, KIND, linesOf, NAME, readyClient, readyServer, SESSION, SIGNATURE, small, u32, u64, waitingClient, welcome } from "./by-hand.ts";
 import { countingRandom, echo, End, entryOf, greet, Pair, readyPair } from "./ends.ts";

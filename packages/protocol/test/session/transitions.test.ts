@@ -1,8 +1,8 @@
 // The transition table, cell by cell: a session is brought into each state, and given each input.
 import { expect, test } from "vitest";
-import { ByteWriter } from "../../src/bytes.ts";
-import type { Side } from "../../src/contract.ts";
-import { frameRules } from "../../src/session/frames.ts";
+import { ByteWriter } from "../../src/bytes/writer.ts";
+import type { Side } from "../../src/contract/contract.ts";
+import { frameRules } from "../../src/session/frames/frames.ts";
 import { type Cell, frameRows, type Input, isConnected, publicState, type State, states, transitions } from "../../src/session/transitions.ts";
 import { frame, head, hello, joined, KIND, linesOf, NAME, SIGNATURE, SESSION, u32, u64, welcome } from "./by-hand.ts";
 import { End, greet } from "./ends.ts";

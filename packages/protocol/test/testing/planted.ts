@@ -1,6 +1,6 @@
 // A small framing that keeps its contract, as source for framings that break it in exactly one place: frames that end with ";".
 import { HawserError } from "../../src/errors.ts";
-import { type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, tooLarge, truncated } from "../../src/framing.ts";
+import { type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, tooLarge, truncated } from "../../src/framing/framing.ts";
 import type { FrameLimits } from "../../src/limits.ts";
 
 export const END = 0x3b;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { type FrameEncoder, type FrameSink, type Framing, malformed, tooLarge, truncated } from "../../src/framing.ts";
+import { type FrameEncoder, type FrameSink, type Framing, malformed, tooLarge, truncated } from "../../src/framing/framing.ts";
 import type { FrameLimits } from "../../src/limits.ts";
-import { raw } from "../../src/raw.ts";
+import { raw } from "../../src/framing/raw.ts";
 import { decodeChunks, encodeFrames, verifyFraming } from "../../src/testing/mod.ts";
 import { HawserError } from "../../src/errors.ts";
 import { latin } from "../notation.ts";

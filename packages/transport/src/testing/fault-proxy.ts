@@ -8,7 +8,7 @@
 import { type Address, type AddressInput, parseAddress } from "../address.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Connection, Listener } from "../connection.ts";
-import { dial, listen } from "../socket.ts";
+import { dial, listen } from "../node/socket.ts";
 
 /** What is done to one direction of each connection. Faults apply in the order given. */
 export type Fault =

@@ -1,6 +1,6 @@
 // What may happen in the world of the model-based test.
 import fc from "fast-check";
-import type { Side } from "../../../src/contract.ts";
+import type { Side } from "../../../src/contract/contract.ts";
 import type { Manner, World } from "./world.ts";
 
 /** The model has no state of its own: what must hold is held against what happened, at the end (verdict.ts). */

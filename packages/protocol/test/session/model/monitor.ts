@@ -1,5 +1,5 @@
 // Reads what passes on one connection of the model's world, and holds it against the rules of PROTOCOL.md that a receiver can't check, or forgives.
-import type { Side } from "../../../src/contract.ts";
+import type { Side } from "../../../src/contract/contract.ts";
 
 const [HELLO, WELCOME, CREDIT, REQUEST, RESULT, FAIL, CANCEL, STREAM, ITEM, END, EVENT] = [0x01, 0x02, 0x0a, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17];
 

@@ -1,10 +1,10 @@
 // The world of the model-based test: a client, a server, and connections between them that cut, delay and lose bytes, in virtual time.
 // Everything that is sent has a number of its own; the world writes down what became of each, and `verdict` says what can't be true.
-import { ByteWriter } from "../../../src/bytes.ts";
-import { defineProtocol, type MessageEntry, type Protocol, type Side } from "../../../src/contract.ts";
+import { ByteWriter } from "../../../src/bytes/writer.ts";
+import { defineProtocol, type MessageEntry, type Protocol, type Side } from "../../../src/contract/contract.ts";
 import { HawserError } from "../../../src/errors.ts";
 import { nativeSessions } from "../../../src/session/native.ts";
-import { type } from "../../../src/schema.ts";
+import { type } from "../../../src/contract/schema.ts";
 import { Monitor } from "./monitor.ts";
 import type { CallSink, Greeter, InboundCall, InboundEvent, OutboundCall, Outcome, Session, SessionKind, SessionSink } from "../../../src/session/types.ts";
 
