@@ -16,7 +16,10 @@ const impureCalls = (allowed = []) => [
     { object: "Math", property: "random", message: passedIn },
     { object: "performance", property: "now", message: passedIn },
     ...timers.map((property) => ({ object: "globalThis", property, message: passedIn })),
-  ].filter(({ object, property }) => !allowed.some((one) => one.object === object && one.property === property)),
+  ].filter(
+    ({ object, property }) =>
+      !allowed.some((one) => one.object === object && one.property === property),
+  ),
 ];
 
 /** @type {["error", ...{ name: string, message: string }[]]} */
@@ -30,14 +33,21 @@ const timerModules = {
 
 /** A caught value may be anything, and looking at it may throw. */
 const caughtValues = [
-  { selector: "BinaryExpression[operator='instanceof'][right.name='Error']", message: "isError() of protocol/src/caught.ts never throws." },
   {
-    selector: "CallExpression[callee.name='String'][arguments.0.name=/^(cause|caught|error|reason|thrown)$/]",
+    selector: "BinaryExpression[operator='instanceof'][right.name='Error']",
+    message: "isError() of protocol/src/caught.ts never throws.",
+  },
+  {
+    selector:
+      "CallExpression[callee.name='String'][arguments.0.name=/^(cause|caught|error|reason|thrown)$/]",
     message: "describeCaught() of protocol/src/caught.ts never throws.",
   },
 ];
 
-const noEnum = { selector: "TSEnumDeclaration", message: "No enum: use a union of literals or a frozen object." };
+const noEnum = {
+  selector: "TSEnumDeclaration",
+  message: "No enum: use a union of literals or a frozen object.",
+};
 
 export default defineConfig(
   globalIgnores(["**/dist/", "**/coverage/", "**/.turbo/"]),
@@ -92,7 +102,10 @@ export default defineConfig(
       "no-restricted-syntax": [
         "error",
         noEnum,
-        { selector: "ExportDefaultDeclaration", message: "No default export: name what you export." },
+        {
+          selector: "ExportDefaultDeclaration",
+          message: "No default export: name what you export.",
+        },
         { selector: "ExportAllDeclaration", message: "No `export *`: list the names." },
         {
           selector: "NewExpression[callee.name='Date'][arguments.length=0]",

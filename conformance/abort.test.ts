@@ -22,51 +22,71 @@ for (const transport of transports) {
       const { server, connect } = await fixture.serve(chat, {});
       const reason = new Error("changed my mind");
       await assert.rejects(connect(chat, { signal: AbortSignal.abort(reason) }), reason);
-      assert.equal(server.sockets.size, transport === "memory" ? 1 : 0); // the pair was made before connect was called
+      // the pair was made before connect was called
+      assert.equal(server.sockets.size, transport === "memory" ? 1 : 0);
     });
 
-    it("a signal aborted while it connects ends the connecting with the signal's reason, or the new connection with ABORTED", async () => {
-      const { server, connect } = await fixture.serve(chat, {});
-      const controller = new AbortController();
-      const reason = new Error("changed my mind");
-      const connecting = connect(chat, { signal: controller.signal });
-      controller.abort(reason);
-      const outcome = await connecting.then(({ closed }) => closed, (error: unknown) => error);
-      if (outcome !== reason) {
-        assert.equal((outcome as Closed).error?.code, "ABORTED"); // it is no error: then it is what closed tells
-        assert.equal((outcome as Closed).error?.cause, reason);
-      }
-      await until(() => server.sockets.size === 0);
-    });
+    it(
+      "a signal aborted while it connects ends the connecting with the signal's reason, or the " +
+        "new connection with ABORTED",
+      async () => {
+        const { server, connect } = await fixture.serve(chat, {});
+        const controller = new AbortController();
+        const reason = new Error("changed my mind");
+        const connecting = connect(chat, { signal: controller.signal });
+        controller.abort(reason);
+        const outcome = await connecting.then(
+          ({ closed }) => closed,
+          (error: unknown) => error,
+        );
+        if (outcome !== reason) {
+          // it is no error: then it is what closed tells
+          assert.equal((outcome as Closed).error?.code, "ABORTED");
+          assert.equal((outcome as Closed).error?.cause, reason);
+        }
+        await until(() => server.sockets.size === 0);
+      },
+    );
 
-    it("right after connecting: closed says aborted, the loop is empty, the server's socket goes too", async () => {
-      const closed = Promise.withResolvers<Closed>();
-      const { server, socket } = await fixture.pair(chat, {
-        close(_, how) {
-          closed.resolve(how);
-        },
-      });
-      await until(() => server.sockets.size === 1); // over TLS 1.3 the client is ready before the server
-      socket.abort();
-      assert.throws(() => socket.send("late"), { code: "CONNECTION_CLOSED" });
-      assert.deepEqual(await socket.closed, { reason: "aborted", error: null });
-      assert.deepEqual(await collect(socket), []);
-      assertBroken(await closed.promise);
-      assert.equal(server.sockets.size, 0);
-    });
+    it(
+      "right after connecting: closed says aborted, the loop is empty, the server's socket goes " +
+        "too",
+      async () => {
+        const closed = Promise.withResolvers<Closed>();
+        const { server, socket } = await fixture.pair(chat, {
+          close(_, how) {
+            closed.resolve(how);
+          },
+        });
+        // over TLS 1.3 the client is ready before the server
+        await until(() => server.sockets.size === 1);
+        socket.abort();
+        assert.throws(() => socket.send("late"), { code: "CONNECTION_CLOSED" });
+        assert.deepEqual(await socket.closed, { reason: "aborted", error: null });
+        assert.deepEqual(await collect(socket), []);
+        assertBroken(await closed.promise);
+        assert.equal(server.sockets.size, 0);
+      },
+    );
 
-    it("by its signal, with what it has to say: closed has the error, whose cause is the signal's reason", async () => {
-      const controller = new AbortController();
-      const { socket } = await fixture.pair(chat, {}, {}, { signal: controller.signal });
-      const reason = new Error("enough");
-      controller.abort(reason);
-      const { reason: how, error } = await socket.closed;
-      assert.deepEqual([how, error?.code, error?.cause], ["aborted", "ABORTED", reason]);
-      await assert.rejects(collect(socket), { code: "ABORTED" });
-    });
+    it(
+      "by its signal, with what it has to say: closed has the error, whose cause is the signal's " +
+        "reason",
+      async () => {
+        const controller = new AbortController();
+        const { socket } = await fixture.pair(chat, {}, {}, { signal: controller.signal });
+        const reason = new Error("enough");
+        controller.abort(reason);
+        const { reason: how, error } = await socket.closed;
+        assert.deepEqual([how, error?.code, error?.cause], ["aborted", "ABORTED", reason]);
+        await assert.rejects(collect(socket), { code: "ABORTED" });
+      },
+    );
 
     it("while much is being sent: what waits is dropped, who waits for it is told", async () => {
-      const { server, socket } = await fixture.pair(chat, { message: () => new Promise(() => undefined) });
+      const { server, socket } = await fixture.pair(chat, {
+        message: () => new Promise(() => undefined),
+      });
       while (socket.pendingBytes < 1_000_000) socket.send("x".repeat(10_000));
       const flushed = socket.flushed();
       const writable = socket.writable();
@@ -110,25 +130,29 @@ for (const transport of transports) {
       assertBroken(await socket.closed);
     });
 
-    it("by the server while it handles a message, with an error of its own: its close handler has that, others go on", async () => {
-      const closed = Promise.withResolvers<Closed>();
-      const why = new HawserError("ABORTED", "I do not like this one");
-      const { connect, socket } = await fixture.pair(chat, {
-        message(message, from) {
-          if (message === "kill me") from.abort(why);
-          else echo(message, from);
-        },
-        close(_, how) {
-          closed.resolve(how);
-        },
-      });
-      const other = await connect(chat);
-      socket.send("kill me");
-      assert.deepEqual(await closed.promise, { reason: "aborted", error: why });
-      assertBroken(await socket.closed);
-      other.send("still there?");
-      assert.equal(await next(other), "still there?");
-    });
+    it(
+      "by the server while it handles a message, with an error of its own: its close handler has " +
+        "that, others go on",
+      async () => {
+        const closed = Promise.withResolvers<Closed>();
+        const why = new HawserError("ABORTED", "I do not like this one");
+        const { connect, socket } = await fixture.pair(chat, {
+          message(message, from) {
+            if (message === "kill me") from.abort(why);
+            else echo(message, from);
+          },
+          close(_, how) {
+            closed.resolve(how);
+          },
+        });
+        const other = await connect(chat);
+        socket.send("kill me");
+        assert.deepEqual(await closed.promise, { reason: "aborted", error: why });
+        assertBroken(await socket.closed);
+        other.send("still there?");
+        assert.equal(await next(other), "still there?");
+      },
+    );
 
     it("twice, or after the end, changes nothing", async () => {
       const { socket } = await fixture.pair(chat, { message: echo });
@@ -152,7 +176,10 @@ describe("abort of what is not connected yet", () => {
     const controller = new AbortController();
     const address = await silent.listen("tcp://localhost:0");
     assert("port" in address);
-    const connecting = connectTo(chat, `tls://localhost:${address.port}`, { tls: clientTls, signal: controller.signal });
+    const connecting = connectTo(chat, `tls://localhost:${address.port}`, {
+      tls: clientTls,
+      signal: controller.signal,
+    });
     await until(() => silent.sockets.size === 1);
     controller.abort(new Error("enough"));
     await assert.rejects(connecting, { message: "enough" });

@@ -1,4 +1,5 @@
-// The stack of an error names who called: of connect() always, of a request where traceCalls asks for it.
+// The stack of an error names who called: of connect() always, of a request where traceCalls asks
+// for it.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -12,9 +13,16 @@ import { Fixture } from "./transports.ts";
 const calls = defineProtocol({
   name: "calls",
   version: 1,
-  requests: { fail: { input: type<null>(), output: type<null>() }, hang: { input: type<null>(), output: type<null>() } },
+  requests: {
+    fail: { input: type<null>(), output: type<null>() },
+    hang: { input: type<null>(), output: type<null>() },
+  },
 });
-const other = defineProtocol({ ...calls.definition, requests: { fail: { input: type<null>(), output: type<null>() } }, version: 2 });
+const other = defineProtocol({
+  ...calls.definition,
+  requests: { fail: { input: type<null>(), output: type<null>() } },
+  version: 2,
+});
 
 describe("the stack of an error", () => {
   const fixture = new Fixture();
@@ -57,10 +65,15 @@ describe("the stack of an error", () => {
     async function connectsToAnother(): Promise<void> {
       await connect(other, await serve());
     }
-    for (const [call, code] of [[connectsAWire, "CONNECT_REFUSED"], [connectsAContract, "CONNECT_REFUSED"], [connectsToAnother, "PROTOCOL_MISMATCH"]] as const) {
+    for (const [call, code] of [
+      [connectsAWire, "CONNECT_REFUSED"],
+      [connectsAContract, "CONNECT_REFUSED"],
+      [connectsToAnother, "PROTOCOL_MISMATCH"],
+    ] as const) {
       const error = await errorOf(call);
       assert.equal(error.code, code, String(error));
-      if (call !== connectsToAnother) assert.match(error.stack ?? "", new RegExp(call.name)); // that one awaits before it calls
+      // that one awaits before it calls
+      if (call !== connectsToAnother) assert.match(error.stack ?? "", new RegExp(call.name));
       assert.match(error.stack ?? "", /caller-stack\.test\.ts/);
     }
   });
@@ -72,11 +85,18 @@ describe("the stack of an error", () => {
       async function asks(name: "fail" | "hang"): Promise<void> {
         await client.request(name, null, { timeoutMs: 1_000 });
       }
-      for (const [name, code, says] of [["fail", "REMOTE_HANDLER_FAILED", /./], ["hang", "DEADLINE_EXCEEDED", /"hang" was not answered within timeoutMs 1000/]] as const) {
+      for (const [name, code, says] of [
+        ["fail", "REMOTE_HANDLER_FAILED", /./],
+        ["hang", "DEADLINE_EXCEEDED", /"hang" was not answered within timeoutMs 1000/],
+      ] as const) {
         const error = await errorOf(() => asks(name));
         assert.equal(error.code, code);
         assert.match(error.message, says);
-        assert.equal(/asks.*caller-stack\.test\.ts/.test(error.stack ?? ""), traceCalls, error.stack ?? "");
+        assert.equal(
+          /asks.*caller-stack\.test\.ts/.test(error.stack ?? ""),
+          traceCalls,
+          error.stack ?? "",
+        );
       }
       await client.close();
     }
@@ -84,7 +104,10 @@ describe("the stack of an error", () => {
 
   it("is each call's own, where one lost connection ends them all", async () => {
     const [near, far] = memoryPair();
-    const server = createServer(calls, { fail: () => null, hang: () => new Promise<null>(() => undefined) });
+    const server = createServer(calls, {
+      fail: () => null,
+      hang: () => new Promise<null>(() => undefined),
+    });
     fixture.own({ close: () => server.close({ deadlineMs: 0 }) });
     server.accept(far);
     const client = fixture.own(await connect(calls, near, { traceCalls: true }));

@@ -1,4 +1,5 @@
-// A program of the tests: four workers of node:cluster listen on one path; "close N" on its input closes worker N's server.
+// A program of the tests: four workers of node:cluster listen on one path; "close N" on its input
+// closes worker N's server.
 import cluster, { type Worker } from "node:cluster";
 import process from "node:process";
 import { createInterface } from "node:readline";

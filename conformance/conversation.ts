@@ -1,4 +1,5 @@
-// The wires that most tests speak, and the two things that they wait for. No timers: a turn is a turn of the event loop.
+// The wires that most tests speak, and the two things that they wait for. No timers: a turn is a
+// turn of the event loop.
 
 import type { Socket } from "@hawser/client";
 import { bytes, lines, raw, text, wire } from "@hawser/protocol";
@@ -42,7 +43,9 @@ export async function turns(count = 1): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Turn the event loop until something is so; the test runner's own limit ends it when it never is. */
+/**
+ * Turn the event loop until something is so; the test runner's own limit ends it when it never is.
+ */
 export async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await turns();
 }

@@ -22,17 +22,24 @@ for (const transport of transports) {
       });
       const burst = transport === "unix" && !capabilities.unixBacklogAsAsked ? 500 : count;
       const sockets = [];
-      while (sockets.length < count) sockets.push(...(await Promise.all(Array.from({ length: burst }, () => connect(chat)))));
+      while (sockets.length < count)
+        sockets.push(...(await Promise.all(Array.from({ length: burst }, () => connect(chat)))));
       await until(() => server.sockets.size === count);
       for (const [i, socket] of sockets.entries()) socket.send(`first of ${i}`);
       const firsts = await Promise.all(sockets.map((socket) => next(socket)));
-      assert.deepEqual(firsts, sockets.map((_, i) => `first of ${i}`));
+      assert.deepEqual(
+        firsts,
+        sockets.map((_, i) => `first of ${i}`),
+      );
       const rests = sockets.map(async (socket, i) => {
         socket.send(`last of ${i}`);
         socket.end();
         return collect(socket);
       });
-      assert.deepEqual(await Promise.all(rests), sockets.map((_, i) => [`last of ${i}`]));
+      assert.deepEqual(
+        await Promise.all(rests),
+        sockets.map((_, i) => [`last of ${i}`]),
+      );
       for (const socket of sockets) assert.equal((await socket.closed).reason, "sentinel");
       await until(() => closed === count);
       assert.equal(server.sockets.size, 0);
@@ -43,11 +50,17 @@ for (const transport of transports) {
 describe("a burst over unix", () => {
   const fixture = new Fixture("unix");
 
-  it("fills the backlog that was asked for, in one turn, where the runtime passes it on; what is above is CONNECT_REFUSED", async () => {
-    const { connect } = await fixture.serve(chat, {}, { backlog: 1_024 });
-    const outcomes = await Promise.allSettled(Array.from({ length: 1_000 }, () => connect(chat)));
-    const refused = outcomes.filter((outcome) => outcome.status === "rejected");
-    assert.equal(refused.length === 0, capabilities.unixBacklogAsAsked);
-    for (const { reason } of refused) assert.equal((reason as HawserError).code, "CONNECT_REFUSED"); // connect() rejects with nothing else here
-  });
+  it(
+    "fills the backlog that was asked for, in one turn, where the runtime passes it on; what is " +
+      "above is CONNECT_REFUSED",
+    async () => {
+      const { connect } = await fixture.serve(chat, {}, { backlog: 1_024 });
+      const outcomes = await Promise.allSettled(Array.from({ length: 1_000 }, () => connect(chat)));
+      const refused = outcomes.filter((outcome) => outcome.status === "rejected");
+      assert.equal(refused.length === 0, capabilities.unixBacklogAsAsked);
+      // connect() rejects with nothing else here
+      for (const { reason } of refused)
+        assert.equal((reason as HawserError).code, "CONNECT_REFUSED");
+    },
+  );
 });

@@ -1,10 +1,27 @@
-// The contract as data, asked of a server that offers it: who may ask, what comes, and that one can call the server with it.
+// The contract as data, asked of a server that offers it: who may ask, what comes, and that one can
+// call the server with it.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { connect as connectTo, fetchContract } from "@hawser/client";
-import { contractSchema, defineProtocol, HawserError, type Hello, jsonRpc, protocolFromSchema, type } from "@hawser/protocol";
-import { frame, framesOf, head, joined, KIND, type ReadFrame, SIGNATURE } from "@hawser/protocol/testing";
+import {
+  contractSchema,
+  defineProtocol,
+  HawserError,
+  type Hello,
+  jsonRpc,
+  protocolFromSchema,
+  type,
+} from "@hawser/protocol";
+import {
+  frame,
+  framesOf,
+  head,
+  joined,
+  KIND,
+  type ReadFrame,
+  SIGNATURE,
+} from "@hawser/protocol/testing";
 import { createServer } from "@hawser/server";
 import type { AddressInput } from "@hawser/transport";
 import { rawBytes, until } from "./conversation.ts";
@@ -21,7 +38,9 @@ const math = defineProtocol({
 });
 const handlers = {
   double: (value: number) => 2 * value,
-  *count(to: number) { for (let i = 1; i <= to; i++) yield i; },
+  *count(to: number) {
+    for (let i = 1; i <= to; i++) yield i;
+  },
   note: () => undefined,
 };
 
@@ -40,13 +59,30 @@ for (const transport of transports) {
 
     it("gives a contract in many pieces, to many who ask at once, again after a resumption", async () => {
       const names = Array.from({ length: 350 }, (_, i) => `message-${String(i)}`);
-      const large = defineProtocol({ name: "large", version: 1, requests: Object.fromEntries(names.map((name) => [name, { input: type<string>(), errors: Object.fromEntries(names.slice(0, 16).map((error) => [error, type<string>()])) }])) });
+      const large = defineProtocol({
+        name: "large",
+        version: 1,
+        requests: Object.fromEntries(
+          names.map((name) => [
+            name,
+            {
+              input: type<string>(),
+              errors: Object.fromEntries(
+                names.slice(0, 16).map((error) => [error, type<string>()]),
+              ),
+            },
+          ]),
+        ),
+      });
       const given = Object.fromEntries(names.map((name) => [name, () => undefined]));
-      const { connect, server } = await fixture.serveContract(large, given, { offerContract: true });
+      const { connect, server } = await fixture.serveContract(large, given, {
+        offerContract: true,
+      });
       const client = await connect({ reconnect: { initialMs: 1 } });
       const expected = JSON.parse(JSON.stringify(contractSchema(large))) as unknown;
       assert(JSON.stringify(expected).length > 100_000);
-      for (const one of await Promise.all(Array.from({ length: 20 }, () => client.describe()))) assert.deepEqual(one, expected);
+      for (const one of await Promise.all(Array.from({ length: 20 }, () => client.describe())))
+        assert.deepEqual(one, expected);
       const [socket] = server.sockets;
       let resumed = 0;
       client.lifecycle.on("resumed", () => resumed++);
@@ -54,13 +90,22 @@ for (const transport of transports) {
       await until(() => resumed === 1);
       assert.deepEqual(await client.describe(), expected);
       const small = await failure((await connect({ maxMessageBytes: 65_536 })).describe());
-      assert.equal(small.code, "REMOTE_HANDLER_FAILED", "a document that the client can't take is the server's failure");
+      assert.equal(
+        small.code,
+        "REMOTE_HANDLER_FAILED",
+        "a document that the client can't take is the server's failure",
+      );
     });
 
     it("rejects without a connection, and when it is aborted", async () => {
-      const { connect, server } = await fixture.serveContract(math, handlers, { offerContract: true });
+      const { connect, server } = await fixture.serveContract(math, handlers, {
+        offerContract: true,
+      });
       const client = await connect({ reconnect: { initialMs: 60_000 }, queue: { policy: "hold" } });
-      assert.equal((await failure(client.describe({ signal: AbortSignal.abort() }))).code, "CALL_CANCELLED");
+      assert.equal(
+        (await failure(client.describe({ signal: AbortSignal.abort() }))).code,
+        "CALL_CANCELLED",
+      );
       for (const socket of server.sockets) socket.abort();
       await until(() => client.state === "disconnected");
       assert.equal((await failure(client.describe())).code, "NOT_READY");
@@ -85,24 +130,31 @@ describe("the contract of a server whose source one does not have", () => {
     return server.listen("tcp://localhost:0");
   }
 
-  it("fetchContract() gets it by its name alone, and protocolFromSchema() lets one call, stream and emit", async () => {
-    const address = await serve(true);
-    const document = await fetchContract("math", address, { auth: "key" });
-    const contract = protocolFromSchema(document);
-    assert.equal(contract.fingerprint, math.fingerprint);
-    const client = await connectTo(contract, address, { auth: "key" });
-    assert.equal(await client.request("double", 21), 42);
-    const items: unknown[] = [];
-    for await (const item of client.stream("count", 3)) items.push(item);
-    assert.deepEqual(items, [1, 2, 3]);
-    assert.equal(await client.emit("note", "hello"), "delivered");
-    await client.close();
-  });
+  it(
+    "fetchContract() gets it by its name alone, and protocolFromSchema() lets one call, stream " +
+      "and emit",
+    async () => {
+      const address = await serve(true);
+      const document = await fetchContract("math", address, { auth: "key" });
+      const contract = protocolFromSchema(document);
+      assert.equal(contract.fingerprint, math.fingerprint);
+      const client = await connectTo(contract, address, { auth: "key" });
+      assert.equal(await client.request("double", 21), 42);
+      const items: unknown[] = [];
+      for await (const item of client.stream("count", 3)) items.push(item);
+      assert.deepEqual(items, [1, 2, 3]);
+      assert.equal(await client.emit("note", "hello"), "delivered");
+      await client.close();
+    },
+  );
 
   it("fetchContract() says that there is none, that the name is another, that it was not let in", async () => {
     assert.equal(await fetchContract("math", await serve(false), { auth: "key" }), null);
     const address = await serve(true);
-    assert.equal((await failure(fetchContract("maths", address, { auth: "key" }))).code, "PROTOCOL_MISMATCH");
+    assert.equal(
+      (await failure(fetchContract("maths", address, { auth: "key" }))).code,
+      "PROTOCOL_MISMATCH",
+    );
     assert.equal((await failure(fetchContract("math", address))).code, "AUTH_REFUSED");
   });
 
@@ -116,7 +168,10 @@ describe("the contract of a server whose source one does not have", () => {
   });
 
   it("createServer() takes offerContract as true or false", () => {
-    assert.throws(() => createServer(math, handlers, { offerContract: "yes" as never }), { name: "TypeError", message: /offerContract "yes": it is true or false/ });
+    assert.throws(() => createServer(math, handlers, { offerContract: "yes" as never }), {
+      name: "TypeError",
+      message: /offerContract "yes": it is true or false/,
+    });
   });
 });
 
@@ -125,13 +180,44 @@ describe("$contract on the wire", () => {
   const CONTRACT = 0xffff;
 
   /** A client by hand that offers these features. */
-  async function greet(offerContract: boolean, features: unknown): Promise<{ frames: () => ReadFrame[]; send(bytes: Uint8Array): void }> {
+  async function greet(
+    offerContract: boolean,
+    features: unknown,
+  ): Promise<{ frames: () => ReadFrame[]; send(bytes: Uint8Array): void }> {
     const server = createServer(math, handlers, { offerContract, error: () => undefined });
     fixture.own({ close: () => server.close({ deadlineMs: 0 }) });
     const socket = fixture.own(await connectTo(rawBytes, await server.listen("tcp://localhost:0")));
-    const limits = { maxMessageBytes: 1_048_576, maxPartials: 4, maxConversations: 4, windowBytes: 65_536, eventWindowBytes: 65_536 };
-    const messages = math.messages.map((entry) => [entry.name, entry.type, entry.codec.name, entry.digest]);
-    socket.send(joined(SIGNATURE, frame(KIND.HELLO, 0, JSON.stringify({ hawser: [1, 1], protocol: "math", version: 3, accepts: [3, 3], features, messages, limits }))));
+    const limits = {
+      maxMessageBytes: 1_048_576,
+      maxPartials: 4,
+      maxConversations: 4,
+      windowBytes: 65_536,
+      eventWindowBytes: 65_536,
+    };
+    const messages = math.messages.map((entry) => [
+      entry.name,
+      entry.type,
+      entry.codec.name,
+      entry.digest,
+    ]);
+    socket.send(
+      joined(
+        SIGNATURE,
+        frame(
+          KIND.HELLO,
+          0,
+          JSON.stringify({
+            hawser: [1, 1],
+            protocol: "math",
+            version: 3,
+            accepts: [3, 3],
+            features,
+            messages,
+            limits,
+          }),
+        ),
+      ),
+    );
     let came: Uint8Array = new Uint8Array(0);
     void (async () => {
       for await (const chunk of socket) came = joined(came, chunk);
@@ -149,7 +235,8 @@ describe("$contract on the wire", () => {
     return { frames, send: (bytes) => void socket.send(bytes) };
   }
 
-  const features = ({ frames }: { frames: () => ReadFrame[] }): unknown => (JSON.parse(frames()[0]?.text ?? "null") as { features?: unknown }).features;
+  const features = ({ frames }: { frames: () => ReadFrame[] }): unknown =>
+    (JSON.parse(frames()[0]?.text ?? "null") as { features?: unknown }).features;
 
   it("is agreed where both offer it, among features that are not known", async () => {
     assert.deepEqual(features(await greet(true, ["later", "contract"])), ["contract"]);
@@ -159,10 +246,15 @@ describe("$contract on the wire", () => {
 
   it("is answered with the document, whatever the request's body, and its id is free again", async () => {
     const peer = await greet(true, ["contract"]);
-    for (const body of ["", "{}", "no json"]) peer.send(frame(KIND.REQUEST, 1, head(CONTRACT), body));
+    for (const body of ["", "{}", "no json"])
+      peer.send(frame(KIND.REQUEST, 1, head(CONTRACT), body));
     await until(() => peer.frames().length === 4);
     const [, ...answers] = peer.frames();
-    for (const { kind, id, text } of answers) assert.deepEqual([kind, id, JSON.parse(text)], ["RESULT", 1, JSON.parse(JSON.stringify(contractSchema(math)))]);
+    for (const { kind, id, text } of answers)
+      assert.deepEqual(
+        [kind, id, JSON.parse(text)],
+        ["RESULT", 1, JSON.parse(JSON.stringify(contractSchema(math)))],
+      );
   });
 
   for (const [what, offer, names, kind, name] of [
@@ -175,7 +267,13 @@ describe("$contract on the wire", () => {
       const peer = await greet(offer, names);
       peer.send(frame(kind, 1, head(name)));
       await until(() => peer.frames().length === 2);
-      assert.deepEqual([peer.frames()[1]?.kind, (JSON.parse(peer.frames()[1]?.text ?? "{}") as { code?: string }).code], ["CLOSE", "PROTOCOL_VIOLATION"]);
+      assert.deepEqual(
+        [
+          peer.frames()[1]?.kind,
+          (JSON.parse(peer.frames()[1]?.text ?? "{}") as { code?: string }).code,
+        ],
+        ["CLOSE", "PROTOCOL_VIOLATION"],
+      );
     });
   }
 
@@ -190,11 +288,25 @@ describe("$contract on the wire", () => {
   ] as const) {
     it(`features: ${what} is HELLO_INVALID`, async () => {
       const peer = await greet(true, given);
-      assert.deepEqual([peer.frames()[0]?.kind, (JSON.parse(peer.frames()[0]?.text ?? "{}") as { code?: string }).code], ["REFUSE", "HELLO_INVALID"]);
+      assert.deepEqual(
+        [
+          peer.frames()[0]?.kind,
+          (JSON.parse(peer.frames()[0]?.text ?? "{}") as { code?: string }).code,
+        ],
+        ["REFUSE", "HELLO_INVALID"],
+      );
     });
   }
 
   it("features: 32 of 64 bytes are taken", async () => {
-    assert.deepEqual(features(await greet(true, ["contract", ...Array.from({ length: 31 }, (_, i) => `${String(i).padStart(2, "0")}${"é".repeat(31)}`)])), ["contract"]);
+    assert.deepEqual(
+      features(
+        await greet(true, [
+          "contract",
+          ...Array.from({ length: 31 }, (_, i) => `${String(i).padStart(2, "0")}${"é".repeat(31)}`),
+        ]),
+      ),
+      ["contract"],
+    );
   });
 });

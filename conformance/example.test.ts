@@ -11,7 +11,8 @@ describe("the first example", () => {
   const fixture = new Fixture();
 
   it("says Hello World! and nothing else, on each runtime that parses it", async () => {
-    // It takes port 1234, so the suites of several runtimes run one after another; its server listens until it is killed.
+    // It takes port 1234, so the suites of several runtimes run one after another; its server
+    // listens until it is killed.
     const example = fixture.own(runFile(fileURLToPath(new URL("example.ts", import.meta.url))));
     if (!capabilities.parsesAwaitUsing) {
       assert.equal(await example.exited, 1);

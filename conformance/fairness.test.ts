@@ -1,4 +1,5 @@
-// Whatever one peer sends at once, the others have their turns: measured by bench/src/fairness.ts, asserted here with a wide margin.
+// Whatever one peer sends at once, the others have their turns: measured by bench/src/fairness.ts,
+// asserted here with a wide margin.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";

@@ -10,7 +10,10 @@ for (const transport of transports) {
   describe(`half-close over ${transport}`, () => {
     const fixture = new Fixture(transport);
 
-    for (const { wire, how } of [{ wire: chat, how: "sentinel" }, { wire: plainLines, how: "ended" }] as const) {
+    for (const { wire, how } of [
+      { wire: chat, how: "sentinel" },
+      { wire: plainLines, how: "ended" },
+    ] as const) {
       it(`a client that has ended still gets every answer, and the reason "${how}"`, async () => {
         const { socket } = await fixture.pair(wire, {
           async message(message, from) {
@@ -21,30 +24,37 @@ for (const transport of transports) {
         for (let i = 0; i < 100; i++) socket.send(String(i));
         socket.end();
         assert.equal(socket.state, "ending");
-        assert.deepEqual(await collect(socket), Array.from({ length: 100 }, (_, i) => String(i)));
+        assert.deepEqual(
+          await collect(socket),
+          Array.from({ length: 100 }, (_, i) => String(i)),
+        );
         assert.deepEqual(await socket.closed, { reason: how, error: null });
       });
 
-      it(`a server that has ended still gets everything that the client had sent, and the reason "${how}"`, async () => {
-        const got: string[] = [];
-        const { promise, resolve } = Promise.withResolvers<string>();
-        const { socket } = await fixture.pair(wire, {
-          open(opened) {
-            opened.end();
-          },
-          message(message) {
-            got.push(message);
-          },
-          close(_, { reason }) {
-            resolve(reason);
-          },
-        });
-        for (let i = 0; i < 100; i++) socket.send(String(i));
-        assert.deepEqual(await collect(socket), []);
-        assert.equal(await promise, how);
-        assert.equal(got.length, 100);
-        assert.deepEqual(await socket.closed, { reason: how, error: null });
-      });
+      it(
+        "a server that has ended still gets everything that the client had sent, and the reason " +
+          `"${how}"`,
+        async () => {
+          const got: string[] = [];
+          const { promise, resolve } = Promise.withResolvers<string>();
+          const { socket } = await fixture.pair(wire, {
+            open(opened) {
+              opened.end();
+            },
+            message(message) {
+              got.push(message);
+            },
+            close(_, { reason }) {
+              resolve(reason);
+            },
+          });
+          for (let i = 0; i < 100; i++) socket.send(String(i));
+          assert.deepEqual(await collect(socket), []);
+          assert.equal(await promise, how);
+          assert.equal(got.length, 100);
+          assert.deepEqual(await socket.closed, { reason: how, error: null });
+        },
+      );
     }
 
     it("a client that has ended while the server could not send goes on reading, and loses nothing", async () => {
@@ -83,7 +93,10 @@ for (const transport of transports) {
       const { socket } = await fixture.pair(chat, { message: echo });
       socket.send("last");
       socket.end();
-      assert.throws(() => socket.send("too late"), (error) => isHawserError(error) && error.code === "CONNECTION_CLOSED");
+      assert.throws(
+        () => socket.send("too late"),
+        (error) => isHawserError(error) && error.code === "CONNECTION_CLOSED",
+      );
       socket.end();
       assert.deepEqual(await collect(socket), ["last"]);
       await socket.closed;

@@ -1,4 +1,5 @@
-// Handlers: their order, how many run at once, and that their failures end their own connection and nothing else.
+// Handlers: their order, how many run at once, and that their failures end their own connection and
+// nothing else.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -13,13 +14,24 @@ const boom = new Error("boom");
 /** Ways to fail when the message is "fail", or at once. */
 const failures: readonly (readonly [name: string, handlers: WireHandlers<string>])[] = [
   ["throws in message", { message: throwIf }],
-  ["rejects in message", { message: (message) => turns(2).then(() => { throwIf(message); }) }],
-  ["throws a value that is no error in message", {
-    message(message) {
-      // eslint-disable-next-line @typescript-eslint/only-throw-error -- what users do
-      if (message === "fail") throw "boom";
+  [
+    "rejects in message",
+    {
+      message: (message) =>
+        turns(2).then(() => {
+          throwIf(message);
+        }),
     },
-  }],
+  ],
+  [
+    "throws a value that is no error in message",
+    {
+      message(message) {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- what users do
+        if (message === "fail") throw "boom";
+      },
+    },
+  ],
 ];
 
 function throwIf(message: string): void {
@@ -31,32 +43,39 @@ for (const transport of transports) {
     const fixture = new Fixture(transport);
 
     for (const [name, handlers] of failures) {
-      it(`one that ${name} ends its own connection as HANDLER_FAILED; what it sent before arrives, and others go on`, async () => {
-        const errors: HawserError[] = [];
-        const closed: Closed[] = [];
-        const { connect, socket } = await fixture.pair(chat, {
-          message(message, from) {
-            from.send(`got ${message}`);
-            return handlers.message?.(message, from);
-          },
-          close(_, how) {
-            closed.push(how);
-          },
-          error(error) {
-            errors.push(error);
-          },
-        });
-        const other = await connect(chat);
-        for (const message of ["fine", "fail", "never handled"]) socket.send(message);
-        assert.deepEqual(await collect(socket), ["got fine", "got fail"]);
-        await until(() => closed.length > 0);
-        assert.deepEqual(errors.map(({ code }) => code), ["HANDLER_FAILED"]);
-        assert.match(errors[0]?.message ?? "", /message handler failed: boom/);
-        assert.equal(errors[0], closed[0]?.error);
-        assert.equal(closed[0]?.reason, "error");
-        other.send("still there?");
-        assert.equal(await next(other), "got still there?");
-      });
+      it(
+        `one that ${name} ends its own connection as HANDLER_FAILED; what it sent before ` +
+          "arrives, and others go on",
+        async () => {
+          const errors: HawserError[] = [];
+          const closed: Closed[] = [];
+          const { connect, socket } = await fixture.pair(chat, {
+            message(message, from) {
+              from.send(`got ${message}`);
+              return handlers.message?.(message, from);
+            },
+            close(_, how) {
+              closed.push(how);
+            },
+            error(error) {
+              errors.push(error);
+            },
+          });
+          const other = await connect(chat);
+          for (const message of ["fine", "fail", "never handled"]) socket.send(message);
+          assert.deepEqual(await collect(socket), ["got fine", "got fail"]);
+          await until(() => closed.length > 0);
+          assert.deepEqual(
+            errors.map(({ code }) => code),
+            ["HANDLER_FAILED"],
+          );
+          assert.match(errors[0]?.message ?? "", /message handler failed: boom/);
+          assert.equal(errors[0], closed[0]?.error);
+          assert.equal(closed[0]?.reason, "error");
+          other.send("still there?");
+          assert.equal(await next(other), "got still there?");
+        },
+      );
     }
 
     for (const name of ["throws", "rejects"] as const) {
@@ -69,7 +88,9 @@ for (const transport of transports) {
             if (!first) return;
             first = false;
             if (name === "throws") throw boom;
-            return turns(2).then(() => { throw boom; });
+            return turns(2).then(() => {
+              throw boom;
+            });
           },
           message(message, from) {
             handled.push(message);
@@ -104,7 +125,10 @@ for (const transport of transports) {
         socket.end();
         await collect(socket);
         await until(() => errors.length > 0);
-        assert.deepEqual(errors.map(({ code, cause }) => [code, cause]), [["HANDLER_FAILED", boom]]);
+        assert.deepEqual(
+          errors.map(({ code, cause }) => [code, cause]),
+          [["HANDLER_FAILED", boom]],
+        );
         other.send("still there?");
         assert.equal(await next(other), "still there?");
       });
@@ -145,30 +169,37 @@ for (const transport of transports) {
       assert.equal(most, 1);
     });
 
-    it("async ones run up to maxInFlight at once, begun in order, and all are answered before the end", async () => {
-      let running = 0;
-      let most = 0;
-      const begun: string[] = [];
-      const { socket } = await fixture.pair(
-        chat,
-        {
-          async message(message, from) {
-            begun.push(message);
-            most = Math.max(most, ++running);
-            await turns(Number(message) % 3);
-            from.send(message);
-            running--;
+    it(
+      "async ones run up to maxInFlight at once, begun in order, and all are answered before the " +
+        "end",
+      async () => {
+        let running = 0;
+        let most = 0;
+        const begun: string[] = [];
+        const { socket } = await fixture.pair(
+          chat,
+          {
+            async message(message, from) {
+              begun.push(message);
+              most = Math.max(most, ++running);
+              await turns(Number(message) % 3);
+              from.send(message);
+              running--;
+            },
           },
-        },
-        { maxInFlight: 4 },
-      );
-      const messages = Array.from({ length: 50 }, (_, i) => String(i));
-      for (const message of messages) socket.send(message);
-      socket.end();
-      assert.deepEqual((await collect(socket)).sort((one, other) => Number(one) - Number(other)), messages);
-      assert.deepEqual(begun, messages);
-      assert.equal(most, 4);
-    });
+          { maxInFlight: 4 },
+        );
+        const messages = Array.from({ length: 50 }, (_, i) => String(i));
+        for (const message of messages) socket.send(message);
+        socket.end();
+        assert.deepEqual(
+          (await collect(socket)).sort((one, other) => Number(one) - Number(other)),
+          messages,
+        );
+        assert.deepEqual(begun, messages);
+        assert.equal(most, 4);
+      },
+    );
 
     it("close is called once, last, after every message is handled", async () => {
       const calls: string[] = [];

@@ -1,13 +1,33 @@
-// A session's identity that leaks is of no use to another principal: while the session is live, lost, and resumed; for clients that are known by a
-// token, and by their certificate.
+// A session's identity that leaks is of no use to another principal: while the session is live,
+// lost, and resumed; for clients that are known by a token, and by their certificate.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { connect, type SessionClient } from "@hawser/client";
 import { defineProtocol, HawserError, type Hello, type } from "@hawser/protocol";
-import { frame, framesOf, head, joined, KIND, type ReadFrame, SIGNATURE } from "@hawser/protocol/testing";
-import { createServer, type SessionPeer, type SessionServer, type SessionServerOptions } from "@hawser/server";
-import { type AddressInput, type Connection, dial, parseAddress, systemClock, type TlsOptions } from "@hawser/transport";
+import {
+  frame,
+  framesOf,
+  head,
+  joined,
+  KIND,
+  type ReadFrame,
+  SIGNATURE,
+} from "@hawser/protocol/testing";
+import {
+  createServer,
+  type SessionPeer,
+  type SessionServer,
+  type SessionServerOptions,
+} from "@hawser/server";
+import {
+  type AddressInput,
+  type Connection,
+  dial,
+  parseAddress,
+  systemClock,
+  type TlsOptions,
+} from "@hawser/transport";
 import { rawBytes, turns, until } from "./conversation.ts";
 import { SessionFixture } from "./sessions.ts";
 import { certificate, clientTls, serverTls } from "./transports.ts";
@@ -21,7 +41,10 @@ const desk = defineProtocol({
   name: "desk",
   version: 1,
   requests: { who: { output: type<Agent>() } },
-  events: { secret: { payload: type<string>(), from: "server", delivery: "at-least-once" }, told: { payload: type<string>(), from: "client", delivery: "at-least-once" } },
+  events: {
+    secret: { payload: type<string>(), from: "server", delivery: "at-least-once" },
+    told: { payload: type<string>(), from: "client", delivery: "at-least-once" },
+  },
 });
 type Desk = typeof desk;
 const NAMES = desk.messages.map(({ name }) => name);
@@ -40,7 +63,8 @@ interface Way {
 const rights = new Map<string, string>();
 
 function agent(user: string | undefined): Agent {
-  if (user === undefined || user === "nobody") throw new HawserError("AUTH_REFUSED", "Show who you are");
+  if (user === undefined || user === "nobody")
+    throw new HawserError("AUTH_REFUSED", "Show who you are");
   return { user, rights: rights.get(user) ?? "all" };
 }
 
@@ -48,15 +72,30 @@ const ways: readonly Way[] = [
   {
     title: "token",
     address: "tcp://localhost:0",
-    authenticate: ({ auth }) => agent(typeof auth === "string" && auth.startsWith("token of ") ? auth.slice(9) : undefined),
+    authenticate: ({ auth }) =>
+      agent(typeof auth === "string" && auth.startsWith("token of ") ? auth.slice(9) : undefined),
     shown: (user) => ({ auth: `token of ${user}` }),
   },
   {
     title: "client certificate",
     address: "tls://localhost:0",
     serverTls: { ...serverTls, ca: certificate("agents-ca.crt"), clientCertificate: "optional" },
-    authenticate: (_, { certificate: shown }) => agent(typeof shown?.subject["CN"] === "string" ? shown.subject["CN"].replace("agent ", "") : undefined),
-    shown: (user) => ({ tls: user === "nobody" ? clientTls : { ...clientTls, cert: certificate(`agent-${user}.crt`), key: certificate(`agent-${user}.key`) } }),
+    authenticate: (_, { certificate: shown }) =>
+      agent(
+        typeof shown?.subject["CN"] === "string"
+          ? shown.subject["CN"].replace("agent ", "")
+          : undefined,
+      ),
+    shown: (user) => ({
+      tls:
+        user === "nobody"
+          ? clientTls
+          : {
+              ...clientTls,
+              cert: certificate(`agent-${user}.crt`),
+              key: certificate(`agent-${user}.key`),
+            },
+    }),
   },
 ];
 
@@ -87,7 +126,10 @@ for (const way of ways) {
       const errors: HawserError[] = [];
       const server = createServer(
         desk,
-        { who: (_, { context }) => context, told: (payload, { context }) => void told.push(`${context.user}: ${payload}`) },
+        {
+          who: (_, { context }) => context,
+          told: (payload, { context }) => void told.push(`${context.user}: ${payload}`),
+        },
         {
           authenticate: (hello: Hello, peer: SessionPeer<Agent>) => way.authenticate(hello, peer),
           principal: ({ user }) => user,
@@ -100,16 +142,26 @@ for (const way of ways) {
         },
       );
       fixture.own({ close: () => server.close({ deadlineMs: 0 }) });
-      const address = await server.listen(way.address, way.serverTls === undefined ? {} : { tls: way.serverTls });
+      const address = await server.listen(
+        way.address,
+        way.serverTls === undefined ? {} : { tls: way.serverTls },
+      );
       const shown = way.shown("one");
       let gate: Promise<undefined> = Promise.resolve(undefined);
       let open = (): void => undefined;
       let current: Connection | null = null;
       const dialled = async (): Promise<Connection> => {
         await gate;
-        return (current = await dial(parseAddress(address), { clock: systemClock, connectTimeoutMs: 60_000, tls: shown.tls }));
+        return (current = await dial(parseAddress(address), {
+          clock: systemClock,
+          connectTimeoutMs: 60_000,
+          tls: shown.tls,
+        }));
       };
-      const client = await connect(desk, dialled, { auth: shown.auth, reconnect: { initialMs: 1 } });
+      const client = await connect(desk, dialled, {
+        auth: shown.auth,
+        reconnect: { initialMs: 1 },
+      });
       client.lifecycle.on("error", () => undefined);
       fixture.own({
         abort: () => {
@@ -129,7 +181,19 @@ for (const way of ways) {
         current?.abort();
         await until(() => [...server.sockets].some(({ state }) => state === "lost"));
       };
-      return { server, errors, told, log, address, client, secrets, lose, restore: () => { open(); } };
+      return {
+        server,
+        errors,
+        told,
+        log,
+        address,
+        client,
+        secrets,
+        lose,
+        restore: () => {
+          open();
+        },
+      };
     }
 
     /** The answer to a HELLO that wants to go on with a session, and the frames behind it. */
@@ -143,18 +207,48 @@ for (const way of ways) {
       leave(): Promise<void>;
     }
 
-    async function tryToResume(address: AddressInput, user: "one" | "two" | "nobody", session: string, received = 0): Promise<Answer> {
+    async function tryToResume(
+      address: AddressInput,
+      user: "one" | "two" | "nobody",
+      session: string,
+      received = 0,
+    ): Promise<Answer> {
       const { auth, tls } = way.shown(user);
-      const socket = fixture.own(await connect(rawBytes, address, tls === undefined ? {} : { tls }));
-      const limits = { maxMessageBytes: 1_048_576, maxPartials: 4, maxConversations: 4, windowBytes: 65_536, eventWindowBytes: 65_536 };
-      const messages = desk.messages.map((entry) => [entry.name, entry.type, entry.codec.name, entry.digest]);
-      const hello = { hawser: [1, 1], protocol: "desk", version: 1, accepts: [1, 1], features: [], messages, limits, auth, resume: { session, received } };
+      const socket = fixture.own(
+        await connect(rawBytes, address, tls === undefined ? {} : { tls }),
+      );
+      const limits = {
+        maxMessageBytes: 1_048_576,
+        maxPartials: 4,
+        maxConversations: 4,
+        windowBytes: 65_536,
+        eventWindowBytes: 65_536,
+      };
+      const messages = desk.messages.map((entry) => [
+        entry.name,
+        entry.type,
+        entry.codec.name,
+        entry.digest,
+      ]);
+      const hello = {
+        hawser: [1, 1],
+        protocol: "desk",
+        version: 1,
+        accepts: [1, 1],
+        features: [],
+        messages,
+        limits,
+        auth,
+        resume: { session, received },
+      };
       socket.send(joined(SIGNATURE, frame(KIND.HELLO, 0, JSON.stringify(hello))));
       let came: Uint8Array = new Uint8Array(0);
       let isOver = false;
       void (async () => {
         for await (const chunk of socket) came = joined(came, chunk);
-      })().catch(() => undefined).finally(() => (isOver = true));
+      })()
+        .catch(() => undefined)
+        .finally(() => (isOver = true));
       const frames = (): ReadFrame[] => {
         let end = SIGNATURE.length;
         while (end + 4 <= came.length) {
@@ -166,7 +260,11 @@ for (const way of ways) {
       };
       await until(() => frames().length > 0 || isOver);
       const [first] = frames();
-      const { code = null, resumed = null, session: given = null } = JSON.parse(first?.text ?? "{}") as { code?: string; resumed?: boolean; session?: string };
+      const {
+        code = null,
+        resumed = null,
+        session: given = null,
+      } = JSON.parse(first?.text ?? "{}") as { code?: string; resumed?: boolean; session?: string };
       const ask = async (): Promise<unknown> => {
         socket.send(frame(KIND.REQUEST, 1, head(NAMES.indexOf("who"))));
         await until(() => frames().some(({ kind }) => kind === "RESULT"));
@@ -179,17 +277,30 @@ for (const way of ways) {
       return { code, resumed, session: given, frames, ask, leave };
     }
 
-    /** Another principal, with a right credential of its own, gets a session of its own and nothing else. */
-    async function assertUseless({ address, errors, client }: World, session: string): Promise<void> {
+    /**
+     * Another principal, with a right credential of its own, gets a session of its own and nothing
+     * else.
+     */
+    async function assertUseless(
+      { address, errors, client }: World,
+      session: string,
+    ): Promise<void> {
       const before = errors.length;
       const thief = await tryToResume(address, "two", session);
       assert.deepEqual([thief.code, thief.resumed], [null, false]);
       assert.notEqual(thief.session, session);
       assert.notEqual(thief.session, client.id);
       assert.deepEqual(await thief.ask(), { user: "two", rights: "all" });
-      assert(thief.frames().every(({ kind }) => kind !== "EVENT"), "it has no event of the other's");
+      assert(
+        thief.frames().every(({ kind }) => kind !== "EVENT"),
+        "it has no event of the other's",
+      );
       const isNewest = session === client.id;
-      assert.equal(errors.slice(before).some(({ code }) => code === "AUTH_REFUSED"), isNewest, "the server is told, where the identity is that of a session");
+      assert.equal(
+        errors.slice(before).some(({ code }) => code === "AUTH_REFUSED"),
+        isNewest,
+        "the server is told, where the identity is that of a session",
+      );
       await thief.leave();
       const nobody = await tryToResume(address, "nobody", session);
       assert.deepEqual([nobody.code, nobody.session], ["AUTH_REFUSED", null]);
@@ -204,7 +315,11 @@ for (const way of ways) {
       assert.equal(await session?.emit("secret", "for one"), "delivered");
       assert.deepEqual(one.secrets, ["for one"]);
       assert.deepEqual(one.told, ["one: still here"]);
-      assert.deepEqual(one.log.filter((line) => line.includes("desk#1")), ["open desk#1 one"], "its own client noticed nothing");
+      assert.deepEqual(
+        one.log.filter((line) => line.includes("desk#1")),
+        ["open desk#1 one"],
+        "its own client noticed nothing",
+      );
     });
 
     it("is of no use to another principal while the connection is lost, and its own client goes on", async () => {
@@ -221,34 +336,49 @@ for (const way of ways) {
       assert(one.log.includes("resumed desk#1 one"));
     });
 
-    it("is of no use to another principal after the session was resumed, neither the newest nor those before", async () => {
-      const one = await world();
-      const identities = new Set([one.client.id]);
-      for (let i = 0; i < 3; i++) {
-        await one.lose();
-        one.restore();
-        assert.deepEqual(await one.client.request("who").catch(async () => {
-          await one.client.ready;
-          return one.client.request("who");
-        }), { user: "one", rights: "all" });
-        identities.add(one.client.id);
-      }
-      assert.equal(identities.size, 4);
-      for (const identity of identities) await assertUseless(one, identity);
-      for (const identity of [...identities].slice(0, -1)) {
-        const stale = await tryToResume(one.address, "one", identity);
-        assert.deepEqual([stale.code, stale.resumed], [null, false], "it is spent, also for its own principal");
-        await stale.leave();
-      }
-      assert.deepEqual(await one.client.request("who"), { user: "one", rights: "all" });
-      assert.equal(one.log.filter((line) => line === "resumed desk#1 one").length, 3);
-    });
+    it(
+      "is of no use to another principal after the session was resumed, neither the newest nor " +
+        "those before",
+      async () => {
+        const one = await world();
+        const identities = new Set([one.client.id]);
+        for (let i = 0; i < 3; i++) {
+          await one.lose();
+          one.restore();
+          assert.deepEqual(
+            await one.client.request("who").catch(async () => {
+              await one.client.ready;
+              return one.client.request("who");
+            }),
+            { user: "one", rights: "all" },
+          );
+          identities.add(one.client.id);
+        }
+        assert.equal(identities.size, 4);
+        for (const identity of identities) await assertUseless(one, identity);
+        for (const identity of [...identities].slice(0, -1)) {
+          const stale = await tryToResume(one.address, "one", identity);
+          assert.deepEqual(
+            [stale.code, stale.resumed],
+            [null, false],
+            "it is spent, also for its own principal",
+          );
+          await stale.leave();
+        }
+        assert.deepEqual(await one.client.request("who"), { user: "one", rights: "all" });
+        assert.equal(one.log.filter((line) => line === "resumed desk#1 one").length, 3);
+      },
+    );
 
     it("is what its own principal goes on with", async () => {
       const one = await world();
       await one.lose();
       const same = await tryToResume(one.address, "one", one.client.id);
-      assert.deepEqual([same.code, same.resumed], [null, true], "so the attempts above fail for their principal alone");
+      assert.deepEqual(
+        [same.code, same.resumed],
+        [null, true],
+        "so the attempts above fail for their principal alone",
+      );
       assert.deepEqual(await same.ask(), { user: "one", rights: "all" });
     });
 
@@ -259,17 +389,21 @@ for (const way of ways) {
       assert.equal(one.errors.length, 0);
     });
 
-    it("gives no more than the newest credential: reduced rights take effect at the next resumption", async () => {
-      const one = await world();
-      const [session] = one.server.sockets;
-      rights.set("one", "none");
-      await one.lose();
-      one.restore();
-      await until(() => session?.state === "ready");
-      await one.client.ready;
-      assert.deepEqual(await one.client.request("who"), { user: "one", rights: "none" });
-      assert.equal(session?.context.rights, "none");
-    });
+    it(
+      "gives no more than the newest credential: reduced rights take effect at the next " +
+        "resumption",
+      async () => {
+        const one = await world();
+        const [session] = one.server.sockets;
+        rights.set("one", "none");
+        await one.lose();
+        one.restore();
+        await until(() => session?.state === "ready");
+        await one.client.ready;
+        assert.deepEqual(await one.client.request("who"), { user: "one", rights: "none" });
+        assert.equal(session?.context.rights, "none");
+      },
+    );
 
     it("gives nothing once the credential is refused, though it be the client's own", async () => {
       let isRevoked = false;
@@ -302,14 +436,48 @@ for (const way of ways) {
       return self;
     };
     const hostile: readonly [string, (agent: Agent) => unknown][] = [
-      ["throws", () => { throw new Error("no principal today"); }],
-      ["throws what is no error", () => { throw undefined; }], // eslint-disable-line @typescript-eslint/only-throw-error -- hostile
+      [
+        "throws",
+        () => {
+          throw new Error("no principal today");
+        },
+      ],
+      [
+        "throws what is no error",
+        () => {
+          // eslint-disable-next-line @typescript-eslint/only-throw-error -- a program may
+          throw undefined;
+        },
+      ],
       ["returns undefined, as a misspelled member does", () => undefined],
       ["returns NaN", ({ user }) => Number(user)],
       ["returns a promise", ({ user }) => Promise.resolve(user)],
       ["returns what never ends", cycle],
-      ["returns what can't be read", () => Object.defineProperty({}, "user", { enumerable: true, get: () => { throw new Error("no"); } })],
-      ["returns a proxy that throws", () => new Proxy({}, { getPrototypeOf: () => { throw new Error("no"); }, ownKeys: () => { throw new Error("no"); } })],
+      [
+        "returns what can't be read",
+        () =>
+          Object.defineProperty({}, "user", {
+            enumerable: true,
+            get: () => {
+              throw new Error("no");
+            },
+          }),
+      ],
+      [
+        "returns a proxy that throws",
+        () =>
+          new Proxy(
+            {},
+            {
+              getPrototypeOf: () => {
+                throw new Error("no");
+              },
+              ownKeys: () => {
+                throw new Error("no");
+              },
+            },
+          ),
+      ],
       ["returns a new function", () => () => "one"],
       ["returns another value each time", () => Math.random()],
     ];
@@ -319,7 +487,11 @@ for (const way of ways) {
         await assertUseless(one, one.client.id);
         assert.deepEqual(await one.client.request("who"), { user: "one", rights: "all" });
         const same = await tryToResume(one.address, "one", one.client.id);
-        assert.deepEqual([same.code, same.resumed], [null, false], "nobody, that is, not even its own client");
+        assert.deepEqual(
+          [same.code, same.resumed],
+          [null, false],
+          "nobody, that is, not even its own client",
+        );
         await turns();
         assert.deepEqual(await one.client.request("who"), { user: "one", rights: "all" });
       });

@@ -1,5 +1,6 @@
-// Many starts over one stale socket file: exactly one listens and is reached, on disk and in memory.
-// HAWSER_RACES says how many races each kind of directory sees; 25 is what a daily run can bear.
+// Many starts over one stale socket file: exactly one listens and is reached, on disk and in
+// memory. HAWSER_RACES says how many races each kind of directory sees; 25 is what a daily run can
+// bear.
 
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -38,12 +39,18 @@ describe("of four starts over one stale socket file exactly one listens and is r
   });
 
   async function race(directory: string): Promise<void> {
-    const racers = Array.from({ length: STARTS }, (_, i) => fixture.own(runFile(fileURLToPath(new URL("racer.ts", import.meta.url)), [String(i)])));
+    const racers = Array.from({ length: STARTS }, (_, i) =>
+      fixture.own(runFile(fileURLToPath(new URL("racer.ts", import.meta.url)), [String(i)])),
+    );
     await Promise.all(racers.map((racer) => racer.said(/^ready$/m)));
     for (let i = 0; i < RACES; i++) {
       const path = join(directory, `${String(i)}.sock`);
       await leaveStale(path);
-      const outcomes = await answers(racers, `listen ${path} ${String(Date.now() + 4)}`, /outcome (\w+)\n/);
+      const outcomes = await answers(
+        racers,
+        `listen ${path} ${String(Date.now() + 4)}`,
+        /outcome (\w+)\n/,
+      );
       const lost = Array.from({ length: STARTS - 1 }, () => "ADDRESS_IN_USE");
       assert.deepEqual(outcomes.toSorted(), [...lost, "listening"], `race ${String(i)}`);
       const reached = await collect(await connect(plainLines, { path }));
@@ -54,7 +61,11 @@ describe("of four starts over one stale socket file exactly one listens and is r
   }
 });
 
-async function answers(racers: readonly Program[], command: string, pattern: RegExp): Promise<string[]> {
+async function answers(
+  racers: readonly Program[],
+  command: string,
+  pattern: RegExp,
+): Promise<string[]> {
   for (const racer of racers) {
     racer.stdout = "";
     racer.say(`${command}\n`);

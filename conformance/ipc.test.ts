@@ -1,7 +1,16 @@
 // Socket files: whose they are, who may use them, and that nobody's is taken away.
 
 import assert from "node:assert/strict";
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
@@ -26,7 +35,10 @@ describe("a socket file", () => {
   it("belongs to this user alone: its mode is 0600, or what is asked for", async () => {
     const directory = fixture.directory();
     const server = fixture.server(chat, {});
-    for (const [name, options, mode] of [["own", {}, 0o600], ["group", { mode: 0o660 }, 0o660]] as const) {
+    for (const [name, options, mode] of [
+      ["own", {}, 0o600],
+      ["group", { mode: 0o660 }, 0o660],
+    ] as const) {
       await server.listen({ path: join(directory, name) }, options);
       assert.equal(lstatSync(join(directory, name)).mode & 0o777, mode);
     }
@@ -47,7 +59,9 @@ describe("a socket file", () => {
 
   it("that a killed program left is replaced", async () => {
     const path = join(fixture.directory(), "crash.sock");
-    const program = fixture.own(runFile(fileURLToPath(new URL("listening.ts", import.meta.url)), [`unix:${path}`]));
+    const program = fixture.own(
+      runFile(fileURLToPath(new URL("listening.ts", import.meta.url)), [`unix:${path}`]),
+    );
     await program.said(/listening on unix:/);
     await assertServes({ path });
     program.kill();
@@ -64,8 +78,13 @@ describe("a socket file", () => {
     await leaveStale(path);
     const servers = Array.from({ length: 5 }, () => fixture.server(chat, { message: echo }));
     const outcomes = await Promise.allSettled(servers.map((server) => server.listen({ path })));
-    const refused = outcomes.filter((outcome) => outcome.status === "rejected").map(({ reason }) => (reason as HawserError).code); // of listen()
-    assert.deepEqual(refused, Array.from({ length: 4 }, () => "ADDRESS_IN_USE"));
+    const refused = outcomes
+      .filter((outcome) => outcome.status === "rejected")
+      .map(({ reason }) => (reason as HawserError).code); // of listen()
+    assert.deepEqual(
+      refused,
+      Array.from({ length: 4 }, () => "ADDRESS_IN_USE"),
+    );
     await assertServes({ path });
   });
 
@@ -75,7 +94,10 @@ describe("a socket file", () => {
     await first.listen({ path });
     const { ino } = lstatSync(path);
     const second = fixture.server(chat, {});
-    await assert.rejects(second.listen({ path }), { code: "ADDRESS_IN_USE", message: /live\.sock: another program listens there; stop it, or choose another path/ });
+    await assert.rejects(second.listen({ path }), {
+      code: "ADDRESS_IN_USE",
+      message: /live\.sock: another program listens there; stop it, or choose another path/,
+    });
     assert.equal(lstatSync(path).ino, ino);
     await assertServes({ path });
     await second.close();
@@ -97,7 +119,10 @@ describe("a socket file", () => {
     const path = join(fixture.directory(), "notes.txt");
     writeFileSync(path, "dear diary");
     const server = fixture.server(chat, {});
-    await assert.rejects(server.listen({ path }), { code: "ADDRESS_IN_USE", message: /notes\.txt: the path is a file that is not a socket/ });
+    await assert.rejects(server.listen({ path }), {
+      code: "ADDRESS_IN_USE",
+      message: /notes\.txt: the path is a file that is not a socket/,
+    });
     await server.close();
     assert.equal(readFileSync(path, "utf8"), "dear diary");
   });
@@ -138,7 +163,10 @@ describe("a socket file", () => {
     process.env["XDG_RUNTIME_DIR"] = runtimeDirectory;
     try {
       const server = fixture.server(chat, {});
-      const says = { code: "PERMISSION_DENIED", message: /hawser is not a directory of this user alone; .*mode to 0700/ };
+      const says = {
+        code: "PERMISSION_DENIED",
+        message: /hawser is not a directory of this user alone; .*mode to 0700/,
+      };
       await assert.rejects(server.listen("pipe:hawser-test"), says);
       await assert.rejects(connect(chat, "pipe:hawser-test"), says);
     } finally {
@@ -147,24 +175,38 @@ describe("a socket file", () => {
     }
   });
 
-  it("behind pipe:name is not made where a file or a link is in the directory's place: PERMISSION_DENIED on both ends, with what to do", async () => {
-    const runtimeDirectory = fixture.directory();
-    const before = process.env["XDG_RUNTIME_DIR"];
-    process.env["XDG_RUNTIME_DIR"] = runtimeDirectory;
-    try {
-      const server = fixture.server(chat, {});
-      const says = { code: "PERMISSION_DENIED", message: /hawser is not a directory of this user alone; remove it/ };
-      for (const make of [() => { writeFileSync(join(runtimeDirectory, "hawser"), ""); }, () => { symlinkSync(fixture.directory(), join(runtimeDirectory, "hawser")); }]) {
-        make();
-        await assert.rejects(server.listen("pipe:hawser-test"), says);
-        await assert.rejects(connect(chat, "pipe:hawser-test"), says);
-        rmSync(join(runtimeDirectory, "hawser"));
+  it(
+    "behind pipe:name is not made where a file or a link is in the directory's place: " +
+      "PERMISSION_DENIED on both ends, with what to do",
+    async () => {
+      const runtimeDirectory = fixture.directory();
+      const before = process.env["XDG_RUNTIME_DIR"];
+      process.env["XDG_RUNTIME_DIR"] = runtimeDirectory;
+      try {
+        const server = fixture.server(chat, {});
+        const says = {
+          code: "PERMISSION_DENIED",
+          message: /hawser is not a directory of this user alone; remove it/,
+        };
+        for (const make of [
+          () => {
+            writeFileSync(join(runtimeDirectory, "hawser"), "");
+          },
+          () => {
+            symlinkSync(fixture.directory(), join(runtimeDirectory, "hawser"));
+          },
+        ]) {
+          make();
+          await assert.rejects(server.listen("pipe:hawser-test"), says);
+          await assert.rejects(connect(chat, "pipe:hawser-test"), says);
+          rmSync(join(runtimeDirectory, "hawser"));
+        }
+      } finally {
+        if (before === undefined) delete process.env["XDG_RUNTIME_DIR"];
+        else process.env["XDG_RUNTIME_DIR"] = before;
       }
-    } finally {
-      if (before === undefined) delete process.env["XDG_RUNTIME_DIR"];
-      else process.env["XDG_RUNTIME_DIR"] = before;
-    }
-  });
+    },
+  );
 
   it("is not needed for an abstract name, which ends with its server", async () => {
     const address = `unix:@hawser-test-${process.pid}`;

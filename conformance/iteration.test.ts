@@ -1,4 +1,5 @@
-// How messages reach a client: loops, loops that are left, listeners, and that it is one or the other.
+// How messages reach a client: loops, loops that are left, listeners, and that it is one or the
+// other.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -39,9 +40,12 @@ for (const transport of transports) {
 
     it("a loop that throws leaves the socket as it is", async () => {
       const { socket } = await fixture.pair(chat, speaker);
-      await assert.rejects(async () => {
-        for await (const message of socket) if (message === "4") throw new Error("enough");
-      }, { message: "enough" });
+      await assert.rejects(
+        async () => {
+          for await (const message of socket) if (message === "4") throw new Error("enough");
+        },
+        { message: "enough" },
+      );
       assert.deepEqual(await collect(socket), all.slice(5));
     });
 
@@ -57,7 +61,10 @@ for (const transport of transports) {
       const { socket } = await fixture.pair(chat, speaker);
       const iterator = socket[Symbol.asyncIterator]();
       const results = await Promise.all([iterator.next(), iterator.next(), iterator.next()]);
-      assert.deepEqual(results.map(({ value }) => value), ["0", "1", "2"]);
+      assert.deepEqual(
+        results.map(({ value }) => value),
+        ["0", "1", "2"],
+      );
     });
 
     it("on('message') gets every message in order, and close comes last with the reason", async () => {
@@ -107,19 +114,23 @@ for (const transport of transports) {
       assert.equal(await waiting, "for the loop");
     });
 
-    it("[Symbol.asyncDispose]() says the sentinel, drops what comes, and waits until the connection is gone", async () => {
-      const heard: string[] = [];
-      const { server, socket } = await fixture.pair(chat, {
-        message(message, from) {
-          heard.push(message);
-          for (let i = 0; i < 1_000; i++) from.send(message);
-        },
-      });
-      socket.send("one");
-      await socket[Symbol.asyncDispose]();
-      assert.equal(socket.state, "closed");
-      await until(() => server.sockets.size === 0);
-      assert.deepEqual(heard, ["one"]);
-    });
+    it(
+      "[Symbol.asyncDispose]() says the sentinel, drops what comes, and waits until the " +
+        "connection is gone",
+      async () => {
+        const heard: string[] = [];
+        const { server, socket } = await fixture.pair(chat, {
+          message(message, from) {
+            heard.push(message);
+            for (let i = 0; i < 1_000; i++) from.send(message);
+          },
+        });
+        socket.send("one");
+        await socket[Symbol.asyncDispose]();
+        assert.equal(socket.state, "closed");
+        await until(() => server.sockets.size === 0);
+        assert.deepEqual(heard, ["one"]);
+      },
+    );
   });
 }

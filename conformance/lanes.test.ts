@@ -1,4 +1,5 @@
-// Lanes of events over each transport: a handler that waits holds up its own lane alone; and events that are sent again in another session.
+// Lanes of events over each transport: a handler that waits holds up its own lane alone; and events
+// that are sent again in another session.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -21,7 +22,11 @@ const desk = defineProtocol({
   version: 1,
   requests: { ping: {} },
   events: {
-    changed: { payload: type<Change>(), delivery: "at-least-once", lane: ({ ticket }: Change) => ticket },
+    changed: {
+      payload: type<Change>(),
+      delivery: "at-least-once",
+      lane: ({ ticket }: Change) => ticket,
+    },
     seen: { payload: type<Change>(), lane: ({ ticket }: Change) => ticket },
     audited: { payload: type<string>(), delivery: "at-least-once", lane: "audit" },
     noted: { payload: type<string>(), delivery: "at-least-once" },
@@ -35,11 +40,13 @@ for (const transport of transports) {
     it("go on beside one whose handler waits, in both directions, and requests go on beside all", async () => {
       const gate = Promise.withResolvers<undefined>();
       const log: string[] = [];
-      const handle = (side: string) => async (change: Change): Promise<void> => {
-        log.push(`${side} begins ${change.ticket}/${change.n}`);
-        if (change.ticket === 1 && change.n === 1) await gate.promise;
-        log.push(`${side} ends ${change.ticket}/${change.n}`);
-      };
+      const handle =
+        (side: string) =>
+        async (change: Change): Promise<void> => {
+          log.push(`${side} begins ${change.ticket}/${change.n}`);
+          if (change.ticket === 1 && change.n === 1) await gate.promise;
+          log.push(`${side} ends ${change.ticket}/${change.n}`);
+        };
       const { connect: dial, server } = await fixture.serveContract(desk, {
         ping: () => undefined,
         changed: handle("server"),
@@ -51,13 +58,40 @@ for (const transport of transports) {
       client.on("changed", handle("client"));
       const [socket] = server.sockets;
       assert.ok(socket !== undefined);
-      const waiting = [client.emit("changed", { ticket: 1, n: 1 }), socket.emit("changed", { ticket: 1, n: 1 })];
+      const waiting = [
+        client.emit("changed", { ticket: 1, n: 1 }),
+        socket.emit("changed", { ticket: 1, n: 1 }),
+      ];
       void client.emit("seen", { ticket: 1, n: 2 });
-      const through = [client.emit("changed", { ticket: 2, n: 1 }), client.emit("changed", { ticket: 2, n: 2 }), client.emit("audited", "an audit"), client.emit("noted", "a note"), socket.emit("changed", { ticket: 2, n: 1 })];
-      assert.deepEqual(await Promise.all(through), ["delivered", "delivered", "delivered", "delivered", "delivered"]);
+      const through = [
+        client.emit("changed", { ticket: 2, n: 1 }),
+        client.emit("changed", { ticket: 2, n: 2 }),
+        client.emit("audited", "an audit"),
+        client.emit("noted", "a note"),
+        socket.emit("changed", { ticket: 2, n: 1 }),
+      ];
+      assert.deepEqual(await Promise.all(through), [
+        "delivered",
+        "delivered",
+        "delivered",
+        "delivered",
+        "delivered",
+      ]);
       await client.request("ping");
       assert.ok(!log.includes("server begins 1/2"), "an event of the same lane waits");
-      assert.deepEqual(log.filter((line) => line.includes("2/")), ["server begins 2/1", "server ends 2/1", "server begins 2/2", "server ends 2/2", "client begins 2/1", "client ends 2/1"].filter((line) => log.includes(line)).sort((one, other) => log.indexOf(one) - log.indexOf(other)));
+      assert.deepEqual(
+        log.filter((line) => line.includes("2/")),
+        [
+          "server begins 2/1",
+          "server ends 2/1",
+          "server begins 2/2",
+          "server ends 2/2",
+          "client begins 2/1",
+          "client ends 2/1",
+        ]
+          .filter((line) => log.includes(line))
+          .sort((one, other) => log.indexOf(one) - log.indexOf(other)),
+      );
       gate.resolve(undefined);
       assert.deepEqual(await Promise.all(waiting), ["delivered", "delivered"]);
       await until(() => log.includes("server ends 1/2"));
@@ -65,7 +99,13 @@ for (const transport of transports) {
 
     it("have events with an identity, which a handler sees", async () => {
       const ids: (string | null)[] = [];
-      const { connect: dial } = await fixture.serveContract(desk, { ping: () => undefined, changed: (_, { eventId }) => void ids.push(eventId), seen: (_, { eventId }) => void ids.push(eventId), audited: () => undefined, noted: () => undefined });
+      const { connect: dial } = await fixture.serveContract(desk, {
+        ping: () => undefined,
+        changed: (_, { eventId }) => void ids.push(eventId),
+        seen: (_, { eventId }) => void ids.push(eventId),
+        audited: () => undefined,
+        noted: () => undefined,
+      });
       const client = await dial();
       await client.emit("seen", { ticket: 1, n: 0 });
       for (let n = 1; n <= 3; n++) await client.emit("changed", { ticket: 1, n });
@@ -78,15 +118,29 @@ for (const transport of transports) {
 }
 
 describe("events that are sent again after the server was started anew", () => {
-  /** A server whose acknowledgements are lost with it, and one that is started after it, which share a store or not. */
-  async function restarted(store: Deduplication | undefined): Promise<{ handled: number[]; reports: string[] }> {
+  /**
+   * A server whose acknowledgements are lost with it, and one that is started after it, which share
+   * a store or not.
+   */
+  async function restarted(
+    store: Deduplication | undefined,
+  ): Promise<{ handled: number[]; reports: string[] }> {
     const handled: number[] = [];
     const reports: string[] = [];
     const start = () =>
       createServer(
         desk,
-        { ping: () => undefined, changed: ({ n }) => void handled.push(n), seen: () => undefined, audited: () => undefined, noted: () => undefined },
-        { ...(store === undefined ? {} : { deduplicate: store }), error: ({ code }) => void reports.push(code) },
+        {
+          ping: () => undefined,
+          changed: ({ n }) => void handled.push(n),
+          seen: () => undefined,
+          audited: () => undefined,
+          noted: () => undefined,
+        },
+        {
+          ...(store === undefined ? {} : { deduplicate: store }),
+          error: ({ code }) => void reports.push(code),
+        },
       );
     let server = start();
     let cut = (): void => undefined;
@@ -152,12 +206,18 @@ describe("events that are sent again after the server was started anew", () => {
       remember: () => Promise.reject(new Error("the store is down")),
     });
     assert.deepEqual([...new Set(handled)].sort(), [1, 2, 3, 4, 5, 6, 7]);
-    assert.ok(reports.length > 0 && reports.every((code) => code === "HANDLER_FAILED"), reports.join(" "));
+    assert.ok(
+      reports.length > 0 && reports.every((code) => code === "HANDLER_FAILED"),
+      reports.join(" "),
+    );
   });
 
   it("refuses an option that is no store", () => {
     for (const deduplicate of [null, {}, { seen: 1, remember: () => undefined }]) {
-      assert.throws(() => createServer(desk, { ping: () => undefined }, { deduplicate: deduplicate as never }), TypeError);
+      assert.throws(
+        () => createServer(desk, { ping: () => undefined }, { deduplicate: deduplicate as never }),
+        TypeError,
+      );
     }
   });
 });

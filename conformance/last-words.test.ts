@@ -1,4 +1,5 @@
-// Last words: whatever ends a wire by an error is told while the program can still send, and what it sends arrives.
+// Last words: whatever ends a wire by an error is told while the program can still send, and what
+// it sends arrives.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -20,38 +21,52 @@ const wrongs: readonly (readonly [code: string, bytes: string, silenceMs: number
   ["IDLE_TIMEOUT", "", 3_500],
 ];
 const limits = { maxFrameBytes: 1_000, frameTimeoutMs: 1_000, idleTimeoutMs: 3_000 };
-const bytesOf = (characters: string): Uint8Array => (characters.startsWith("\ud800") ? Uint8Array.of(0xff, 0x0d, 0x0a) : new TextEncoder().encode(characters));
+const bytesOf = (characters: string): Uint8Array =>
+  characters.startsWith("\ud800")
+    ? Uint8Array.of(0xff, 0x0d, 0x0a)
+    : new TextEncoder().encode(characters);
 
 for (const transport of transports) {
   describe(`last words over ${transport}`, () => {
     const fixture = new Fixture(transport);
 
     for (const [code, bad, silenceMs] of wrongs) {
-      it(`a server's reach the peer after ${code}, behind the answers to what came before, though the peer goes on writing`, async () => {
-        const clock = new ManualClock();
-        const errors: HawserError[] = [];
-        const { server, connect } = await fixture.serve(crlf, {
-          message: (message, socket) => turns(2).then(() => void socket.send(`got ${message}`)),
-          async error(error, socket) {
-            errors.push(error);
-            socket?.send("521");
-            await turns(2);
-            socket?.send(error.code);
-          },
-        }, { ...limits, ticker: new Ticker(clock) });
-        const peer = await connect(rawBytes);
-        peer.send(Uint8Array.of(...new TextEncoder().encode("one\r\ntwo\r\n"), ...bytesOf(bad)));
-        if (silenceMs === 0) peer.send(new TextEncoder().encode("and this is dropped\r\n"));
-        const heard: string[] = [];
-        peer.on("message", (message) => void heard.push(new TextDecoder().decode(message)));
-        await until(() => heard.join("").includes("got two"));
-        clock.advance(silenceMs);
-        await until(() => heard.join("").includes(code));
-        assert.equal(heard.join(""), `got one\r\ngot two\r\n521\r\n${code}\r\n`);
-        assert.deepEqual(errors.map((error) => error.code), [code]);
-        peer.end();
-        await until(() => server.sockets.size === 0);
-      });
+      it(
+        `a server's reach the peer after ${code}, behind the answers to what came before, though ` +
+          "the peer goes on writing",
+        async () => {
+          const clock = new ManualClock();
+          const errors: HawserError[] = [];
+          const { server, connect } = await fixture.serve(
+            crlf,
+            {
+              message: (message, socket) => turns(2).then(() => void socket.send(`got ${message}`)),
+              async error(error, socket) {
+                errors.push(error);
+                socket?.send("521");
+                await turns(2);
+                socket?.send(error.code);
+              },
+            },
+            { ...limits, ticker: new Ticker(clock) },
+          );
+          const peer = await connect(rawBytes);
+          peer.send(Uint8Array.of(...new TextEncoder().encode("one\r\ntwo\r\n"), ...bytesOf(bad)));
+          if (silenceMs === 0) peer.send(new TextEncoder().encode("and this is dropped\r\n"));
+          const heard: string[] = [];
+          peer.on("message", (message) => void heard.push(new TextDecoder().decode(message)));
+          await until(() => heard.join("").includes("got two"));
+          clock.advance(silenceMs);
+          await until(() => heard.join("").includes(code));
+          assert.equal(heard.join(""), `got one\r\ngot two\r\n521\r\n${code}\r\n`);
+          assert.deepEqual(
+            errors.map((error) => error.code),
+            [code],
+          );
+          peer.end();
+          await until(() => server.sockets.size === 0);
+        },
+      );
 
       it(`a client's reach the server after ${code}: from a listener, and from the loop that reads`, async () => {
         for (const way of ["listener", "loop"] as const) {
@@ -106,10 +121,14 @@ for (const transport of transports) {
 
     it("error goes on with the conversation where only a frame is passed over", async () => {
       const skip: Partial<FrameLimits> = { maxFrameBytes: 10, onOversize: "skip" };
-      const { connect } = await fixture.serve(crlf, {
-        message: (message, socket) => void socket.send(message),
-        error: (error, socket) => void socket?.send(`500 ${error.code.slice(0, 5)}`),
-      }, skip);
+      const { connect } = await fixture.serve(
+        crlf,
+        {
+          message: (message, socket) => void socket.send(message),
+          error: (error, socket) => void socket?.send(`500 ${error.code.slice(0, 5)}`),
+        },
+        skip,
+      );
       const peer = await connect(crlf);
       for (const message of ["one", "x".repeat(20), "two"]) peer.send(message);
       peer.end();

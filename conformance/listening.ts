@@ -1,4 +1,5 @@
-// A program of the tests: listens on the address that it is given, says so, and stays until it is killed.
+// A program of the tests: listens on the address that it is given, says so, and stays until it is
+// killed.
 import process from "node:process";
 import { createServer } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";

@@ -1,7 +1,8 @@
-// A client whose listeners and streams take nothing, in a process of its own: the servers of `memory.test.ts` send it what
-// takes the most memory. node memory-client.ts ADDRESS. For each line that it reads it does what the line says, and
-// prints how much memory it has: "streams N" opens so many and takes nothing, "take N" takes one item of each,
-// "ask N" makes so many requests and drops their answers, "fill BYTES" makes requests until one is refused, "?" does nothing.
+// A client whose listeners and streams take nothing, in a process of its own: the servers of
+// `memory.test.ts` send it what takes the most memory. node memory-client.ts ADDRESS. For each line
+// that it reads it does what the line says, and prints how much memory it has: "streams N" opens so
+// many and takes nothing, "take N" takes one item of each, "ask N" makes so many requests and drops
+// their answers, "fill BYTES" makes requests until one is refused, "?" does nothing.
 
 import process from "node:process";
 import { connect } from "@hawser/client";
@@ -29,7 +30,10 @@ async function fill(bytes: number): Promise<number> {
   const held = Promise.resolve(false);
   let count = 0;
   do {
-    for (let more = 0; more < 1_000; more++) client.request("ask", input).catch(() => { refused.resolve(true); });
+    for (let more = 0; more < 1_000; more++)
+      client.request("ask", input).catch(() => {
+        refused.resolve(true);
+      });
     count += 1_000;
     await Promise.resolve(); // a refusal comes in a microtask
   } while (count < 1_000_000 && !(await Promise.race([refused.promise, held])));
@@ -45,11 +49,15 @@ async function obey(order: string, argument: number): Promise<string> {
       for (let count = 0; count < argument; count++) {
         const items = client.stream("given", null)[Symbol.asyncIterator]();
         inHand.push(items);
-        void items.next().then((item) => inHand.push(item), () => undefined);
+        void items.next().then(
+          (item) => inHand.push(item),
+          () => undefined,
+        );
       }
       return "";
     case "ask":
-      for (let count = 0; count < argument; count++) client.request("ask", null).catch(() => undefined);
+      for (let count = 0; count < argument; count++)
+        client.request("ask", null).catch(() => undefined);
       return "";
     case "fill":
       return `held ${String(await fill(argument))} `;

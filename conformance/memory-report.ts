@@ -12,15 +12,19 @@ export function collect(): void {
   collector?.();
 }
 
-/** Print how much memory the process keeps, and what else there is to say; the lines are numbered from 1. */
+/**
+ * Print how much memory the process keeps, and what else there is to say; the lines are numbered
+ * from 1.
+ */
 export function report(rest: string): void {
   answers++;
   console.log(`answer ${String(answers)}: kept ${String(kept())} ${rest}`);
 }
 
 /**
- * Bytes that the process keeps: what is live after a collection on V8, else its resident memory. Node 22 and 24 do not give
- * back what garbage has taken: 518 MB resident, of which 68 MB were live.
+ * Bytes that the process keeps: what is live after a collection on V8, else its resident memory.
+ * Node 22 and 24 do not give back what garbage has taken: 518 MB resident, of which 68 MB were
+ * live.
  */
 function kept(): number {
   collect();
@@ -30,10 +34,14 @@ function kept(): number {
 
 function findCollector(): (() => void) | null {
   const { Bun } = globalThis as { Bun?: { gc: (isFull: boolean) => void } };
-  if (Bun !== undefined) return () => { Bun.gc(true); };
+  if (Bun !== undefined)
+    return () => {
+      Bun.gc(true);
+    };
   try {
     setFlagsFromString("--expose-gc");
-    return runInNewContext("gc") as () => void; // the flag's function, or nothing of that name: then it throws
+    // the flag's function, or nothing of that name: then it throws
+    return runInNewContext("gc") as () => void;
   } catch {
     return null;
   }

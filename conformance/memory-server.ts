@@ -1,6 +1,7 @@
-// A server whose handlers never end, in a process of its own: `memory.test.ts` sends it what takes the most memory.
-// It prints its address, and for each line that it reads, how much memory it has; for "!" it emits events first.
-// Its argument says what it serves: json-rpc, wire, held-wire, feed, or nothing: the contract `greedy`.
+// A server whose handlers never end, in a process of its own: `memory.test.ts` sends it what takes
+// the most memory. It prints its address, and for each line that it reads, how much memory it has;
+// for "!" it emits events first. Its argument says what it serves: json-rpc, wire, held-wire, feed,
+// or nothing: the contract `greedy`.
 
 import process from "node:process";
 import { json, jsonRpc, lines, wire } from "@hawser/protocol";
@@ -44,14 +45,27 @@ const handlers: SessionHandlers<typeof greedy> = {
 const options = { error: (): undefined => undefined };
 const feed = createServer(generous, { ask: never, given: never }, options);
 
-function served(): { listen(address: string): Promise<Address>; readonly sockets: { readonly size: number } } {
+function served(): {
+  listen(address: string): Promise<Address>;
+  readonly sockets: { readonly size: number };
+} {
   switch (process.argv[2]) {
     case "json-rpc":
-      return createServer(jsonRpc(greedyText, { framing: lines() }), { keep: hang, told: hang }, options);
+      return createServer(
+        jsonRpc(greedyText, { framing: lines() }),
+        { keep: hang, told: hang },
+        options,
+      );
     case "wire":
-      return createServer(wire({ framing: lines(), codec: json() }), { message: hang, error: () => undefined });
+      return createServer(wire({ framing: lines(), codec: json() }), {
+        message: hang,
+        error: () => undefined,
+      });
     case "held-wire":
-      return createServer(wire({ framing: lines(), codec: json() }), { open: never, error: () => undefined });
+      return createServer(wire({ framing: lines(), codec: json() }), {
+        open: never,
+        error: () => undefined,
+      });
     case "feed":
       return feed;
     default:
@@ -63,9 +77,11 @@ const server = served();
 console.log(`listening on ${formatAddress(await server.listen("tcp://127.0.0.1:0"))}`);
 process.stdin.setEncoding("utf8").on("data", (text: string) => {
   if (text.includes("!")) {
-    // Events of 256 KiB to each session by itself, so that no two share a body; refused and given up ones are counted by nobody.
+    // Events of 256 KiB to each session by itself, so that no two share a body; refused and given
+    // up ones are counted by nobody.
     for (let count = 0; count < 60; count++) {
-      for (const socket of feed.sockets) socket.emit("told", String(count % 10).repeat(262_144)).catch(() => undefined);
+      for (const socket of feed.sockets)
+        socket.emit("told", String(count % 10).repeat(262_144)).catch(() => undefined);
       collect();
     }
   }

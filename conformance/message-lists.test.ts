@@ -13,12 +13,20 @@ import { transports } from "./transports.ts";
 
 /** A contract of so many requests, each of which is answered with nothing. */
 function wide(count: number, version = 1, more: object = {}): Protocol {
-  const requests = Object.fromEntries(Array.from({ length: count }, (_, at) => [`ticket.request.number.${String(at)}`, {}]));
-  return defineProtocol({ name: "wide", version, accepts: [1, version], requests: { ...requests, ...more } });
+  const requests = Object.fromEntries(
+    Array.from({ length: count }, (_, at) => [`ticket.request.number.${String(at)}`, {}]),
+  );
+  return defineProtocol({
+    name: "wide",
+    version,
+    accepts: [1, version],
+    requests: { ...requests, ...more },
+  });
 }
 
 function answering(contract: Protocol): SessionHandlers<Protocol, string> {
-  return Object.fromEntries(contract.messages.map(({ name }) => [name, () => undefined])) as never; // the names are not known to the compiler
+  // the names are not known to the compiler
+  return Object.fromEntries(contract.messages.map(({ name }) => [name, () => undefined])) as never;
 }
 
 const large = wide(2_000);
@@ -30,7 +38,9 @@ for (const transport of transports) {
 
     it("is greeted, with room for auth, and its last message is called", async () => {
       const judged: unknown[] = [];
-      const { connect } = await fixture.serveContract(large, answering(large), { authenticate: (hello) => void judged.push(hello.auth) as never });
+      const { connect } = await fixture.serveContract(large, answering(large), {
+        authenticate: (hello) => void judged.push(hello.auth) as never,
+      });
       const client = await connect({ auth });
       assert.equal(await client.request("ticket.request.number.1999"), undefined);
       assert.deepEqual(judged, [auth]);
@@ -38,11 +48,15 @@ for (const transport of transports) {
 
     it("is greeted where the client has another version of it, older or newer", async () => {
       const newer = wide(2_000, 2, { "ticket.close": {} });
-      for (const [ours, theirs] of [[large, newer], [newer, large]] as const) {
+      for (const [ours, theirs] of [
+        [large, newer],
+        [newer, large],
+      ] as const) {
         const { connectAs } = await fixture.serveContract(ours, answering(ours));
         const client = await connectAs(theirs);
         assert.equal(await client.request("ticket.request.number.7"), undefined);
-        if (theirs === newer) assert.equal((await failure(client.request("ticket.close"))).code, "MESSAGE_UNKNOWN");
+        if (theirs === newer)
+          assert.equal((await failure(client.request("ticket.close"))).code, "MESSAGE_UNKNOWN");
       }
     });
 
@@ -51,7 +65,10 @@ for (const transport of transports) {
       const error = await failure(connectAs(wide(2_000, 1, { "ticket.close": {} })));
       for (const { code, message } of [error, errors[0] ?? error]) {
         assert.equal(code, "CONTRACT_DIFFERS");
-        assert.match(message, /this server lacks "ticket\.close"\. Raise the version with each change/);
+        assert.match(
+          message,
+          /this server lacks "ticket\.close"\. Raise the version with each change/,
+        );
       }
       assert.equal(errors.length, 1);
     });
@@ -61,7 +78,13 @@ for (const transport of transports) {
 describe("a client that is asked for its list", () => {
   const fixture = new SessionFixture("tcp");
 
-  async function asked(): Promise<{ peer: HandPeer; clock: ManualClock; released: unknown[]; codes: () => string[]; close: () => Promise<unknown> }> {
+  async function asked(): Promise<{
+    peer: HandPeer;
+    clock: ManualClock;
+    released: unknown[];
+    codes: () => string[];
+    close: () => Promise<unknown>;
+  }> {
     const clock = new ManualClock();
     const released: unknown[] = [];
     const { server, errors } = await fixture.serveContract(large, answering(large), {
@@ -73,7 +96,13 @@ describe("a client that is asked for its list", () => {
     const peer = await HandPeer.dial(fixture, await server.listen("tcp://127.0.0.1:0"));
     peer.say(SIGNATURE, helloFor(large, { messages: undefined }));
     await peer.hearOf("WANT");
-    return { peer, clock, released, codes: () => errors.map(({ code }) => code), close: () => server.close({ deadlineMs: 0 }) };
+    return {
+      peer,
+      clock,
+      released,
+      codes: () => errors.map(({ code }) => code),
+      close: () => server.close({ deadlineMs: 0 }),
+    };
   }
 
   it("and leaves is forgotten: its context is released", async () => {
@@ -104,7 +133,12 @@ describe("a client that is asked for its list", () => {
   });
 
   it("and sends another frame, or too much, is refused, and its context is released", async () => {
-    for (const bytes of [frame(KIND.PING, 0, new Uint8Array(8)), joined(...Array.from({ length: 65 }, () => frame(KIND.MESSAGES | 0x80, 0, " ".repeat(16_384))))]) {
+    for (const bytes of [
+      frame(KIND.PING, 0, new Uint8Array(8)),
+      joined(
+        ...Array.from({ length: 65 }, () => frame(KIND.MESSAGES | 0x80, 0, " ".repeat(16_384))),
+      ),
+    ]) {
       const { peer, released, codes } = await asked();
       peer.say(bytes);
       await peer.hearOf("REFUSE");

@@ -86,7 +86,9 @@ describe("a server in another process that speaks first, and ends at once", () =
 
   it("is heard each time", { timeout: 60_000 }, async () => {
     const path = join(fixture.directory(), "first.sock");
-    const program = fixture.own(runFile(fileURLToPath(new URL("racer.ts", import.meta.url)), ["welcome"]));
+    const program = fixture.own(
+      runFile(fileURLToPath(new URL("racer.ts", import.meta.url)), ["welcome"]),
+    );
     program.say(`listen ${path} 0\n`);
     await program.said(/outcome listening/);
     for (let i = 0; i < 100; i++) {

@@ -9,5 +9,12 @@ export interface PageRule {
 
 /** The rules in the order of the page. */
 export function pageRules(page: string): PageRule[] {
-  return Array.from(page.matchAll(/^- \*\*(\d+)\.(\d+)\*\* `([a-z0-9-]+)` /gm), ([, section, number, name = ""]) => ({ section: Number(section), number: Number(number), name }));
+  return Array.from(
+    page.matchAll(/^- \*\*(\d+)\.(\d+)\*\* `([a-z0-9-]+)` /gm),
+    ([, section, number, name = ""]) => ({
+      section: Number(section),
+      number: Number(number),
+      name,
+    }),
+  );
 }

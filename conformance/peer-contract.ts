@@ -1,4 +1,5 @@
-// The contract of the conformance program, for peer.ts: vectors/README.md says what each message does.
+// The contract of the conformance program, for peer.ts: vectors/README.md says what each message
+// does.
 
 import { bytes, defineProtocol, type } from "@hawser/protocol";
 import { number, object } from "./session-contracts.ts";
@@ -34,7 +35,11 @@ export const peerContract = defineProtocol({
     strict: { input: object({ a: "number" }), output: number(), ...both },
     log: { input: type<{ tag: string; least?: number }>(), output: type<string[]>(), ...both },
     emit: { input: type<{ name: string; payloads: Told[] }>(), ...both },
-    call: { input: type<{ name: string; input?: unknown; tag?: string; timeoutMs?: number }>(), output: any, ...both },
+    call: {
+      input: type<{ name: string; input?: unknown; tag?: string; timeoutMs?: number }>(),
+      output: any,
+      ...both,
+    },
     cancel: { input: type<{ tag: string }>(), ...both },
     pull: { input: type<Pull>(), output: any, ...both },
     drain: { ...both },
@@ -46,7 +51,12 @@ export const peerContract = defineProtocol({
     collect: { input: any, send: number(), item: type<number>(), ...both },
     take: { input: type<{ n: number; tag?: string }>(), send: any, item: any, ...both },
     hang: { input: type<{ tag: string }>(), send: any, item: any, ...both },
-    broken: { input: type<{ after: number; how: string }>(), item: type<number>(), errors: { rude: any }, ...both },
+    broken: {
+      input: type<{ after: number; how: string }>(),
+      item: type<number>(),
+      errors: { rude: any },
+      ...both,
+    },
   },
   events: {
     note: { payload: told, delivery: "at-least-once" },

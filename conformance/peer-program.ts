@@ -1,4 +1,5 @@
-// What the conformance program does with the vectors' messages (vectors/README.md), on Hawser's server and client.
+// What the conformance program does with the vectors' messages (vectors/README.md), on Hawser's
+// server and client.
 
 import { connect } from "@hawser/client";
 import { HawserError, isHawserError } from "@hawser/protocol";
@@ -44,7 +45,10 @@ interface Context {
   readonly fail: (name: "rude", payload: unknown) => never;
 }
 
-/** What is kept by tag: of all sessions of the process, so that a vector can ask on another connection. */
+/**
+ * What is kept by tag: of all sessions of the process, so that a vector can ask on another
+ * connection.
+ */
 class Memory {
   readonly #logs = new Map<string, string[]>();
   readonly #readers = new Set<() => void>();
@@ -74,7 +78,9 @@ class Memory {
   wait(tag: string, signal: AbortSignal | null): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.set(tag, [...(this.#waiting.get(tag) ?? []), resolve]);
-      signal?.addEventListener("abort", () => { resolve(); });
+      signal?.addEventListener("abort", () => {
+        resolve();
+      });
     });
   }
 
@@ -131,14 +137,29 @@ function makeHandlers(memory: Memory) {
       for (const payload of payloads) {
         const { tag, n } = payload;
         (socket as Socket).emit(name, payload).then(
-          (outcome) => { memory.note(tag, `${outcome} ${n}`); },
-          (error: unknown) => { memory.note(tag, `${wireCode(error)} ${n}`); },
+          (outcome) => {
+            memory.note(tag, `${outcome} ${n}`);
+          },
+          (error: unknown) => {
+            memory.note(tag, `${wireCode(error)} ${n}`);
+          },
         );
       }
     },
-    async call({ name, input, tag, timeoutMs }: { name: string; input?: unknown; tag?: string; timeoutMs?: number }, { socket }: Context) {
+    async call(
+      {
+        name,
+        input,
+        tag,
+        timeoutMs,
+      }: { name: string; input?: unknown; tag?: string; timeoutMs?: number },
+      { socket }: Context,
+    ) {
       try {
-        const options = { signal: memory.controller(tag).signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+        const options = {
+          signal: memory.controller(tag).signal,
+          ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        };
         return { result: await (socket as Socket).request(name, input, options) };
       } catch (error) {
         return failure(error);
@@ -197,11 +218,18 @@ function makeHandlers(memory: Memory) {
   };
 }
 
-async function openStream({ name, input, tag, take = Infinity, send = [], end = false, timeoutMs }: Pull, socket: Socket, memory: Memory) {
+async function openStream(
+  { name, input, tag, take = Infinity, send = [], end = false, timeoutMs }: Pull,
+  socket: Socket,
+  memory: Memory,
+) {
   const items: unknown[] = [];
   try {
     const { signal } = memory.controller(tag);
-    const stream = socket.stream(name, input, { signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+    const stream = socket.stream(name, input, {
+      signal,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
     const sending = (async () => {
       let hasRoom = true;
       for (const item of send) {
@@ -225,7 +253,8 @@ async function openStream({ name, input, tag, take = Infinity, send = [], end = 
 /** How a call failed, in the words of the page. */
 function failure(error: unknown): object {
   const code = wireCode(error);
-  if (!isHawserError(error) || error.failure === null) return { code, ...(isHawserError(error) && error.path !== null ? { path: error.path } : {}) };
+  if (!isHawserError(error) || error.failure === null)
+    return { code, ...(isHawserError(error) && error.path !== null ? { path: error.path } : {}) };
   return { code, name: error.failure.name, payload: error.failure.payload ?? null };
 }
 
@@ -243,7 +272,11 @@ function wireCode(error: unknown): string {
 
 /** Who a client says it is: `{user}`; `{refuse: true}` is not let in. */
 function authenticate({ auth }: { auth: unknown }): { user: string } {
-  const { user = "nobody", refuse, busy } = (auth ?? {}) as { user?: string; refuse?: boolean; busy?: boolean };
+  const {
+    user = "nobody",
+    refuse,
+    busy,
+  } = (auth ?? {}) as { user?: string; refuse?: boolean; busy?: boolean };
   if (refuse === true) throw new HawserError("AUTH_REFUSED", "The client asks to be refused");
   if (busy === true) throw new HawserError("OVERLOADED", "The client asks to be sent away");
   return { user };
@@ -253,7 +286,11 @@ function authenticate({ auth }: { auth: unknown }): { user: string } {
 export async function startServer(): Promise<{ readonly port: number; close(): Promise<void> }> {
   const memory = new Memory();
   const handlers = makeHandlers(memory);
-  const server = createServer(peerContract, handlers as never, { ...limits, authenticate, error: () => undefined } as never) as unknown as SessionServer<typeof peerContract>;
+  const server = createServer(
+    peerContract,
+    handlers as never,
+    { ...limits, authenticate, error: () => undefined } as never,
+  ) as unknown as SessionServer<typeof peerContract>;
   const address = await server.listen("tcp://127.0.0.1:0");
   return {
     port: "port" in address ? address.port : 0,

@@ -1,4 +1,5 @@
-// The conformance program: what an implementation runs for the vectors, here on Hawser's server or client.
+// The conformance program: what an implementation runs for the vectors, here on Hawser's server or
+// client.
 //
 //   peer.ts server               listens, prints `listening on PORT`
 //   peer.ts client PORT          connects, again and again

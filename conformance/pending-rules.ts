@@ -1,4 +1,5 @@
-// Rules that Hawser's engine does not keep yet: their vectors are for other implementations, and are not judged here.
+// Rules that Hawser's engine does not keep yet: their vectors are for other implementations, and
+// are not judged here.
 
 import type { Vector } from "./runner/vector.ts";
 

@@ -17,8 +17,16 @@ export class Program {
   readonly #listeners = new Set<() => void>();
   #hasExited = false;
 
-  constructor(command: string, args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
-    this.#child = spawn(command, args, { stdio: "pipe", cwd: options.cwd, env: plainEnvironment(options.env) });
+  constructor(
+    command: string,
+    args: readonly string[],
+    options: { cwd?: string; env?: Record<string, string> } = {},
+  ) {
+    this.#child = spawn(command, args, {
+      stdio: "pipe",
+      cwd: options.cwd,
+      env: plainEnvironment(options.env),
+    });
     this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
       this.#tell();
@@ -27,7 +35,8 @@ export class Program {
       this.stderr += text;
       this.#tell();
     });
-    this.#child.stdin?.on("error", () => undefined); // the program may be gone before it has read everything
+    // the program may be gone before it has read everything
+    this.#child.stdin?.on("error", () => undefined);
     this.exited = new Promise((resolve, reject) => {
       this.#child.once("error", reject);
       this.#child.once("close", (code, signal) => {
@@ -48,8 +57,15 @@ export class Program {
     this.#child.stdin?.end();
   }
 
-  /** Resolves with the match when what it printed matches; rejects when it exits, or `withinMs` passes, without it. */
-  said(pattern: RegExp, stream: "stderr" | "stdout" = "stdout", withinMs: number = SAID_WITHIN_MS): Promise<RegExpExecArray> {
+  /**
+   * Resolves with the match when what it printed matches; rejects when it exits, or `withinMs`
+   * passes, without it.
+   */
+  said(
+    pattern: RegExp,
+    stream: "stderr" | "stdout" = "stdout",
+    withinMs: number = SAID_WITHIN_MS,
+  ): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       let isLate = false;
       const timer = setTimeout(() => {
@@ -62,7 +78,13 @@ export class Program {
         clearTimeout(timer);
         this.#listeners.delete(look);
         const how = isLate ? "was given up" : "exited";
-        if (match === null) reject(new Error(`The program ${how} before it said ${String(pattern)}; it said ${JSON.stringify(this.stdout)} and ${JSON.stringify(this.stderr)}`));
+        if (match === null)
+          reject(
+            new Error(
+              `The program ${how} before it said ${String(pattern)}; it said ` +
+                `${JSON.stringify(this.stdout)} and ${JSON.stringify(this.stderr)}`,
+            ),
+          );
         else resolve(match);
       };
       this.#listeners.add(look);
@@ -74,7 +96,8 @@ export class Program {
     const { pid } = this.#child;
     if (pid === undefined || this.#hasExited) return;
     try {
-      process.kill(pid, signal); // the child's own kill() does nothing the second time on Deno, also after SIGSTOP
+      // the child's own kill() does nothing the second time on Deno, also after SIGSTOP
+      process.kill(pid, signal);
     } catch {
       // It exits at this moment.
     }
@@ -92,17 +115,31 @@ export class Program {
 }
 
 /**
- * The environment of a program whose output a test reads: the same on a terminal and through a pipe. On a terminal the test
- * runners set FORCE_COLOR, which beside NO_COLOR makes Node write a warning.
+ * The environment of a program whose output a test reads: the same on a terminal and through a
+ * pipe. On a terminal the test runners set FORCE_COLOR, which beside NO_COLOR makes Node write a
+ * warning.
  */
-export function plainEnvironment(more: Record<string, string> = {}): Record<string, string | undefined> {
-  return { ...process.env, FORCE_COLOR: undefined, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...more };
+export function plainEnvironment(
+  more: Record<string, string> = {},
+): Record<string, string | undefined> {
+  return {
+    ...process.env,
+    FORCE_COLOR: undefined,
+    NO_COLOR: "1",
+    DENO_NO_UPDATE_CHECK: "1",
+    ...more,
+  };
 }
 
 /** What the runtime that runs this takes before the file that it is to run. */
-export const runArguments: readonly string[] = runtime === "deno" ? ["run", "-A", "--no-check"] : [];
+export const runArguments: readonly string[] =
+  runtime === "deno" ? ["run", "-A", "--no-check"] : [];
 
 /** Run a file of TypeScript on the runtime that runs this. */
-export function runFile(path: string, args: readonly string[] = [], options: { cwd?: string; env?: Record<string, string> } = {}): Program {
+export function runFile(
+  path: string,
+  args: readonly string[] = [],
+  options: { cwd?: string; env?: Record<string, string> } = {},
+): Program {
   return new Program(process.execPath, [...runArguments, path, ...args], options);
 }

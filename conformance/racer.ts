@@ -1,4 +1,5 @@
-// A program of the tests: takes "listen PATH INSTANT" and "close" on its input, and says what came of it. Its clients are told its name.
+// A program of the tests: takes "listen PATH INSTANT" and "close" on its input, and says what came
+// of it. Its clients are told its name.
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { isHawserError } from "@hawser/protocol";

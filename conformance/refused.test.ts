@@ -1,4 +1,5 @@
-// Items that one side does not want any more, in a conversation that goes on; and why a call was cancelled.
+// Items that one side does not want any more, in a conversation that goes on; and why a call was
+// cancelled.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -31,12 +32,13 @@ for (const transport of transports) {
     async function served() {
       const told: Told = { left: 0, heard: [], reasons: [] };
       const { connect, errors } = await fixture.serveContract(desk, {
-        wait: (_, { signal }) => new Promise<void>((resolve) => {
-          signal.addEventListener("abort", () => {
-            told.reasons.push(isHawserError(signal.reason) ? signal.reason.code : signal.reason);
-            resolve();
-          });
-        }),
+        wait: (_, { signal }) =>
+          new Promise<void>((resolve) => {
+            signal.addEventListener("abort", () => {
+              told.reasons.push(isHawserError(signal.reason) ? signal.reason.code : signal.reason);
+              resolve();
+            });
+          }),
         async *firstOf(count, { items }) {
           const found: string[] = [];
           for await (const item of items) if (found.push(item.slice(0, 6)) === count) break;
@@ -112,7 +114,10 @@ for (const transport of transports) {
       await stream.next();
       stream.refuse();
       await assert.rejects(stream.finished(), { code: "REMOTE_HANDLER_FAILED" });
-      assert.deepEqual(errors.map(({ code }) => code), ["HANDLER_FAILED"]);
+      assert.deepEqual(
+        errors.map(({ code }) => code),
+        ["HANDLER_FAILED"],
+      );
     });
 
     it("refusing what is over does nothing", async () => {
@@ -136,7 +141,10 @@ for (const transport of transports) {
       controller.abort();
       assert.equal((await cancelled).code, "CALL_CANCELLED");
       await until(() => told.reasons.length === 1);
-      assert.equal((await failure(client.request("wait", undefined, { timeoutMs: 5 }))).code, "DEADLINE_EXCEEDED");
+      assert.equal(
+        (await failure(client.request("wait", undefined, { timeoutMs: 5 }))).code,
+        "DEADLINE_EXCEEDED",
+      );
       await until(() => told.reasons.length === 2);
       assert.deepEqual(told.reasons, ["CALL_CANCELLED", "DEADLINE_EXCEEDED"]);
     });

@@ -1,4 +1,5 @@
-// The sentinel, cut at every place, missing, and followed by more. The writer is raw(): what it writes is what is sent.
+// The sentinel, cut at every place, missing, and followed by more. The writer is raw(): what it
+// writes is what is sent.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -14,13 +15,24 @@ const length32 = wire({ framing: lengthPrefixed(), codec: text(), sentinel: "exi
 /** What a stream of "abc" and the sentinel looks like on each wire. */
 const streams = [
   { name: "lines", wire: chat, bytes: encoder.encode("abc\nexit\n") },
-  { name: "length32", wire: length32, bytes: Uint8Array.of(0, 0, 0, 3, 97, 98, 99, 0, 0, 0, 4, 101, 120, 105, 116) },
+  {
+    name: "length32",
+    wire: length32,
+    bytes: Uint8Array.of(0, 0, 0, 3, 97, 98, 99, 0, 0, 0, 4, 101, 120, 105, 116),
+  },
   { name: "classic", wire: classic, bytes: encoder.encode("abc exit") },
-  { name: "classic with false beginnings", wire: classic, bytes: encoder.encode("abc ex  exi exit") },
+  {
+    name: "classic with false beginnings",
+    wire: classic,
+    bytes: encoder.encode("abc ex  exi exit"),
+  },
 ];
 
 /** Writes bytes in pieces that leave in as many writes, as far as the network keeps them apart. */
-async function write(socket: Socket<Uint8Array> | ServerSocket<Uint8Array>, ...pieces: readonly Uint8Array[]): Promise<void> {
+async function write(
+  socket: Socket<Uint8Array> | ServerSocket<Uint8Array>,
+  ...pieces: readonly Uint8Array[]
+): Promise<void> {
   for (const piece of pieces) {
     socket.send(piece);
     await socket.flushed();
@@ -59,8 +71,14 @@ for (const transport of transports) {
             reasons.push(reason);
           },
         });
-        // A frame is answered with a frame; a suffix would be data to the peer, so it is answered with the end alone.
-        const answer = name === "classic" || said !== "abc" ? "" : Buffer.from(bytes.subarray(bytes.indexOf(99) + 1)).toString().replace(/^\n/, "");
+        // A frame is answered with a frame; a suffix would be data to the peer, so it is answered
+        // with the end alone.
+        const answer =
+          name === "classic" || said !== "abc"
+            ? ""
+            : Buffer.from(bytes.subarray(bytes.indexOf(99) + 1))
+                .toString()
+                .replace(/^\n/, "");
         for (let cut = 1; cut < bytes.length; cut++) {
           heard = [];
           const socket = await connect(rawBytes);
@@ -78,17 +96,21 @@ for (const transport of transports) {
       [chat, "abc\n", ["abc"]],
       [classic, "abc ex", ["abc ex"]],
     ] as const) {
-      it(`a stream that ends without it (${JSON.stringify(bytes)}) is told apart as "ended", and nothing is lost`, async () => {
-        const { connect } = await fixture.serve(rawBytes, {
-          async open(socket) {
-            await write(socket, encoder.encode(bytes));
-            socket.end();
-          },
-        });
-        const socket = await connect(tested);
-        assert.equal((await collect(socket)).join(""), expected.join(""));
-        assert.deepEqual(await socket.closed, { reason: "ended", error: null });
-      });
+      it(
+        `a stream that ends without it (${JSON.stringify(bytes)}) is told apart as "ended", and ` +
+          "nothing is lost",
+        async () => {
+          const { connect } = await fixture.serve(rawBytes, {
+            async open(socket) {
+              await write(socket, encoder.encode(bytes));
+              socket.end();
+            },
+          });
+          const socket = await connect(tested);
+          assert.equal((await collect(socket)).join(""), expected.join(""));
+          assert.deepEqual(await socket.closed, { reason: "ended", error: null });
+        },
+      );
     }
 
     it("a stream that ends inside a line is FRAME_TRUNCATED, after the lines before", async () => {
@@ -118,7 +140,9 @@ for (const transport of transports) {
       ["in a later chunk of a stream without frames", classic, ["abc exit", "more"]],
     ] as const) {
       it(`bytes after it, ${how}, are BYTES_AFTER_SENTINEL and not data`, async () => {
-        const { connect } = await fixture.serve(rawBytes, { open: (socket) => write(socket, ...pieces.map((piece) => encoder.encode(piece))) });
+        const { connect } = await fixture.serve(rawBytes, {
+          open: (socket) => write(socket, ...pieces.map((piece) => encoder.encode(piece))),
+        });
         const socket = await connect(tested);
         const got: string[] = [];
         // The loop ends at the sentinel: what is wrong comes after it.

@@ -24,7 +24,9 @@ for (const transport of transports) {
       const [first] = server.sockets;
       first?.send("to one");
       assert.equal(server.broadcast("to all again"), 10);
-      const got = await Promise.all(sockets.map(async (socket) => [await next(socket), await next(socket)]));
+      const got = await Promise.all(
+        sockets.map(async (socket) => [await next(socket), await next(socket)]),
+      );
       assert.deepEqual(got.filter(([, second]) => second === "to one").length, 1);
       for (const [one] of got) assert.equal(one, "to all");
       assert.throws(() => server.broadcast("exit"), { code: "PAYLOAD_IS_SENTINEL" });
@@ -40,41 +42,48 @@ for (const transport of transports) {
       const leaving = [...server.sockets][1];
       leaving?.end();
       assert.equal(server.broadcast("hello"), 1);
-      const heard = await Promise.race([next(stays), next(goes).then((message) => message ?? next(stays))]);
+      const heard = await Promise.race([
+        next(stays),
+        next(goes).then((message) => message ?? next(stays)),
+      ]);
       assert.equal(heard, "hello");
     });
 
-    it("a connection above maxConnections is closed and reported, and there is room again when one goes", async () => {
-      const errors: HawserError[] = [];
-      const { server, connect } = await fixture.serve(
-        chat,
-        {
-          message: echo,
-          error(error) {
-            errors.push(error);
+    it(
+      "a connection above maxConnections is closed and reported, and there is room again when " +
+        "one goes",
+      async () => {
+        const errors: HawserError[] = [];
+        const { server, connect } = await fixture.serve(
+          chat,
+          {
+            message: echo,
+            error(error) {
+              errors.push(error);
+            },
           },
-        },
-        { maxConnections: 2 },
-      );
-      const first = await connect(chat);
-      await connect(chat);
-      await until(() => server.sockets.size === 2);
-      // Over TLS it is closed before its handshake.
-      const third = await connect(chat).then(
-        async (socket) => (await socket.closed).reason,
-        (error: unknown) => (isHawserError(error) ? error.code : String(error)),
-      );
-      assert(["CONNECTION_RESET", "ended", "error"].includes(third), third);
-      await until(() => errors.length > 0);
-      assert.equal(errors[0]?.code, "TOO_MANY_CONNECTIONS");
-      assert.match(errors[0].message, /maxConnections 2/);
-      first.end();
-      await collect(first);
-      await until(() => server.sockets.size === 1);
-      const fourth = await connect(chat);
-      fourth.send("room?");
-      assert.equal(await next(fourth), "room?");
-    });
+          { maxConnections: 2 },
+        );
+        const first = await connect(chat);
+        await connect(chat);
+        await until(() => server.sockets.size === 2);
+        // Over TLS it is closed before its handshake.
+        const third = await connect(chat).then(
+          async (socket) => (await socket.closed).reason,
+          (error: unknown) => (isHawserError(error) ? error.code : String(error)),
+        );
+        assert(["CONNECTION_RESET", "ended", "error"].includes(third), third);
+        await until(() => errors.length > 0);
+        assert.equal(errors[0]?.code, "TOO_MANY_CONNECTIONS");
+        assert.match(errors[0].message, /maxConnections 2/);
+        first.end();
+        await collect(first);
+        await until(() => server.sockets.size === 1);
+        const fourth = await connect(chat);
+        fourth.send("room?");
+        assert.equal(await next(fourth), "room?");
+      },
+    );
 
     it("close() ends each connection with the sentinel, after its messages: all are drained", async () => {
       const { server, connect } = await fixture.serve(chat, {
@@ -86,7 +95,10 @@ for (const transport of transports) {
       const sockets = await Promise.all(Array.from({ length: 5 }, () => connect(chat)));
       await until(() => server.sockets.size === 5);
       const closing = server.close();
-      assert.deepEqual(await Promise.all(sockets.map(collect)), sockets.map(() => []));
+      assert.deepEqual(
+        await Promise.all(sockets.map(collect)),
+        sockets.map(() => []),
+      );
       for (const socket of sockets) assert.equal((await socket.closed).reason, "sentinel");
       assert.deepEqual(await closing, { drained: 5, forced: 0 });
       assert.equal(await server.close(), await closing);
@@ -94,7 +106,11 @@ for (const transport of transports) {
 
     it("close({ graceMs }) lets conversations end by themselves, and then ends those that go on", async () => {
       const clock = new ManualClock();
-      const { server, connect } = await fixture.serve(chat, { message: echo }, { ticker: new Ticker(clock) });
+      const { server, connect } = await fixture.serve(
+        chat,
+        { message: echo },
+        { ticker: new Ticker(clock) },
+      );
       const polite = await connect(chat);
       const obedient = await connect(chat);
       await until(() => server.sockets.size === 2);
@@ -145,7 +161,9 @@ for (const transport of transports) {
         const socket = await connect(chat);
         assert.notEqual((await socket.closed).reason, "sentinel");
       } else {
-        await assert.rejects(connect(chat), { code: transport === "unix" ? "PATH_NOT_FOUND" : "CONNECT_REFUSED" });
+        await assert.rejects(connect(chat), {
+          code: transport === "unix" ? "PATH_NOT_FOUND" : "CONNECT_REFUSED",
+        });
       }
       await assert.rejects(server.listen("tcp://localhost:0"), { code: "CONNECTION_CLOSED" });
     });

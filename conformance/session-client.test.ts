@@ -1,8 +1,13 @@
-// A client of a contract on its own: where it connects, how it comes back, what waits meanwhile, and how it ends.
+// A client of a contract on its own: where it connects, how it comes back, what waits meanwhile,
+// and how it ends.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { connect as connectTo, type SessionClient, type SessionConnectOptions } from "@hawser/client";
+import {
+  connect as connectTo,
+  type SessionClient,
+  type SessionConnectOptions,
+} from "@hawser/client";
 import { HawserError } from "@hawser/protocol";
 import { createServer, type SessionServer } from "@hawser/server";
 import { type Connection, memoryPair, Ticker } from "@hawser/transport";
@@ -43,18 +48,28 @@ class Way {
 describe("a client of a contract", () => {
   const fixture = new SessionFixture("memory");
 
-  async function on(options: SessionConnectOptions<typeof desk> = {}): Promise<{ way: Way; client: Client; heard: string[]; log: string[] }> {
+  async function on(
+    options: SessionConnectOptions<typeof desk> = {},
+  ): Promise<{ way: Way; client: Client; heard: string[]; log: string[] }> {
     const heard: string[] = [];
-    const { server } = await fixture.serveContract(desk, { ...handlers, typing: ({ who }) => heard.push(who), "note.created": ({ text }) => heard.push(text) });
+    const { server } = await fixture.serveContract(desk, {
+      ...handlers,
+      typing: ({ who }) => heard.push(who),
+      "note.created": ({ text }) => heard.push(text),
+    });
     const way = new Way(server);
-    const client = await connectTo(desk, way.connect, { reconnect: { initialMs: 1, maxMs: 2 }, ...options });
+    const client = await connectTo(desk, way.connect, {
+      reconnect: { initialMs: 1, maxMs: 2 },
+      ...options,
+    });
     fixture.own({
       abort: () => {
         client.abort();
       },
     });
     const log: string[] = [];
-    for (const name of ["ready", "resumed", "disconnected", "draining", "close"] as const) client.lifecycle.on(name, () => log.push(name));
+    for (const name of ["ready", "resumed", "disconnected", "draining", "close"] as const)
+      client.lifecycle.on(name, () => log.push(name));
     return { way, client, heard, log };
   }
 
@@ -65,16 +80,20 @@ describe("a client of a contract", () => {
     await until(() => client.state === "disconnected");
   }
 
-  it("queue fail: without a connection, requests, streams and events at most once fail at once with NOT_READY", async () => {
-    const { way, client } = await on();
-    await part(way, client);
-    assert.equal((await failure(client.request("ping"))).code, "NOT_READY");
-    assert.throws(() => client.stream("forever"), { code: "NOT_READY" });
-    assert.equal(await client.emit("typing", { who: "me" }), "not-sent");
-    way.isOpen = true;
-    await client.ready;
-    await client.request("ping");
-  });
+  it(
+    "queue fail: without a connection, requests, streams and events at most once fail at once " +
+      "with NOT_READY",
+    async () => {
+      const { way, client } = await on();
+      await part(way, client);
+      assert.equal((await failure(client.request("ping"))).code, "NOT_READY");
+      assert.throws(() => client.stream("forever"), { code: "NOT_READY" });
+      assert.equal(await client.emit("typing", { who: "me" }), "not-sent");
+      way.isOpen = true;
+      await client.ready;
+      await client.request("ping");
+    },
+  );
 
   it("events at least once are taken without a connection, and arrive", async () => {
     const { way, client, heard } = await on();
@@ -105,7 +124,11 @@ describe("a client of a contract", () => {
 
   it("queue hold: what is above maxBytes is not taken, and the rest waits no longer than ttlMs", async () => {
     const clock = new ManualClock();
-    const { way, client } = await on({ queue: { policy: "hold", maxBytes: 100, ttlMs: 1_000 }, ticker: new Ticker(clock), reconnect: { initialMs: 1_000_000, maxMs: 1_000_000 } });
+    const { way, client } = await on({
+      queue: { policy: "hold", maxBytes: 100, ttlMs: 1_000 },
+      ticker: new Ticker(clock),
+      reconnect: { initialMs: 1_000_000, maxMs: 1_000_000 },
+    });
     await part(way, client);
     const held = client.request("echo", "x".repeat(60));
     const outcome = client.emit("typing", { who: "x" });
@@ -136,33 +159,49 @@ describe("a client of a contract", () => {
     assert.deepEqual(heard, ["before"]);
   });
 
-  it("queue hold: of ten thousand held calls each is answered, in order, and what comes meanwhile goes behind them", async () => {
-    const served: unknown[] = [];
-    const { server } = await fixture.serveContract(desk, { ...handlers, echo: (value) => served.push(value) });
-    const way = new Way(server);
-    const client = await connectTo(desk, way.connect, { queue: { policy: "hold" }, reconnect: { initialMs: 1, maxMs: 2 }, maxQueuedBytes: 20_000 });
-    fixture.own({
-      abort: () => {
-        client.abort();
-      },
-    });
-    await part(way, client);
-    const answers = Array.from({ length: 10_000 }, (_, i) => client.request("echo", i));
-    client.lifecycle.once("ready", () => void answers.push(client.request("echo", "login")));
-    way.server = (await fixture.serveContract(desk, { ...handlers, echo: (value) => served.push(value) })).server; // it has forgotten the session
-    way.isOpen = true;
-    await client.ready;
-    answers.push(client.request("echo", "behind"));
-    await Promise.all(answers);
-    assert.deepEqual(served, ["login", ...Array.from({ length: 10_000 }, (_, i) => i), "behind"]);
-  });
+  it(
+    "queue hold: of ten thousand held calls each is answered, in order, and what comes meanwhile " +
+      "goes behind them",
+    async () => {
+      const served: unknown[] = [];
+      const { server } = await fixture.serveContract(desk, {
+        ...handlers,
+        echo: (value) => served.push(value),
+      });
+      const way = new Way(server);
+      const client = await connectTo(desk, way.connect, {
+        queue: { policy: "hold" },
+        reconnect: { initialMs: 1, maxMs: 2 },
+        maxQueuedBytes: 20_000,
+      });
+      fixture.own({
+        abort: () => {
+          client.abort();
+        },
+      });
+      await part(way, client);
+      const answers = Array.from({ length: 10_000 }, (_, i) => client.request("echo", i));
+      client.lifecycle.once("ready", () => void answers.push(client.request("echo", "login")));
+      way.server = (
+        await fixture.serveContract(desk, { ...handlers, echo: (value) => served.push(value) })
+      ).server; // it has forgotten the session
+      way.isOpen = true;
+      await client.ready;
+      answers.push(client.request("echo", "behind"));
+      await Promise.all(answers);
+      assert.deepEqual(served, ["login", ...Array.from({ length: 10_000 }, (_, i) => i), "behind"]);
+    },
+  );
 
   it("queue hold: a held call that is refused leaves no listener on its signal", async () => {
     const { way, client } = await on({ queue: { policy: "hold", maxMessages: 1 } });
     await part(way, client);
     const first = client.request("echo", 1);
     const controller = new AbortController();
-    assert.equal((await failure(client.request("echo", 2, { signal: controller.signal }))).code, "WRITE_BUFFER_FULL");
+    assert.equal(
+      (await failure(client.request("echo", 2, { signal: controller.signal }))).code,
+      "WRITE_BUFFER_FULL",
+    );
     controller.abort(); // not an unhandled rejection
     await turns(2);
     way.isOpen = true;
@@ -173,14 +212,20 @@ describe("a client of a contract", () => {
     const { way, client } = await on({ queue: { policy: "hold" } });
     await part(way, client);
     const closing = { toJSON: () => void client.close() };
-    assert.equal((await failure(client.request("echo", { closing, id: 1 }))).code, "SESSION_CLOSED");
+    assert.equal(
+      (await failure(client.request("echo", { closing, id: 1 }))).code,
+      "SESSION_CLOSED",
+    );
   });
 
   it("auth that closes the client while it is encoded ends the attempt", async () => {
     const { server } = await fixture.serveContract(desk, handlers, { resumeWindowMs: 0 });
     const way = new Way(server);
     let auth: unknown = "first";
-    const client = await connectTo(desk, way.connect, { auth: () => auth, reconnect: { initialMs: 1, maxMs: 2 } });
+    const client = await connectTo(desk, way.connect, {
+      auth: () => auth,
+      reconnect: { initialMs: 1, maxMs: 2 },
+    });
     auth = { toJSON: () => void client.close() };
     way.cut();
     assert.deepEqual(await client.closed, { reason: "closed", error: null });
@@ -196,16 +241,21 @@ describe("a client of a contract", () => {
     const { cause, code } = await lost;
     assert.deepEqual([code, (cause as HawserError).code], ["SESSION_LOST", "CONNECTION_RESET"]);
     const ended = await failure(stream.finished());
-    assert.deepEqual([ended.code, (ended.cause as HawserError).code], ["SESSION_LOST", "CONNECTION_RESET"]);
+    assert.deepEqual(
+      [ended.code, (ended.cause as HawserError).code],
+      ["SESSION_LOST", "CONNECTION_RESET"],
+    );
   });
 
   it("finished() that was asked for before a loop that throws is no unhandled rejection", async () => {
     const { way, client } = await on();
     const stream = client.stream("forever");
     const finished = stream.finished();
-    await failure((async () => {
-      for await (const item of stream) if (item === 0) way.cut();
-    })());
+    await failure(
+      (async () => {
+        for await (const item of stream) if (item === 0) way.cut();
+      })(),
+    );
     await turns(3); // the runtimes end the process for an unhandled rejection
     assert.equal((await failure(finished)).code, "SESSION_LOST");
   });
@@ -213,45 +263,66 @@ describe("a client of a contract", () => {
   it("queue drop-oldest: the oldest makes room, and is told so", async () => {
     const { way, client } = await on({ queue: { policy: "drop-oldest", maxBytes: 100 } });
     await part(way, client);
-    const [first, second] = [client.request("echo", "1".repeat(60)), client.request("echo", "2".repeat(60))];
+    const [first, second] = [
+      client.request("echo", "1".repeat(60)),
+      client.request("echo", "2".repeat(60)),
+    ];
     assert.equal((await failure(first)).code, "NOT_SENT");
-    assert.equal((await failure(client.request("echo", "x".repeat(101)))).code, "WRITE_BUFFER_FULL");
+    assert.equal(
+      (await failure(client.request("echo", "x".repeat(101)))).code,
+      "WRITE_BUFFER_FULL",
+    );
     way.isOpen = true;
     assert.equal(await second, "2".repeat(60));
   });
 
-  it("pauses are at random up to a bound that doubles; jitter none takes the bound; attempts end it", async () => {
-    for (const [jitter, byte, pauses] of [
-      ["none", 0, [100, 200, 400, 500]],
-      ["full", 128, [50, 100, 200, 250]],
-    ] as const) {
-      const clock = new ManualClock();
-      const { way, client } = await on({ ticker: new Ticker(clock), random: (count) => new Uint8Array(count).fill(byte === 128 ? 0x80 : 0), reconnect: { initialMs: 100, maxMs: 500, jitter, attempts: 4 } });
-      const errors: string[] = [];
-      client.lifecycle.on("error", ({ code }) => errors.push(code));
-      await part(way, client);
-      const before = way.tries;
-      for (const [i, pause] of pauses.entries()) {
-        clock.advance(pause - 1);
-        await turns(5);
-        assert.equal(way.tries - before, i);
-        clock.advance(2);
-        await until(() => way.tries - before === i + 1);
-        await turns(5);
+  it(
+    "pauses are at random up to a bound that doubles; jitter none takes the bound; attempts end " +
+      "it",
+    async () => {
+      for (const [jitter, byte, pauses] of [
+        ["none", 0, [100, 200, 400, 500]],
+        ["full", 128, [50, 100, 200, 250]],
+      ] as const) {
+        const clock = new ManualClock();
+        const { way, client } = await on({
+          ticker: new Ticker(clock),
+          random: (count) => new Uint8Array(count).fill(byte === 128 ? 0x80 : 0),
+          reconnect: { initialMs: 100, maxMs: 500, jitter, attempts: 4 },
+        });
+        const errors: string[] = [];
+        client.lifecycle.on("error", ({ code }) => errors.push(code));
+        await part(way, client);
+        const before = way.tries;
+        for (const [i, pause] of pauses.entries()) {
+          clock.advance(pause - 1);
+          await turns(5);
+          assert.equal(way.tries - before, i);
+          clock.advance(2);
+          await until(() => way.tries - before === i + 1);
+          await turns(5);
+        }
+        const closed = await client.closed;
+        assert.deepEqual([closed.reason, closed.error?.code], ["error", "CONNECT_REFUSED"]);
+        assert.deepEqual(errors, [
+          "CONNECT_REFUSED",
+          "CONNECT_REFUSED",
+          "CONNECT_REFUSED",
+          "CONNECT_REFUSED",
+        ]);
+        await assert.rejects(client.ready, { code: "SESSION_CLOSED" });
       }
-      const closed = await client.closed;
-      assert.deepEqual([closed.reason, closed.error?.code], ["error", "CONNECT_REFUSED"]);
-      assert.deepEqual(errors, ["CONNECT_REFUSED", "CONNECT_REFUSED", "CONNECT_REFUSED", "CONNECT_REFUSED"]);
-      await assert.rejects(client.ready, { code: "SESSION_CLOSED" });
-    }
-  });
+    },
+  );
 
   it("several addresses: the next serves when one does not, and the one that served is tried first", async () => {
     const { server: one } = await fixture.serveContract(desk, { ...handlers, whoami: () => "one" });
     const { server: two } = await fixture.serveContract(desk, { ...handlers, whoami: () => "two" });
     const [first, second] = [new Way(one), new Way(two)];
     first.isOpen = false;
-    const client = await connectTo(desk, [first.connect, second.connect], { reconnect: { initialMs: 1 } });
+    const client = await connectTo(desk, [first.connect, second.connect], {
+      reconnect: { initialMs: 1 },
+    });
     fixture.own({
       abort: () => {
         client.abort();
@@ -269,33 +340,51 @@ describe("a client of a contract", () => {
     assert.equal(await client.request("whoami"), "one");
   });
 
-  it("connect() tries each address once, and tells why the last does not serve; fromStart is as patient as later", async () => {
-    const { server } = await fixture.serveContract(desk, handlers);
-    const way = new Way(server);
-    way.isOpen = false;
-    assert.equal((await failure(connectTo(desk, [way.connect, way.connect]))).code, "CONNECT_REFUSED");
-    assert.equal(way.tries, 2);
-    const patient = connectTo(desk, way.connect, { reconnect: { fromStart: true, initialMs: 1, maxMs: 2 } });
-    await until(() => way.tries > 4);
-    way.isOpen = true;
-    const client = await patient;
-    assert.equal(client.state, "ready");
-    client.abort();
-    await assert.rejects(connectTo(desk, []), RangeError);
-    await assert.rejects(connectTo(desk, way.connect, { queue: { policy: "no" as never } }), TypeError);
-    await assert.rejects(connectTo(desk, "no address"), TypeError);
-  });
+  it(
+    "connect() tries each address once, and tells why the last does not serve; fromStart is as " +
+      "patient as later",
+    async () => {
+      const { server } = await fixture.serveContract(desk, handlers);
+      const way = new Way(server);
+      way.isOpen = false;
+      assert.equal(
+        (await failure(connectTo(desk, [way.connect, way.connect]))).code,
+        "CONNECT_REFUSED",
+      );
+      assert.equal(way.tries, 2);
+      const patient = connectTo(desk, way.connect, {
+        reconnect: { fromStart: true, initialMs: 1, maxMs: 2 },
+      });
+      await until(() => way.tries > 4);
+      way.isOpen = true;
+      const client = await patient;
+      assert.equal(client.state, "ready");
+      client.abort();
+      await assert.rejects(connectTo(desk, []), RangeError);
+      await assert.rejects(
+        connectTo(desk, way.connect, { queue: { policy: "no" as never } }),
+        TypeError,
+      );
+      await assert.rejects(connectTo(desk, "no address"), TypeError);
+    },
+  );
 
   it("a signal ends the connecting, the pauses, and the client", async () => {
     const { server } = await fixture.serveContract(desk, handlers);
     const way = new Way(server);
     way.isOpen = false;
     const early = new AbortController();
-    const connecting = connectTo(desk, way.connect, { signal: early.signal, reconnect: { fromStart: true, initialMs: 100_000, maxMs: 100_000, jitter: "none" } });
+    const connecting = connectTo(desk, way.connect, {
+      signal: early.signal,
+      reconnect: { fromStart: true, initialMs: 100_000, maxMs: 100_000, jitter: "none" },
+    });
     await until(() => way.tries > 0);
     early.abort(new Error("enough"));
     await assert.rejects(connecting, { message: "enough" });
-    await assert.rejects(connectTo(desk, way.connect, { signal: AbortSignal.abort(new Error("never")) }), { message: "never" });
+    await assert.rejects(
+      connectTo(desk, way.connect, { signal: AbortSignal.abort(new Error("never")) }),
+      { message: "never" },
+    );
     way.isOpen = true;
     const late = new AbortController();
     const client = await connectTo(desk, way.connect, { signal: late.signal });
@@ -307,7 +396,10 @@ describe("a client of a contract", () => {
   });
 
   it("close() while it pauses ends at once, and what was held is told", async () => {
-    const { way, client, log } = await on({ queue: { policy: "hold" }, reconnect: { initialMs: 100_000, maxMs: 100_000, jitter: "none" } });
+    const { way, client, log } = await on({
+      queue: { policy: "hold" },
+      reconnect: { initialMs: 100_000, maxMs: 100_000, jitter: "none" },
+    });
     await part(way, client);
     const held = failure(client.request("echo", 1));
     const event = client.emit("note.created", { id: 1, text: "" });
@@ -315,38 +407,48 @@ describe("a client of a contract", () => {
     assert.equal((await held).code, "NOT_SENT");
     assert.equal(await event, "not-sent");
     assert.deepEqual(log, ["disconnected", "close"]);
-    await assert.rejects(client.emit("note.created", { id: 1, text: "" }), { code: "SESSION_CLOSED" });
+    await assert.rejects(client.emit("note.created", { id: 1, text: "" }), {
+      code: "SESSION_CLOSED",
+    });
     assert.deepEqual(await client.close(), { reason: "closed", error: null });
   });
 
-  it("a listener that throws is told to the sender, and to lifecycle's error; off and once do what they say", async () => {
-    const { way, client } = await on();
-    const errors: string[] = [];
-    const onError = ({ code }: HawserError): void => void errors.push(code);
-    client.lifecycle.on("error", onError);
-    client.on("greeted", () => {
-      throw new Error("no");
-    });
-    const [socket] = way.server.sockets;
-    assert.equal((await failure(socket?.emit("greeted", "x") ?? Promise.resolve())).code, "REMOTE_HANDLER_FAILED");
-    assert.deepEqual(errors, ["HANDLER_FAILED"]);
-    client.lifecycle.off("error", onError);
-    let resumed = 0;
-    client.lifecycle.once("resumed", () => resumed++);
-    for (let i = 0; i < 2; i++) {
-      way.cut();
-      await until(() => client.state === "disconnected");
-      await client.ready;
-    }
-    assert.equal(resumed, 1);
-  });
+  it(
+    "a listener that throws is told to the sender, and to lifecycle's error; off and once do " +
+      "what they say",
+    async () => {
+      const { way, client } = await on();
+      const errors: string[] = [];
+      const onError = ({ code }: HawserError): void => void errors.push(code);
+      client.lifecycle.on("error", onError);
+      client.on("greeted", () => {
+        throw new Error("no");
+      });
+      const [socket] = way.server.sockets;
+      assert.equal(
+        (await failure(socket?.emit("greeted", "x") ?? Promise.resolve())).code,
+        "REMOTE_HANDLER_FAILED",
+      );
+      assert.deepEqual(errors, ["HANDLER_FAILED"]);
+      client.lifecycle.off("error", onError);
+      let resumed = 0;
+      client.lifecycle.once("resumed", () => resumed++);
+      for (let i = 0; i < 2; i++) {
+        way.cut();
+        await until(() => client.state === "disconnected");
+        await client.ready;
+      }
+      assert.equal(resumed, 1);
+    },
+  );
 
   it("heartbeats: a peer that is gone without a word is noticed, and the session goes on elsewhere", async () => {
     const clock = new ManualClock();
     const { server } = await fixture.serveContract(desk, handlers);
     let isDeaf = false;
     let links = 0;
-    // A connection whose far end takes everything and says nothing any more, as a host that is cut off.
+    // A connection whose far end takes everything and says nothing any more, as a host that is cut
+    // off.
     const connector = (): Connection => {
       links++;
       const [near, far] = memoryPair();
@@ -368,7 +470,12 @@ describe("a client of a contract", () => {
       pipe(inner, far);
       return outer;
     };
-    const client = await connectTo(desk, connector, { ticker: new Ticker(clock), heartbeatMs: 1_000, heartbeatTimeoutMs: 500, reconnect: { initialMs: 1, jitter: "none" } });
+    const client = await connectTo(desk, connector, {
+      ticker: new Ticker(clock),
+      heartbeatMs: 1_000,
+      heartbeatTimeoutMs: 500,
+      reconnect: { initialMs: 1, jitter: "none" },
+    });
     fixture.own({
       abort: () => {
         client.abort();
@@ -396,37 +503,46 @@ describe("a client of a contract", () => {
     assert.equal(await client.request("echo", 1), 1);
   });
 
-  it("many streams to a client that stops reading wait for it: no more is made than the connection takes, and nothing breaks", async () => {
-    let made = 0;
-    const { server, errors } = await fixture.serveContract(
-      desk,
-      {
-        ...handlers,
-        async *forever() {
-          for (;;) yield await Promise.resolve(++made);
+  it(
+    "many streams to a client that stops reading wait for it: no more is made than the " +
+      "connection takes, and nothing breaks",
+    async () => {
+      let made = 0;
+      const { server, errors } = await fixture.serveContract(
+        desk,
+        {
+          ...handlers,
+          async *forever() {
+            for (;;) yield await Promise.resolve(++made);
+          },
         },
-      },
-      { writeBuffer: { highBytes: 10_000, lowBytes: 5_000, maxBytes: 50_000 }, maxQueuedBytes: 50_000 },
-    );
-    const [near, far] = memoryPair({ windowBytes: 10_000 });
-    server.accept(near);
-    const client = await connectTo(desk, far);
-    const streams = Array.from({ length: 50 }, () => client.stream("forever"));
-    await Promise.all(streams.map((stream) => stream.next()));
-    far.pause();
-    Object.assign(far, { resume: () => undefined }); // also where the client goes on in another turn
-    await turns(100);
-    const before = made;
-    await turns(100);
-    assert.equal(made, before);
-    assert(near.pendingBytes <= 20_000, `${near.pendingBytes} bytes wait`);
-    assert.deepEqual([client.state, errors], ["ready", []]);
-    Reflect.deleteProperty(far, "resume");
-    far.resume();
-    for (const stream of streams) for (let i = 0; i < 100; i++) assert.equal((await stream.next()).done, false);
-    assert.deepEqual(errors, []);
-    await client.close();
-  });
+        {
+          writeBuffer: { highBytes: 10_000, lowBytes: 5_000, maxBytes: 50_000 },
+          maxQueuedBytes: 50_000,
+        },
+      );
+      const [near, far] = memoryPair({ windowBytes: 10_000 });
+      server.accept(near);
+      const client = await connectTo(desk, far);
+      const streams = Array.from({ length: 50 }, () => client.stream("forever"));
+      await Promise.all(streams.map((stream) => stream.next()));
+      far.pause();
+      // also where the client goes on in another turn
+      Object.assign(far, { resume: () => undefined });
+      await turns(100);
+      const before = made;
+      await turns(100);
+      assert.equal(made, before);
+      assert(near.pendingBytes <= 20_000, `${near.pendingBytes} bytes wait`);
+      assert.deepEqual([client.state, errors], ["ready", []]);
+      Reflect.deleteProperty(far, "resume");
+      far.resume();
+      for (const stream of streams)
+        for (let i = 0; i < 100; i++) assert.equal((await stream.next()).done, false);
+      assert.deepEqual(errors, []);
+      await client.close();
+    },
+  );
 
   it("one connection that was made elsewhere is used once: when it is gone, the client is over", async () => {
     const { server } = await fixture.serveContract(desk, handlers);
@@ -443,12 +559,16 @@ for (const transport of transports.filter((each) => each !== "memory")) {
     const fixture = new SessionFixture(transport);
 
     it("comes back to a server that was started again, with a new session", async () => {
-      const { server, connect } = await fixture.serveContract(desk, { ...handlers, whoami: () => "the first" });
+      const { server, connect } = await fixture.serveContract(desk, {
+        ...handlers,
+        whoami: () => "the first",
+      });
       const [address] = server.addresses();
       assert(address !== undefined);
       const client = await connect({ reconnect: { initialMs: 5, maxMs: 20 } });
       const log: string[] = [];
-      for (const name of ["ready", "resumed", "disconnected", "draining"] as const) client.lifecycle.on(name, () => log.push(name));
+      for (const name of ["ready", "resumed", "disconnected", "draining"] as const)
+        client.lifecycle.on(name, () => log.push(name));
       assert.equal(await client.request("whoami"), "the first");
       await server.close();
       const again = createServer(desk, { ...handlers, whoami: () => "the second" });

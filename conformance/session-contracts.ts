@@ -1,11 +1,14 @@
-// The contracts of the session tests, and a schema library of twenty lines: Standard Schema v1, so that nothing here depends on one.
+// The contracts of the session tests, and a schema library of twenty lines: Standard Schema v1, so
+// that nothing here depends on one.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { bytes, defineProtocol, type Schema, type } from "@hawser/protocol";
 import type { SessionHandlers } from "@hawser/server";
 
 type Types = Readonly<Record<string, "boolean" | "number" | "string">>;
-type Typed<T extends Types> = { [N in keyof T]: T[N] extends "number" ? number : T[N] extends "string" ? string : boolean };
+type Typed<T extends Types> = {
+  [N in keyof T]: T[N] extends "number" ? number : T[N] extends "string" ? string : boolean;
+};
 
 /** Objects with these members, each of its type; others are dropped, as most libraries do. */
 export function object<const T extends Types>(members: T): Schema<Typed<T>> {
@@ -14,13 +17,27 @@ export function object<const T extends Types>(members: T): Schema<Typed<T>> {
       version: 1,
       vendor: "conformance",
       validate(value) {
-        if (typeof value !== "object" || value === null) return { issues: [{ message: "expected an object" }] };
-        const wrong = Object.keys(members).find((name) => typeof Reflect.get(value, name) !== members[name]);
-        if (wrong !== undefined) return { issues: [{ message: `expected ${String(members[wrong])}`, path: [wrong] }] };
-        return { value: Object.fromEntries(Object.keys(members).map((name) => [name, Reflect.get(value, name)])) as Typed<T> };
+        if (typeof value !== "object" || value === null)
+          return { issues: [{ message: "expected an object" }] };
+        const wrong = Object.keys(members).find(
+          (name) => typeof Reflect.get(value, name) !== members[name],
+        );
+        if (wrong !== undefined)
+          return { issues: [{ message: `expected ${String(members[wrong])}`, path: [wrong] }] };
+        return {
+          value: Object.fromEntries(
+            Object.keys(members).map((name) => [name, Reflect.get(value, name)]),
+          ) as Typed<T>,
+        };
       },
       jsonSchema: {
-        input: () => ({ type: "object", properties: Object.fromEntries(Object.entries(members).map(([name, of]) => [name, { type: of }])), required: Object.keys(members) }),
+        input: () => ({
+          type: "object",
+          properties: Object.fromEntries(
+            Object.entries(members).map(([name, of]) => [name, { type: of }]),
+          ),
+          required: Object.keys(members),
+        }),
       },
     },
   };
@@ -32,7 +49,8 @@ export function number(): Schema<number> {
     "~standard": {
       version: 1,
       vendor: "conformance",
-      validate: (value) => (typeof value === "number" ? { value } : { issues: [{ message: "expected number" }] }),
+      validate: (value) =>
+        typeof value === "number" ? { value } : { issues: [{ message: "expected number" }] },
       jsonSchema: { input: () => ({ type: "number" }) },
     },
   };
@@ -48,7 +66,11 @@ export const desk = defineProtocol({
   name: "desk",
   version: 1,
   requests: {
-    "ticket.get": { input: object({ id: "number" }), output: type<Ticket>(), errors: { notFound: object({ id: "number" }), closed: type<undefined>() } },
+    "ticket.get": {
+      input: object({ id: "number" }),
+      output: type<Ticket>(),
+      errors: { notFound: object({ id: "number" }), closed: type<undefined>() },
+    },
     "ticket.wait": { input: object({ id: "number" }), output: type<string>() },
     echo: { input: type<unknown>(), output: type<unknown>() },
     broken: { output: object({ id: "number" }) },
@@ -59,14 +81,21 @@ export const desk = defineProtocol({
     question: { input: type<string>(), output: type<string>(), from: "server" },
   },
   streams: {
-    count: { input: object({ to: "number" }), item: type<number>(), errors: { tooFar: object({ most: "number" }) } },
+    count: {
+      input: object({ to: "number" }),
+      item: type<number>(),
+      errors: { tooFar: object({ most: "number" }) },
+    },
     forever: { item: type<number>() },
     sum: { send: type<number>(), item: type<number>() },
     drop: { send: object({ id: "number" }) },
     watch: { input: type<number>(), item: type<number>(), from: "server" },
   },
   events: {
-    "note.created": { payload: object({ id: "number", text: "string" }), delivery: "at-least-once" },
+    "note.created": {
+      payload: object({ id: "number", text: "string" }),
+      delivery: "at-least-once",
+    },
     typing: { payload: object({ who: "string" }) },
     join: { payload: type<string>(), from: "client" },
     greeted: { payload: type<string>(), delivery: "at-least-once", from: "server" },
@@ -75,7 +104,8 @@ export const desk = defineProtocol({
 
 /** What is common to most servers here; a test replaces what it looks at. */
 export const handlers: SessionHandlers<typeof desk> = {
-  "ticket.get": ({ id }, { fail }) => (id === 7 ? { id, title: "The printer is on fire" } : fail("notFound", { id })),
+  "ticket.get": ({ id }, { fail }) =>
+    id === 7 ? { id, title: "The printer is on fire" } : fail("notFound", { id }),
   "ticket.wait": () => new Promise<string>(() => undefined),
   echo: (value) => value,
   broken: () => ({ id: "seven" }) as never, // what a server with a bug returns
@@ -172,8 +202,20 @@ export const greedy = defineProtocol({
   streams: {
     hold: { input: type<unknown>(), item: type<number>(), send: type<unknown>(), from: "client" },
     take: { input: type<unknown>(), item: type<number>(), send: type<unknown>(), from: "client" },
-    holdRaw: { codec: bytes(), input: type<Uint8Array>(), item: type<Uint8Array>(), send: type<Uint8Array>(), from: "client" },
-    takeRaw: { codec: bytes(), input: type<Uint8Array>(), item: type<Uint8Array>(), send: type<Uint8Array>(), from: "client" },
+    holdRaw: {
+      codec: bytes(),
+      input: type<Uint8Array>(),
+      item: type<Uint8Array>(),
+      send: type<Uint8Array>(),
+      from: "client",
+    },
+    takeRaw: {
+      codec: bytes(),
+      input: type<Uint8Array>(),
+      item: type<Uint8Array>(),
+      send: type<Uint8Array>(),
+      from: "client",
+    },
   },
   events: { told: { payload: type<unknown>(), delivery: "at-least-once", from: "client" } },
 });

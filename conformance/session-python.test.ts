@@ -1,4 +1,5 @@
-// A client that nobody here wrote in TypeScript: the Python reference client against this server, over TCP and a Unix socket.
+// A client that nobody here wrote in TypeScript: the Python reference client against this server,
+// over TCP and a Unix socket.
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
@@ -14,14 +15,27 @@ import { conformance, conformanceHandlers } from "./session-contracts.ts";
 import { Fixture } from "./transports.ts";
 
 const script = fileURLToPath(new URL("reference-client/script.py", import.meta.url));
-const python = ["python3", "python"].find((name) => spawnSync(name, ["-c", "import asyncio, sys; sys.exit(sys.version_info < (3, 9))"]).status === 0);
-const skip = python === undefined ? "there is no Python 3.9 or later here" : process.platform === "win32" ? "the reference client's Unix sockets are not on Windows" : false;
+const python = ["python3", "python"].find(
+  (name) =>
+    spawnSync(name, ["-c", "import asyncio, sys; sys.exit(sys.version_info < (3, 9))"]).status ===
+    0,
+);
+const skip =
+  python === undefined
+    ? "there is no Python 3.9 or later here"
+    : process.platform === "win32"
+      ? "the reference client's Unix sockets are not on Windows"
+      : false;
 
 /** What the script printed, and how it ended. */
 async function run(...where: readonly string[]): Promise<{ output: string; code: unknown }> {
-  const child = spawn(python ?? "", [script, ...where], { stdio: ["ignore", "pipe", "pipe"], env: plainEnvironment() });
+  const child = spawn(python ?? "", [script, ...where], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: plainEnvironment(),
+  });
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
   const [code] = (await once(child, "close")) as [unknown];
   return { output, code };
 }
@@ -40,7 +54,14 @@ describe("random conversations over connections that are killed and frozen", { s
     const server = createServer(conformance, conformanceHandlers, { error: () => undefined });
     fixture.own({ close: () => server.close({ deadlineMs: 0 }) });
     const bound = await server.listen("tcp://127.0.0.1:0");
-    const client = new Program(python ?? "", [trial, "client", "127.0.0.1", "port" in bound ? String(bound.port) : "", count, seed]);
+    const client = new Program(python ?? "", [
+      trial,
+      "client",
+      "127.0.0.1",
+      "port" in bound ? String(bound.port) : "",
+      count,
+      seed,
+    ]);
     fixture.own(client);
     assert.equal(await client.exited, 0, `seed ${seed}: ${client.stdout}${client.stderr}`);
   });
@@ -51,7 +72,12 @@ describe("random conversations over connections that are killed and frozen", { s
     const [, port = ""] = await server.said(/listening on (\d+)/);
     const client = runFile(trialClient, [port, count, seed]);
     fixture.own(client);
-    client.said(/^calls ended$/m, "stdout", timeout).then(() => { server.say("calm\n"); }, () => undefined); // the exit code is judged
+    client.said(/^calls ended$/m, "stdout", timeout).then(
+      () => {
+        server.say("calm\n");
+      },
+      () => undefined,
+    ); // the exit code is judged
     assert.equal(await client.exited, 0, `seed ${seed}: ${client.stdout}${client.stderr}`);
     assert.match(client.stdout, /^exact /m);
   });
@@ -61,14 +87,18 @@ describe("the Python reference client", { skip }, () => {
   const fixture = new Fixture("unix");
 
   for (const address of ["tcp://127.0.0.1:0", "unix"]) {
-    it(`passes every step over ${address === "unix" ? "a Unix socket" : "TCP"}`, { timeout: 90_000 }, async () => {
-      const server = createServer(conformance, conformanceHandlers);
-      fixture.own({ close: () => server.close({ deadlineMs: 0 }) });
-      const bound = await server.listen(address === "unix" ? fixture.address() : address);
-      const where = "port" in bound ? [bound.host, String(bound.port)] : [formatAddress(bound)];
-      const { output, code } = await run(...where);
-      assert.equal(code, 0, output);
-      assert.match(output, /^ok 1 - /m);
-    });
+    it(
+      `passes every step over ${address === "unix" ? "a Unix socket" : "TCP"}`,
+      { timeout: 90_000 },
+      async () => {
+        const server = createServer(conformance, conformanceHandlers);
+        fixture.own({ close: () => server.close({ deadlineMs: 0 }) });
+        const bound = await server.listen(address === "unix" ? fixture.address() : address);
+        const where = "port" in bound ? [bound.host, String(bound.port)] : [formatAddress(bound)];
+        const { output, code } = await run(...where);
+        assert.equal(code, 0, output);
+        assert.match(output, /^ok 1 - /m);
+      },
+    );
   }
 });

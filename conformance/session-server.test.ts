@@ -26,7 +26,12 @@ for (const transport of transports) {
       const clients = await Promise.all(Array.from({ length: 5 }, () => connect()));
       const heard: string[][] = clients.map(() => []);
       clients.forEach((client, i) => client.on("typing", ({ who }) => heard[i]?.push(who)));
-      await Promise.all([clients[0]?.emit("join", "a"), clients[1]?.emit("join", "a"), clients[1]?.emit("join", "b"), clients[2]?.emit("join", "b")]);
+      await Promise.all([
+        clients[0]?.emit("join", "a"),
+        clients[1]?.emit("join", "a"),
+        clients[1]?.emit("join", "b"),
+        clients[2]?.emit("join", "b"),
+      ]);
       await until(() => server.room("a").size === 2 && server.room("b").size === 2);
       assert.deepEqual([...server.rooms].sort(), ["a", "b"]);
       const [first] = server.room("a").sockets;
@@ -39,7 +44,10 @@ for (const transport of transports) {
       assert.equal(server.broadcast("typing", { who: "all" }), 5);
       await until(() => heard.flat().length === 11);
       assert.equal(heard[3]?.join(), "all");
-      assert.throws(() => server.broadcast("typing", { who: 1 as never }), { code: "EVENT_INVALID", path: ["who"] });
+      assert.throws(() => server.broadcast("typing", { who: 1 as never }), {
+        code: "EVENT_INVALID",
+        path: ["who"],
+      });
       assert.throws(() => server.broadcast("join" as never, "x" as never), TypeError);
       first.leave("a");
       first.leave("never there");
@@ -49,19 +57,39 @@ for (const transport of transports) {
       assert.deepEqual([server.room("a").size, server.room("b").size], [0, 1]);
     });
 
-    it("a broadcast counts no client whose contract does not have the event, and is reported once for each connection", async () => {
-      const newer = defineProtocol({ name: "news", version: 2, accepts: [1, 2], events: { fresh: { from: "server" }, kept: { from: "server", delivery: "at-least-once" } } });
-      const older = defineProtocol({ name: "news", version: 1, events: { old: { from: "client" } } });
-      const { server, connect, connectAs, errors } = await fixture.serveContract(newer, {});
-      const old = await connectAs(older);
-      const told: string[] = [];
-      old.lifecycle.on("error", ({ code }) => told.push(code));
-      await connect();
-      for (const name of ["fresh", "kept", "fresh", "kept"] as const) assert.equal(server.broadcast(name), 1);
-      assert.deepEqual(errors.map(({ code }) => code), ["MESSAGE_UNKNOWN", "MESSAGE_UNKNOWN"]);
-      for (let i = 0; i < 2; i++) assert.equal(await old.emit("old"), "not-sent");
-      assert.deepEqual(told, ["MESSAGE_UNKNOWN"]);
-    });
+    it(
+      "a broadcast counts no client whose contract does not have the event, and is reported once " +
+        "for each connection",
+      async () => {
+        const newer = defineProtocol({
+          name: "news",
+          version: 2,
+          accepts: [1, 2],
+          events: {
+            fresh: { from: "server" },
+            kept: { from: "server", delivery: "at-least-once" },
+          },
+        });
+        const older = defineProtocol({
+          name: "news",
+          version: 1,
+          events: { old: { from: "client" } },
+        });
+        const { server, connect, connectAs, errors } = await fixture.serveContract(newer, {});
+        const old = await connectAs(older);
+        const told: string[] = [];
+        old.lifecycle.on("error", ({ code }) => told.push(code));
+        await connect();
+        for (const name of ["fresh", "kept", "fresh", "kept"] as const)
+          assert.equal(server.broadcast(name), 1);
+        assert.deepEqual(
+          errors.map(({ code }) => code),
+          ["MESSAGE_UNKNOWN", "MESSAGE_UNKNOWN"],
+        );
+        for (let i = 0; i < 2; i++) assert.equal(await old.emit("old"), "not-sent");
+        assert.deepEqual(told, ["MESSAGE_UNKNOWN"]);
+      },
+    );
 
     it("a broadcast at least once reaches those too who are about to come back", async () => {
       const { server, connect } = await fixture.serveContract(desk, joining);
@@ -80,19 +108,27 @@ for (const transport of transports) {
       const log: string[] = [];
       const { connect, errors } = await fixture.serveContract(
         desk,
-        { ...joining, echo: (value) => `${String(value)}!`, whoami: (_, { context }) => context.name },
+        {
+          ...joining,
+          echo: (value) => `${String(value)}!`,
+          whoami: (_, { context }) => context.name,
+        },
         {
           authenticate: (hello: Hello) => ({ name: String(hello.auth) }),
           use: [
             async ({ name, type: kind, context, input }, next) => {
-              log.push(`> ${kind} ${name} by ${context.name}${kind === "event" ? ` ${JSON.stringify(input)}` : ""}`);
+              log.push(
+                `> ${kind} ${name} by ` +
+                  `${context.name}${kind === "event" ? ` ${JSON.stringify(input)}` : ""}`,
+              );
               const result = await next();
               log.push(`< ${name}`);
               return result;
             },
             ({ name, signal }, next) => {
               assert.equal(signal.aborted, false);
-              if (name === "ping") throw new HawserError("OVERLOADED", "Not now", { origin: "local" });
+              if (name === "ping")
+                throw new HawserError("OVERLOADED", "Not now", { origin: "local" });
               return name === "ticket.wait" ? "answered before the handler" : next();
             },
           ],
@@ -108,7 +144,14 @@ for (const transport of transports) {
       await until(() => log.at(-1) === "< join");
       assert.deepEqual(
         log.filter((line) => line.startsWith(">")),
-        ["> request whoami by Ada", "> request echo by Ada", "> request ticket.wait by Ada", "> request ping by Ada", "> stream count by Ada", '> event join by Ada "room"'],
+        [
+          "> request whoami by Ada",
+          "> request echo by Ada",
+          "> request ticket.wait by Ada",
+          "> request ping by Ada",
+          "> stream count by Ada",
+          '> event join by Ada "room"',
+        ],
       );
       assert.equal(log.filter((line) => line.startsWith("<")).length, 5);
       assert.equal(errors[0]?.code, "OVERLOADED");
@@ -134,14 +177,18 @@ for (const transport of transports) {
 
     it("a session that the server closes is over: its client does not come back", async () => {
       const closed: string[] = [];
-      const { server, connect } = await fixture.serveContract(desk, joining, { close: (_, { reason }) => void closed.push(reason) });
+      const { server, connect } = await fixture.serveContract(desk, joining, {
+        close: (_, { reason }) => void closed.push(reason),
+      });
       const client = await connect();
       const [socket] = server.sockets;
       assert.deepEqual(await socket?.close("good bye"), { reason: "closed", error: null });
       assert.deepEqual(await client.closed, { reason: "ended", error: null });
       assert.equal(client.state, "closed");
       assert.deepEqual([server.sockets.size, closed], [0, ["closed"]]);
-      await assert.rejects(async () => socket?.emit("typing", { who: "x" }), { code: "SESSION_CLOSED" });
+      await assert.rejects(async () => socket?.emit("typing", { who: "x" }), {
+        code: "SESSION_CLOSED",
+      });
     });
 
     it("a session that its client closes is over, and the server is told", async () => {
@@ -154,29 +201,43 @@ for (const transport of transports) {
     });
 
     it("a connection above maxConnections is closed and reported", async () => {
-      const { server, connect, errors } = await fixture.serveContract(desk, joining, { maxConnections: 1 });
+      const { server, connect, errors } = await fixture.serveContract(desk, joining, {
+        maxConnections: 1,
+      });
       await connect();
       assert.equal((await failure(connect())).retryable, true);
       assert.equal(errors[0]?.code, "TOO_MANY_CONNECTIONS");
       assert.equal(server.sockets.size, 1);
     });
 
-    it("calls above maxConversations wait their turn; what is above maxQueuedCalls fails as OVERLOADED, here", async () => {
-      const { connect } = await fixture.serveContract(desk, joining, { maxConversations: 3 });
-      const client = await connect({ maxQueuedCalls: 10_000 });
-      const answers = Array.from({ length: 10_000 }, (_, i) => client.request("echo", i));
-      assert.deepEqual(await Promise.all(answers), Array.from(answers, (_, i) => i));
-      const controller = new AbortController();
-      const waiting = Array.from({ length: 3 + 10_000 }, () => failure(client.request("ticket.wait", { id: 1 }, { signal: controller.signal })));
-      const { code, origin } = await failure(client.request("echo", 1));
-      assert.deepEqual([code, origin], ["OVERLOADED", "local"]);
-      controller.abort();
-      assert((await Promise.all(waiting)).every((error) => error.code === "CALL_CANCELLED"));
-      assert.equal(client.state, "ready");
-    });
+    it(
+      "calls above maxConversations wait their turn; what is above maxQueuedCalls fails as " +
+        "OVERLOADED, here",
+      async () => {
+        const { connect } = await fixture.serveContract(desk, joining, { maxConversations: 3 });
+        const client = await connect({ maxQueuedCalls: 10_000 });
+        const answers = Array.from({ length: 10_000 }, (_, i) => client.request("echo", i));
+        assert.deepEqual(
+          await Promise.all(answers),
+          Array.from(answers, (_, i) => i),
+        );
+        const controller = new AbortController();
+        const waiting = Array.from({ length: 3 + 10_000 }, () =>
+          failure(client.request("ticket.wait", { id: 1 }, { signal: controller.signal })),
+        );
+        const { code, origin } = await failure(client.request("echo", 1));
+        assert.deepEqual([code, origin], ["OVERLOADED", "local"]);
+        controller.abort();
+        assert((await Promise.all(waiting)).every((error) => error.code === "CALL_CANCELLED"));
+        assert.equal(client.state, "ready");
+      },
+    );
 
     it("a client that does not read is closed as SLOW_CONSUMER, and costs no more than the limits", async () => {
-      const { server, connect, errors } = await fixture.serveContract(desk, joining, { maxQueuedBytes: 300_000, writeBuffer: { maxBytes: 300_000, highBytes: 10_000, lowBytes: 5_000 } });
+      const { server, connect, errors } = await fixture.serveContract(desk, joining, {
+        maxQueuedBytes: 300_000,
+        writeBuffer: { maxBytes: 300_000, highBytes: 10_000, lowBytes: 5_000 },
+      });
       const client = await connect({ reconnect: false });
       client.on("typing", () => new Promise(() => undefined)); // takes one, and no more
       const [socket] = server.sockets;
@@ -194,9 +255,18 @@ for (const transport of transports) {
       let finish: () => void = () => undefined;
       const { server, connect } = await fixture.serveContract(desk, {
         ...joining,
-        "ticket.wait": () => new Promise((resolve) => (finish = () => { resolve("at last"); })),
+        "ticket.wait": () =>
+          new Promise(
+            (resolve) =>
+              (finish = () => {
+                resolve("at last");
+              }),
+          ),
       });
-      const [busy, idle] = [await connect({ reconnect: false }), await connect({ reconnect: false })];
+      const [busy, idle] = [
+        await connect({ reconnect: false }),
+        await connect({ reconnect: false }),
+      ];
       const answer = busy.request("ticket.wait", { id: 1 });
       await busy.request("echo", 1);
       const closing = server.close();
@@ -206,7 +276,10 @@ for (const transport of transports) {
       finish();
       assert.equal(await answer, "at last");
       assert.deepEqual(await closing, { drained: 2, forced: 0 });
-      assert.deepEqual([(await busy.closed).reason, (await idle.closed).reason], ["ended", "ended"]);
+      assert.deepEqual(
+        [(await busy.closed).reason, (await idle.closed).reason],
+        ["ended", "ended"],
+      );
       assert.equal(await server.close(), await closing);
       await assert.rejects(server.listen("tcp://localhost:0"), { code: "CONNECTION_CLOSED" });
     });
@@ -226,40 +299,45 @@ for (const transport of transports) {
       assert.deepEqual(await closing, { drained: 1, forced: 0 });
     });
 
-    it("close({ graceMs }) spreads the ends at random; at deadlineMs what is left is broken off, and counted", async () => {
-      const clock = new ManualClock();
-      let seed = 0;
-      const { server, connect } = await fixture.serveContract(desk, joining, {
-        ticker: new Ticker(clock),
-        random: (count) => new Uint8Array(count).fill((seed += 50) % 256),
-      });
-      const clients = [];
-      for (let i = 0; i < 5; i++) clients.push(await connect({ reconnect: false }));
-      const [stubborn] = clients;
-      const lost = failure(stubborn?.request("ticket.wait", { id: 1 }) ?? Promise.resolve());
-      await stubborn?.request("echo", 1);
-      const closing = server.close({ graceMs: 4_000, deadlineMs: 10_000 });
-      const sizes: number[] = [];
-      for (let i = 0; i < 20; i++) {
-        await turns(10);
-        sizes.push(server.sockets.size);
-        clock.advance(250);
-      }
-      assert.equal(sizes[0], 5);
-      assert(new Set(sizes).size >= 3, sizes.join());
-      await until(() => server.sockets.size === 1);
-      clock.advance(4_999);
-      assert.equal(server.sockets.size, 1);
-      clock.advance(1);
-      assert.deepEqual(await closing, { drained: 4, forced: 1 });
-      assert(["SESSION_LOST", "SESSION_CLOSED"].includes((await lost).code));
-    });
+    it(
+      "close({ graceMs }) spreads the ends at random; at deadlineMs what is left is broken off, " +
+        "and counted",
+      async () => {
+        const clock = new ManualClock();
+        let seed = 0;
+        const { server, connect } = await fixture.serveContract(desk, joining, {
+          ticker: new Ticker(clock),
+          random: (count) => new Uint8Array(count).fill((seed += 50) % 256),
+        });
+        const clients = [];
+        for (let i = 0; i < 5; i++) clients.push(await connect({ reconnect: false }));
+        const [stubborn] = clients;
+        const lost = failure(stubborn?.request("ticket.wait", { id: 1 }) ?? Promise.resolve());
+        await stubborn?.request("echo", 1);
+        const closing = server.close({ graceMs: 4_000, deadlineMs: 10_000 });
+        const sizes: number[] = [];
+        for (let i = 0; i < 20; i++) {
+          await turns(10);
+          sizes.push(server.sockets.size);
+          clock.advance(250);
+        }
+        assert.equal(sizes[0], 5);
+        assert(new Set(sizes).size >= 3, sizes.join());
+        await until(() => server.sockets.size === 1);
+        clock.advance(4_999);
+        assert.equal(server.sockets.size, 1);
+        clock.advance(1);
+        assert.deepEqual(await closing, { drained: 4, forced: 1 });
+        assert(["SESSION_LOST", "SESSION_CLOSED"].includes((await lost).code));
+      },
+    );
 
     it("a client that was drained comes back, as a new session", async () => {
       const { server, connect } = await fixture.serveContract(desk, joining);
       const log: string[] = [];
       const client = await connect({ reconnect: { initialMs: 1, maxMs: 2, attempts: 3 } });
-      for (const name of ["draining", "disconnected", "close"] as const) client.lifecycle.on(name, () => log.push(name));
+      for (const name of ["draining", "disconnected", "close"] as const)
+        client.lifecycle.on(name, () => log.push(name));
       await server.close();
       const { reason, error } = await client.closed;
       assert.deepEqual([reason, error?.origin], ["error", "transport"]);
@@ -277,7 +355,11 @@ for (const transport of transports) {
     });
 
     it("a contract without requests of the client's needs no handlers", async () => {
-      const quiet = defineProtocol({ name: "quiet", version: 1, events: { tick: { payload: type<number>() } } });
+      const quiet = defineProtocol({
+        name: "quiet",
+        version: 1,
+        events: { tick: { payload: type<number>() } },
+      });
       const { server, connect } = await fixture.serveContract(quiet, {});
       const client = await connect();
       const ticks: number[] = [];

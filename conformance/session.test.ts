@@ -1,4 +1,5 @@
-// Calls of a contract over every transport: answers, named errors, cancellation, deadlines, streams both ways.
+// Calls of a contract over every transport: answers, named errors, cancellation, deadlines, streams
+// both ways.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -21,9 +22,23 @@ describe("the contract of the design's §2", () => {
     const example = defineProtocol({
       name: "desk",
       version: 1,
-      requests: { "ticket.get": { input: object({ id: "number" }), output: object({ id: "number", title: "string" }), errors: { notFound: object({ id: "number" }) } } },
-      streams: { "ticket.tail": { input: object({ group: "string" }), item: object({ id: "number" }) } },
-      events: { "note.created": { payload: object({ id: "number", text: "string" }), delivery: "at-least-once" }, typing: { payload: object({ who: "string" }) } },
+      requests: {
+        "ticket.get": {
+          input: object({ id: "number" }),
+          output: object({ id: "number", title: "string" }),
+          errors: { notFound: object({ id: "number" }) },
+        },
+      },
+      streams: {
+        "ticket.tail": { input: object({ group: "string" }), item: object({ id: "number" }) },
+      },
+      events: {
+        "note.created": {
+          payload: object({ id: "number", text: "string" }),
+          delivery: "at-least-once",
+        },
+        typing: { payload: object({ who: "string" }) },
+      },
     });
     const { server, connect } = await fixture.serveContract(example, {
       "ticket.get": ({ id }, { fail }) => tickets.get(id) ?? fail("notFound", { id }),
@@ -33,11 +48,16 @@ describe("the contract of the design's §2", () => {
       typing: (payload, { server }) => server.to("agents").emit("typing", payload),
     });
     const desk1 = await connect();
-    const ticket = await desk1.request("ticket.get", { id: 7 }, { signal: new AbortController().signal, timeoutMs: 2_000 });
+    const ticket = await desk1.request(
+      "ticket.get",
+      { id: 7 },
+      { signal: new AbortController().signal, timeoutMs: 2_000 },
+    );
     const title: string = ticket.title;
     assert.equal(title, "The printer is on fire");
     const ids: number[] = [];
-    for await (const event of desk1.stream("ticket.tail", { group: "vip" })) if (ids.push(event.id) === 3) break;
+    for await (const event of desk1.stream("ticket.tail", { group: "vip" }))
+      if (ids.push(event.id) === 3) break;
     assert.deepEqual(ids, [3, 4, 5]);
     desk1.on("note.created", async (note) => {
       await turns();
@@ -61,19 +81,53 @@ describe("the contract of the design's §2", () => {
     assert.equal(typeof wrongly, "function");
   });
 
-  it("a handler that is missing, of another name, or no function is an error of the compiler and a TypeError", () => {
-    const small = defineProtocol({ name: "small", version: 1, requests: { ping: {} }, streams: { ticks: { item: type<number>() } } });
-    // @ts-expect-error: ping has no handler
-    assert.throws(() => createServer(small, { ticks: () => [] }), { name: "TypeError", message: /the request "ping".*no handler/ });
-    // @ts-expect-error: ticks has no handler
-    assert.throws(() => createServer(small, { ping: () => undefined }), { name: "TypeError", message: /the stream "ticks".*no handler/ });
-    // @ts-expect-error: it is no function
-    assert.throws(() => createServer(small, { ping: "pong", ticks: () => [] }), { name: "TypeError", message: /of type string/ });
-    // @ts-expect-error: there is no such message
-    assert.throws(() => createServer(small, { ping: () => undefined, ticks: () => [], pong: () => undefined }), { name: "TypeError", message: /"pong".*no such message/ });
-    assert.throws(() => createServer(small, { ping: () => undefined, ticks: () => [] }, { maxConversations: 0 }), RangeError);
-    assert.throws(() => createServer(small, { ping: () => undefined, ticks: () => [] }, { authenticate: "no" as never }), TypeError);
-  });
+  it(
+    "a handler that is missing, of another name, or no function is an error of the compiler and " +
+      "a TypeError",
+    () => {
+      const small = defineProtocol({
+        name: "small",
+        version: 1,
+        requests: { ping: {} },
+        streams: { ticks: { item: type<number>() } },
+      });
+      // @ts-expect-error: ping has no handler
+      assert.throws(() => createServer(small, { ticks: () => [] }), {
+        name: "TypeError",
+        message: /the request "ping".*no handler/,
+      });
+      // @ts-expect-error: ticks has no handler
+      assert.throws(() => createServer(small, { ping: () => undefined }), {
+        name: "TypeError",
+        message: /the stream "ticks".*no handler/,
+      });
+      // @ts-expect-error: it is no function
+      assert.throws(() => createServer(small, { ping: "pong", ticks: () => [] }), {
+        name: "TypeError",
+        message: /of type string/,
+      });
+      assert.throws(
+        () =>
+          // @ts-expect-error: there is no such message
+          createServer(small, { ping: () => undefined, ticks: () => [], pong: () => undefined }),
+        { name: "TypeError", message: /"pong".*no such message/ },
+      );
+      assert.throws(
+        () =>
+          createServer(small, { ping: () => undefined, ticks: () => [] }, { maxConversations: 0 }),
+        RangeError,
+      );
+      assert.throws(
+        () =>
+          createServer(
+            small,
+            { ping: () => undefined, ticks: () => [] },
+            { authenticate: "no" as never },
+          ),
+        TypeError,
+      );
+    },
+  );
 });
 
 for (const transport of transports) {
@@ -89,11 +143,15 @@ for (const transport of transports) {
         },
       });
       const client = await connect();
-      assert.deepEqual(await client.request("ticket.get", { id: 7 }), { id: 7, title: "The printer is on fire" });
+      assert.deepEqual(await client.request("ticket.get", { id: 7 }), {
+        id: 7,
+        title: "The printer is on fire",
+      });
       await client.request("ping");
       const numbers = Array.from({ length: 500 }, (_, i) => i);
       assert.deepEqual(await Promise.all(numbers.map((n) => client.request("echo", n))), numbers);
-      for (const value of [null, "", 0, [], {}, "ü€😀", { deep: [{ er: true }] }]) assert.deepEqual(await client.request("echo", value), value);
+      for (const value of [null, "", 0, [], {}, "ü€😀", { deep: [{ er: true }] }])
+        assert.deepEqual(await client.request("echo", value), value);
     });
 
     it("an error of the contract arrives by name, with its payload", async () => {
@@ -105,46 +163,70 @@ for (const transport of transports) {
       assert.deepEqual(errors, []);
     });
 
-    it("an error that the contract does not name, or with another payload, is the server's own failure", async () => {
-      const { connect, errors } = await fixture.serveContract(desk, {
-        ...handlers,
-        "ticket.get": ({ id }, { fail }) => (id === 1 ? (fail as (name: string) => never)("nameless") : fail("notFound", { id: "x" as never })),
-      });
-      const client = await connect();
-      for (const id of [1, 2]) {
-        const { code, failure: named } = await failure(client.request("ticket.get", { id }));
-        assert.deepEqual([code, named], ["REMOTE_HANDLER_FAILED", null]);
-      }
-      assert.deepEqual(errors.map(({ code }) => code), ["OUTPUT_INVALID", "OUTPUT_INVALID"]);
-    });
+    it(
+      "an error that the contract does not name, or with another payload, is the server's own " +
+        "failure",
+      async () => {
+        const { connect, errors } = await fixture.serveContract(desk, {
+          ...handlers,
+          "ticket.get": ({ id }, { fail }) =>
+            id === 1
+              ? (fail as (name: string) => never)("nameless")
+              : fail("notFound", { id: "x" as never }),
+        });
+        const client = await connect();
+        for (const id of [1, 2]) {
+          const { code, failure: named } = await failure(client.request("ticket.get", { id }));
+          assert.deepEqual([code, named], ["REMOTE_HANDLER_FAILED", null]);
+        }
+        assert.deepEqual(
+          errors.map(({ code }) => code),
+          ["OUTPUT_INVALID", "OUTPUT_INVALID"],
+        );
+      },
+    );
 
-    it("a handler that throws or rejects fails its call alone: the cause stays here, and the session goes on", async () => {
-      const { connect, errors } = await fixture.serveContract(desk, {
-        ...handlers,
-        ping: () => {
-          throw new Error("secret of the server");
-        },
-        whoami: () => Promise.reject(new Error("another secret")),
-      });
-      const client = await connect();
-      for (const name of ["ping", "whoami"] as const) {
-        const error = await failure(client.request(name));
-        assert.equal(error.code, "REMOTE_HANDLER_FAILED");
-        assert.doesNotMatch(error.message, /secret/);
-      }
-      assert.deepEqual(errors.map(({ code, cause }) => [code, (cause as Error).message]), [
-        ["HANDLER_FAILED", "secret of the server"],
-        ["HANDLER_FAILED", "another secret"],
-      ]);
-      assert.equal(await client.request("echo", "still here"), "still here");
-    });
+    it(
+      "a handler that throws or rejects fails its call alone: the cause stays here, and the " +
+        "session goes on",
+      async () => {
+        const { connect, errors } = await fixture.serveContract(desk, {
+          ...handlers,
+          ping: () => {
+            throw new Error("secret of the server");
+          },
+          whoami: () => Promise.reject(new Error("another secret")),
+        });
+        const client = await connect();
+        for (const name of ["ping", "whoami"] as const) {
+          const error = await failure(client.request(name));
+          assert.equal(error.code, "REMOTE_HANDLER_FAILED");
+          assert.doesNotMatch(error.message, /secret/);
+        }
+        assert.deepEqual(
+          errors.map(({ code, cause }) => [code, (cause as Error).message]),
+          [
+            ["HANDLER_FAILED", "secret of the server"],
+            ["HANDLER_FAILED", "another secret"],
+          ],
+        );
+        assert.equal(await client.request("echo", "still here"), "still here");
+      },
+    );
 
-    it("an output that is not what the contract says is not sent: the caller is told, and the server too, with the path", async () => {
-      const { connect, errors } = await fixture.serveContract(desk, handlers);
-      const client = await connect();
-      assert.equal((await failure(client.request("broken"))).origin, "remote");
-      assert.deepEqual(errors.map(({ code, path }) => [code, path]), [["OUTPUT_INVALID", ["id"]]]);
-    });
+    it(
+      "an output that is not what the contract says is not sent: the caller is told, and the " +
+        "server too, with the path",
+      async () => {
+        const { connect, errors } = await fixture.serveContract(desk, handlers);
+        const client = await connect();
+        assert.equal((await failure(client.request("broken"))).origin, "remote");
+        assert.deepEqual(
+          errors.map(({ code, path }) => [code, path]),
+          [["OUTPUT_INVALID", ["id"]]],
+        );
+      },
+    );
 
     it("an input that is not what the contract says is refused before a byte leaves, with the path", async () => {
       let called = 0;
@@ -158,9 +240,15 @@ for (const transport of transports) {
       const client = await connect();
       const error = await failure(client.request("ticket.get", { id: "7" as never }));
       assert.deepEqual([error.code, error.origin, error.path], ["INPUT_INVALID", "local", ["id"]]);
-      await assert.rejects(client.emit("note.created", { id: 1 } as never), { code: "EVENT_INVALID", path: ["text"] });
+      await assert.rejects(client.emit("note.created", { id: 1 } as never), {
+        code: "EVENT_INVALID",
+        path: ["text"],
+      });
       const stream = client.stream("drop");
-      assert.throws(() => stream.send({ id: "x" } as never), { code: "ITEM_INVALID", path: ["id"] });
+      assert.throws(() => stream.send({ id: "x" } as never), {
+        code: "ITEM_INVALID",
+        path: ["id"],
+      });
       await stream.return();
       await assert.rejects(client.request("constructor" as never, undefined as never), TypeError);
       assert.equal(called, 0);
@@ -173,20 +261,36 @@ for (const transport of transports) {
         defineProtocol({
           name: "desk",
           version: 1,
-          requests: { ...requests, "ticket.get": { input: type<unknown>(), output: type<unknown>(), errors: { notFound: type<unknown>(), closed: type<undefined>() } } },
+          requests: {
+            ...requests,
+            "ticket.get": {
+              input: type<unknown>(),
+              output: type<unknown>(),
+              errors: { notFound: type<unknown>(), closed: type<undefined>() },
+            },
+          },
           streams: { ...streams, drop: { send: type<unknown>() } },
-          events: { ...events, "note.created": { payload: type<unknown>(), delivery: "at-least-once" } },
+          events: {
+            ...events,
+            "note.created": { payload: type<unknown>(), delivery: "at-least-once" },
+          },
         }),
       );
-      const error = await failure(client.request("ticket.get", { id: ["hostile"], __proto__: null }));
-      assert.deepEqual([error.code, error.origin, error.path], ["INPUT_INVALID", "local", ["id"]]); // whose fault it is, whoever says so
+      const error = await failure(
+        client.request("ticket.get", { id: ["hostile"], __proto__: null }),
+      );
+      // whose fault it is, whoever says so
+      assert.deepEqual([error.code, error.origin, error.path], ["INPUT_INVALID", "local", ["id"]]);
       const stream = client.stream("drop");
       stream.send({ id: 1 });
       stream.send({ id: null });
       const invalid = await failure(stream.finished());
       assert.deepEqual([invalid.code, invalid.path], ["ITEM_INVALID", ["id"]]);
       await assert.rejects(client.emit("note.created", "no note"), HawserError);
-      assert.equal(errors.some(({ code }) => code === "EVENT_INVALID"), true);
+      assert.equal(
+        errors.some(({ code }) => code === "EVENT_INVALID"),
+        true,
+      );
       assert.deepEqual(await client.request("echo", "still here"), "still here");
     });
 
@@ -209,10 +313,18 @@ for (const transport of transports) {
       await until(() => seen !== null);
       controller.abort(new Error("the user left"));
       const error = await failure(answer);
-      assert.deepEqual([error.code, error.origin, (error.cause as Error).message], ["CALL_CANCELLED", "local", "the user left"]);
+      assert.deepEqual(
+        [error.code, error.origin, (error.cause as Error).message],
+        ["CALL_CANCELLED", "local", "the user left"],
+      );
       await until(() => seen?.aborted === true);
-      assert.equal((await failure(client.request("ping", undefined, { signal: AbortSignal.abort() }))).code, "CALL_CANCELLED");
-      assert.throws(() => client.stream("forever", undefined, { signal: AbortSignal.abort() }), { code: "CALL_CANCELLED" });
+      assert.equal(
+        (await failure(client.request("ping", undefined, { signal: AbortSignal.abort() }))).code,
+        "CALL_CANCELLED",
+      );
+      assert.throws(() => client.stream("forever", undefined, { signal: AbortSignal.abort() }), {
+        code: "CALL_CANCELLED",
+      });
       assert.equal(await client.request("echo", 1), 1);
     });
 
@@ -247,22 +359,35 @@ for (const transport of transports) {
     });
 
     it("large messages cross whole, and small ones do not wait for them", async () => {
-      const { connect } = await fixture.serveContract(desk, handlers, { maxMessageBytes: 4_000_000 });
+      const { connect } = await fixture.serveContract(desk, handlers, {
+        maxMessageBytes: 4_000_000,
+      });
       const client = await connect({ maxMessageBytes: 4_000_000 });
       const large = new Uint8Array(3_000_000).map((_, i) => i % 251);
       const order: string[] = [];
       const blobbed = client.request("blob", large);
-      const [blob] = await Promise.all([blobbed, blobbed.then(() => order.push("large")), client.request("echo", "small").then(() => order.push("small"))]);
+      const [blob] = await Promise.all([
+        blobbed,
+        blobbed.then(() => order.push("large")),
+        client.request("echo", "small").then(() => order.push("small")),
+      ]);
       assert.deepEqual(order, ["small", "large"]);
       assert.equal(Buffer.compare(blob, large), 0);
-      assert.equal((await failure(client.request("blob", new Uint8Array(4_000_001)))).code, "PAYLOAD_TOO_LARGE");
+      assert.equal(
+        (await failure(client.request("blob", new Uint8Array(4_000_001)))).code,
+        "PAYLOAD_TOO_LARGE",
+      );
     });
 
     it("more than may wait is refused with WRITE_BUFFER_FULL, and breaks nothing", async () => {
       const { connect } = await fixture.serveContract(desk, handlers);
       const client = await connect({ maxQueuedBytes: 2_000_000 });
-      const answers = await Promise.allSettled(Array.from({ length: 100 }, () => client.request("blob", new Uint8Array(100_000))));
-      const failed = answers.filter((answer) => answer.status === "rejected").map(({ reason }) => (reason as HawserError).code);
+      const answers = await Promise.allSettled(
+        Array.from({ length: 100 }, () => client.request("blob", new Uint8Array(100_000))),
+      );
+      const failed = answers
+        .filter((answer) => answer.status === "rejected")
+        .map(({ reason }) => (reason as HawserError).code);
       assert(failed.length > 0 && failed.length < 100, `${failed.length} failed`);
       assert.deepEqual(new Set(failed), new Set(["WRITE_BUFFER_FULL"]));
       assert.equal(await client.request("echo", "still here"), "still here");
@@ -325,7 +450,8 @@ for (const transport of transports) {
           for (;;) yield await Promise.resolve(++made);
         },
       });
-      const client = await connect({ windowBytes: 1_000 }); // an item costs its body and 16: some 55 of them
+      // an item costs its body and 16: some 55 of them
+      const client = await connect({ windowBytes: 1_000 });
       const stream = client.stream("forever");
       assert.equal((await stream.next()).value, 1);
       await turns(50);
@@ -448,7 +574,9 @@ for (const transport of transports) {
       });
       const client = await connect();
       const controller = new AbortController();
-      const answer = failure(client.request("ticket.wait", { id: 1 }, { signal: controller.signal }));
+      const answer = failure(
+        client.request("ticket.wait", { id: 1 }, { signal: controller.signal }),
+      );
       await turns(5);
       controller.abort();
       await answer;

@@ -1,9 +1,16 @@
-// How a session test gets a server of a contract and its clients, over each transport. As transports.ts does for wires.
+// How a session test gets a server of a contract and its clients, over each transport. As
+// transports.ts does for wires.
 
 import assert from "node:assert/strict";
 import { connect, type SessionClient, type SessionConnectOptions } from "@hawser/client";
 import { type HawserError, isHawserError, type Protocol } from "@hawser/protocol";
-import { createServer, type SessionHandlers, type SessionServer, type SessionServerOptions, type SessionSocket } from "@hawser/server";
+import {
+  createServer,
+  type SessionHandlers,
+  type SessionServer,
+  type SessionServerOptions,
+  type SessionSocket,
+} from "@hawser/server";
 import { type AddressInput, type Connection, memoryPair } from "@hawser/transport";
 import { clientTls, Fixture, serverTls } from "./transports.ts";
 
@@ -14,7 +21,10 @@ export interface ServedContract<P extends Protocol, C> {
   /** Connect to the server. */
   readonly connect: (options?: SessionConnectOptions<P>) => Promise<SessionClient<P>>;
   /** Connect to it with another contract. */
-  readonly connectAs: <Q extends Protocol>(contract: Q, options?: SessionConnectOptions<Q>) => Promise<SessionClient<Q>>;
+  readonly connectAs: <Q extends Protocol>(
+    contract: Q,
+    options?: SessionConnectOptions<Q>,
+  ) => Promise<SessionClient<Q>>;
 }
 
 /** A {@link Fixture} for contracts. */
@@ -32,8 +42,15 @@ export class SessionFixture extends Fixture {
     const server = createServer(contract, handlers, { ...options, error });
     this.own({ close: () => server.close({ deadlineMs: 0 }) });
     const target = await this.#target(server);
-    const connectAs = async <Q extends Protocol>(other: Q, clientOptions: SessionConnectOptions<Q> = {}): Promise<SessionClient<Q>> => {
-      const client = await connect(other, target, this.transport === "tls" ? { tls: clientTls, ...clientOptions } : clientOptions);
+    const connectAs = async <Q extends Protocol>(
+      other: Q,
+      clientOptions: SessionConnectOptions<Q> = {},
+    ): Promise<SessionClient<Q>> => {
+      const client = await connect(
+        other,
+        target,
+        this.transport === "tls" ? { tls: clientTls, ...clientOptions } : clientOptions,
+      );
       this.own({
         abort: () => {
           client.abort();
@@ -41,11 +58,18 @@ export class SessionFixture extends Fixture {
       });
       return client;
     };
-    return { server, errors, connectAs, connect: (clientOptions) => connectAs(contract, clientOptions) };
+    return {
+      server,
+      errors,
+      connectAs,
+      connect: (clientOptions) => connectAs(contract, clientOptions),
+    };
   }
 
   /** A server's address, or what makes connections to it. */
-  async #target(server: Pick<SessionServer<Protocol>, "accept" | "listen">): Promise<AddressInput | (() => Connection)> {
+  async #target(
+    server: Pick<SessionServer<Protocol>, "accept" | "listen">,
+  ): Promise<AddressInput | (() => Connection)> {
     if (this.transport === "memory") {
       return () => {
         const [near, far] = memoryPair();

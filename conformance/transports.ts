@@ -1,5 +1,6 @@
-// {memory, tcp, tls, unix}: the one way in which a test gets a server and its clients, over each of them.
-// Owns their addresses, certificates and their end: what a test opened here is closed when it is over.
+// {memory, tcp, tls, unix}: the one way in which a test gets a server and its clients, over each of
+// them. Owns their addresses, certificates and their end: what a test opened here is closed when it
+// is over.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +16,10 @@ export type TransportName = "memory" | "tcp" | "tls" | "unix";
 
 export const transports: readonly TransportName[] = ["memory", "tcp", "tls", "unix"];
 
-/** A server, and clients for it; a client may speak another wire, `raw()` to write bytes as it likes. */
+/**
+ * A server, and clients for it; a client may speak another wire, `raw()` to write bytes as it
+ * likes.
+ */
 export interface Served<In, Out> {
   readonly server: Server<In, Out>;
   readonly connect: <I, O = I>(wire: Wire<I, O>, options?: ConnectOptions) => Promise<Socket<I, O>>;
@@ -62,7 +66,11 @@ export class Fixture {
   }
 
   /** A server that does not listen. */
-  server<In, Out = In>(wire: Wire<In, Out>, handlers: WireHandlers<In, Out>, options: ServerOptions = {}): Server<In, Out> {
+  server<In, Out = In>(
+    wire: Wire<In, Out>,
+    handlers: WireHandlers<In, Out>,
+    options: ServerOptions = {},
+  ): Server<In, Out> {
     const server = createServer(wire, handlers, options);
     this.own({
       abort: () => {
@@ -73,7 +81,11 @@ export class Fixture {
     return server;
   }
 
-  async serve<In, Out = In>(wire: Wire<In, Out>, handlers: WireHandlers<In, Out>, options: ServerOptions = {}): Promise<Served<In, Out>> {
+  async serve<In, Out = In>(
+    wire: Wire<In, Out>,
+    handlers: WireHandlers<In, Out>,
+    options: ServerOptions = {},
+  ): Promise<Served<In, Out>> {
     const server = this.server(wire, handlers, options);
     if (this.transport === "memory") {
       const accepted: Served<In, Out>["connect"] = (clientWire, clientOptions) => {
@@ -83,9 +95,18 @@ export class Fixture {
       };
       return { server, connect: accepted };
     }
-    const address = await server.listen(this.address(), this.transport === "tls" && options.tls === undefined ? { tls: serverTls } : {});
+    const address = await server.listen(
+      this.address(),
+      this.transport === "tls" && options.tls === undefined ? { tls: serverTls } : {},
+    );
     const dialled: Served<In, Out>["connect"] = (clientWire, clientOptions) =>
-      this.#connected(connect(clientWire, address, this.transport === "tls" ? { tls: clientTls, ...clientOptions } : clientOptions));
+      this.#connected(
+        connect(
+          clientWire,
+          address,
+          this.transport === "tls" ? { tls: clientTls, ...clientOptions } : clientOptions,
+        ),
+      );
     return { server, connect: dialled };
   }
 

@@ -1,4 +1,5 @@
-// A peer that is written by hand, from PROTOCOL.md and with nothing of the engine: bytes on a plain socket, and the frames in what comes back.
+// A peer that is written by hand, from PROTOCOL.md and with nothing of the engine: bytes on a plain
+// socket, and the frames in what comes back.
 
 import net from "node:net";
 import tls from "node:tls";
@@ -10,7 +11,13 @@ import { clientTls, type Fixture, type TransportName } from "./transports.ts";
 export { filler, frame, head, joined, KIND, SIGNATURE, u32, u64 } from "@hawser/protocol/testing";
 
 /** What a side says it can take (PROTOCOL.md §3). */
-export const roomy = { maxMessageBytes: 1_048_576, maxPartials: 8, maxConversations: 1_024, windowBytes: 262_144, eventWindowBytes: 262_144 };
+export const roomy = {
+  maxMessageBytes: 1_048_576,
+  maxPartials: 8,
+  maxConversations: 1_024,
+  windowBytes: 262_144,
+  eventWindowBytes: 262_144,
+};
 
 /** A text as bytes. */
 export function utf8(text: string): Uint8Array {
@@ -18,8 +25,18 @@ export function utf8(text: string): Uint8Array {
 }
 
 /** What both greetings say of a contract. */
-export function introduction({ name, version, accepts, messages }: Protocol): { readonly messages: readonly unknown[]; readonly [member: string]: unknown } {
-  return { protocol: name, version, accepts, features: [], messages: messages.map((each) => [each.name, each.type, each.codec.name, each.digest]), limits: roomy };
+export function introduction({ name, version, accepts, messages }: Protocol): {
+  readonly messages: readonly unknown[];
+  readonly [member: string]: unknown;
+} {
+  return {
+    protocol: name,
+    version,
+    accepts,
+    features: [],
+    messages: messages.map((each) => [each.name, each.type, each.codec.name, each.digest]),
+    limits: roomy,
+  };
 }
 
 /** The number of a name, for whoever has greeted with the whole listing. */
@@ -31,17 +48,35 @@ export function numberOf(contract: Protocol, name: string): number {
 
 /** The HELLO of a client of a contract, or one with other members. */
 export function helloFor(contract: Protocol, members: object = {}): Uint8Array {
-  return frame(KIND.HELLO, 0, JSON.stringify({ hawser: [1, 1], ...introduction(contract), ...members }));
+  return frame(
+    KIND.HELLO,
+    0,
+    JSON.stringify({ hawser: [1, 1], ...introduction(contract), ...members }),
+  );
 }
 
 /** The WELCOME of a server of a contract, or one with other members. */
 export function welcomeFor(contract: Protocol, members: object = {}): Uint8Array {
-  const session = { session: "00112233445566778899aabbccddeeff", origin: "ffeeddccbbaa99887766554433221100", resumed: false, received: 0, resumeWindowMs: 30_000 };
-  return frame(KIND.WELCOME, 0, JSON.stringify({ hawser: 1, ...introduction(contract), ...session, ...members }));
+  const session = {
+    session: "00112233445566778899aabbccddeeff",
+    origin: "ffeeddccbbaa99887766554433221100",
+    resumed: false,
+    received: 0,
+    resumeWindowMs: 30_000,
+  };
+  return frame(
+    KIND.WELCOME,
+    0,
+    JSON.stringify({ hawser: 1, ...introduction(contract), ...session, ...members }),
+  );
 }
 
 /** A message of any length, in as many pieces as it takes. */
-export function message(kind: number, id: number, ...payload: readonly (Uint8Array | string)[]): Uint8Array {
+export function message(
+  kind: number,
+  id: number,
+  ...payload: readonly (Uint8Array | string)[]
+): Uint8Array {
   const whole = joined(...payload.map((part) => (typeof part === "string" ? utf8(part) : part)));
   const frames: Uint8Array[] = [];
   for (let from = 0; from === 0 || from < whole.length; from += MAX_PAYLOAD) {
@@ -100,7 +135,12 @@ export class HandPeer {
   }
 
   /** Connect to a server of a contract, and be let in. */
-  static async greet(fixture: Fixture, address: Address | null, contract: Protocol, members: object = {}): Promise<HandPeer> {
+  static async greet(
+    fixture: Fixture,
+    address: Address | null,
+    contract: Protocol,
+    members: object = {},
+  ): Promise<HandPeer> {
     const peer = await HandPeer.dial(fixture, address);
     peer.say(SIGNATURE, helloFor(contract, members));
     await peer.hearOf("WELCOME");
@@ -114,10 +154,17 @@ export class HandPeer {
   }
 
   /** Connect to a server; what it sends is kept open when it ends, until this side ends too. */
-  static async dial(fixture: Fixture, address: Address | null, transport: TransportName = "tcp"): Promise<HandPeer> {
+  static async dial(
+    fixture: Fixture,
+    address: Address | null,
+    transport: TransportName = "tcp",
+  ): Promise<HandPeer> {
     if (address === null || !("port" in address)) throw new TypeError("There is no address of TCP");
     const carrier = net.connect({ port: address.port, host: "127.0.0.1", allowHalfOpen: true });
-    const socket = transport === "tls" ? tls.connect({ socket: carrier, ...clientTls, servername: "localhost" }) : carrier;
+    const socket =
+      transport === "tls"
+        ? tls.connect({ socket: carrier, ...clientTls, servername: "localhost" })
+        : carrier;
     const peer = new HandPeer(socket, carrier);
     fixture.own({ abort: () => void socket.destroy() });
     await new Promise<void>((resolve, reject) => {
@@ -127,7 +174,9 @@ export class HandPeer {
   }
 
   /** A server that hands out who connects to it; `refuse` makes it listen no more. */
-  static async listen(fixture: Fixture): Promise<{ address: string; accepted: () => Promise<HandPeer>; refuse: () => void }> {
+  static async listen(
+    fixture: Fixture,
+  ): Promise<{ address: string; accepted: () => Promise<HandPeer>; refuse: () => void }> {
     const peers: HandPeer[] = [];
     let wake: () => void = () => undefined;
     const server = net.createServer({ allowHalfOpen: true }, (socket) => {
@@ -179,7 +228,11 @@ export class HandPeer {
   async hearOf(kind: keyof typeof KIND): Promise<ReadFrame> {
     for (;;) {
       const next = await this.hear();
-      if (next === null) throw new Error(`The stream ended before ${kind} came: ${this.frames.map((each) => `${each.kind} ${each.text}`).join(", ")}`);
+      if (next === null)
+        throw new Error(
+          `The stream ended before ${kind} came: ` +
+            this.frames.map((each) => `${each.kind} ${each.text}`).join(", "),
+        );
       if (next.kind === kind) return next;
     }
   }
@@ -198,7 +251,8 @@ export class HandPeer {
     const rest = this.#rest;
     const view = new DataView(rest.buffer, rest.byteOffset, rest.length);
     let end = 0;
-    while (end + 4 <= rest.length && end + 4 + view.getUint32(end) <= rest.length) end += 4 + view.getUint32(end);
+    while (end + 4 <= rest.length && end + 4 + view.getUint32(end) <= rest.length)
+      end += 4 + view.getUint32(end);
     this.frames.push(...framesOf(rest.subarray(0, end)));
     this.#rest = rest.subarray(end);
   }

@@ -1,5 +1,6 @@
-// Real programs of other protocols on the port of a server of sessions, and a client that comes to their ports: each is told apart by its first
-// bytes and named, with a clock that stands still, so that no timeout can be what ends it. (What is cut, silent or slow: session-handshake.test.ts.)
+// Real programs of other protocols on the port of a server of sessions, and a client that comes to
+// their ports: each is told apart by its first bytes and named, with a clock that stands still, so
+// that no timeout can be what ends it. (What is cut, silent or slow: session-handshake.test.ts.)
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -22,7 +23,12 @@ import { HandPeer, helloFor, joined, SIGNATURE, utf8, welcomeFor } from "./trial
 const orders = defineProtocol({
   name: "orders",
   version: 1,
-  requests: { place: { input: z.object({ item: z.string(), count: z.number() }), output: z.object({ id: z.number() }) } },
+  requests: {
+    place: {
+      input: z.object({ item: z.string(), count: z.number() }),
+      output: z.object({ id: z.number() }),
+    },
+  },
   events: { placed: { payload: type<number>() } },
 });
 
@@ -93,7 +99,11 @@ describe("who comes to a server of sessions and speaks something else", () => {
 
   it("a TLS client: its handshake ends at once, and the server's error says TLS and what to do", async () => {
     const watched = await Watched.listen(fixture);
-    const socket = tls.connect({ port: watched.port, host: "127.0.0.1", rejectUnauthorized: false });
+    const socket = tls.connect({
+      port: watched.port,
+      host: "127.0.0.1",
+      rejectUnauthorized: false,
+    });
     socket.on("error", () => undefined);
     await new Promise((resolve) => socket.on("close", resolve));
     const { code, message } = await watched.reported();
@@ -106,7 +116,11 @@ describe("who comes to a server of sessions and speaks something else", () => {
     ["an SSH client's banner", utf8("SSH-2.0-OpenSSH_9.9p1 Debian-3\r\n"), /SSH/],
     ["a terminal's negotiation", Uint8Array.of(0xff, 0xfd, 0x03, 0xff, 0xfb, 0x18), /Telnet/],
     ["what somebody types", utf8("hello?\r\n"), /68 65 6c 6c 6f 3f 0d 0a/],
-    ["a client of lines of JSON", utf8('{"jsonrpc":"2.0","id":1,"method":"place"}\n'), /JSON.*jsonRpc\(\)/],
+    [
+      "a client of lines of JSON",
+      utf8('{"jsonrpc":"2.0","id":1,"method":"place"}\n'),
+      /JSON.*jsonRpc\(\)/,
+    ],
     ["a PROXY header", utf8("PROXY TCP4 10.0.0.1 10.0.0.2 4711 7000\r\n"), /PROXY/],
     ["a gRPC client", utf8("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), /HTTP\/2/],
   ] as const) {
@@ -123,65 +137,98 @@ describe("who comes to a server of sessions and speaks something else", () => {
     });
   }
 
-  it("a client behind what translates line endings, or strips the eighth bit, is told so by the server's error", async () => {
-    const greeting = Buffer.from(joined(SIGNATURE, helloFor(orders))).toString("latin1");
-    const translations: [string, RegExp, (text: string) => string][] = [
-      ["CR LF to LF", /CR LF turned into LF/, (text) => text.replaceAll("\r\n", "\n")],
-      ["LF to CR LF", /LF turned into CR LF/, (text) => text.replaceAll("\n", "\r\n")],
-      ["a lone LF to CR LF", /LF turned into CR LF/, (text) => text.replaceAll(/(?<!\r)\n/g, "\r\n")],
-      ["CR to LF", /CR turned into LF/, (text) => text.replaceAll("\r", "\n")],
-      ["seven bits", /eighth bit/, (text) => Array.from(text, (letter) => String.fromCharCode(letter.charCodeAt(0) & 0x7f)).join("")],
-    ];
-    for (const [what, names, translate] of translations) {
-      const watched = await Watched.listen(fixture);
-      const peer = await HandPeer.dial(fixture, watched.address);
-      peer.say(Buffer.from(translate(greeting), "latin1"));
-      await peer.ended();
-      assert.equal(peer.bytes.length, 0, what);
-      const { code, message } = await watched.reported();
-      assert.equal(code, "NOT_HAWSER", what);
-      assert.match(message, names, what);
-      assert.deepEqual(watched.called, []);
-    }
-  });
-
-  it("a client of another version of the wire is refused in one round trip, with both sides' versions", async () => {
-    for (const [versions, code, names] of [
-      [[2, 3], "VERSION_UNSUPPORTED", /2 to 3.*1/],
-      [[0, 0], "HELLO_INVALID", /hawser/],
-    ] as const) {
-      const watched = await Watched.listen(fixture);
-      const peer = await HandPeer.dial(fixture, watched.address);
-      peer.say(SIGNATURE, helloFor(orders, { hawser: versions }));
-      const refusal = await peer.hearOf("REFUSE");
-      assert.equal((JSON.parse(refusal.text) as HawserError).code, code);
-      assert.equal(await peer.hear(), null);
-      const error = await watched.reported();
-      assert.equal(error.code, code);
-      assert.match(error.message, names);
-      assert.deepEqual(watched.called, []);
-    }
-  });
-
-  it("a client whose contract differs in one field is refused, and both sides' errors name the message", async () => {
-    const differing = {
-      "a field of another type": z.object({ item: z.string(), count: z.string() }),
-      "a field more": z.object({ item: z.string(), count: z.number(), gift: z.boolean() }),
-      "a field that may be left out": z.object({ item: z.string(), count: z.number().optional() }),
-      "a narrower field": z.object({ item: z.string(), count: z.number().min(1) }),
-    };
-    for (const [what, input] of Object.entries(differing)) {
-      const watched = await Watched.listen(fixture);
-      const other: Protocol = defineProtocol({ name: "orders", version: 1, requests: { place: { input, output: z.object({ id: z.number() }) } }, events: { placed: { payload: type<number>() } } });
-      const theirs = await failure(connect(other, `tcp://127.0.0.1:${watched.port}`));
-      const ours = await watched.reported();
-      for (const { code, message } of [theirs, ours]) {
-        assert.equal(code, "CONTRACT_DIFFERS", what);
-        assert.match(message, /place/, what);
+  it(
+    "a client behind what translates line endings, or strips the eighth bit, is told so by the " +
+      "server's error",
+    async () => {
+      const greeting = Buffer.from(joined(SIGNATURE, helloFor(orders))).toString("latin1");
+      const translations: [string, RegExp, (text: string) => string][] = [
+        ["CR LF to LF", /CR LF turned into LF/, (text) => text.replaceAll("\r\n", "\n")],
+        ["LF to CR LF", /LF turned into CR LF/, (text) => text.replaceAll("\n", "\r\n")],
+        [
+          "a lone LF to CR LF",
+          /LF turned into CR LF/,
+          (text) => text.replaceAll(/(?<!\r)\n/g, "\r\n"),
+        ],
+        ["CR to LF", /CR turned into LF/, (text) => text.replaceAll("\r", "\n")],
+        [
+          "seven bits",
+          /eighth bit/,
+          (text) =>
+            Array.from(text, (letter) => String.fromCharCode(letter.charCodeAt(0) & 0x7f)).join(""),
+        ],
+      ];
+      for (const [what, names, translate] of translations) {
+        const watched = await Watched.listen(fixture);
+        const peer = await HandPeer.dial(fixture, watched.address);
+        peer.say(Buffer.from(translate(greeting), "latin1"));
+        await peer.ended();
+        assert.equal(peer.bytes.length, 0, what);
+        const { code, message } = await watched.reported();
+        assert.equal(code, "NOT_HAWSER", what);
+        assert.match(message, names, what);
+        assert.deepEqual(watched.called, []);
       }
-      assert.deepEqual(watched.called, ["authenticate"], "a list is judged once its sender is let in");
-    }
-  });
+    },
+  );
+
+  it(
+    "a client of another version of the wire is refused in one round trip, with both sides' " +
+      "versions",
+    async () => {
+      for (const [versions, code, names] of [
+        [[2, 3], "VERSION_UNSUPPORTED", /2 to 3.*1/],
+        [[0, 0], "HELLO_INVALID", /hawser/],
+      ] as const) {
+        const watched = await Watched.listen(fixture);
+        const peer = await HandPeer.dial(fixture, watched.address);
+        peer.say(SIGNATURE, helloFor(orders, { hawser: versions }));
+        const refusal = await peer.hearOf("REFUSE");
+        assert.equal((JSON.parse(refusal.text) as HawserError).code, code);
+        assert.equal(await peer.hear(), null);
+        const error = await watched.reported();
+        assert.equal(error.code, code);
+        assert.match(error.message, names);
+        assert.deepEqual(watched.called, []);
+      }
+    },
+  );
+
+  it(
+    "a client whose contract differs in one field is refused, and both sides' errors name the " +
+      "message",
+    async () => {
+      const differing = {
+        "a field of another type": z.object({ item: z.string(), count: z.string() }),
+        "a field more": z.object({ item: z.string(), count: z.number(), gift: z.boolean() }),
+        "a field that may be left out": z.object({
+          item: z.string(),
+          count: z.number().optional(),
+        }),
+        "a narrower field": z.object({ item: z.string(), count: z.number().min(1) }),
+      };
+      for (const [what, input] of Object.entries(differing)) {
+        const watched = await Watched.listen(fixture);
+        const other: Protocol = defineProtocol({
+          name: "orders",
+          version: 1,
+          requests: { place: { input, output: z.object({ id: z.number() }) } },
+          events: { placed: { payload: type<number>() } },
+        });
+        const theirs = await failure(connect(other, `tcp://127.0.0.1:${watched.port}`));
+        const ours = await watched.reported();
+        for (const { code, message } of [theirs, ours]) {
+          assert.equal(code, "CONTRACT_DIFFERS", what);
+          assert.match(message, /place/, what);
+        }
+        assert.deepEqual(
+          watched.called,
+          ["authenticate"],
+          "a list is judged once its sender is let in",
+        );
+      }
+    },
+  );
 
   it("200 clients that send garbage are each closed with one error, whatever it is", async () => {
     const seed = Date.now() % 2 ** 31;
@@ -190,13 +237,17 @@ describe("who comes to a server of sessions and speaks something else", () => {
     for (let i = 0; i < 200; i++) {
       watched.errors.length = 0;
       const peer = await HandPeer.dial(fixture, watched.address);
-      // Some of it begins as Hawser does: with a cut signature, or with a right one and no right frame.
+      // Some of it begins as Hawser does: with a cut signature, or with a right one and no right
+      // frame.
       const begin = random.pick([0, 0, 3, 7, 8]);
       peer.say(joined(SIGNATURE.subarray(0, begin), random.bytes(1 + random.below(300))));
       peer.socket.end();
       await peer.ended();
       const { code } = await watched.reported();
-      assert(code === "NOT_HAWSER" || code === "HELLO_INVALID" || code === "PROTOCOL_VIOLATION", `seed ${seed}, ${i}: ${code}`);
+      assert(
+        code === "NOT_HAWSER" || code === "HELLO_INVALID" || code === "PROTOCOL_VIOLATION",
+        `seed ${seed}, ${i}: ${code}`,
+      );
       assert.deepEqual(watched.called, [], `seed ${seed}, ${i}`);
     }
   });
@@ -210,11 +261,15 @@ describe("a client that comes to a server of something else", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     fixture.own({ close: () => void server.close() });
     const { port } = server.address() as net.AddressInfo; // it listens on TCP
-    return failure(connect(orders, `tcp://127.0.0.1:${port}`, { ticker: new Ticker(new ManualClock()) }));
+    return failure(
+      connect(orders, `tcp://127.0.0.1:${port}`, { ticker: new Ticker(new ManualClock()) }),
+    );
   }
 
   it("an HTTP server", async () => {
-    const { code, message } = await attempt(http.createServer((_, response) => response.end("hello")));
+    const { code, message } = await attempt(
+      http.createServer((_, response) => response.end("hello")),
+    );
     assert.equal(code, "NOT_HAWSER");
     assert.match(message, /HTTP/);
   });
@@ -223,9 +278,15 @@ describe("a client that comes to a server of something else", () => {
     const real = await attempt(tls.createServer(serverTls).on("tlsClientError", () => undefined));
     assert(real.code === "NOT_HAWSER" || real.code === "CONNECTION_RESET", real.code);
     const alert = Uint8Array.of(0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46);
-    const alerted = await attempt(net.createServer((socket) => void socket.on("error", () => undefined).end(alert)));
+    const alerted = await attempt(
+      net.createServer((socket) => void socket.on("error", () => undefined).end(alert)),
+    );
     assert.equal(alerted.code, "NOT_HAWSER");
-    const silent = await attempt(net.createServer((socket) => void socket.on("error", () => undefined).once("data", () => socket.end())));
+    const silent = await attempt(
+      net.createServer(
+        (socket) => void socket.on("error", () => undefined).once("data", () => socket.end()),
+      ),
+    );
     assert.equal(silent.code, "CONNECTION_RESET");
     for (const { message } of [real, alerted, silent]) assert.match(message, /tls:\/\//);
   });
@@ -235,14 +296,18 @@ describe("a client that comes to a server of something else", () => {
       ["SSH-2.0-OpenSSH_9.9\r\n", /SSH/],
       ["220 mail.example ESMTP\r\n", /SMTP/],
     ] as const) {
-      const { code, message } = await attempt(net.createServer((socket) => void socket.on("error", () => undefined).end(greeting)));
+      const { code, message } = await attempt(
+        net.createServer((socket) => void socket.on("error", () => undefined).end(greeting)),
+      );
       assert.equal(code, "NOT_HAWSER");
       assert.match(message, names);
     }
   });
 
   it("an echo server, which sends the client's own greeting back", async () => {
-    const { code, message } = await attempt(net.createServer((socket) => void socket.on("error", () => undefined).pipe(socket)));
+    const { code, message } = await attempt(
+      net.createServer((socket) => void socket.on("error", () => undefined).pipe(socket)),
+    );
     assert.equal(code, "PROTOCOL_VIOLATION");
     assert.match(message, /echo server/);
   });

@@ -1,19 +1,55 @@
-// The fuzzer of the program's own code: handlers, listeners, hooks, auth, authenticate, middleware, schemas, codecs and iterators that
-// throw, reject, return and yield hostile values, between real ends in memory: native sessions, JSON-RPC and wires.
-// A run is one call. Invariant: it settles, its failure is told to `error` where nobody else is told, nothing is unhandled, and an
-// honest call is answered afterwards.
+// The fuzzer of the program's own code: handlers, listeners, hooks, auth, authenticate, middleware,
+// schemas, codecs and iterators that throw, reject, return and yield hostile values, between real
+// ends in memory: native sessions, JSON-RPC and wires. A run is one call. Invariant: it settles,
+// its failure is told to `error` where nobody else is told, nothing is unhandled, and an honest
+// call is answered afterwards.
 
 import { connect, type SessionClient, type Socket } from "@hawser/client";
-import { defineProtocol, jsonRpc, libraryCodec, lengthPrefixed, lines, type Schema, type SchemaResult, text, type, wire } from "@hawser/protocol";
+import {
+  defineProtocol,
+  jsonRpc,
+  libraryCodec,
+  lengthPrefixed,
+  lines,
+  type Schema,
+  type SchemaResult,
+  text,
+  type,
+  wire,
+} from "@hawser/protocol";
 import { hostileValues, Random } from "@hawser/protocol/testing";
 import { createServer, type SessionServer } from "@hawser/server";
 import { memoryPair } from "@hawser/transport";
 import { capabilities } from "./capabilities.ts";
 
 /** How a function of the program ends. */
-const ends = ["throw", "reject", "rejectLater", "return", "resolve", "resolveLater", "thenThrows", "thenTwice", "thenRejects", "thenNested"] as const;
+const ends = [
+  "throw",
+  "reject",
+  "rejectLater",
+  "return",
+  "resolve",
+  "resolveLater",
+  "thenThrows",
+  "thenTwice",
+  "thenRejects",
+  "thenNested",
+] as const;
 /** What a stream's handler returns. */
-const sources = ["array", "generator", "asyncGenerator", "next", "nextThrows", "nextGetter", "nextRejects", "doneGetter", "noNext", "returnThrows", "web", "never"] as const;
+const sources = [
+  "array",
+  "generator",
+  "asyncGenerator",
+  "next",
+  "nextThrows",
+  "nextGetter",
+  "nextRejects",
+  "doneGetter",
+  "noNext",
+  "returnThrows",
+  "web",
+  "never",
+] as const;
 
 const names = Object.keys(hostileValues);
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -55,9 +91,11 @@ function perform({ how, value }: Act): unknown {
       });
     case "thenNested":
       return thenable((resolve) => {
-        resolve(thenable((_, reject) => {
-          reject(value);
-        }));
+        resolve(
+          thenable((_, reject) => {
+            reject(value);
+          }),
+        );
       });
     default:
       return value;
@@ -69,7 +107,9 @@ async function rejected(value: unknown): Promise<never> {
   throw value;
 }
 
-function thenable(then: (resolve: (value: unknown) => void, reject: (cause: unknown) => void) => void): unknown {
+function thenable(
+  then: (resolve: (value: unknown) => void, reject: (cause: unknown) => void) => void,
+): unknown {
   return { then };
 }
 
@@ -98,11 +138,24 @@ function source({ how, value }: Act): unknown {
         },
       });
     case "nextGetter":
-      return iterator(Object.defineProperty({}, "next", { get: () => { throw value; } }));
+      return iterator(
+        Object.defineProperty({}, "next", {
+          get: () => {
+            throw value;
+          },
+        }),
+      );
     case "nextRejects":
       return iterator({ next: () => rejected(value) });
     case "doneGetter":
-      return iterator({ next: () => Object.defineProperty({}, "done", { get: () => { throw value; } }) });
+      return iterator({
+        next: () =>
+          Object.defineProperty({}, "done", {
+            get: () => {
+              throw value;
+            },
+          }),
+      });
     case "noNext":
       return iterator({ next: value });
     case "returnThrows": {
@@ -125,7 +178,10 @@ function source({ how, value }: Act): unknown {
         },
       });
     case "never":
-      return iterator({ next: () => new Promise(() => undefined), return: () => perform({ how: "reject", name: "", value }) });
+      return iterator({
+        next: () => new Promise(() => undefined),
+        return: () => perform({ how: "reject", name: "", value }),
+      });
     default:
       return value;
   }
@@ -164,7 +220,11 @@ class World {
 
   act(among: readonly string[]): Act {
     const name = names[this.random.below(names.length)] ?? "error";
-    return { how: among[this.random.below(among.length)] ?? "throw", name, value: hostileValues[name]?.() };
+    return {
+      how: among[this.random.below(among.length)] ?? "throw",
+      name,
+      value: hostileValues[name]?.(),
+    };
   }
 
   /** The number of a new act. */
@@ -183,7 +243,10 @@ class World {
   };
 
   /** Wait for promises of which each must settle; `whats` says which each is. */
-  async settle(pending: readonly (Promise<unknown> | undefined)[], whats: readonly string[]): Promise<void> {
+  async settle(
+    pending: readonly (Promise<unknown> | undefined)[],
+    whats: readonly string[],
+  ): Promise<void> {
     const open = new Set(pending.keys());
     pending.forEach((promise, index) => {
       const done = (): void => void open.delete(index);
@@ -221,13 +284,25 @@ const contractOf = (world: World) =>
 const fullContractOf = (world: World) => {
   const { definition } = contractOf(world);
   const codec = libraryCodec("fuzz", {
-    encode: (value) => (world.coding === null ? new TextEncoder().encode(JSON.stringify(value)) : (perform(world.coding) as Uint8Array)), // a hostile one
-    decode: (bytes) => (world.coding === null ? (JSON.parse(new TextDecoder().decode(bytes)) as unknown) : perform(world.coding)),
+    encode: (value) =>
+      world.coding === null
+        ? new TextEncoder().encode(JSON.stringify(value))
+        : (perform(world.coding) as Uint8Array), // a hostile one
+    decode: (bytes) =>
+      world.coding === null
+        ? (JSON.parse(new TextDecoder().decode(bytes)) as unknown)
+        : perform(world.coding),
   });
   return defineProtocol({
     ...definition,
-    requests: { ...definition.requests, coded: { input: type<unknown>(), output: type<unknown>(), codec } },
-    streams: { pull: { input: type<number>(), item: type<unknown>() }, push: { input: type<number>(), send: type<unknown>() } },
+    requests: {
+      ...definition.requests,
+      coded: { input: type<unknown>(), output: type<unknown>(), codec },
+    },
+    streams: {
+      pull: { input: type<number>(), item: type<unknown>() },
+      push: { input: type<number>(), send: type<unknown>() },
+    },
     events: {
       done: { payload: type<number>(), from: "client", delivery: "at-least-once" },
       said: { payload: type<number>(), from: "server", delivery: "at-least-once" },
@@ -239,7 +314,11 @@ const fullContractOf = (world: World) => {
 /** Any client and server: names and values are the fuzzer's. */
 interface AnyClient {
   request(name: string, input?: unknown, options?: object): Promise<unknown>;
-  stream(name: string, input?: unknown, options?: object): AsyncIterableIterator<unknown> & { send(item: unknown): boolean; end(): void };
+  stream(
+    name: string,
+    input?: unknown,
+    options?: object,
+  ): AsyncIterableIterator<unknown> & { send(item: unknown): boolean; end(): void };
   emit(name: string, payload?: unknown): Promise<unknown>;
   on(name: string, listener: (...values: never) => unknown): unknown;
   readonly lifecycle: { on(name: string, listener: (...values: never) => unknown): unknown };
@@ -266,13 +345,24 @@ const handlersOf = (world: World, isFull: boolean): object => ({
 
 /** Calls between two ends that stay: `count` at once. */
 async function sessionRound(world: World, isFull: boolean, count: number): Promise<void> {
-  const contract = isFull ? fullContractOf(world) : jsonRpc(contractOf(world), { framing: lines() });
+  const contract = isFull
+    ? fullContractOf(world)
+    : jsonRpc(contractOf(world), { framing: lines() });
   const handlers = handlersOf(world, isFull);
-  const use = [(call: { name: string }, next: () => unknown) => (world.random.below(8) === 0 && call.name !== "echo" ? middleware(world, next) : next())];
-  const server = createServer(contract as never, handlers as never, { use, error: world.tell } as never) as unknown as SessionServer<never>;
+  const use = [
+    (call: { name: string }, next: () => unknown) =>
+      world.random.below(8) === 0 && call.name !== "echo" ? middleware(world, next) : next(),
+  ];
+  const server = createServer(
+    contract as never,
+    handlers as never,
+    { use, error: world.tell } as never,
+  ) as unknown as SessionServer<never>;
   const [mine, theirs] = memoryPair();
   server.accept(theirs);
-  const client = (await connect(contract as never, mine, { handlers: { ask: (index: number) => world.perform(index) } })) as unknown as AnyClient;
+  const client = (await connect(contract as never, mine, {
+    handlers: { ask: (index: number) => world.perform(index) },
+  })) as unknown as AnyClient;
   client.lifecycle.on("error", world.tell);
   client.on("said", (index: number) => world.perform(index));
   const [socket] = server.sockets as unknown as Set<AnyClient>;
@@ -285,15 +375,28 @@ async function sessionRound(world: World, isFull: boolean, count: number): Promi
       pending.push(make());
     } catch (cause) {
       pending.push(undefined);
-      world.check(!["request", "emit"].includes(what), `${what} threw instead of rejecting: ${typeof cause}`);
+      world.check(
+        !["request", "emit"].includes(what),
+        `${what} threw instead of rejecting: ${typeof cause}`,
+      );
     }
   };
   for (let i = 0; i < count; i++) one(world, client, socket, isFull, run);
   await world.settle(pending, whats);
   world.checking = world.coding = null;
   world.check(world.told > 0, "a hundred hostile calls, and error is told nothing");
-  world.check(client.state === "ready", `the client is ${client.state} after ${whats.at(-1) ?? ""}`);
-  const honest = client.request("echo", 7).then((value) => { world.check(value === 7, "an honest call is answered with something else"); }, (cause: unknown) => { world.check(false, `an honest call fails: ${typeof cause}`); });
+  world.check(
+    client.state === "ready",
+    `the client is ${client.state} after ${whats.at(-1) ?? ""}`,
+  );
+  const honest = client.request("echo", 7).then(
+    (value) => {
+      world.check(value === 7, "an honest call is answered with something else");
+    },
+    (cause: unknown) => {
+      world.check(false, `an honest call fails: ${typeof cause}`);
+    },
+  );
   await world.settle([honest], ["an honest call"]);
   const closed = server.close({ deadlineMs: 1 });
   await client.close();
@@ -316,7 +419,13 @@ function middleware(world: World, next: () => unknown): unknown {
   });
 }
 
-function one(world: World, client: AnyClient, socket: AnyClient | undefined, isFull: boolean, run: (what: string, index: number, make: () => Promise<unknown>) => void): void {
+function one(
+  world: World,
+  client: AnyClient,
+  socket: AnyClient | undefined,
+  isFull: boolean,
+  run: (what: string, index: number, make: () => Promise<unknown>) => void,
+): void {
   const kind = world.random.below(isFull ? 11 : 7);
   const index = world.plan(kind === 7 ? sources : ends);
   const { value } = world.acts[index] ?? { value: 1 };
@@ -337,10 +446,14 @@ function one(world: World, client: AnyClient, socket: AnyClient | undefined, isF
       run("request", index, () => client.request("loose", value));
       return;
     case 5:
-      run("request", index, () => within(world, "checking", index, () => client.request("checked", 1)));
+      run("request", index, () =>
+        within(world, "checking", index, () => client.request("checked", 1)),
+      );
       return;
     case 6:
-      run("emit", index, () => within(world, "checking", index, () => client.emit("checkedEvent", 1)));
+      run("emit", index, () =>
+        within(world, "checking", index, () => client.emit("checkedEvent", 1)),
+      );
       return;
     case 7:
       run("stream", index, () => drain(client, index));
@@ -366,8 +479,16 @@ function one(world: World, client: AnyClient, socket: AnyClient | undefined, isF
   }
 }
 
-/** Schemas or codecs do what the act says, for what is called from within, and sometimes for what comes back. */
-function within(world: World, what: "checking" | "coding", index: number, call: () => Promise<unknown>): Promise<unknown> {
+/**
+ * Schemas or codecs do what the act says, for what is called from within, and sometimes for what
+ * comes back.
+ */
+function within(
+  world: World,
+  what: "checking" | "coding",
+  index: number,
+  call: () => Promise<unknown>,
+): Promise<unknown> {
   const act = world.acts[index] ?? null;
   if (world.random.below(2) === 0) {
     world[what] = act;
@@ -390,9 +511,12 @@ async function drain(client: AnyClient, index: number, leaves = false): Promise<
   const controller = new AbortController();
   const stream = client.stream("pull", index, { signal: controller.signal });
   let count = 0;
-  const late = turn().then(turn).then(turn).then(() => {
-    controller.abort(hostileValues["objectMessage"]?.());
-  });
+  const late = turn()
+    .then(turn)
+    .then(turn)
+    .then(() => {
+      controller.abort(hostileValues["objectMessage"]?.());
+    });
   for (let step = await stream.next(); step.done !== true; step = await stream.next()) {
     if (++count < 4 && !leaves) continue;
     await stream.return?.();
@@ -403,12 +527,19 @@ async function drain(client: AnyClient, index: number, leaves = false): Promise<
 
 /** Whole connections: hooks, authentication, what a client gives. One run is one connection. */
 async function connectionRound(world: World, count: number): Promise<void> {
-  const contract = defineProtocol({ name: "hooks", version: 1, requests: { echo: { input: type<number>(), output: type<number>() } } });
+  const contract = defineProtocol({
+    name: "hooks",
+    version: 1,
+    requests: { echo: { input: type<number>(), output: type<number>() } },
+  });
   const pending: Promise<unknown>[] = [];
   const whats: string[] = [];
   for (let i = 0; i < count; i++) {
     const hooks: Record<string, unknown> = { error: world.tell };
-    const hostile = ["authenticate", "open", "close", "release", "principal", "resumed", "disconnected"][world.random.below(7)] ?? "open";
+    const hostile =
+      ["authenticate", "open", "close", "release", "principal", "resumed", "disconnected"][
+        world.random.below(7)
+      ] ?? "open";
     hooks[hostile] = () => perform(world.act(ends));
     const server = createServer(contract, { echo: (value: number) => value }, hooks as never);
     const connector = (): never => {
@@ -418,14 +549,20 @@ async function connectionRound(world: World, count: number): Promise<void> {
     };
     const bad = world.random.below(4);
     const target = bad === 0 ? () => perform(world.act(ends)) : connector;
-    const auth = bad === 1 ? () => perform(world.act(ends)) : bad === 2 ? world.act(["return"]).value : undefined;
+    const auth =
+      bad === 1
+        ? () => perform(world.act(ends))
+        : bad === 2
+          ? world.act(["return"]).value
+          : undefined;
     whats.push(`connection ${hostile} ${["connector", "auth()", "auth", ""][bad] ?? ""}`);
     pending.push(
       (async () => {
         let client: SessionClient<typeof contract> | null = null;
         try {
           client = await connect(contract, target as never, { auth, reconnect: false });
-          for (const name of ["close", "error", "disconnected"] as const) client.lifecycle.on(name, () => perform(world.act(ends)));
+          for (const name of ["close", "error", "disconnected"] as const)
+            client.lifecycle.on(name, () => perform(world.act(ends)));
           await client.request("echo", 1);
         } catch {
           // It may say no.
@@ -438,14 +575,23 @@ async function connectionRound(world: World, count: number): Promise<void> {
   await world.settle(pending, whats);
 }
 
-/** Wires: a message is a run. A handler that fails ends its connection, a listener that fails does not. */
+/**
+ * Wires: a message is a run. A handler that fails ends its connection, a listener that fails does
+ * not.
+ */
 async function wireRound(world: World, count: number): Promise<void> {
   const hostileCodec = libraryCodec("fuzz", {
-    encode: (value) => (world.coding === null ? new TextEncoder().encode(String(value)) : (perform(world.coding) as Uint8Array)), // a hostile one
-    decode: (bytes) => (world.coding === null ? new TextDecoder().decode(bytes) : perform(world.coding)),
+    encode: (value) =>
+      world.coding === null
+        ? new TextEncoder().encode(String(value))
+        : (perform(world.coding) as Uint8Array), // a hostile one
+    decode: (bytes) =>
+      world.coding === null ? new TextDecoder().decode(bytes) : perform(world.coding),
   });
   const isHostile = world.random.below(3) === 0;
-  const spoken = isHostile ? wire({ framing: lengthPrefixed(), codec: hostileCodec }) : wire<unknown>({ framing: lines(), codec: text(), sentinel: "exit" });
+  const spoken = isHostile
+    ? wire({ framing: lengthPrefixed(), codec: hostileCodec })
+    : wire<unknown>({ framing: lines(), codec: text(), sentinel: "exit" });
   const seen: number[] = [];
   const failing = world.random.below(2) === 0 ? world.plan() : -1;
   const server = createServer(spoken, {
@@ -461,7 +607,8 @@ async function wireRound(world: World, count: number): Promise<void> {
   server.accept(theirs);
   const socket: Socket<unknown> = await connect(spoken, mine);
   let heard = 0;
-  for (const name of ["error", "close", "writable"] as const) socket.on(name, () => perform(world.act(ends)));
+  for (const name of ["error", "close", "writable"] as const)
+    socket.on(name, () => perform(world.act(ends)));
   socket.on("message", (message) => {
     heard++;
     seen.push(Number(message));
@@ -481,9 +628,14 @@ async function wireRound(world: World, count: number): Promise<void> {
     await turn();
     world.coding = act;
   }
-  for (let turns = 0; turns < 300 && heard < count && socket.state === "open"; turns++) await turn();
+  for (let turns = 0; turns < 300 && heard < count && socket.state === "open"; turns++)
+    await turn();
   world.coding = null;
-  if (!isHostile) world.check(heard === count && seen.every((value, index) => value === index), `a wire's listener heard ${String(heard)} of ${String(count)} messages, or out of order`);
+  if (!isHostile)
+    world.check(
+      heard === count && seen.every((value, index) => value === index),
+      `a wire's listener heard ${String(heard)} of ${String(count)} messages, or out of order`,
+    );
   socket.end();
   const closing = server.close({ deadlineMs: 1 });
   await world.settle([socket.closed, closing], ["closed of a wire", "close() of a wire's server"]);
@@ -497,8 +649,15 @@ export interface ValuesReport {
   readonly failures: readonly string[];
 }
 
-/** Fuzz for so many runs; the same seed does the same. Ends with the first round that fails. `progress` is told how many runs are done. */
-export async function fuzzValues(runs: number, seed: number, progress: (runs: number) => void = () => undefined): Promise<ValuesReport> {
+/**
+ * Fuzz for so many runs; the same seed does the same. Ends with the first round that fails.
+ * `progress` is told how many runs are done.
+ */
+export async function fuzzValues(
+  runs: number,
+  seed: number,
+  progress: (runs: number) => void = () => undefined,
+): Promise<ValuesReport> {
   let done = 0;
   let told = 0;
   for (let round = 0; done < runs; round++) {
@@ -510,7 +669,14 @@ export async function fuzzValues(runs: number, seed: number, progress: (runs: nu
     else await wireRound(world, 50);
     done += world.runs;
     told += world.told;
-    if (world.failures.length > 0) return { runs: done, told, failures: world.failures.map((failure) => `${failure} (seed ${String(seed)}, round ${String(round)})`) };
+    if (world.failures.length > 0)
+      return {
+        runs: done,
+        told,
+        failures: world.failures.map(
+          (failure) => `${failure} (seed ${String(seed)}, round ${String(round)})`,
+        ),
+      };
     progress(done);
   }
   return { runs: done, told, failures: [] };

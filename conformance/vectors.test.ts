@@ -14,7 +14,9 @@ const options = { waitMs: 20_000, cut: 0, parallel: 4, bail: false } as const;
 const vectors = kept(readVectors());
 
 async function play(target: Target, file: string): Promise<void> {
-  const names = new Set(readVectors([new URL(`./vectors/${file}.json`, import.meta.url)]).map(({ name }) => name));
+  const names = new Set(
+    readVectors([new URL(`./vectors/${file}.json`, import.meta.url)]).map(({ name }) => name),
+  );
   const fitting = vectors.filter((vector) => names.has(vector.name));
   const results = await runSuite(fitting, target, options);
   const report = makeReport(target.role, results, []);
@@ -36,17 +38,26 @@ describe("the rules of PROTOCOL.md", () => {
 
   it("each have a vector that is judged, and vectors cite no other", () => {
     const cited = new Set(vectors.flatMap((vector) => vector.rules));
-    assert.deepEqual(rules.map(({ name }) => name).filter((name) => !cited.has(name)), []);
+    assert.deepEqual(
+      rules.map(({ name }) => name).filter((name) => !cited.has(name)),
+      [],
+    );
     const named = new Set(rules.map(({ name }) => name));
     const all = new Set(readVectors().flatMap((vector) => vector.rules));
-    assert.deepEqual([...all].filter((name) => !named.has(name) && !pending.has(name) && !withPending.has(name)), []);
+    assert.deepEqual(
+      [...all].filter((name) => !named.has(name) && !pending.has(name) && !withPending.has(name)),
+      [],
+    );
   });
 });
 
 describe("the vectors", () => {
   it("have names that are used once", () => {
     const names = readVectors().map(({ name, target }) => `${target} ${name}`);
-    assert.deepEqual(names.filter((name, at) => names.indexOf(name) !== at), []);
+    assert.deepEqual(
+      names.filter((name, at) => names.indexOf(name) !== at),
+      [],
+    );
   });
 
   for (const file of vectorFiles) {

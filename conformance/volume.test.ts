@@ -8,7 +8,10 @@ import type { Closed } from "@hawser/session";
 import { next, turns, until } from "./conversation.ts";
 import { Fixture, transports } from "./transports.ts";
 
-/** With a sentinel, since a reader that pauses must hear the end on every runtime: see `tlsHearsTheEndWhilePaused`. */
+/**
+ * With a sentinel, since a reader that pauses must hear the end on every runtime: see
+ * `tlsHearsTheEndWhilePaused`.
+ */
 const blocks = wire({ framing: lengthPrefixed(), codec: bytes(), sentinel: "exit" });
 
 /** A block whose every byte depends on its place and on the block's number. */
@@ -19,7 +22,8 @@ function block(number: number, length: number): Uint8Array {
 }
 
 function assertBlock(got: Uint8Array, number: number, length: number): void {
-  if (Buffer.compare(got, block(number, length)) !== 0) assert.fail(`block ${number} is not what was sent`);
+  if (Buffer.compare(got, block(number, length)) !== 0)
+    assert.fail(`block ${number} is not what was sent`);
 }
 
 for (const transport of transports) {
@@ -57,7 +61,9 @@ for (const transport of transports) {
           resolve(closed);
         },
       };
-      const { socket } = await fixture.pair(blocks, handlers, { writeBuffer: { maxBytes: 2 * count * length } });
+      const { socket } = await fixture.pair(blocks, handlers, {
+        writeBuffer: { maxBytes: 2 * count * length },
+      });
       socket.send(new Uint8Array(1));
       socket.end();
       const first = await next(socket);
@@ -72,48 +78,61 @@ for (const transport of transports) {
       assert.deepEqual(await promise, { reason: "sentinel", error: null });
     });
 
-    it("100 clients that abort while they are written to leave nothing behind, and the next is served", async () => {
-      let closed = 0;
-      const { server, connect } = await fixture.serve(blocks, {
-        async message(_, from) {
-          for (let i = 0; i < 100; i++) if (!from.send(block(i, 65_536))) await from.writable();
-        },
-        close() {
-          closed++;
-        },
-      });
-      const sockets = await Promise.all(Array.from({ length: 100 }, () => connect(blocks)));
-      for (const socket of sockets) socket.send(new Uint8Array(1));
-      for (const socket of sockets) assertBlock((await next(socket)) ?? new Uint8Array(), 0, 65_536);
-      for (const socket of sockets) socket.abort();
-      for (const socket of sockets) assert.equal((await socket.closed).reason, "aborted");
-      await until(() => closed === 100);
-      assert.equal(server.sockets.size, 0);
-      const last = await connect(blocks);
-      last.send(new Uint8Array(1));
-      for (let i = 0; i < 100; i++) assertBlock((await next(last)) ?? new Uint8Array(), i, 65_536);
-    });
+    it(
+      "100 clients that abort while they are written to leave nothing behind, and the next is " +
+        "served",
+      async () => {
+        let closed = 0;
+        const { server, connect } = await fixture.serve(blocks, {
+          async message(_, from) {
+            for (let i = 0; i < 100; i++) if (!from.send(block(i, 65_536))) await from.writable();
+          },
+          close() {
+            closed++;
+          },
+        });
+        const sockets = await Promise.all(Array.from({ length: 100 }, () => connect(blocks)));
+        for (const socket of sockets) socket.send(new Uint8Array(1));
+        for (const socket of sockets)
+          assertBlock((await next(socket)) ?? new Uint8Array(), 0, 65_536);
+        for (const socket of sockets) socket.abort();
+        for (const socket of sockets) assert.equal((await socket.closed).reason, "aborted");
+        await until(() => closed === 100);
+        assert.equal(server.sockets.size, 0);
+        const last = await connect(blocks);
+        last.send(new Uint8Array(1));
+        for (let i = 0; i < 100; i++)
+          assertBlock((await next(last)) ?? new Uint8Array(), i, 65_536);
+      },
+    );
 
-    it("what 100 clients say in the turn in which they connect, and the end behind it, is heard by a server that does not begin at once", async () => {
-      const { connect } = await fixture.serve(blocks, {
-        open: () => turns(5),
-        message(message, from) {
-          from.send(message);
-        },
-      });
-      const answers = Array.from({ length: 100 }, async (_, i) => {
-        const socket = await connect(blocks);
-        socket.send(block(i, 1_000));
-        socket.end();
-        let got = 0;
-        for await (const message of socket) {
-          assertBlock(message, i, 1_000);
-          got++;
-        }
-        assert.deepEqual(await socket.closed, { reason: "sentinel", error: null });
-        return got;
-      });
-      assert.deepEqual(await Promise.all(answers), Array.from({ length: 100 }, () => 1));
-    });
+    it(
+      "what 100 clients say in the turn in which they connect, and the end behind it, is heard " +
+        "by a server that does not begin at once",
+      async () => {
+        const { connect } = await fixture.serve(blocks, {
+          open: () => turns(5),
+          message(message, from) {
+            from.send(message);
+          },
+        });
+        const answers = Array.from({ length: 100 }, async (_, i) => {
+          const socket = await connect(blocks);
+          socket.send(block(i, 1_000));
+          socket.end();
+          let got = 0;
+          for await (const message of socket) {
+            assertBlock(message, i, 1_000);
+            got++;
+          }
+          assert.deepEqual(await socket.closed, { reason: "sentinel", error: null });
+          return got;
+        });
+        assert.deepEqual(
+          await Promise.all(answers),
+          Array.from({ length: 100 }, () => 1),
+        );
+      },
+    );
   });
 }

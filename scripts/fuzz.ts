@@ -1,9 +1,9 @@
-// Fuzzes the framings of packages/protocol against their models, for as long as one likes:
-//   pnpm fuzz --framing slip --seconds 60 [--seed 7]
-// and the ends against what a program's own code may throw, reject with, return and yield (conformance/values.ts):
-//   pnpm fuzz --values [--runs 100000] [--seed 7]
-// Invariant: each input is frames or faults as the model says, the same at every cut, and nothing is thrown. An input that
-// breaks it is made small, saved in packages/protocol/test/corpus/<framing>/ (where the tests find it), and ends the run with 1.
+// Fuzzes the framings of packages/protocol against their models, for as long as one likes: pnpm
+// fuzz --framing slip --seconds 60 [--seed 7] and the ends against what a program's own code may
+// throw, reject with, return and yield (conformance/values.ts): pnpm fuzz --values [--runs 100000]
+// [--seed 7] Invariant: each input is frames or faults as the model says, the same at every cut,
+// and nothing is thrown. An input that breaks it is made small, saved in
+// packages/protocol/test/corpus/<framing>/ (where the tests find it), and ends the run with 1.
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -21,7 +21,10 @@ console.log(`seed ${seed}: the same seed and corpus give the same inputs, in the
 if (isValues) await fuzzProgram();
 else for (const framing of framings) fuzz(framing);
 
-/** Invariant: nothing is unhandled, every call settles, `error` is told, and an honest call is answered afterwards. */
+/**
+ * Invariant: nothing is unhandled, every call settles, `error` is told, and an honest call is
+ * answered afterwards.
+ */
 async function fuzzProgram(): Promise<void> {
   const unhandled = (what: string) => (): void => {
     console.error(`values: ${what} with seed ${seed}`);
@@ -29,7 +32,8 @@ async function fuzzProgram(): Promise<void> {
   };
   process.on("uncaughtException", unhandled("an uncaught exception"));
   process.on("unhandledRejection", unhandled("an unhandled rejection"));
-  process.removeAllListeners("warning"); // an error handler that fails is warned of, once in each round
+  // an error handler that fails is warned of, once in each round
+  process.removeAllListeners("warning");
   process.on("warning", () => undefined);
   const begin = performance.now();
   let reported = 0;
@@ -41,7 +45,11 @@ async function fuzzProgram(): Promise<void> {
   });
   for (const failure of report.failures) console.error(`values: ${failure}`);
   if (report.failures.length > 0) process.exitCode = 1;
-  else console.log(`values: no failure in ${report.runs} runs, error was told ${report.told} times (${Math.round((report.runs / (performance.now() - begin)) * 1000)} runs per second)`);
+  else
+    console.log(
+      `values: no failure in ${report.runs} runs, error was told ${report.told} times ` +
+        `(${Math.round((report.runs / (performance.now() - begin)) * 1000)} runs per second)`,
+    );
 }
 
 function fuzz(framing: string): void {
@@ -52,12 +60,15 @@ function fuzz(framing: string): void {
   let failure = null;
   for (const file of files) failure ??= fuzzer.try(readFileSync(join(directory, file), "latin1"));
   const begin = performance.now();
-  for (let reported = 0; failure === null; ) {
+  for (let reported = 0; failure === null;) {
     for (let steps = 0; failure === null && steps < 64; steps++) failure = fuzzer.step();
     const elapsed = (performance.now() - begin) / 1000;
     if (Math.floor(elapsed) > reported) {
       reported = Math.floor(elapsed);
-      console.log(`${framing}: ${reported} s, ${fuzzer.runs} runs (${Math.round(fuzzer.runs / elapsed)} per second), ${fuzzer.kept} inputs kept, ${fuzzer.shapes} shapes`);
+      console.log(
+        `${framing}: ${reported} s, ${fuzzer.runs} runs (${Math.round(fuzzer.runs / elapsed)} ` +
+          `per second), ${fuzzer.kept} inputs kept, ${fuzzer.shapes} shapes`,
+      );
     }
     if (elapsed >= seconds) break;
   }
@@ -67,19 +78,44 @@ function fuzz(framing: string): void {
   }
   const { stream, report } = fuzzer.shrink(failure);
   const bytes = Buffer.from(stream, "latin1");
-  const file = join(directory, `failure-${createHash("sha256").update(bytes).digest("hex").slice(0, 12)}.bin`);
+  const file = join(
+    directory,
+    `failure-${createHash("sha256").update(bytes).digest("hex").slice(0, 12)}.bin`,
+  );
   writeFileSync(file, bytes);
-  console.error(`${framing}: failed after ${fuzzer.runs} runs of seed ${seed}; saved as ${relative(process.cwd(), file)}\n${report}`);
+  console.error(
+    `${framing}: failed after ${fuzzer.runs} runs of seed ${seed}; saved as ` +
+      `${relative(process.cwd(), file)}\n${report}`,
+  );
   process.exitCode = 1;
 }
 
-function readArguments(): { framings: string[]; isValues: boolean; runs: number; seconds: number; seed: number } {
+function readArguments(): {
+  framings: string[];
+  isValues: boolean;
+  runs: number;
+  seconds: number;
+  seed: number;
+} {
   try {
     const { values } = parseArgs({
-      options: { framing: { type: "string", default: "all" }, values: { type: "boolean", default: false }, runs: { type: "string", default: "100000" }, seconds: { type: "string", default: "10" }, seed: { type: "string", default: String(Date.now() % 2 ** 31) } },
+      options: {
+        framing: { type: "string", default: "all" },
+        values: { type: "boolean", default: false },
+        runs: { type: "string", default: "100000" },
+        seconds: { type: "string", default: "10" },
+        seed: { type: "string", default: String(Date.now() % 2 ** 31) },
+      },
     });
-    if (values.framing !== "all" && !names.includes(values.framing)) throw new Error(`Cannot fuzz "${values.framing}": it is "all" or one of ${names.join(", ")}`);
-    return { framings: values.framing === "all" ? names : [values.framing], isValues: values.values, runs: readNumber("runs", values.runs), seconds: readNumber("seconds", values.seconds), seed: readNumber("seed", values.seed) };
+    if (values.framing !== "all" && !names.includes(values.framing))
+      throw new Error(`Cannot fuzz "${values.framing}": it is "all" or one of ${names.join(", ")}`);
+    return {
+      framings: values.framing === "all" ? names : [values.framing],
+      isValues: values.values,
+      runs: readNumber("runs", values.runs),
+      seconds: readNumber("seconds", values.seconds),
+      seed: readNumber("seed", values.seed),
+    };
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(2);
@@ -88,6 +124,7 @@ function readArguments(): { framings: string[]; isValues: boolean; runs: number;
 
 function readNumber(name: string, text: string): number {
   const value = Number(text);
-  if (text === "" || !Number.isSafeInteger(value) || value < 0) throw new Error(`Cannot use --${name} ${text}: it is a whole number`);
+  if (text === "" || !Number.isSafeInteger(value) || value < 0)
+    throw new Error(`Cannot use --${name} ${text}: it is a whole number`);
   return value;
 }

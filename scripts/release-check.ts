@@ -1,10 +1,20 @@
-// What `pnpm release:check` proves: the tarballs that would be published work, in a project that knows nothing of this workspace.
-// Builds and packs every public package, judges each tarball, installs them all with npm, and runs one program by `import`, by
-// `require` and under the type checkers, and README.md's first example, on every runtime. Installs them with pnpm, too, where a program sees
-// only what it depends on itself, and compiles one that exports what it makes.
+// What `pnpm release:check` proves: the tarballs that would be published work, in a project that
+// knows nothing of this workspace. Builds and packs every public package, judges each tarball,
+// installs them all with npm, and runs one program by `import`, by `require` and under the type
+// checkers, and README.md's first example, on every runtime. Installs them with pnpm, too, where a
+// program sees only what it depends on itself, and compiles one that exports what it makes.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 
@@ -36,7 +46,11 @@ const runtimes: Record<string, readonly string[]> = {
 /** Node 22 has no `await using`, which the example is written with. */
 const exampleRuntimes = Object.entries(runtimes).filter(([name]) => name !== "Node 22");
 
-const names = { "@hawser/protocol": "lines, text, wire", "@hawser/server": "createServer", "@hawser/client": "connect" };
+const names = {
+  "@hawser/protocol": "lines, text, wire",
+  "@hawser/server": "createServer",
+  "@hawser/client": "connect",
+};
 const program = `
 const echo = wire({ framing: lines(), codec: text(), sentinel: "exit" });
 const server = createServer(echo, {
@@ -56,7 +70,10 @@ if (reason !== "sentinel") throw new Error(reason);
 await server.close();
 console.log("ok");
 `;
-/** Exports everything that the functions of the packages return, with types that the compiler works out. */
+/**
+ * Exports everything that the functions of the packages return, with types that the compiler works
+ * out.
+ */
 const exporting = `
 import { connect } from "@hawser/client";
 import { defineProtocol, jsonRpc, lines, text, type, wire } from "@hawser/protocol";
@@ -108,8 +125,12 @@ export const rpc = jsonRpc(defineProtocol({ name: "rpc", version: 1, requests: {
 export const rpcServer = createServer(rpc, { add: ([a, b]) => a + b });
 export const rpcClient = await connect(rpc, "unix:/run/rpc.sock");
 `;
-const imported = Object.entries(names).map(([from, list]) => `import { ${list} } from "${from}";\n`).join("");
-const required = Object.entries(names).map(([from, list]) => `const { ${list} } = require("${from}");\n`).join("");
+const imported = Object.entries(names)
+  .map(([from, list]) => `import { ${list} } from "${from}";\n`)
+  .join("");
+const required = Object.entries(names)
+  .map(([from, list]) => `const { ${list} } = require("${from}");\n`)
+  .join("");
 
 const scratch = mkdtempSync(join(tmpdir(), "hawser-release-"));
 const consumer = join(scratch, "consumer");
@@ -131,13 +152,33 @@ try {
 function check(): void {
   step("the pinned runtimes are the installed ones", checkPins);
   step("README.md's first example is conformance/example.ts", readExample);
-  step("build", () => run(root, [tool("turbo"), "run", "build", "--filter=./packages/*", "--ui=stream"]));
-  step("pack", () => run(root, ["pnpm", "--recursive", "--filter", "./packages/*", "pack", "--pack-destination", scratch]));
-  const tarballs = readdirSync(scratch).filter((name) => name.endsWith(".tgz")).sort().map((name) => join(scratch, name));
+  step("build", () =>
+    run(root, [tool("turbo"), "run", "build", "--filter=./packages/*", "--ui=stream"]),
+  );
+  step("pack", () =>
+    run(root, [
+      "pnpm",
+      "--recursive",
+      "--filter",
+      "./packages/*",
+      "pack",
+      "--pack-destination",
+      scratch,
+    ]),
+  );
+  const tarballs = readdirSync(scratch)
+    .filter((name) => name.endsWith(".tgz"))
+    .sort()
+    .map((name) => join(scratch, name));
   step("every public package has a tarball", () => {
-    const expected = publicManifests().map(({ name, version }) => `${name.replace("@", "").replace("/", "-")}-${version}.tgz`);
+    const expected = publicManifests().map(
+      ({ name, version }) => `${name.replace("@", "").replace("/", "-")}-${version}.tgz`,
+    );
     if (expected.sort().join() !== tarballs.map((path) => basename(path)).join()) {
-      throw new StepError(`expected ${expected.join(", ")}\nfound ${tarballs.map((path) => basename(path)).join(", ")}`);
+      throw new StepError(
+        `expected ${expected.join(", ")}\nfound ` +
+          tarballs.map((path) => basename(path)).join(", "),
+      );
     }
   });
   for (const tarball of tarballs) {
@@ -147,24 +188,52 @@ function check(): void {
     });
     step(`${name}: publint`, () => run(root, [tool("publint"), "--strict", tarball]));
     step(`${name}: are the types wrong`, () =>
-      run(root, [tool("attw"), "--profile", "esm-only", "--format", "ascii", "--no-emoji", tarball]));
+      run(root, [
+        tool("attw"),
+        "--profile",
+        "esm-only",
+        "--format",
+        "ascii",
+        "--no-emoji",
+        tarball,
+      ]),
+    );
   }
   step("install the tarballs in a fresh project", () => {
     writeConsumer();
-    run(consumer, ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", ...tarballs, `@types/node@${pin("@types/node")}`]);
+    run(consumer, [
+      "npm",
+      "install",
+      "--no-audit",
+      "--no-fund",
+      "--loglevel=error",
+      ...tarballs,
+      `@types/node@${pin("@types/node")}`,
+    ]);
   });
-  for (const [name, tsc] of [["TypeScript 6", "tsc6"], ["TypeScript 7", "tsc"]] as const) {
+  for (const [name, tsc] of [
+    ["TypeScript 6", "tsc6"],
+    ["TypeScript 7", "tsc"],
+  ] as const) {
     step(`types, ${name}`, () => run(consumer, [tool(tsc), "-p", "tsconfig.json"]));
   }
   step("install the tarballs in a fresh project with pnpm", () => {
     writeIsolated(tarballs);
     run(isolated, ["pnpm", "install", "--prefer-offline", "--reporter=silent"]);
   });
-  for (const [name, tsc] of [["TypeScript 6", "tsc6"], ["TypeScript 7", "tsc"]] as const) {
-    step(`declarations of a program that exports what it makes, ${name}`, () => run(isolated, [tool(tsc), "-p", "tsconfig.json"]));
+  for (const [name, tsc] of [
+    ["TypeScript 6", "tsc6"],
+    ["TypeScript 7", "tsc"],
+  ] as const) {
+    step(`declarations of a program that exports what it makes, ${name}`, () =>
+      run(isolated, [tool(tsc), "-p", "tsconfig.json"]),
+    );
   }
   for (const [name, command] of Object.entries(runtimes)) {
-    for (const [how, file] of [["import", "program.mjs"], ["require", "program.cjs"]] as const) {
+    for (const [how, file] of [
+      ["import", "program.mjs"],
+      ["require", "program.cjs"],
+    ] as const) {
       step(`${name}, ${how}`, () => {
         expectOutput([...command, file], "ok\n");
       });
@@ -187,22 +256,36 @@ function step(title: string, work: () => unknown): void {
   console.log(`release: ${title}: ok (${((performance.now() - started) / 1000).toFixed(1)} s)`);
 }
 
-/** Returns what the command printed on stdout; a command that fails ends its step with everything it printed. */
+/**
+ * Returns what the command printed on stdout; a command that fails ends its step with everything it
+ * printed.
+ */
 function run(cwd: string, [command = "", ...args]: readonly string[]): string {
   const { status, signal, error, stdout, stderr } = spawnSync(command, args, {
     cwd,
     encoding: "utf8",
     timeout: stepLimitMs,
-    env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", TURBO_TELEMETRY_DISABLED: "1" },
+    env: {
+      ...process.env,
+      FORCE_COLOR: undefined,
+      NO_COLOR: "1",
+      DENO_NO_UPDATE_CHECK: "1",
+      TURBO_TELEMETRY_DISABLED: "1",
+    },
   });
   if (status === 0) return stdout;
-  const how = error?.message ?? (signal === null ? `exit code ${status ?? "unknown"}` : `killed by ${signal}`);
-  throw new StepError([`$ ${[command, ...args].join(" ")}`, how, stdout, stderr].filter(Boolean).join("\n"));
+  const how =
+    error?.message ??
+    (signal === null ? `exit code ${status ?? "unknown"}` : `killed by ${signal}`);
+  throw new StepError(
+    [`$ ${[command, ...args].join(" ")}`, how, stdout, stderr].filter(Boolean).join("\n"),
+  );
 }
 
 function expectOutput(command: readonly string[], expected: string): void {
   const printed = run(consumer, command);
-  if (printed !== expected) throw new StepError(`printed ${JSON.stringify(printed)}, not ${JSON.stringify(expected)}`);
+  if (printed !== expected)
+    throw new StepError(`printed ${JSON.stringify(printed)}, not ${JSON.stringify(expected)}`);
 }
 
 function readManifest(dir: string): Manifest {
@@ -210,7 +293,9 @@ function readManifest(dir: string): Manifest {
 }
 
 function publicManifests(): Manifest[] {
-  const all = globSync("packages/*/package.json", { cwd: root }).map((path) => readManifest(join(root, path, "..")));
+  const all = globSync("packages/*/package.json", { cwd: root }).map((path) =>
+    readManifest(join(root, path, "..")),
+  );
   return all.filter((manifest) => manifest.private !== true);
 }
 
@@ -222,11 +307,18 @@ function pin(name: string): string {
 }
 
 function checkPins(): void {
-  const pins = { "Node 22": "node22", "Node 24": "node24", "Node 26": "node", Deno: "deno", Bun: "bun" };
+  const pins = {
+    "Node 22": "node22",
+    "Node 24": "node24",
+    "Node 26": "node",
+    Deno: "deno",
+    Bun: "bun",
+  };
   for (const [name, dependency] of Object.entries(pins)) {
     const printed = run(root, [runtimes[name]?.[0] ?? "", "--version"]);
     const version = /\d+\.\d+\.\d+/.exec(printed)?.[0];
-    if (version !== pin(dependency)) throw new StepError(`${name} is ${version ?? "unknown"}, but ${pin(dependency)} is pinned`);
+    if (version !== pin(dependency))
+      throw new StepError(`${name} is ${version ?? "unknown"}, but ${pin(dependency)} is pinned`);
   }
 }
 
@@ -237,9 +329,14 @@ function checkContents(tarball: string): void {
   const dir = join(unpacked, "package");
   const manifest = readManifest(dir);
   const faults: string[] = [];
-  for (const file of ["README.md", "LICENSE"]) if (!existsSync(join(dir, file))) faults.push(`no ${file}`);
-  const files = globSync("**/*", { cwd: dir, withFileTypes: true }).filter((entry) => entry.isFile());
-  const stray = files.filter(({ name, parentPath }) => name.endsWith(".ts") && !/\/dist(\/|$)/.test(parentPath));
+  for (const file of ["README.md", "LICENSE"])
+    if (!existsSync(join(dir, file))) faults.push(`no ${file}`);
+  const files = globSync("**/*", { cwd: dir, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  const stray = files.filter(
+    ({ name, parentPath }) => name.endsWith(".ts") && !/\/dist(\/|$)/.test(parentPath),
+  );
   for (const { name } of stray) faults.push(`source in the tarball: ${name}`);
   const targets = Object.entries(manifest.exports ?? {}).flatMap(([key, value]) =>
     key === "./package.json" ? [] : typeof value === "string" ? [value] : Object.values(value),
@@ -247,7 +344,8 @@ function checkContents(tarball: string): void {
   if (targets.length === 0) faults.push("no exports");
   for (const target of targets) {
     if (!target.startsWith("./dist/")) faults.push(`exports ${target}, which is not in dist`);
-    else if (!existsSync(join(dir, target))) faults.push(`exports ${target}, which is not in the tarball`);
+    else if (!existsSync(join(dir, target)))
+      faults.push(`exports ${target}, which is not in the tarball`);
   }
   if (!targets.some((target) => target.endsWith(".d.ts"))) faults.push("exports no .d.ts");
   for (const [name, version] of Object.entries(manifest.dependencies ?? {})) {
@@ -271,7 +369,12 @@ function writeConsumer(): void {
   // The example's server goes on listening: leave when the example's last line has run.
   write("run-example.mjs", 'await import("./example.ts");\nprocess.exit(0);\n');
   const compilerOptions = {
-    ...{ module: "nodenext", target: "es2024", lib: ["es2024", "esnext.disposable"], types: ["node"] },
+    ...{
+      module: "nodenext",
+      target: "es2024",
+      lib: ["es2024", "esnext.disposable"],
+      types: ["node"],
+    },
     ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true },
   };
   write("tsconfig.json", JSON.stringify({ compilerOptions, files: ["program.mts", "example.ts"] }));
@@ -282,15 +385,45 @@ function writeIsolated(tarballs: readonly string[]): void {
   const write = (name: string, text: string): void => {
     writeFileSync(join(isolated, name), text);
   };
-  const files = Object.fromEntries(publicManifests().map(({ name }) => [name, `file:${tarballs.find((path) => basename(path).startsWith(`${name.replace("@", "").replace("/", "-")}-`)) ?? ""}`]));
+  const files = Object.fromEntries(
+    publicManifests().map(({ name }) => [
+      name,
+      `file:${tarballs.find((path) => basename(path).startsWith(`${name.replace("@", "").replace("/", "-")}-`)) ?? ""}`,
+    ]),
+  );
   const seen = Object.fromEntries(Object.keys(names).map((name) => [name, files[name]]));
   mkdirSync(isolated);
-  write("package.json", JSON.stringify({ name: "isolated", private: true, type: "module", dependencies: { ...seen, "@types/node": pin("@types/node") } }));
-  write("pnpm-workspace.yaml", `nodeLinker: isolated\npublicHoistPattern: []\noverrides:\n${Object.entries(files).map(([name, file]) => `  "${name}": "${file}"\n`).join("")}`);
+  write(
+    "package.json",
+    JSON.stringify({
+      name: "isolated",
+      private: true,
+      type: "module",
+      dependencies: { ...seen, "@types/node": pin("@types/node") },
+    }),
+  );
+  write(
+    "pnpm-workspace.yaml",
+    `nodeLinker: isolated\npublicHoistPattern: []\noverrides:\n${Object.entries(files)
+      .map(([name, file]) => `  "${name}": "${file}"\n`)
+      .join("")}`,
+  );
   write("exports.ts", exporting);
   const compilerOptions = {
-    ...{ module: "nodenext", target: "es2024", lib: ["es2024", "esnext.disposable"], types: ["node"] },
-    ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, declaration: true, emitDeclarationOnly: true, outDir: "dist" },
+    ...{
+      module: "nodenext",
+      target: "es2024",
+      lib: ["es2024", "esnext.disposable"],
+      types: ["node"],
+    },
+    ...{
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: false,
+      declaration: true,
+      emitDeclarationOnly: true,
+      outDir: "dist",
+    },
   };
   write("tsconfig.json", JSON.stringify({ compilerOptions, files: ["exports.ts"] }));
 }
@@ -300,7 +433,9 @@ function readExample(): string {
   const example = /^```ts\n([^]*?)^```$/m.exec(readFileSync(join(root, "README.md"), "utf8"))?.[1];
   if (example === undefined) throw new StepError("README.md has no ```ts block");
   if (!readFileSync(join(root, "conformance/example.ts"), "utf8").includes(example.trim())) {
-    throw new StepError("conformance/example.ts does not hold README.md's first ```ts block word for word");
+    throw new StepError(
+      "conformance/example.ts does not hold README.md's first ```ts block word for word",
+    );
   }
   return example;
 }

@@ -1,5 +1,6 @@
-// What `pnpm test` runs: the unit tests (vitest), then the conformance suite on each runtime, then interop on Node 26.
-// Every runner writes a JUnit file; the counts are read from there and agree with its exit code, or the run has failed.
+// What `pnpm test` runs: the unit tests (vitest), then the conformance suite on each runtime, then
+// interop on Node 26. Every runner writes a JUnit file; the counts are read from there and agree
+// with its exit code, or the run has failed.
 //
 //   node scripts/test.ts [--all-nodes] [unit | node26 | node24 | node22 | deno | bun]...
 //
@@ -38,7 +39,10 @@ const root = resolve(import.meta.dirname, "..");
 const runLimitMs = 10 * 60_000;
 const runtimes = ["node26", "node24", "node22", "deno", "bun"];
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { "all-nodes": { type: "boolean" } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { "all-nodes": { type: "boolean" } },
+});
 const unknown = positionals.find((name) => name !== "unit" && !runtimes.includes(name));
 if (unknown !== undefined) {
   console.error(`"${unknown}" is neither "unit" nor one of ${runtimes.join(", ")}`);
@@ -62,8 +66,18 @@ function planRuns(): Run[] {
   const conformance = testFiles("conformance");
   const interop = testFiles("conformance/interop");
   const runs = [
-    { suite: "unit", runtime: "node26", files: testFiles("{packages/*/test/**,scripts}"), command: vitest },
-    ...runtimes.map((runtime) => ({ suite: "conformance", runtime, files: conformance, command: runner(runtime, conformance) })),
+    {
+      suite: "unit",
+      runtime: "node26",
+      files: testFiles("{packages/*/test/**,scripts}"),
+      command: vitest,
+    },
+    ...runtimes.map((runtime) => ({
+      suite: "conformance",
+      runtime,
+      files: conformance,
+      command: runner(runtime, conformance),
+    })),
     { suite: "interop", runtime: "node26", files: interop, command: runner("node26", interop) },
   ];
   return runs.filter(({ suite, runtime, files }) => {
@@ -73,19 +87,43 @@ function planRuns(): Run[] {
 }
 
 function testFiles(dir: string): string[] {
-  return globSync(`${dir}/*.test.ts`, { cwd: root }).sort().map((path) => `./${path.replaceAll("\\", "/")}`);
+  return globSync(`${dir}/*.test.ts`, { cwd: root })
+    .sort()
+    .map((path) => `./${path.replaceAll("\\", "/")}`);
 }
 
 function vitest(junit: string): string[] {
-  return [node("node"), "node_modules/vitest/vitest.mjs", "run", "--reporter=dot", "--reporter=junit", `--outputFile.junit=${junit}`];
+  return [
+    node("node"),
+    "node_modules/vitest/vitest.mjs",
+    "run",
+    "--reporter=dot",
+    "--reporter=junit",
+    `--outputFile.junit=${junit}`,
+  ];
 }
 
 function runner(runtime: string, files: readonly string[]): Run["command"] {
   switch (runtime) {
     case "deno":
-      return (junit) => [bin("deno"), "test", "-A", "--no-check", "--reporter=dot", `--junit-path=${junit}`, ...files];
+      return (junit) => [
+        bin("deno"),
+        "test",
+        "-A",
+        "--no-check",
+        "--reporter=dot",
+        `--junit-path=${junit}`,
+        ...files,
+      ];
     case "bun":
-      return (junit) => [bin("bun"), "test", "--dots", "--reporter=junit", `--reporter-outfile=${junit}`, ...files];
+      return (junit) => [
+        bin("bun"),
+        "test",
+        "--dots",
+        "--reporter=junit",
+        `--reporter-outfile=${junit}`,
+        ...files,
+      ];
     default: {
       const executable = node(runtime === "node26" ? "node" : runtime);
       // Not `dot`: it leaves out what a test file that can't be loaded wrote to stderr.
@@ -116,7 +154,9 @@ async function execute(run: Run): Promise<Result> {
   const seconds = (performance.now() - started) / 1000;
   const xml = existsSync(junit) ? readFileSync(junit, "utf8") : "";
   const cases = run.runtime === "deno" ? withoutParents(readCases(xml)) : readCases(xml);
-  const silent = run.files.find((file) => ranNoTest(run.runtime, file.slice("./".length), xml, cases));
+  const silent = run.files.find((file) =>
+    ranNoTest(run.runtime, file.slice("./".length), xml, cases),
+  );
   const failed = cases.some(({ outcome }) => outcome === "failed");
   let fault: string | null = null;
   if (cases.length === 0) fault = `ran no test (${ended})`;
@@ -125,7 +165,10 @@ async function execute(run: Run): Promise<Result> {
   return { run, cases, seconds, fault };
 }
 
-/** Node counts a file that ran no test (it exited, say) as one passed test with the file's name; Deno and Bun leave it out. */
+/**
+ * Node counts a file that ran no test (it exited, say) as one passed test with the file's name;
+ * Deno and Bun leave it out.
+ */
 function ranNoTest(runtime: string, file: string, xml: string, cases: readonly Case[]): boolean {
   if (runtime === "deno" || runtime === "bun") return !xml.includes(file);
   return cases.some(({ name, outcome }) => name === file && outcome === "passed");
@@ -146,7 +189,11 @@ function spawned([command = "", ...args]: readonly string[]): Promise<string> {
       settle(error.message);
     });
     child.once("close", (code, signal) => {
-      settle(signal === null ? `exit code ${code ?? "unknown"}` : `killed by ${signal} (a run may take ${runLimitMs / 60_000} minutes)`);
+      settle(
+        signal === null
+          ? `exit code ${code ?? "unknown"}`
+          : `killed by ${signal} (a run may take ${runLimitMs / 60_000} minutes)`,
+      );
     });
   });
 }
@@ -163,57 +210,82 @@ function printJoiningDots(stream: NodeJS.ReadableStream): void {
 
 function readCases(xml: string): Case[] {
   const attributes = String.raw`((?:\s+[\w:.-]+="[^"]*")*)\s*`;
-  return [...xml.matchAll(new RegExp(`<testcase${attributes}(?:/>|>([^]*?)</testcase>)`, "g"))].map(([, own = "", body = ""]) => {
-    const skipped = new RegExp(`<skipped${attributes}/?>`).exec(body);
-    const failed = /<(failure|error)[\s>]/.test(body);
-    const todo = attribute(skipped?.[1] ?? "", "type") === "todo" ? "todo: " : "";
-    return {
-      name: attribute(own, "name"),
-      outcome: failed ? "failed" : skipped === null ? "passed" : "skipped",
-      reason: todo + attribute(skipped?.[1] ?? "", "message"),
-    };
-  });
+  return [...xml.matchAll(new RegExp(`<testcase${attributes}(?:/>|>([^]*?)</testcase>)`, "g"))].map(
+    ([, own = "", body = ""]) => {
+      const skipped = new RegExp(`<skipped${attributes}/?>`).exec(body);
+      const failed = /<(failure|error)[\s>]/.test(body);
+      const todo = attribute(skipped?.[1] ?? "", "type") === "todo" ? "todo: " : "";
+      return {
+        name: attribute(own, "name"),
+        outcome: failed ? "failed" : skipped === null ? "passed" : "skipped",
+        reason: todo + attribute(skipped?.[1] ?? "", "message"),
+      };
+    },
+  );
 }
 
-/** Deno lists a `describe` beside its tests, as "parent" and "parent > child"; only a failure of its own counts. */
+/**
+ * Deno lists a `describe` beside its tests, as "parent" and "parent > child"; only a failure of its
+ * own counts.
+ */
 function withoutParents(cases: readonly Case[]): Case[] {
   return cases.filter((one) => {
     const children = cases.filter(({ name }) => name.startsWith(`${one.name} > `));
-    return one.outcome === "failed" ? children.every(({ outcome }) => outcome !== "failed") : children.length === 0;
+    return one.outcome === "failed"
+      ? children.every(({ outcome }) => outcome !== "failed")
+      : children.length === 0;
   });
 }
 
 function attribute(text: string, name: string): string {
   const named: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
   const value = new RegExp(`\\s${name}="([^"]*)"`).exec(text)?.[1] ?? "";
-  return value.replace(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (whole, decimal?: string, hex?: string, word?: string) => {
-    if (word !== undefined) return named[word] ?? whole;
-    return String.fromCodePoint(decimal === undefined ? parseInt(hex ?? "", 16) : Number(decimal));
-  });
+  return value.replace(
+    /&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi,
+    (whole, decimal?: string, hex?: string, word?: string) => {
+      if (word !== undefined) return named[word] ?? whole;
+      return String.fromCodePoint(
+        decimal === undefined ? parseInt(hex ?? "", 16) : Number(decimal),
+      );
+    },
+  );
 }
 
 function report(all: readonly Result[]): void {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const rows = all.map(({ run, cases, seconds, fault }) => {
-    const count = (outcome: Case["outcome"]): number => cases.filter((one) => one.outcome === outcome).length;
-    const counts = { passed: count("passed"), failed: count("failed") + (fault === null ? 0 : 1), skipped: count("skipped") };
+    const count = (outcome: Case["outcome"]): number =>
+      cases.filter((one) => one.outcome === outcome).length;
+    const counts = {
+      passed: count("passed"),
+      failed: count("failed") + (fault === null ? 0 : 1),
+      skipped: count("skipped"),
+    };
     total.passed += counts.passed;
     total.failed += counts.failed;
     total.skipped += counts.skipped;
     return [run.suite, run.runtime, ...Object.values(counts).map(String), seconds.toFixed(1)];
   });
-  console.log(`\n${formatTable([["suite", "runtime", "passed", "failed", "skipped", "seconds"], ...rows])}\n`);
+  console.log(
+    `\n${formatTable([["suite", "runtime", "passed", "failed", "skipped", "seconds"], ...rows])}\n`,
+  );
   for (const { run, cases, fault } of all) {
     const where = `${run.suite} on ${run.runtime}`;
     if (fault !== null) console.log(`failed: ${where}: ${fault}`);
     for (const { name, outcome, reason } of cases) {
       if (outcome === "failed") console.log(`failed: ${where}: ${name}`);
-      if (outcome === "skipped") console.log(`skipped: ${where}: ${name}${reason === "" ? "" : ` (${reason})`}`);
+      if (outcome === "skipped")
+        console.log(`skipped: ${where}: ${name}${reason === "" ? "" : ` (${reason})`}`);
     }
   }
-  const sizes = all.filter(({ run }) => run.suite === "conformance").map(({ run, cases }) => `${run.runtime} ${cases.length}`);
+  const sizes = all
+    .filter(({ run }) => run.suite === "conformance")
+    .map(({ run, cases }) => `${run.runtime} ${cases.length}`);
   if (new Set(sizes.map((size) => size.split(" ")[1])).size > 1) {
-    console.log(`note: the conformance suite has not the same number of tests everywhere: ${sizes.join(", ")}`);
+    console.log(
+      "note: the conformance suite has not the same number of tests everywhere: " +
+        sizes.join(", "),
+    );
   }
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
   console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
@@ -221,7 +293,9 @@ function report(all: readonly Result[]): void {
 }
 
 function formatTable(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
   const cell = (text: string, column: number): string =>
     column < 2 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0);
   return rows.map((row) => row.map(cell).join("  ")).join("\n");

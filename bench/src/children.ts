@@ -21,14 +21,21 @@ const alive = new Set<Child>();
 process.once("exit", () => {
   for (const child of alive) child.kill("SIGKILL");
 });
-for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) process.once(signal, () => process.exit(code));
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)
+  process.once(signal, () => process.exit(code));
 
 /** Whether processes are pinned: there must be `taskset`, and two cores to tell apart. */
-export const pinned: boolean = availableParallelism() >= 2 && spawnSync("taskset", ["-c", "0,1", "true"]).status === 0;
+export const pinned: boolean =
+  availableParallelism() >= 2 && spawnSync("taskset", ["-c", "0,1", "true"]).status === 0;
 
 /** Start a program on a core. */
 export function start(core: 0 | 1, command: string, args: readonly string[]): Child {
-  const [file, all] = pinned ? ["taskset", ["-c", String(core), command, ...args]] : [command, [...args]];
+  const [file, all] = pinned
+    ? ["taskset", ["-c", String(core), command, ...args]]
+    : [command, [...args]];
   const env = { ...process.env, DENO_NO_UPDATE_CHECK: "1", NODE_NO_WARNINGS: "1" };
   const child = spawn(file, all, { cwd: root, env, stdio: ["pipe", "pipe", "inherit"] });
   alive.add(child);
@@ -40,7 +47,10 @@ export function start(core: 0 | 1, command: string, args: readonly string[]): Ch
   return child;
 }
 
-/** Ask a child to end, by the end of its stdin, and by a signal where one is given; kill it when it takes its time. */
+/**
+ * Ask a child to end, by the end of its stdin, and by a signal where one is given; kill it when it
+ * takes its time.
+ */
 export async function stop(child: Child, signal?: "SIGTERM"): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
   const gone = new Promise((settle) => child.once("exit", settle));
@@ -52,16 +62,28 @@ export async function stop(child: Child, signal?: "SIGTERM"): Promise<void> {
 }
 
 /** A server that listens. `profileDir` makes Node write a CPU profile there. */
-export async function startServer(system: System, options: readonly string[], profileDir: string | null): Promise<{ child: Child; pid: number; port: number; nextLine: () => Promise<string> }> {
+export async function startServer(
+  system: System,
+  options: readonly string[],
+  profileDir: string | null,
+): Promise<{ child: Child; pid: number; port: number; nextLine: () => Promise<string> }> {
   const [command, ...args] = commandOf(system, profileDir);
-  const chosen = system.runtime === "installed" ? await freePort() : null; // it does not choose one, nor say which it has
-  const child = start(0, command, [...args, ...system.options, ...options, ...(chosen === null ? [] : ["--port", String(chosen)])]);
+  // it does not choose one, nor say which it has
+  const chosen = system.runtime === "installed" ? await freePort() : null;
+  const child = start(0, command, [
+    ...args,
+    ...system.options,
+    ...options,
+    ...(chosen === null ? [] : ["--port", String(chosen)]),
+  ]);
   const nextLine = linesOf(child);
   try {
     let line = await nextLine();
-    while (chosen !== null && !line.includes("Ready to accept connections")) line = await nextLine();
+    while (chosen !== null && !line.includes("Ready to accept connections"))
+      line = await nextLine();
     const port = chosen ?? Number(/^listening (?:on tcp:\/\/127\.0\.0\.1:)?(\d+)$/.exec(line)?.[1]);
-    if (!(port > 0) || child.pid === undefined) throw new Error(`${system.name} said ${JSON.stringify(line)}`);
+    if (!(port > 0) || child.pid === undefined)
+      throw new Error(`${system.name} said ${JSON.stringify(line)}`);
     return { child, pid: child.pid, port, nextLine };
   } catch (error) {
     await stop(child);
@@ -69,7 +91,10 @@ export async function startServer(system: System, options: readonly string[], pr
   }
 }
 
-/** The next line of a child's stdout, each time it is called; rejects when the child has ended, or is silent for a minute. */
+/**
+ * The next line of a child's stdout, each time it is called; rejects when the child has ended, or
+ * is silent for a minute.
+ */
 export function linesOf(child: Child): () => Promise<string> {
   const iterator = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return async () => {
@@ -107,7 +132,12 @@ function commandOf(system: System, profileDir: string | null): [string, ...strin
     case "installed":
       return [system.program];
     case "node":
-      return [runtimes.node, "--expose-gc", ...(profileDir === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`]), program];
+      return [
+        runtimes.node,
+        "--expose-gc",
+        ...(profileDir === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDir}`]),
+        program,
+      ];
     case "deno":
       return [runtimes.deno, "run", "-A", "--no-check", "--v8-flags=--expose-gc", program];
     case "bun":

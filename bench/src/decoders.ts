@@ -4,7 +4,20 @@
  */
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
-import { bytes, contentLength, type Framing, json, lengthPrefixed, lines, resolveFrameLimits, text, varintPrefixed, wire, type Wire, WireDecoder } from "@hawser/protocol";
+import {
+  bytes,
+  contentLength,
+  type Framing,
+  json,
+  lengthPrefixed,
+  lines,
+  resolveFrameLimits,
+  text,
+  varintPrefixed,
+  wire,
+  type Wire,
+  WireDecoder,
+} from "@hawser/protocol";
 import binarySplit from "binary-split";
 import { decode as lengthPrefixedStream } from "length-prefixed-stream";
 import split2 from "split2";
@@ -27,20 +40,80 @@ export interface Decoder {
 const prefixed = "length-prefixed";
 
 export const decoders: readonly Decoder[] = [
-  { name: "hawser lengthPrefixed", form: "u32be", group: prefixed, gives: "range", run: framing(lengthPrefixed()) },
-  { name: "hawser lengthPrefixed, bytes", form: "u32be", group: prefixed, gives: "bytes", run: wired(wire({ framing: lengthPrefixed(), codec: bytes() })) },
-  { name: "hawser varintPrefixed", form: "varint", group: prefixed, gives: "range", run: framing(varintPrefixed()) },
-  { name: "length-prefixed-stream", form: "varint", group: prefixed, gives: "bytes", run: (chunks) => drain(fed(chunks).pipe(lengthPrefixedStream())) },
+  {
+    name: "hawser lengthPrefixed",
+    form: "u32be",
+    group: prefixed,
+    gives: "range",
+    run: framing(lengthPrefixed()),
+  },
+  {
+    name: "hawser lengthPrefixed, bytes",
+    form: "u32be",
+    group: prefixed,
+    gives: "bytes",
+    run: wired(wire({ framing: lengthPrefixed(), codec: bytes() })),
+  },
+  {
+    name: "hawser varintPrefixed",
+    form: "varint",
+    group: prefixed,
+    gives: "range",
+    run: framing(varintPrefixed()),
+  },
+  {
+    name: "length-prefixed-stream",
+    form: "varint",
+    group: prefixed,
+    gives: "bytes",
+    run: (chunks) => drain(fed(chunks).pipe(lengthPrefixedStream())),
+  },
   { name: "C walk", form: "u32be", group: prefixed, gives: "range", run: null },
   { name: "hawser lines", form: "lines", group: "lines", gives: "range", run: framing(lines()) },
-  { name: "hawser lines, text", form: "lines", group: "lines", gives: "string", run: wired(wire({ framing: lines(), codec: text() })) },
-  { name: "split2", form: "lines", group: "lines", gives: "string", run: (chunks) => drain(fed(chunks).pipe(split2())) },
+  {
+    name: "hawser lines, text",
+    form: "lines",
+    group: "lines",
+    gives: "string",
+    run: wired(wire({ framing: lines(), codec: text() })),
+  },
+  {
+    name: "split2",
+    form: "lines",
+    group: "lines",
+    gives: "string",
+    run: (chunks) => drain(fed(chunks).pipe(split2())),
+  },
   { name: "readline", form: "lines", group: "lines", gives: "string", run: readline },
-  { name: "binary-split", form: "lines", group: "lines", gives: "bytes", run: (chunks) => drain(fed(chunks).pipe(binarySplit("\n"))) },
+  {
+    name: "binary-split",
+    form: "lines",
+    group: "lines",
+    gives: "bytes",
+    run: (chunks) => drain(fed(chunks).pipe(binarySplit("\n"))),
+  },
   { name: "C memchr", form: "lines", group: "lines", gives: "range", run: null },
-  { name: "hawser contentLength", form: "content-length", group: "content-length, JSON", gives: "range", run: framing(contentLength()) },
-  { name: "hawser contentLength, json", form: "content-length", group: "content-length, JSON", gives: "value", run: wired(wire({ framing: contentLength(), codec: json() })) },
-  { name: "vscode-jsonrpc reader", form: "content-length", group: "content-length, JSON", gives: "value", run: jsonRpcReader },
+  {
+    name: "hawser contentLength",
+    form: "content-length",
+    group: "content-length, JSON",
+    gives: "range",
+    run: framing(contentLength()),
+  },
+  {
+    name: "hawser contentLength, json",
+    form: "content-length",
+    group: "content-length, JSON",
+    gives: "value",
+    run: wired(wire({ framing: contentLength(), codec: json() })),
+  },
+  {
+    name: "vscode-jsonrpc reader",
+    form: "content-length",
+    group: "content-length, JSON",
+    gives: "value",
+    run: jsonRpcReader,
+  },
 ];
 
 /** One frame of `form` whose payload has `bytes` bytes. */
@@ -64,7 +137,10 @@ export function frameOf(form: Form, bytes: number): Buffer {
     }
     case "content-length": {
       const shell = '{"jsonrpc":"2.0"}'; // the reader of vscode-jsonrpc gives any object
-      const body = bytes < shell.length + 7 ? shell.padEnd(bytes) : `${shell.slice(0, -1)},"p":"${"a".repeat(bytes - shell.length - 7)}"}`;
+      const body =
+        bytes < shell.length + 7
+          ? shell.padEnd(bytes)
+          : `${shell.slice(0, -1)},"p":"${"a".repeat(bytes - shell.length - 7)}"}`;
       return Buffer.from(`Content-Length: ${body.length}\r\n\r\n${body}`);
     }
   }
@@ -76,7 +152,8 @@ function framing(framed: Framing): (chunks: readonly Buffer[]) => number {
   const sink = {
     frame(_: Uint8Array, start: number, end: number): void {
       frames++;
-      total = (total + end - start) & 0x3fff_ffff; // a small integer for ever: the sum is not what is measured
+      // a small integer for ever: the sum is not what is measured
+      total = (total + end - start) & 0x3fff_ffff;
     },
     fault(fault: { detail: string }): void {
       throw new Error(fault.detail);
@@ -159,7 +236,7 @@ async function jsonRpcReader(chunks: readonly Buffer[]): Promise<number> {
     count++;
   });
   await closed;
-  for (let before = -1; before !== count; ) {
+  for (let before = -1; before !== count;) {
     before = count;
     for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
   }

@@ -1,6 +1,7 @@
 /**
  * Dialects: the bytes that a client of each system sends for one message, and those that come back.
- * Owns every wire format that is spoken to a server here; written by hand, so that no system is asked what it says itself.
+ * Owns every wire format that is spoken to a server here; written by hand, so that no system is
+ * asked what it says itself.
  */
 
 /** How one system's clients talk. */
@@ -13,7 +14,8 @@ export interface Dialect {
   readonly json?: true;
 }
 
-export type DialectName = "grpc" | "jsonrpc" | "lines" | "lines-json" | "resp" | "socketio" | "u32be" | "ws" | "ws-json";
+export type DialectName =
+  "grpc" | "jsonrpc" | "lines" | "lines-json" | "resp" | "socketio" | "u32be" | "ws" | "ws-json";
 
 const binary = 0x2;
 const textual = 0x1;
@@ -22,8 +24,17 @@ export const dialects: Readonly<Record<DialectName, Dialect>> = {
   u32be: same(lengthPrefixed),
   lines: same(line),
   "lines-json": { ...same(line), json: true },
-  ws: { handshake: "ws", request: (payload) => masked(binary, payload), reply: (payload) => unmasked(binary, payload) },
-  "ws-json": { handshake: "ws", request: (payload) => masked(textual, payload), reply: (payload) => unmasked(textual, payload), json: true },
+  ws: {
+    handshake: "ws",
+    request: (payload) => masked(binary, payload),
+    reply: (payload) => unmasked(binary, payload),
+  },
+  "ws-json": {
+    handshake: "ws",
+    request: (payload) => masked(textual, payload),
+    reply: (payload) => unmasked(textual, payload),
+    json: true,
+  },
   socketio: {
     handshake: "socketio",
     request: (payload) => masked(textual, socketioEvent(payload)),
@@ -31,8 +42,12 @@ export const dialects: Readonly<Record<DialectName, Dialect>> = {
   },
   jsonrpc: {
     handshake: "none",
-    request: (payload) => contentLength(`{"jsonrpc":"2.0","id":1,"method":"echo","params":["${payload.toString("latin1")}"]}`),
-    reply: (payload) => contentLength(`{"jsonrpc":"2.0","id":1,"result":"${payload.toString("latin1")}"}`),
+    request: (payload) =>
+      contentLength(
+        `{"jsonrpc":"2.0","id":1,"method":"echo","params":["${payload.toString("latin1")}"]}`,
+      ),
+    reply: (payload) =>
+      contentLength(`{"jsonrpc":"2.0","id":1,"result":"${payload.toString("latin1")}"}`),
   },
   // Only grpc-load.ts speaks it: it takes the payload's length from here.
   grpc: same((payload) => payload),
@@ -40,12 +55,18 @@ export const dialects: Readonly<Record<DialectName, Dialect>> = {
   resp: same((payload) => payload),
 };
 
-/** A payload of `size` bytes of ASCII without line endings, quotes or backslashes; the text of a JSON object where that is wanted. */
+/**
+ * A payload of `size` bytes of ASCII without line endings, quotes or backslashes; the text of a
+ * JSON object where that is wanted.
+ */
 export function payloadOf(size: number, isJson = false): Buffer {
-  const letters = (count: number): string => "abcdefghijklmnopqrstuvwxyz0123456789".repeat(Math.ceil(count / 36)).slice(0, count);
+  const letters = (count: number): string =>
+    "abcdefghijklmnopqrstuvwxyz0123456789".repeat(Math.ceil(count / 36)).slice(0, count);
   if (!isJson) return Buffer.from(letters(size));
   const empty = JSON.stringify({ id: 1234, name: "", tags: ["a", "b"], ok: true });
-  return Buffer.from(JSON.stringify({ id: 1234, name: letters(size - empty.length), tags: ["a", "b"], ok: true }));
+  return Buffer.from(
+    JSON.stringify({ id: 1234, name: letters(size - empty.length), tags: ["a", "b"], ok: true }),
+  );
 }
 
 function same(frame: (payload: Buffer) => Buffer): Dialect {
@@ -75,7 +96,9 @@ function unmasked(opcode: number, payload: Buffer): Buffer {
   return Buffer.concat([webSocketHeader(opcode, payload.length, 0), payload]);
 }
 
-/** RFC 6455 §5.3, client to server: always the same mask, which costs the server as much as another. */
+/**
+ * RFC 6455 §5.3, client to server: always the same mask, which costs the server as much as another.
+ */
 function masked(opcode: number, payload: Buffer): Buffer {
   const mask = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
   const hidden = Buffer.from(payload.map((byte, index) => byte ^ (mask[index % 4] ?? 0)));

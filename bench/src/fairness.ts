@@ -1,9 +1,11 @@
 /**
- * `pnpm bench:fairness`: how much longer one peer waits for its echo while another sends a burst at once, on each runtime.
+ * `pnpm bench:fairness`: how much longer one peer waits for its echo while another sends a burst at
+ * once, on each runtime.
  *
  *     node bench/src/fairness.ts [--runtimes node,deno,bun] [--only TEXT] [--megabytes 1,4,8]
  *
- * Prints the round trips of a peer that sends a line every few milliseconds: alone, and beside each kind of burst.
+ * Prints the round trips of a peer that sends a line every few milliseconds: alone, and beside each
+ * kind of burst.
  */
 import net from "node:net";
 import { join } from "node:path";
@@ -60,7 +62,10 @@ class Pinger {
 }
 
 const shown = (waits: readonly number[]): string => {
-  const at = (part: number): string => (waits[Math.min(waits.length - 1, Math.floor(waits.length * part))] ?? NaN).toFixed(1).padStart(8);
+  const at = (part: number): string =>
+    (waits[Math.min(waits.length - 1, Math.floor(waits.length * part))] ?? NaN)
+      .toFixed(1)
+      .padStart(8);
   return `${at(0.5)}${at(0.99)}${at(1)}`;
 };
 
@@ -79,7 +84,9 @@ for (const runtime of flags.runtimes.split(",") as (keyof typeof runtimes)[]) {
     for (const name of Object.keys(bursts).filter((each) => each.includes(flags.only))) {
       for (const megabytes of flags.megabytes.split(",").map(Number)) {
         const task = { name, bytes: megabytes * 1_048_576, ports: { text, values, native, rpc } };
-        const worker = new Worker(new URL("fairness/burst.ts", import.meta.url), { workerData: task });
+        const worker = new Worker(new URL("fairness/burst.ts", import.meta.url), {
+          workerData: task,
+        });
         let begunMs = NaN;
         await new Promise<void>((resolve, reject) => {
           const timer = setTimeout(resolve, 20_000);
@@ -96,7 +103,10 @@ for (const runtime of flags.runtimes.split(",") as (keyof typeof runtimes)[]) {
         });
         await pause(PACE_MS * 2);
         const took = performance.now() - begunMs;
-        console.log(`${`  ${name}, ${String(megabytes)} MiB`.padEnd(44)}${shown(pinger.take())}   in ${(took / 1_000).toFixed(1)} s`);
+        console.log(
+          `${`  ${name}, ${String(megabytes)} MiB`.padEnd(44)}${shown(pinger.take())}   in ` +
+            `${(took / 1_000).toFixed(1)} s`,
+        );
         await worker.terminate();
         await pause(200);
       }

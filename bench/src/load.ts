@@ -1,6 +1,7 @@
 /**
- * The load generator where there is no C compiler: the same modes, options and output as native/load.c, over node:net.
- * It is slower than the servers that it drives at small messages: see the load's CPU share, and compare by the server's CPU.
+ * The load generator where there is no C compiler: the same modes, options and output as
+ * native/load.c, over node:net. It is slower than the servers that it drives at small messages: see
+ * the load's CPU share, and compare by the server's CPU.
  */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -67,7 +68,7 @@ async function echo(slow: number): Promise<void> {
     };
     counting(socket, (count) => {
       const now = performance.now();
-      for (let left = count; left > 0; ) {
+      for (let left = count; left > 0;) {
         const [oldest] = batches;
         if (oldest === undefined) throw new Error("more replies than requests");
         const taken = Math.min(oldest.count, left);
@@ -141,7 +142,8 @@ function counting(socket: net.Socket, onReplies: (count: number) => void): void 
       for (let from = 0; from < chunk.length; from += WRITE_BYTES) {
         const to = Math.min(from + WRITE_BYTES, chunk.length);
         const begin = (at + from) % reply.length;
-        if (expected.compare(chunk, from, to, begin, begin + to - from) !== 0) throw new Error("the reply is not what is expected");
+        if (expected.compare(chunk, from, to, begin, begin + to - from) !== 0)
+          throw new Error("the reply is not what is expected");
       }
     }
     at += chunk.length;
@@ -153,17 +155,23 @@ function counting(socket: net.Socket, onReplies: (count: number) => void): void 
 
 async function exchange(socket: net.Socket): Promise<void> {
   socket.write(request);
-  for (let left = reply.length; left > 0; ) left -= (await nextChunk(socket)).length;
+  for (let left = reply.length; left > 0;) left -= (await nextChunk(socket)).length;
 }
 
-async function openAll(count: number, then: (socket: net.Socket) => Promise<void> = () => Promise.resolve()): Promise<net.Socket[]> {
+async function openAll(
+  count: number,
+  then: (socket: net.Socket) => Promise<void> = () => Promise.resolve(),
+): Promise<net.Socket[]> {
   const sockets: net.Socket[] = [];
   while (sockets.length < count) {
-    const some = Array.from({ length: Math.min(SOCKETS_AT_ONCE, count - sockets.length) }, async () => {
-      const socket = await open();
-      await then(socket);
-      return socket;
-    });
+    const some = Array.from(
+      { length: Math.min(SOCKETS_AT_ONCE, count - sockets.length) },
+      async () => {
+        const socket = await open();
+        await then(socket);
+        return socket;
+      },
+    );
     sockets.push(...(await Promise.all(some)));
   }
   return sockets;
@@ -175,7 +183,13 @@ async function open(): Promise<net.Socket> {
   await once(socket, "connect");
   if (handshake === "none") return socket;
   const path = handshake === "ws" ? "/" : "/socket.io/?EIO=4&transport=websocket";
-  const head = ["Host: localhost", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"];
+  const head = [
+    "Host: localhost",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version: 13",
+  ];
   socket.write(`GET ${path} HTTP/1.1\r\n${head.join("\r\n")}\r\n\r\n`);
   let answer = "";
   const until = async (mark: string): Promise<void> => {
@@ -198,5 +212,7 @@ async function nextChunk(socket: net.Socket): Promise<Buffer> {
 
 /** So often that a write of WRITE_BYTES can begin anywhere in the first one. */
 function repeated(message: Buffer): Buffer {
-  return Buffer.concat(Array.from({ length: 1 + Math.ceil(WRITE_BYTES / message.length) }, () => message));
+  return Buffer.concat(
+    Array.from({ length: 1 + Math.ceil(WRITE_BYTES / message.length) }, () => message),
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * `pnpm bench`: every system at the same work, in turn, several rounds.
- * Owns the command line; rounds.ts orders the measurements, measure.ts makes them, report.ts prints them.
+ * `pnpm bench`: every system at the same work, in turn, several rounds. Owns the command line;
+ * rounds.ts orders the measurements, measure.ts makes them, report.ts prints them.
  */
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,15 @@ import { missingRedis } from "./redis.ts";
 import { count, criterion, formatWork, type Row } from "./report.ts";
 import { inRounds, measurementsOf } from "./rounds.ts";
 import { systems } from "./systems.ts";
-import { countOf, describeMachine, listing, numberOf, systemsNamed, usage, worksNamed } from "./terminal.ts";
+import {
+  countOf,
+  describeMachine,
+  listing,
+  numberOf,
+  systemsNamed,
+  usage,
+  worksNamed,
+} from "./terminal.ts";
 import { type Work, works } from "./works.ts";
 
 const help = `Usage: node bench/src/main.ts [options]
@@ -53,8 +61,17 @@ if (flags.help) {
 
 const rounds = countOf("rounds", flags.rounds ?? (flags.quick ? "1" : "3"), 100);
 const seconds = numberOf("seconds", flags.seconds ?? (flags.quick ? "0.4" : "1.5"), 0.1, 60);
-const attempts = countOf("attempts", flags.attempts ?? (flags.quick || flags.profile !== undefined ? "1" : "3"), 20);
-const pace: Pace = { warmupMs: flags.quick ? 300 : 700, durationMs: seconds * 1_000, attempts, profileDir: flags.profile ?? null };
+const attempts = countOf(
+  "attempts",
+  flags.attempts ?? (flags.quick || flags.profile !== undefined ? "1" : "3"),
+  20,
+);
+const pace: Pace = {
+  warmupMs: flags.quick ? 300 : 700,
+  durationMs: seconds * 1_000,
+  attempts,
+  profileDir: flags.profile ?? null,
+};
 if (pace.profileDir !== null) mkdirSync(pace.profileDir, { recursive: true });
 
 const named = worksNamed(works, flags.only);
@@ -69,7 +86,10 @@ if (plan.length === 0 && noRedis === null) usage("no work is left; see --help fo
 const total = measurementsOf(plan, rounds);
 const estimate = total * (pace.warmupMs / 1_000 + seconds + 0.4);
 const machine = `${describeMachine("load")}, load generator in ${nativeLoad === null ? "TypeScript" : "C"}`;
-note(`${total} measurements in ${rounds} round${rounds === 1 ? "" : "s"}, about ${Math.ceil(estimate / 60)} min; ${machine}\n`);
+note(
+  `${total} measurements in ${rounds} round${rounds === 1 ? "" : "s"}, about ` +
+    `${Math.ceil(estimate / 60)} min; ${machine}\n`,
+);
 
 /** `--quick` keeps its word on a busy machine too: what does not fit is left out, and said. */
 const deadline = flags.quick ? performance.now() + 100_000 : Infinity;
@@ -79,7 +99,10 @@ const measured = inRounds(
   rounds,
   (work, system, round) => {
     if (performance.now() > deadline) throw new Error("left out, the time of --quick is over");
-    const profileDir = pace.profileDir === null ? null : join(pace.profileDir, `${work.name}-${system.name}-${round + 1}`);
+    const profileDir =
+      pace.profileDir === null
+        ? null
+        : join(pace.profileDir, `${work.name}-${system.name}-${round + 1}`);
     return measure(system, work, { ...pace, profileDir });
   },
   ({ kind }, sample) => {
@@ -93,21 +116,29 @@ for await (const { work, rows } of measured) {
   if (pace.profileDir !== null) printProfiles(pace.profileDir, work);
 }
 if (flags.json) console.log(JSON.stringify({ machine, pinned, rounds, seconds, results }, null, 1));
-if (flags.plot !== undefined) writeFileSync(flags.plot, plot(results, `Medians of ${rounds} rounds; ${machine}`));
+if (flags.plot !== undefined)
+  writeFileSync(flags.plot, plot(results, `Medians of ${rounds} rounds; ${machine}`));
 process.exit();
 
 function systemsFor(work: Work): typeof systems {
   const own = flags.quick ? work.quick : work.systems;
-  const chosen = systemsNamed(systems, flags.systems?.split(",") ?? own, flags.systems !== undefined);
+  const chosen = systemsNamed(
+    systems,
+    flags.systems?.split(",") ?? own,
+    flags.systems !== undefined,
+  );
   const skipped = flags.quick && own.length === 0 && flags.only === undefined;
   return skipped ? [] : chosen.filter(({ kinds }) => kinds.includes(work.kind));
 }
 
 /** Of each system's last round. */
 function printProfiles(directory: string, work: Work): void {
-  for (const each of readdirSync(directory).filter((name) => name.startsWith(`${work.name}-`) && name.endsWith(`-${rounds}`))) {
+  for (const each of readdirSync(directory).filter(
+    (name) => name.startsWith(`${work.name}-`) && name.endsWith(`-${rounds}`),
+  )) {
     const latest = readdirSync(join(directory, each)).sort().at(-1);
-    if (latest !== undefined) note(`${each}\n${formatProfile(join(directory, each, latest), pace.durationMs, 16)}\n`);
+    if (latest !== undefined)
+      note(`${each}\n${formatProfile(join(directory, each, latest), pace.durationMs, 16)}\n`);
   }
 }
 

@@ -29,7 +29,10 @@ process.once("exit", () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-/** Measure `system` at `work`, up to `pace.attempts` times while others use the cores; throws with the reason when it can't be. */
+/**
+ * Measure `system` at `work`, up to `pace.attempts` times while others use the cores; throws with
+ * the reason when it can't be.
+ */
 export function measure(system: System, work: Work, pace: Pace): Promise<Sample> {
   return calmest(pace.attempts, () => measureOnce(system, work, pace));
 }
@@ -40,19 +43,38 @@ async function measureOnce(system: System, work: Work, pace: Pace): Promise<Samp
   try {
     const generate = (kind: string, extra: readonly string[] = []): Child => {
       const [command, ...args] = loadCommand(system.dialect);
-      const shape = [`connections=${work.connections}`, `depth=${work.depth}`, `burst=${work.burst}`];
+      const shape = [
+        `connections=${work.connections}`,
+        `depth=${work.depth}`,
+        `burst=${work.burst}`,
+      ];
       const times = [`warmup=${pace.warmupMs}`, `duration=${pace.durationMs}`];
-      return start(1, command, [...args, kind, `port=${server.port}`, `pid=${server.pid}`, ...shape, ...messageFiles(system.dialect, work.bytes), ...times, ...extra]);
+      return start(1, command, [
+        ...args,
+        kind,
+        `port=${server.port}`,
+        `pid=${server.pid}`,
+        ...shape,
+        ...messageFiles(system.dialect, work.bytes),
+        ...times,
+        ...extra,
+      ]);
     };
     switch (work.kind) {
       case "idle":
         return await idle(server, work, () => generate("idle"));
       case "redis":
-        return sampleOf(await redisLoad(server.port, server.pid, work, pace.warmupMs, pace.durationMs));
+        return sampleOf(
+          await redisLoad(server.port, server.pid, work, pace.warmupMs, pace.durationMs),
+        );
       case "slow": {
         const without = await run(generate("echo"));
         const beside = await run(generate("slow", ["slow=1"]));
-        return { ...sampleOf(beside), p99Without: without.p99 / 1e3, p99Ratio: beside.p99 / without.p99 };
+        return {
+          ...sampleOf(beside),
+          p99Without: without.p99 / 1e3,
+          p99Ratio: beside.p99 / without.p99,
+        };
       }
       default:
         return sampleOf(await run(generate(work.kind)));
@@ -64,7 +86,8 @@ async function measureOnce(system: System, work: Work, pace: Pace): Promise<Samp
 
 async function run(child: Child): Promise<LoadReport> {
   try {
-    const report = JSON.parse(await linesOf(child)()) as LoadReport & { readonly error?: string }; // our own programs wrote it
+    // our own programs wrote it
+    const report = JSON.parse(await linesOf(child)()) as LoadReport & { readonly error?: string };
     if (report.error !== undefined) throw new Error(report.error);
     if (report.messages === 0) throw new Error("no message came in the time that was measured");
     return report;
@@ -73,7 +96,19 @@ async function run(child: Child): Promise<LoadReport> {
   }
 }
 
-function sampleOf({ messages, ns, p50, p99, p999, max, serverCpuNs, loadCpuNs, othersCpuNs, rss, peakRss }: LoadReport): Sample {
+function sampleOf({
+  messages,
+  ns,
+  p50,
+  p99,
+  p999,
+  max,
+  serverCpuNs,
+  loadCpuNs,
+  othersCpuNs,
+  rss,
+  peakRss,
+}: LoadReport): Sample {
   return {
     rate: (messages / ns) * 1e9,
     cpuNs: serverCpuNs > 0 ? serverCpuNs / messages : NaN,
@@ -89,11 +124,19 @@ function sampleOf({ messages, ns, p50, p99, p999, max, serverCpuNs, loadCpuNs, o
   };
 }
 
-/** Resident memory of a server before and after its connections, each time when the garbage is collected. */
-async function idle(server: Awaited<ReturnType<typeof startServer>>, work: Work, generate: () => Child): Promise<Sample> {
+/**
+ * Resident memory of a server before and after its connections, each time when the garbage is
+ * collected.
+ */
+async function idle(
+  server: Awaited<ReturnType<typeof startServer>>,
+  work: Work,
+  generate: () => Child,
+): Promise<Sample> {
   const collected = async (): Promise<number> => {
     server.child.stdin.write("gc\n");
-    if ((await server.nextLine()) !== "gc") throw new Error("the server did not collect its garbage");
+    if ((await server.nextLine()) !== "gc")
+      throw new Error("the server did not collect its garbage");
     await pause(300);
     return residentBytes(server.pid);
   };
@@ -101,12 +144,18 @@ async function idle(server: Awaited<ReturnType<typeof startServer>>, work: Work,
   const child = generate();
   try {
     const answer = await linesOf(child)();
-    if (answer !== "ready") throw new Error((JSON.parse(answer) as { error: string }).error); // our own programs wrote it
+    // our own programs wrote it
+    if (answer !== "ready") throw new Error((JSON.parse(answer) as { error: string }).error);
     await pause(500);
     const asItStands = residentBytes(server.pid);
     const after = await collected();
     const perConnection = (bytes: number): number => (bytes - before) / work.connections / 1024;
-    return { kbEach: perConnection(after), kbEachUncollected: perConnection(asItStands), baseMb: before / 1e6, memoryMb: after / 1e6 };
+    return {
+      kbEach: perConnection(after),
+      kbEachUncollected: perConnection(asItStands),
+      baseMb: before / 1e6,
+      memoryMb: after / 1e6,
+    };
   } finally {
     await stop(child);
   }
@@ -117,7 +166,8 @@ function residentBytes(pid: number): number {
 }
 
 /** Whether the C load generator is used. */
-export const nativeLoad: string | null = process.env["HAWSER_BENCH_LOAD"] === "typescript" ? null : compiled("load");
+export const nativeLoad: string | null =
+  process.env["HAWSER_BENCH_LOAD"] === "typescript" ? null : compiled("load");
 
 function loadCommand(dialect: DialectName): [string, ...string[]] {
   if (dialect === "grpc") return [runtimes.node, join(import.meta.dirname, "grpc-load.ts")];
@@ -127,10 +177,12 @@ function loadCommand(dialect: DialectName): [string, ...string[]] {
 function messageFiles(dialect: DialectName, bytes: number): string[] {
   const { handshake, json, request, reply } = dialects[dialect];
   const payload = payloadOf(bytes, json);
-  const files = Object.entries({ request: request(payload), reply: reply(payload) }).map(([name, content]) => {
-    const path = join(scratch, `${dialect}-${bytes}-${name}`);
-    writeFileSync(path, content);
-    return `${name}=${path}`;
-  });
+  const files = Object.entries({ request: request(payload), reply: reply(payload) }).map(
+    ([name, content]) => {
+      const path = join(scratch, `${dialect}-${bytes}-${name}`);
+      writeFileSync(path, content);
+      return `${name}=${path}`;
+    },
+  );
   return [...files, `handshake=${handshake}`];
 }

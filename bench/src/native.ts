@@ -1,5 +1,6 @@
 /**
- * The C programs, compiled when they are first used, into a directory that git ignores. Without a compiler there are none.
+ * The C programs, compiled when they are first used, into a directory that git ignores. Without a
+ * compiler there are none.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -17,7 +18,9 @@ export function compiled(name: string): string | null {
   if (existsSync(target)) return target;
   mkdirSync(builds, { recursive: true });
   const unfinished = `${target}.${process.pid}`;
-  const { status, error, stderr } = spawnSync("cc", ["-O2", "-o", unfinished, source], { encoding: "utf8" });
+  const { status, error, stderr } = spawnSync("cc", ["-O2", "-o", unfinished, source], {
+    encoding: "utf8",
+  });
   if (status !== 0) {
     console.error(`cc can't compile ${name}.c (${error?.message ?? stderr.split("\n")[0] ?? ""})`);
     return null;

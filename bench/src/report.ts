@@ -35,7 +35,12 @@ const columns: Readonly<Record<Kind, readonly Column[]>> = {
     { head: "messages/s", key: "rate", format: count, spread: true },
     ...rateColumns,
     { head: "p99 us without", key: "p99Without", format: count },
-    { head: "p99 with/without", key: "p99Ratio", format: (value) => value.toFixed(2), spread: true },
+    {
+      head: "p99 with/without",
+      key: "p99Ratio",
+      format: (value) => value.toFixed(2),
+      spread: true,
+    },
   ],
   redis: [{ head: "requests/s", key: "rate", format: count, spread: true }, ...rateColumns],
   idle: [
@@ -47,7 +52,11 @@ const columns: Readonly<Record<Kind, readonly Column[]>> = {
 };
 
 /** What a work's systems are compared by, and whether more of it is better. */
-export function criterion(kind: Kind): { readonly key: string; readonly name: string; readonly moreIsBetter: boolean } {
+export function criterion(kind: Kind): {
+  readonly key: string;
+  readonly name: string;
+  readonly moreIsBetter: boolean;
+} {
   if (kind === "idle") return { key: "kbEach", name: "KB per connection", moreIsBetter: false };
   return { key: "rate", name: columns[kind][0]?.head ?? "", moreIsBetter: true };
 }
@@ -56,13 +65,21 @@ export function formatWork(work: Work, rows: readonly Row[]): string {
   const { key } = criterion(work.kind);
   const hawser = rows.find(({ system }) => system.name === "hawser-bytes");
   const table = [
-    ["system", ...columns[work.kind].map(({ head }) => head), ...(hawser === undefined ? [] : ["÷ hawser-bytes"])],
+    [
+      "system",
+      ...columns[work.kind].map(({ head }) => head),
+      ...(hawser === undefined ? [] : ["÷ hawser-bytes"]),
+    ],
     ...rows.map((row) =>
       row.failure === null
         ? [
             row.system.name,
-            ...columns[work.kind].map((column) => cell(figureOf(row.rounds, column.key), column.format, column.spread)),
-            ...(hawser === undefined ? [] : [cell(ratio(row.rounds, hawser.rounds, key), times, true)]),
+            ...columns[work.kind].map((column) =>
+              cell(figureOf(row.rounds, column.key), column.format, column.spread),
+            ),
+            ...(hawser === undefined
+              ? []
+              : [cell(ratio(row.rounds, hawser.rounds, key), times, true)]),
           ]
         : [row.system.name, `failed: ${row.failure}`],
     ),
@@ -71,28 +88,45 @@ export function formatWork(work: Work, rows: readonly Row[]): string {
   return `${work.name}: ${work.title}\n${align(table)}\n${compared === "" ? "" : `\n${compared}\n`}`;
 }
 
-/** Hawser's figure over each other system's, and the same by CPU: theirs over Hawser's, so that above 1 is better for Hawser in both. */
+/**
+ * Hawser's figure over each other system's, and the same by CPU: theirs over Hawser's, so that
+ * above 1 is better for Hawser in both.
+ */
 function formatComparison(work: Work, rows: readonly Row[]): string {
-  const hawsers = rows.filter(({ system, failure }) => system.name.startsWith("hawser-") && failure === null);
-  const others = rows.filter(({ system, failure }) => !system.name.startsWith("hawser-") && failure === null);
+  const hawsers = rows.filter(
+    ({ system, failure }) => system.name.startsWith("hawser-") && failure === null,
+  );
+  const others = rows.filter(
+    ({ system, failure }) => !system.name.startsWith("hawser-") && failure === null,
+  );
   if (hawsers.length === 0 || others.length === 0) return "";
   const { key, name } = criterion(work.kind);
   const byCpu = work.kind !== "idle";
   return align([
-    [`${name}: Hawser ÷ theirs${byCpu ? " | by CPU: theirs ÷ Hawser" : ""}`, ...hawsers.map(({ system }) => system.name)],
+    [
+      `${name}: Hawser ÷ theirs${byCpu ? " | by CPU: theirs ÷ Hawser" : ""}`,
+      ...hawsers.map(({ system }) => system.name),
+    ],
     ...others.map((other) => [
       other.system.name,
       ...hawsers.map((hawser) => {
         const byRate = cell(ratio(hawser.rounds, other.rounds, key), times, true);
-        return byCpu ? `${byRate} | ${cell(ratio(other.rounds, hawser.rounds, "cpuNs"), times)}` : byRate;
+        return byCpu
+          ? `${byRate} | ${cell(ratio(other.rounds, hawser.rounds, "cpuNs"), times)}`
+          : byRate;
       }),
     ]),
   ]);
 }
 
-export function cell(figure: Figure | null, format: (value: number) => string, spread = false): string {
+export function cell(
+  figure: Figure | null,
+  format: (value: number) => string,
+  spread = false,
+): string {
   if (figure === null) return "-";
-  const range = spread && figure.min !== figure.max ? ` (${format(figure.min)}..${format(figure.max)})` : "";
+  const range =
+    spread && figure.min !== figure.max ? ` (${format(figure.min)}..${format(figure.max)})` : "";
   return format(figure.median) + range;
 }
 
@@ -117,9 +151,20 @@ export function percent(value: number): string {
 
 export function align(table: readonly (readonly string[])[]): string {
   const full = table.filter(({ length }) => length === table[0]?.length);
-  const widths = (table[0] ?? []).map((_, column) => Math.max(...full.map((row) => row[column]?.length ?? 0)));
+  const widths = (table[0] ?? []).map((_, column) =>
+    Math.max(...full.map((row) => row[column]?.length ?? 0)),
+  );
   return table
-    .map((row) => row.map((text, column) => (column === 0 || row.length === 2 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0))).join("  ").trimEnd())
+    .map((row) =>
+      row
+        .map((text, column) =>
+          column === 0 || row.length === 2
+            ? text.padEnd(widths[column] ?? 0)
+            : text.padStart(widths[column] ?? 0),
+        )
+        .join("  ")
+        .trimEnd(),
+    )
     .map((text) => `  ${text}`)
     .join("\n");
 }

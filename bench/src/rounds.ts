@@ -1,5 +1,6 @@
 /**
- * The order of measurements: every system at the same work, in turn, several rounds; what is disturbed is measured again.
+ * The order of measurements: every system at the same work, in turn, several rounds; what is
+ * disturbed is measured again.
  */
 import { progress } from "./terminal.ts";
 
@@ -23,7 +24,10 @@ interface Named {
   readonly name: string;
 }
 
-/** Measure a plan, work by work; rounds count from 0, and `say` gives a sample's figure for the line of progress. */
+/**
+ * Measure a plan, work by work; rounds count from 0, and `say` gives a sample's figure for the line
+ * of progress.
+ */
 export async function* inRounds<W extends Named, S extends Named>(
   plan: readonly Planned<W, S>[],
   rounds: number,
@@ -33,7 +37,11 @@ export async function* inRounds<W extends Named, S extends Named>(
   const total = measurementsOf(plan, rounds);
   let done = 0;
   for (const { work, systems } of plan) {
-    const found = systems.map((system) => ({ system, rounds: [] as (Sample | null)[], why: "not measured" }));
+    const found = systems.map((system) => ({
+      system,
+      rounds: [] as (Sample | null)[],
+      why: "not measured",
+    }));
     for (let round = 0; round < rounds; round++) {
       for (const each of found) {
         const what = `[${++done}/${total}] ${work.name}, round ${round + 1}: ${each.system.name}`;
@@ -49,7 +57,14 @@ export async function* inRounds<W extends Named, S extends Named>(
       }
     }
     progress("");
-    yield { work, rows: found.map(({ system, rounds: samples, why }) => ({ system, rounds: samples, failure: samples.every((sample) => sample === null) ? why : null })) };
+    yield {
+      work,
+      rows: found.map(({ system, rounds: samples, why }) => ({
+        system,
+        rounds: samples,
+        failure: samples.every((sample) => sample === null) ? why : null,
+      })),
+    };
   }
 }
 
@@ -61,7 +76,9 @@ export function measurementsOf(plan: readonly Planned<unknown, unknown>[], round
 /** Share of the two cores that others may use in a measurement that counts. */
 const CALM_SHARE = 0.15;
 
-/** Measure up to `attempts` times while others use the cores; the sample that they disturbed least. */
+/**
+ * Measure up to `attempts` times while others use the cores; the sample that they disturbed least.
+ */
 export async function calmest(attempts: number, measure: () => Promise<Sample>): Promise<Sample> {
   let best = await measure();
   for (let attempt = 1; attempt < attempts && othersOf(best) > CALM_SHARE; attempt++) {

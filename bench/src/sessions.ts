@@ -1,6 +1,7 @@
 /**
- * `pnpm bench:sessions`: typed sessions end to end, client and server each a program on its own core, next to what else people call with.
- * Owns the command line; rounds.ts orders the measurements, sessions/measure.ts makes them, sessions/report.ts prints them.
+ * `pnpm bench:sessions`: typed sessions end to end, client and server each a program on its own
+ * core, next to what else people call with. Owns the command line; rounds.ts orders the
+ * measurements, sessions/measure.ts makes them, sessions/report.ts prints them.
  */
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +16,15 @@ import { measureSession } from "./sessions/measure.ts";
 import { formatSessionWork, type SessionRow } from "./sessions/report.ts";
 import { type SessionSystem, sessionSystems } from "./sessions/systems.ts";
 import { type SessionWork, sessionWorks } from "./sessions/works.ts";
-import { countOf, describeMachine, listing, numberOf, systemsNamed, usage, worksNamed } from "./terminal.ts";
+import {
+  countOf,
+  describeMachine,
+  listing,
+  numberOf,
+  systemsNamed,
+  usage,
+  worksNamed,
+} from "./terminal.ts";
 
 const help = `Usage: node bench/src/sessions.ts [options]
 
@@ -52,8 +61,17 @@ if (flags.help) {
 const rounds = countOf("rounds", flags.rounds, 100);
 const seconds = numberOf("seconds", flags.seconds, 0.1, 60);
 const warmup = numberOf("warmup", flags.warmup, 0.1, 60);
-const attempts = countOf("attempts", flags.attempts ?? (flags.profile === undefined ? "3" : "1"), 20);
-const pace: Pace = { warmupMs: warmup * 1_000, durationMs: seconds * 1_000, attempts, profileDir: flags.profile ?? null };
+const attempts = countOf(
+  "attempts",
+  flags.attempts ?? (flags.profile === undefined ? "3" : "1"),
+  20,
+);
+const pace: Pace = {
+  warmupMs: warmup * 1_000,
+  durationMs: seconds * 1_000,
+  attempts,
+  profileDir: flags.profile ?? null,
+};
 
 const plan = worksNamed(sessionWorks, flags.only)
   .map((work) => ({ work, systems: systemsFor(work) }))
@@ -62,13 +80,17 @@ if (plan.length === 0) usage("no work is left; see --help for the names");
 
 const total = measurementsOf(plan, rounds);
 const machine = describeMachine("client");
-note(`${total} measurements in ${rounds} round${rounds === 1 ? "" : "s"}, about ${Math.ceil((total * (seconds + warmup + 0.6)) / 60)} min; ${machine}\n`);
+note(
+  `${total} measurements in ${rounds} round${rounds === 1 ? "" : "s"}, about ` +
+    `${Math.ceil((total * (seconds + warmup + 0.6)) / 60)} min; ${machine}\n`,
+);
 
 const results: { work: SessionWork; rows: SessionRow[] }[] = [];
 const measured = inRounds(
   plan,
   rounds,
-  (work, system, round) => measureSession(system, work, { ...pace, profileDir: profileDirOf(work, system, round) }),
+  (work, system, round) =>
+    measureSession(system, work, { ...pace, profileDir: profileDirOf(work, system, round) }),
   ({ counts }, sample) => `${count(sample["rate"] ?? NaN)} ${counts}/s`,
 );
 for await (const { work, rows } of measured) {
@@ -97,7 +119,11 @@ function printProfiles(work: SessionWork, system: SessionSystem): void {
   if (directory === null) return;
   for (const side of ["client", "server"]) {
     const latest = readdirSync(join(directory, side)).sort().at(-1);
-    if (latest !== undefined) note(`${work.name}, ${system.name}: ${side}\n${formatProfile(join(directory, side, latest), pace.durationMs, 32)}\n`);
+    if (latest !== undefined)
+      note(
+        `${work.name}, ${system.name}: ` +
+          `${side}\n${formatProfile(join(directory, side, latest), pace.durationMs, 32)}\n`,
+      );
   }
 }
 

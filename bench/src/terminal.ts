@@ -1,11 +1,14 @@
 /**
- * What the two programs of the bench have in common at the terminal: their flags' values, progress, and what is wrong with a flag.
+ * What the two programs of the bench have in common at the terminal: their flags' values, progress,
+ * and what is wrong with a flag.
  */
 import { availableParallelism, cpus } from "node:os";
 import process from "node:process";
 import { pinned } from "./children.ts";
 
-/** Progress is for people at a terminal: on one line there, a line for each measurement elsewhere. */
+/**
+ * Progress is for people at a terminal: on one line there, a line for each measurement elsewhere.
+ */
 export function progress(text: string, settled = false): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
   else if (settled) process.stderr.write(`${text}\n`);
@@ -26,28 +29,50 @@ export function countOf(flag: string, given: string, max: number): number {
 }
 
 /** Works that `--only` names: whole, or by the beginning up to a "-". All where it is not given. */
-export function worksNamed<W extends { readonly name: string }>(works: readonly W[], only: string | undefined): W[] {
+export function worksNamed<W extends { readonly name: string }>(
+  works: readonly W[],
+  only: string | undefined,
+): W[] {
   const wanted = only?.split(",");
-  return works.filter(({ name }) => wanted === undefined || wanted.some((each) => name === each || name.startsWith(`${each}-`)));
+  return works.filter(
+    ({ name }) =>
+      wanted === undefined || wanted.some((each) => name === each || name.startsWith(`${each}-`)),
+  );
 }
 
-/** Systems by their names, of which each may end with "*"; `isAsked`: the names are the user's, and a wrong one ends the program. */
-export function systemsNamed<S extends { readonly name: string }>(systems: readonly S[], names: readonly string[], isAsked: boolean): S[] {
+/**
+ * Systems by their names, of which each may end with "*"; `isAsked`: the names are the user's, and
+ * a wrong one ends the program.
+ */
+export function systemsNamed<S extends { readonly name: string }>(
+  systems: readonly S[],
+  names: readonly string[],
+  isAsked: boolean,
+): S[] {
   return names.flatMap((name) => {
-    const found = systems.filter((each) => (name.endsWith("*") ? each.name.startsWith(name.slice(0, -1)) : each.name === name));
-    if (found.length === 0 && isAsked) usage(`no system is named ${JSON.stringify(name)}; see --help`);
+    const found = systems.filter((each) =>
+      name.endsWith("*") ? each.name.startsWith(name.slice(0, -1)) : each.name === name,
+    );
+    if (found.length === 0 && isAsked)
+      usage(`no system is named ${JSON.stringify(name)}; see --help`);
     return found;
   });
 }
 
 /** Names and titles, a line for each. */
-export function listing(named: readonly { readonly name: string; readonly title: string }[]): string {
+export function listing(
+  named: readonly { readonly name: string; readonly title: string }[],
+): string {
   return named.map(({ name, title }) => `  ${name.padEnd(24)}${title}`).join("\n");
 }
 
 /** What the figures were measured on; `other`: the program that is not the server. */
 export function describeMachine(other: string): string {
-  return `node ${process.versions.node}, ${availableParallelism()} cores (${cpus()[0]?.model ?? "?"}), ${pinned ? `server on core 0, ${other} on core 1` : "not pinned"}`;
+  return (
+    `node ${process.versions.node}, ${availableParallelism()} cores ` +
+    `(${cpus()[0]?.model ?? "?"}), ` +
+    (pinned ? `server on core 0, ${other} on core 1` : "not pinned")
+  );
 }
 
 /** Say what is wrong with a flag, and end. */

@@ -1,6 +1,7 @@
 /**
- * The window in which a load generator measures, for those in TypeScript: what load.c has of its own.
- * Owns the counting of messages, latencies and CPU, and the line of JSON that is printed at the end.
+ * The window in which a load generator measures, for those in TypeScript: what load.c has of its
+ * own. Owns the counting of messages, latencies and CPU, and the line of JSON that is printed at
+ * the end.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -59,7 +60,9 @@ export class Window {
     this.#buckets[index] = (this.#buckets[index] ?? 0) + count;
   }
 
-  /** Call it now and then; says whether it goes on. Throws when nothing has come for some seconds. */
+  /**
+   * Call it now and then; says whether it goes on. Throws when nothing has come for some seconds.
+   */
   goesOn(): boolean {
     const now = performance.now();
     if (this.phase === "warming" && now - this.#began >= this.#warmupMs) {
@@ -121,7 +124,9 @@ export function reportWhenOver(window: Window): void {
 
 /** `key=value` arguments of a load generator, as load.c reads them. */
 export function loadOptions(): (key: string, otherwise: string) => string {
-  return (key, otherwise) => process.argv.find((argument) => argument.startsWith(`${key}=`))?.slice(key.length + 1) ?? otherwise;
+  return (key, otherwise) =>
+    process.argv.find((argument) => argument.startsWith(`${key}=`))?.slice(key.length + 1) ??
+    otherwise;
 }
 
 /** End with what load.c would print. */
@@ -137,14 +142,20 @@ function ownCpuNs(): number {
 
 /** What cores 0 and 1 did, for whomever: the rest of it is other people's. */
 export function coresBusyNs(): number {
-  const busy = cpus().slice(0, 2).map(({ times }) => times.user + times.nice + times.sys + times.irq);
+  const busy = cpus()
+    .slice(0, 2)
+    .map(({ times }) => times.user + times.nice + times.sys + times.irq);
   return busy.reduce((sum, ms) => sum + ms, 0) * 1e6;
 }
 
 /** CPU of all threads of a process, by the scheduler's account; 0 where there is no /proc. */
 export function cpuNsOf(pid: number): number {
   try {
-    return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => sum + Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0]), 0);
+    return readdirSync(`/proc/${pid}/task`).reduce(
+      (sum, task) =>
+        sum + Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0]),
+      0,
+    );
   } catch {
     return 0;
   }
@@ -152,7 +163,13 @@ export function cpuNsOf(pid: number): number {
 
 export function statusBytes(pid: number, field: string): number {
   try {
-    return Number(new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1_024;
+    return (
+      Number(
+        new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(
+          readFileSync(`/proc/${pid}/status`, "utf8"),
+        )?.[1],
+      ) * 1_024
+    );
   } catch {
     return 0;
   }

@@ -1,4 +1,5 @@
-// examples/daemon, driven by its command line, as a user does: start, status, stop, and a daemon that was killed.
+// examples/daemon, driven by its command line, as a user does: start, status, stop, and a daemon
+// that was killed.
 
 import assert from "node:assert/strict";
 import { lstatSync, mkdtempSync, rmSync } from "node:fs";
@@ -9,9 +10,20 @@ import { describe, it, type TestContext } from "node:test";
 import { type Outcome, run } from "./examples.ts";
 
 /** The command line with a runtime directory of its own. */
-function commandLine(t: TestContext): { readonly path: string; readonly daemon: (command: string) => Promise<Outcome> } {
+function commandLine(t: TestContext): {
+  readonly path: string;
+  readonly daemon: (command: string) => Promise<Outcome>;
+} {
   const directory = mkdtempSync(join(tmpdir(), "hawser-daemon-"));
-  const daemon = (command: string): Promise<Outcome> => run("env", [`XDG_RUNTIME_DIR=${directory}`, process.execPath, "examples/daemon/main.ts", command, "--address", "pipe:test"]);
+  const daemon = (command: string): Promise<Outcome> =>
+    run("env", [
+      `XDG_RUNTIME_DIR=${directory}`,
+      process.execPath,
+      "examples/daemon/main.ts",
+      command,
+      "--address",
+      "pipe:test",
+    ]);
   t.after(async () => {
     await daemon("stop");
     rmSync(directory, { recursive: true, force: true });
@@ -52,7 +64,8 @@ describe("examples/daemon", () => {
   it("stops in order at SIGTERM, and takes its socket file with it", async (t) => {
     const { path, daemon } = commandLine(t);
     process.kill(pidOf(await daemon("start")), "SIGTERM");
-    while (lstatSync(path, { throwIfNoEntry: false }) !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    while (lstatSync(path, { throwIfNoEntry: false }) !== undefined)
+      await new Promise((resolve) => setImmediate(resolve));
     assert.equal((await daemon("status")).code, 3);
   });
 });

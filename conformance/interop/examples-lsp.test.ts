@@ -1,4 +1,5 @@
-// examples/lsp, driven by vscode-jsonrpc over its socket and pipe transports, in both directions of the call.
+// examples/lsp, driven by vscode-jsonrpc over its socket and pipe transports, in both directions of
+// the call.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -31,17 +32,33 @@ async function edit([reader, writer]: readonly [MessageReader, MessageWriter]): 
   });
   connection.listen();
   await assert.rejects(connection.sendRequest("textDocument/hover", {}), { code: -32002 });
-  const { capabilities } = await connection.sendRequest<{ capabilities: { hoverProvider: boolean } }>("initialize", { processId: null, rootUri: null, capabilities: {} });
+  const { capabilities } = await connection.sendRequest<{
+    capabilities: { hoverProvider: boolean };
+  }>("initialize", { processId: null, rootUri: null, capabilities: {} });
   assert.equal(capabilities.hoverProvider, true);
   await connection.sendNotification("initialized", {});
-  await connection.sendNotification("textDocument/didOpen", { textDocument: { uri, languageId: "plaintext", version: 1, text: `rope and rope\n${"knot ".repeat(20_000)}` } });
-  const hover = (line: number, character: number): Promise<unknown> => connection.sendRequest("textDocument/hover", { textDocument: { uri }, position: { line, character } });
+  await connection.sendNotification("textDocument/didOpen", {
+    textDocument: {
+      uri,
+      languageId: "plaintext",
+      version: 1,
+      text: `rope and rope\n${"knot ".repeat(20_000)}`,
+    },
+  });
+  const hover = (line: number, character: number): Promise<unknown> =>
+    connection.sendRequest("textDocument/hover", {
+      textDocument: { uri },
+      position: { line, character },
+    });
   assert.deepEqual(await hover(0, 10), { contents: '"rope" stands here 2 times' });
   assert.deepEqual(await hover(0, 5), { contents: '"and" stands here once' });
   assert.equal(await hover(7, 0), null);
   const many = await Promise.all(Array.from({ length: 100 }, () => hover(1, 1)));
   assert.deepEqual(many[99], { contents: '"knot" stands here 20000 times' });
-  await connection.sendNotification("textDocument/didChange", { textDocument: { uri, version: 2 }, contentChanges: [{ text: "größe" }] });
+  await connection.sendNotification("textDocument/didChange", {
+    textDocument: { uri, version: 2 },
+    contentChanges: [{ text: "größe" }],
+  });
   assert.equal(((await hover(0, 0)) as { contents: string }).contents, '"gr" stands here once');
   await assert.rejects(connection.sendRequest("textDocument/definition", {}), { code: -32601 });
   assert.equal(await connection.sendRequest("shutdown"), null);

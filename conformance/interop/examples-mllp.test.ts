@@ -46,17 +46,23 @@ print("fine")
 `;
 
 describe("examples/mllp", () => {
-  it("acknowledges each message of a Python client with its control id", { skip: missing("python3") }, async (t) => {
-    const { port, line } = await start(t, "mllp", "--address", "tcp://127.0.0.1:0");
-    const { stdout, stderr } = await run("python3", ["-c", client, String(port)]);
-    assert.equal(stdout.trim(), "fine", stderr);
-    assert.match(await line(/id-49/), / AA type="ADT\^A01" id="id-49" bytes=\d+$/);
-  });
+  it(
+    "acknowledges each message of a Python client with its control id",
+    { skip: missing("python3") },
+    async (t) => {
+      const { port, line } = await start(t, "mllp", "--address", "tcp://127.0.0.1:0");
+      const { stdout, stderr } = await run("python3", ["-c", client, String(port)]);
+      assert.equal(stdout.trim(), "fine", stderr);
+      assert.match(await line(/id-49/), / AA type="ADT\^A01" id="id-49" bytes=\d+$/);
+    },
+  );
 
   it("prints no character of a peer that steers a terminal", async (t) => {
     const { port, line } = await start(t, "mllp", "--address", "tcp://127.0.0.1:0");
     const socket = connect(port, "127.0.0.1");
-    socket.end(Buffer.from("\x0bMSH|^~\\&|a|b|c|d|20260101||ADT^\x9b2J|\x1b[2J|P|2.5\r\x1c\r", "latin1"));
+    socket.end(
+      Buffer.from("\x0bMSH|^~\\&|a|b|c|d|20260101||ADT^\x9b2J|\x1b[2J|P|2.5\r\x1c\r", "latin1"),
+    );
     await buffer(socket);
     const printed = await line(/ AA /);
     assert.match(printed, /type="ADT\^\\u\{9b\}2J"/);

@@ -1,7 +1,9 @@
-// examples/node-ipc, driven by the client of @achrinza/node-ipc, a maintained fork, pinned in package.json.
+// examples/node-ipc, driven by the client of @achrinza/node-ipc, a maintained fork, pinned in
+// package.json.
 //
-// Not `node-ipc` itself: its releases 9.1.6, 9.2.3 and 12.0.1 are malicious, and 9.2.2, 10.1.1, 10.1.2 and 11 turned on their
-// users (CVE-2022-23812). Neither this fork nor what it depends on has an install script, and pnpm runs none that is not allowed.
+// Not `node-ipc` itself: its releases 9.1.6, 9.2.3 and 12.0.1 are malicious, and 9.2.2, 10.1.1,
+// 10.1.2 and 11 turned on their users (CVE-2022-23812). Neither this fork nor what it depends on
+// has an install script, and pnpm runs none that is not allowed.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -28,7 +30,8 @@ interface Server {
   emit(type: string, data?: unknown): void;
 }
 
-const { IPCModule } = createRequire(import.meta.url)("@achrinza/node-ipc") as NodeIpc; // what it exports to require()
+// what it exports to require()
+const { IPCModule } = createRequire(import.meta.url)("@achrinza/node-ipc") as NodeIpc;
 
 /** The example, at a place of its own, and a way to connect clients of node-ipc to it. */
 async function serve(t: TestContext): Promise<() => Promise<Server>> {
@@ -39,7 +42,12 @@ async function serve(t: TestContext): Promise<() => Promise<Server>> {
   await start(t, "node-ipc", "--address", `unix:${directory}/app.hawser`);
   return async () => {
     const ipc = new IPCModule();
-    Object.assign(ipc.config, { silent: true, socketRoot: `${directory}/`, maxRetries: 0, stopRetrying: true });
+    Object.assign(ipc.config, {
+      silent: true,
+      socketRoot: `${directory}/`,
+      maxRetries: 0,
+      stopRetrying: true,
+    });
     const connected = new Promise<void>((resolve) => {
       ipc.connectTo("hawser", () => {
         ipc.of["hawser"]?.on("connect", () => {
@@ -65,7 +73,10 @@ describe("examples/node-ipc", () => {
   it("answers the client of node-ipc, in whatever its JSON holds", async (t) => {
     const connect = await serve(t);
     const client = await connect();
-    const data = { text: "form feed \f, newline \n, größe, \u{1f40b}", list: [1, null, true, { nested: "x".repeat(200_000) }] };
+    const data = {
+      text: "form feed \f, newline \n, größe, \u{1f40b}",
+      list: [1, null, true, { nested: "x".repeat(200_000) }],
+    };
     const answer = next(client, "message");
     client.emit("message", data);
     assert.deepEqual(await answer, data);
@@ -85,7 +96,10 @@ describe("examples/node-ipc", () => {
     });
     for (let index = 1; index <= 1_000; index++) client.emit("message", { index });
     await all;
-    assert.deepEqual(got, Array.from({ length: 1_000 }, (_, index) => ({ index: index + 1 })));
+    assert.deepEqual(
+      got,
+      Array.from({ length: 1_000 }, (_, index) => ({ index: index + 1 })),
+    );
   });
 
   it("tells the other clients what one of them shouts", async (t) => {

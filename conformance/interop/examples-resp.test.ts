@@ -11,9 +11,11 @@ import { verifyFraming } from "@hawser/protocol/testing";
 import { Redis } from "ioredis";
 import { missing, run, start } from "./examples.ts";
 
-const serve = (t: TestContext): ReturnType<typeof start> => start(t, "resp", "--address", "tcp://127.0.0.1:0");
+const serve = (t: TestContext): ReturnType<typeof start> =>
+  start(t, "resp", "--address", "tcp://127.0.0.1:0");
 const latin1 = (characters: string): Buffer => Buffer.from(characters, "latin1");
-const command = (...args: readonly string[]): Buffer => latin1(`*${args.length}\r\n${args.map((each) => `$${each.length}\r\n${each}\r\n`).join("")}`);
+const command = (...args: readonly string[]): Buffer =>
+  latin1(`*${args.length}\r\n${args.map((each) => `$${each.length}\r\n${each}\r\n`).join("")}`);
 
 /** What the server answers to bytes of our own, up to its end. */
 function answer(port: number, request: Buffer | string): Promise<string> {
@@ -25,7 +27,8 @@ function answer(port: number, request: Buffer | string): Promise<string> {
 describe("examples/resp", () => {
   it("answers redis-cli", { skip: missing("redis-cli") }, async (t) => {
     const { port } = await serve(t);
-    const cli = async (...args: string[]): Promise<string> => (await run("redis-cli", ["-p", String(port), "--no-raw", ...args])).stdout.trimEnd();
+    const cli = async (...args: string[]): Promise<string> =>
+      (await run("redis-cli", ["-p", String(port), "--no-raw", ...args])).stdout.trimEnd();
     assert.equal(await cli("PING"), "PONG");
     assert.equal(await cli("ping", "hello"), '"hello"');
     assert.equal(await cli("ECHO", "two words"), '"two words"');
@@ -44,39 +47,81 @@ describe("examples/resp", () => {
     assert.match(await cli("GET"), /^\(error\) ERR wrong number of arguments for 'get' command/);
   });
 
-  it("keeps every byte of keys and values for redis-cli", { skip: missing("redis-cli") }, async (t) => {
-    const { port } = await serve(t);
-    const value = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
-    assert.equal((await run("redis-cli", ["-p", String(port), "-x", "SET", "a\r\nb"], value)).stdout.trim(), "OK");
-    const got = await answer(port, Buffer.concat([command("GET", "a\r\nb"), command("QUIT")]));
-    assert.equal(Buffer.byteLength(got) > 256, true);
-    const hex = (await run("redis-cli", ["-p", String(port), "--no-raw", "GET", "a\r\nb"])).stdout.trim();
-    assert.equal(hex.startsWith('"\\x00\\x01\\x02'), true);
-    assert.equal(hex.endsWith('\\xfe\\xff"'), true);
-  });
+  it(
+    "keeps every byte of keys and values for redis-cli",
+    { skip: missing("redis-cli") },
+    async (t) => {
+      const { port } = await serve(t);
+      const value = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+      assert.equal(
+        (await run("redis-cli", ["-p", String(port), "-x", "SET", "a\r\nb"], value)).stdout.trim(),
+        "OK",
+      );
+      const got = await answer(port, Buffer.concat([command("GET", "a\r\nb"), command("QUIT")]));
+      assert.equal(Buffer.byteLength(got) > 256, true);
+      const hex = (
+        await run("redis-cli", ["-p", String(port), "--no-raw", "GET", "a\r\nb"])
+      ).stdout.trim();
+      assert.equal(hex.startsWith('"\\x00\\x01\\x02'), true);
+      assert.equal(hex.endsWith('\\xfe\\xff"'), true);
+    },
+  );
 
   it("takes what redis-cli --pipe sends in bulk", { skip: missing("redis-cli") }, async (t) => {
     const { port } = await serve(t);
-    const commands = Array.from({ length: 10_000 }, (_, index) => command("SET", `key:${index}`, "x".repeat(index % 300)));
-    const { stdout } = await run("redis-cli", ["-p", String(port), "--pipe"], Buffer.concat(commands));
+    const commands = Array.from({ length: 10_000 }, (_, index) =>
+      command("SET", `key:${index}`, "x".repeat(index % 300)),
+    );
+    const { stdout } = await run(
+      "redis-cli",
+      ["-p", String(port), "--pipe"],
+      Buffer.concat(commands),
+    );
     assert.match(stdout, /errors: 0, replies: 10000/);
   });
 
-  it("lets redis-benchmark through, pipelined and with random keys", { skip: missing("redis-benchmark") }, async (t) => {
-    const { port } = await serve(t);
-    const { code, stdout } = await run("redis-benchmark", ["-p", String(port), "-c", "50", "-P", "16", "-n", "20000", "-r", "1000", "-d", "64", "-t", "ping_inline,ping_mbulk,set,get,incr", "--csv"]);
-    assert.equal(code, 0);
-    for (const test of ["PING_INLINE", "PING_MBULK", "SET", "GET", "INCR"]) assert.match(stdout, new RegExp(`"${test}","[1-9]`));
-  });
+  it(
+    "lets redis-benchmark through, pipelined and with random keys",
+    { skip: missing("redis-benchmark") },
+    async (t) => {
+      const { port } = await serve(t);
+      const { code, stdout } = await run("redis-benchmark", [
+        "-p",
+        String(port),
+        "-c",
+        "50",
+        "-P",
+        "16",
+        "-n",
+        "20000",
+        "-r",
+        "1000",
+        "-d",
+        "64",
+        "-t",
+        "ping_inline,ping_mbulk,set,get,incr",
+        "--csv",
+      ]);
+      assert.equal(code, 0);
+      for (const test of ["PING_INLINE", "PING_MBULK", "SET", "GET", "INCR"])
+        assert.match(stdout, new RegExp(`"${test}","[1-9]`));
+    },
+  );
 
   it("reads inline commands, and no command at all in an empty line and an empty array", async (t) => {
     const { port } = await serve(t);
-    assert.equal(await answer(port, "SET k v\r\n\r\nGET k\n*0\r\nexists k\r\nQUIT\r\n"), "+OK\r\n$1\r\nv\r\n:1\r\n+OK\r\n");
+    assert.equal(
+      await answer(port, "SET k v\r\n\r\nGET k\n*0\r\nexists k\r\nQUIT\r\n"),
+      "+OK\r\n$1\r\nv\r\n:1\r\n+OK\r\n",
+    );
   });
 
   it("verifies what ends an argument, where Redis does not look", async (t) => {
     const { port } = await serve(t);
-    assert.equal(await answer(port, "PING\r\n*1\r\n$4\r\nPINGXX"), "+PONG\r\n-ERR Protocol error: no CR LF behind an argument\r\n");
+    assert.equal(
+      await answer(port, "PING\r\n*1\r\n$4\r\nPINGXX"),
+      "+PONG\r\n-ERR Protocol error: no CR LF behind an argument\r\n",
+    );
   });
 
   it("says why before it closes a connection, as Redis does", async (t) => {
@@ -95,39 +140,105 @@ describe("examples/resp", () => {
       ['set """key""" value\r\n', "unbalanced quotes in request"],
       ["get 'key\r\n", "unbalanced quotes in request"],
     ] as const) {
-      assert.equal(await answer(port, `PING\r\n${request}PING\r\n`), `+PONG\r\n-ERR Protocol error: ${why}\r\n`, JSON.stringify(request.slice(0, 40)));
+      assert.equal(
+        await answer(port, `PING\r\n${request}PING\r\n`),
+        `+PONG\r\n-ERR Protocol error: ${why}\r\n`,
+        JSON.stringify(request.slice(0, 40)),
+      );
     }
   });
 
   it("takes a value of 4 MB, and gives it back", async (t) => {
     const { port } = await serve(t);
     const value = "abcd".repeat(1_000_000);
-    assert.equal(await answer(port, Buffer.concat([command("SET", "big", value), command("GET", "big")])), `+OK\r\n$4000000\r\n${value}\r\n`);
+    assert.equal(
+      await answer(port, Buffer.concat([command("SET", "big", value), command("GET", "big")])),
+      `+OK\r\n$4000000\r\n${value}\r\n`,
+    );
   });
 
   it("counts the integers that Redis counts, to the last of 64 bits, and no other text", async (t) => {
     const { port } = await serve(t);
-    const incr = (value: string, ...by: string[]): Promise<string> => answer(port, Buffer.concat([command("SET", "n", value), command(...(by.length === 0 ? ["INCR", "n"] : [by[0] ?? "", "n", ...by.slice(1)])), command("GET", "n")]));
-    const counted = (value: string): string => `+OK\r\n:${value}\r\n$${value.length}\r\n${value}\r\n`;
-    const refused = (value: string, why: string): string => `+OK\r\n-ERR ${why}\r\n$${value.length}\r\n${value}\r\n`;
-    for (const [value, sum] of [["0", "1"], ["-1", "0"], ["9007199254740992", "9007199254740993"], ["9223372036854775806", "9223372036854775807"], ["-9223372036854775808", "-9223372036854775807"]] as const) {
+    const incr = (value: string, ...by: string[]): Promise<string> =>
+      answer(
+        port,
+        Buffer.concat([
+          command("SET", "n", value),
+          command(...(by.length === 0 ? ["INCR", "n"] : [by[0] ?? "", "n", ...by.slice(1)])),
+          command("GET", "n"),
+        ]),
+      );
+    const counted = (value: string): string =>
+      `+OK\r\n:${value}\r\n$${value.length}\r\n${value}\r\n`;
+    const refused = (value: string, why: string): string =>
+      `+OK\r\n-ERR ${why}\r\n$${value.length}\r\n${value}\r\n`;
+    for (const [value, sum] of [
+      ["0", "1"],
+      ["-1", "0"],
+      ["9007199254740992", "9007199254740993"],
+      ["9223372036854775806", "9223372036854775807"],
+      ["-9223372036854775808", "-9223372036854775807"],
+    ] as const) {
       assert.equal(await incr(value), counted(sum));
     }
-    for (const value of ["", " ", "  11", "11  ", "0x10", "0b1", "1e3", "1.0", "007", "+5", "-0", "-", "1\0", "1\n", "1_000", "NaN", "Infinity", "9223372036854775808", "-9223372036854775809", "1".repeat(1_000), "null"]) {
+    for (const value of [
+      "",
+      " ",
+      "  11",
+      "11  ",
+      "0x10",
+      "0b1",
+      "1e3",
+      "1.0",
+      "007",
+      "+5",
+      "-0",
+      "-",
+      "1\0",
+      "1\n",
+      "1_000",
+      "NaN",
+      "Infinity",
+      "9223372036854775808",
+      "-9223372036854775809",
+      "1".repeat(1_000),
+      "null",
+    ]) {
       const bytes = Buffer.from(value).toString("latin1");
-      assert.equal(await incr(bytes), refused(bytes, "value is not an integer or out of range"), JSON.stringify(value));
-      assert.equal(await incr("1", "INCRBY", bytes), refused("1", "value is not an integer or out of range"), JSON.stringify(value));
+      assert.equal(
+        await incr(bytes),
+        refused(bytes, "value is not an integer or out of range"),
+        JSON.stringify(value),
+      );
+      assert.equal(
+        await incr("1", "INCRBY", bytes),
+        refused("1", "value is not an integer or out of range"),
+        JSON.stringify(value),
+      );
     }
-    assert.equal(await incr("9223372036854775807"), refused("9223372036854775807", "increment or decrement would overflow"));
-    assert.equal(await incr("-9223372036854775808", "DECR"), refused("-9223372036854775808", "increment or decrement would overflow"));
-    assert.equal(await incr("1", "INCRBY", "9223372036854775807"), refused("1", "increment or decrement would overflow"));
-    assert.equal(await incr("1", "DECRBY", "-9223372036854775808"), refused("1", "decrement would overflow"));
+    assert.equal(
+      await incr("9223372036854775807"),
+      refused("9223372036854775807", "increment or decrement would overflow"),
+    );
+    assert.equal(
+      await incr("-9223372036854775808", "DECR"),
+      refused("-9223372036854775808", "increment or decrement would overflow"),
+    );
+    assert.equal(
+      await incr("1", "INCRBY", "9223372036854775807"),
+      refused("1", "increment or decrement would overflow"),
+    );
+    assert.equal(
+      await incr("1", "DECRBY", "-9223372036854775808"),
+      refused("1", "decrement would overflow"),
+    );
     assert.equal(await incr("10", "DECRBY", "11"), counted("-1"));
   });
 
   it("reads inline words in quotes, with escapes, between any blanks", async (t) => {
     const { port } = await serve(t);
-    const echo = async (line: string): Promise<string> => (await answer(port, Buffer.from(`${line}\r\n`, "latin1"))).replace(/^\$\d+\r\n|\r\n$/g, "");
+    const echo = async (line: string): Promise<string> =>
+      (await answer(port, Buffer.from(`${line}\r\n`, "latin1"))).replace(/^\$\d+\r\n|\r\n$/g, "");
     assert.equal(await echo('echo "a b"'), "a b");
     assert.equal(await echo("echo 'a b'"), "a b");
     assert.equal(await echo("\t echo\t\tv \t"), "v");
@@ -143,7 +254,8 @@ describe("examples/resp", () => {
 
   it("closes the connection of a browser that is made to speak to it, as Redis does", async (t) => {
     const { port } = await serve(t);
-    for (const first of ["POST / HTTP/1.1", "GET / HTTP/1.1"]) await answer(port, `${first}\r\nHost: x\r\n\r\nSET owned yes\r\n`).catch(() => "reset");
+    for (const first of ["POST / HTTP/1.1", "GET / HTTP/1.1"])
+      await answer(port, `${first}\r\nHost: x\r\n\r\nSET owned yes\r\n`).catch(() => "reset");
     assert.equal(await answer(port, "GET owned\r\n"), "$-1\r\n");
   });
 
@@ -153,10 +265,19 @@ describe("examples/resp", () => {
     assert.match(await said("HELLO"), /^\*14\r\n.*proto\r\n:2\r\n.*modules\r\n\*0\r\n$/s);
     assert.match(await said("HELLO", "2"), /^\*14\r\n/);
     assert.match(await said("HELLO", "3", "SETNAME", "me"), /^%7\r\n.*proto\r\n:3\r\n/s);
-    for (const version of ["4", "0", "", "03", "3.0", "x"]) assert.equal(await said("HELLO", version), "-NOPROTO unsupported protocol version\r\n");
+    for (const version of ["4", "0", "", "03", "3.0", "x"])
+      assert.equal(await said("HELLO", version), "-NOPROTO unsupported protocol version\r\n");
     assert.match(await said("HELLO", "3", "AUTH", "user", "word"), /^-ERR /);
-    assert.equal(await answer(port, "HELLO 3\r\nGET nothing\r\nHELLO 2\r\nGET nothing\r\n").then((text) => text.slice(text.indexOf("*0\r\n_") + 4).replace(/\*14.*\*0\r\n/s, "")), "_\r\n$-1\r\n");
-    assert.match(await said("INFO"), /^\$\d+\r\n# Server\r\nredis_version:\d+\.\d+\.\d+\r\n.*loading:0\r\n/s);
+    assert.equal(
+      await answer(port, "HELLO 3\r\nGET nothing\r\nHELLO 2\r\nGET nothing\r\n").then((text) =>
+        text.slice(text.indexOf("*0\r\n_") + 4).replace(/\*14.*\*0\r\n/s, ""),
+      ),
+      "_\r\n$-1\r\n",
+    );
+    assert.match(
+      await said("INFO"),
+      /^\$\d+\r\n# Server\r\nredis_version:\d+\.\d+\.\d+\r\n.*loading:0\r\n/s,
+    );
     assert.equal(await said("CLIENT", "SETINFO", "LIB-NAME", "x"), "+OK\r\n");
     assert.equal(await said("CLIENT", "SETNAME", "x"), "+OK\r\n");
     assert.equal(await said("CLIENT", "ID"), ":1\r\n");
@@ -178,7 +299,10 @@ describe("examples/resp", () => {
     assert.equal(await client.get("greeting"), "hello");
     assert.equal(await client.get("nothing"), null);
     assert.equal(await client.incr("counter"), 1);
-    assert.deepEqual(await Promise.all(Array.from({ length: 100 }, () => client.incr("counter"))), Array.from({ length: 100 }, (_, index) => index + 2));
+    assert.deepEqual(
+      await Promise.all(Array.from({ length: 100 }, () => client.incr("counter"))),
+      Array.from({ length: 100 }, (_, index) => index + 2),
+    );
     await assert.rejects(client.incr("greeting"), /not an integer/);
     await client.close();
     assert.deepEqual(errors, []);
@@ -192,7 +316,14 @@ describe("examples/resp", () => {
     assert.equal(await client.set("greeting", "hello"), "OK");
     assert.equal(await client.get("greeting"), "hello");
     assert.equal(await client.get("nothing"), null);
-    assert.deepEqual(await client.pipeline().incr("counter").incr("counter").get("greeting").exec(), [[null, 1], [null, 2], [null, "hello"]]);
+    assert.deepEqual(
+      await client.pipeline().incr("counter").incr("counter").get("greeting").exec(),
+      [
+        [null, 1],
+        [null, 2],
+        [null, "hello"],
+      ],
+    );
     await assert.rejects(client.incr("greeting"), /not an integer/);
     await client.quit();
     assert.deepEqual(errors, []);
@@ -206,11 +337,23 @@ describe("examples/resp", () => {
         headerBytes: 0,
         seal(output, from) {
           const { frames, fault } = decodeChunks(resp, [output.copy(from)]);
-          if (fault !== null || frames.length !== 1) throw new HawserError("PAYLOAD_FORBIDDEN", "This is not one command");
+          if (fault !== null || frames.length !== 1)
+            throw new HawserError("PAYLOAD_FORBIDDEN", "This is not one command");
         },
       }),
     });
-    verifyFraming(requests, [latin1("PING\r\n"), latin1("\n"), latin1("SET a b\n"), command(), latin1("*-1\r\n"), latin1("*-10\r\n"), command("PING"), command("", "", ""), command("SET", "a\r\n", "\0".repeat(70)), command("x".repeat(3_000))]);
+    verifyFraming(requests, [
+      latin1("PING\r\n"),
+      latin1("\n"),
+      latin1("SET a b\n"),
+      command(),
+      latin1("*-1\r\n"),
+      latin1("*-10\r\n"),
+      command("PING"),
+      command("", "", ""),
+      command("SET", "a\r\n", "\0".repeat(70)),
+      command("x".repeat(3_000)),
+    ]);
   });
 
   for (const [stream, code, offset] of [

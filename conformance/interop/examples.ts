@@ -1,4 +1,5 @@
-// What the tests of examples/ share: an example as a process of its own, and the real programs that drive it.
+// What the tests of examples/ share: an example as a process of its own, and the real programs that
+// drive it.
 
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -30,10 +31,21 @@ export interface Example {
   readonly ended: Promise<number | null>;
 }
 
-/** Start an example and wait until it listens; it is stopped when the test ends, which fails when that takes more than SIGTERM. */
-export async function start(t: TestContext, name: string, ...options: readonly string[]): Promise<Example> {
-  const child = spawn(process.execPath, [join("examples", name, "main.ts"), ...options], { cwd: root, env: plainEnvironment() });
-  const ended = once(child, "exit").then(([code]) => code as number | null); // as the event 'exit' says
+/**
+ * Start an example and wait until it listens; it is stopped when the test ends, which fails when
+ * that takes more than SIGTERM.
+ */
+export async function start(
+  t: TestContext,
+  name: string,
+  ...options: readonly string[]
+): Promise<Example> {
+  const child = spawn(process.execPath, [join("examples", name, "main.ts"), ...options], {
+    cwd: root,
+    env: plainEnvironment(),
+  });
+  // as the event 'exit' says
+  const ended = once(child, "exit").then(([code]) => code as number | null);
   const lines: string[] = [];
   const waiting = new Set<() => void>();
   createInterface({ input: child.stdout }).on("line", (line) => {
@@ -52,7 +64,12 @@ export async function start(t: TestContext, name: string, ...options: readonly s
       const look = (): void => {
         const found = lines.find((each) => pattern.test(each));
         if (found !== undefined) resolve(found);
-        else if (child.exitCode !== null || child.signalCode !== null) reject(new Error(`${name} ended without printing ${String(pattern)}: ${[...lines, errors].join("\n")}`));
+        else if (child.exitCode !== null || child.signalCode !== null)
+          reject(
+            new Error(
+              `${name} ended without printing ${String(pattern)}: ${[...lines, errors].join("\n")}`,
+            ),
+          );
         else return;
         waiting.delete(look);
       };
@@ -70,12 +87,25 @@ export async function start(t: TestContext, name: string, ...options: readonly s
   const listening = await line(/^(?:listening on|connected to) /);
   lines.splice(0, lines.indexOf(listening) + 1);
   const address = listening.replace(/^(?:listening on|connected to) /, "");
-  return { address, port: Number(/:(\d+)$/.exec(address)?.[1] ?? 0), errors: () => errors, lines, line, stop, ended };
+  return {
+    address,
+    port: Number(/:(\d+)$/.exec(address)?.[1] ?? 0),
+    errors: () => errors,
+    lines,
+    line,
+    stop,
+    ended,
+  };
 }
 
-/** Why a test can't run: the program that it drives the example with is not installed. False when it is. */
+/**
+ * Why a test can't run: the program that it drives the example with is not installed. False when it
+ * is.
+ */
 export function missing(...programs: readonly string[]): string | false {
-  const absent = programs.filter((program) => spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0);
+  const absent = programs.filter(
+    (program) => spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0,
+  );
   if (absent.length === 0) return false;
   const reason = `not installed: ${absent.join(", ")}`;
   console.log(`skipped: ${reason}`);
@@ -90,8 +120,17 @@ export interface Outcome {
 }
 
 /** Run a program to its end; `input` is its standard input. */
-export async function run(program: string, args: readonly string[], input: string | Uint8Array = "", cwd: string = root): Promise<Outcome> {
-  const child: ChildProcessWithoutNullStreams = spawn(program, args, { cwd, timeout: limitMs, env: plainEnvironment() });
+export async function run(
+  program: string,
+  args: readonly string[],
+  input: string | Uint8Array = "",
+  cwd: string = root,
+): Promise<Outcome> {
+  const child: ChildProcessWithoutNullStreams = spawn(program, args, {
+    cwd,
+    timeout: limitMs,
+    env: plainEnvironment(),
+  });
   const read = async (stream: NodeJS.ReadableStream): Promise<string> => {
     const chunks: Buffer[] = [];
     for await (const chunk of stream) chunks.push(chunk as Buffer); // no encoding is set

@@ -1,9 +1,21 @@
-// The JSON-RPC engine without our sockets: vscode-jsonrpc at the other end of a pair of streams, as server and as client.
+// The JSON-RPC engine without our sockets: vscode-jsonrpc at the other end of a pair of streams, as
+// server and as client.
 
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
-import { ByteWriter, defineProtocol, type InboundCall, type InboundEvent, jsonRpc, type MessageEntry, type Session, type SessionSink, type Side, type } from "@hawser/protocol";
+import {
+  ByteWriter,
+  defineProtocol,
+  type InboundCall,
+  type InboundEvent,
+  jsonRpc,
+  type MessageEntry,
+  type Session,
+  type SessionSink,
+  type Side,
+  type,
+} from "@hawser/protocol";
 import {
   type CancellationToken,
   CancellationTokenSource,
@@ -23,13 +35,22 @@ const desk = defineProtocol({
   name: "desk",
   version: 1,
   requests: {
-    "ticket.get": { input: type<{ id: number }>(), output: type<{ title: string }>(), errors: { notFound: type<{ id: number }>(), closed: type<undefined>() }, from: "both" },
+    "ticket.get": {
+      input: type<{ id: number }>(),
+      output: type<{ title: string }>(),
+      errors: { notFound: type<{ id: number }>(), closed: type<undefined>() },
+      from: "both",
+    },
     add: { input: type<[number, number]>(), output: type<number>(), from: "both" },
     greet: { input: type<string>(), output: type<string>(), from: "both" },
     shutdown: { from: "both" },
     wait: { from: "both" },
   },
-  events: { opened: { payload: type<{ uri: string; text: string }>() }, said: { payload: type<string>() }, exit: {} },
+  events: {
+    opened: { payload: type<{ uri: string; text: string }>() },
+    said: { payload: type<string>() },
+    exit: {},
+  },
 });
 const kind = jsonRpc(desk, { errorCodes: { closed: -32_002 } });
 
@@ -41,14 +62,21 @@ class Engine implements SessionSink {
   readonly #writable: PassThrough;
   readonly #handle: (call: InboundCall) => void;
 
-  constructor(side: Side, readable: PassThrough, writable: PassThrough, handle: (call: InboundCall) => void) {
+  constructor(
+    side: Side,
+    readable: PassThrough,
+    writable: PassThrough,
+    handle: (call: InboundCall) => void,
+  ) {
     this.#writable = writable;
     this.#handle = handle;
     this.session = kind.session(side, { random: (bytes) => new Uint8Array(bytes) }, this);
     if (side === "client") {
       this.session.attach(this.#output, 0);
     } else {
-      const greeting = kind.greeter({ random: (bytes) => new Uint8Array(bytes) }).receive(new Uint8Array(0));
+      const greeting = kind
+        .greeter({ random: (bytes) => new Uint8Array(bytes) })
+        .receive(new Uint8Array(0));
       assert(greeting?.ok === true);
       this.session.welcome(this.#output, greeting.hello, false, 0);
     }
@@ -59,7 +87,18 @@ class Engine implements SessionSink {
 
   request(name: string, input?: unknown, signal?: AbortSignal): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const call = this.session.open(this.#entry(name), input, {}, { result: resolve, fail: reject, item: () => undefined, end: () => undefined, writable: () => undefined });
+      const call = this.session.open(
+        this.#entry(name),
+        input,
+        {},
+        {
+          result: resolve,
+          fail: reject,
+          item: () => undefined,
+          end: () => undefined,
+          writable: () => undefined,
+        },
+      );
       signal?.addEventListener("abort", () => {
         call.cancel();
       });
@@ -85,7 +124,9 @@ class Engine implements SessionSink {
 
   event(event: InboundEvent): void {
     const { entry, payload } = event;
-    this.events.push(payload === undefined ? entry.name : `${entry.name} ${JSON.stringify(payload)}`);
+    this.events.push(
+      payload === undefined ? entry.name : `${entry.name} ${JSON.stringify(payload)}`,
+    );
     event.handled();
   }
 
@@ -119,7 +160,8 @@ class Engine implements SessionSink {
 /** What the desk's handlers do, on either side. */
 function handle(call: InboundCall): void {
   const { entry, input } = call;
-  if (entry.name === "add") call.reply((input as readonly number[]).reduce((one, other) => one + other));
+  if (entry.name === "add")
+    call.reply((input as readonly number[]).reduce((one, other) => one + other));
   else if (entry.name === "greet") call.reply(`Hello ${String(input)}`);
   else if (entry.name === "shutdown") call.reply(undefined);
   else if (entry.name === "ticket.get") {
@@ -137,10 +179,15 @@ function handle(call: InboundCall): void {
   }
 }
 
-/** Both ends, connected; the engine as server or as client, which makes no difference to JSON-RPC. */
+/**
+ * Both ends, connected; the engine as server or as client, which makes no difference to JSON-RPC.
+ */
 function pair(side: Side): { engine: Engine; connection: MessageConnection } {
   const [there, back] = [new PassThrough(), new PassThrough()];
-  const connection = createMessageConnection(new StreamMessageReader(back), new StreamMessageWriter(there));
+  const connection = createMessageConnection(
+    new StreamMessageReader(back),
+    new StreamMessageWriter(there),
+  );
   return { engine: new Engine(side, there, back, handle), connection };
 }
 
@@ -151,20 +198,45 @@ for (const side of ["server", "client"] as const) {
       connection.listen();
       assert.deepEqual(await connection.sendRequest("ticket.get", { id: 1 }), { title: "rope " });
       assert.equal(await connection.sendRequest("add", 1, 2), 3);
-      assert.equal(await connection.sendRequest(new RequestType2<number, number, number, void>("add"), 3, 4), 7);
+      assert.equal(
+        await connection.sendRequest(new RequestType2<number, number, number, void>("add"), 3, 4),
+        7,
+      );
       assert.equal(await connection.sendRequest("greet", "größe"), "Hello größe");
-      assert.equal(await connection.sendRequest(new RequestType<string, string, void>("greet", ParameterStructures.byPosition), "you"), "Hello you");
+      assert.equal(
+        await connection.sendRequest(
+          new RequestType<string, string, void>("greet", ParameterStructures.byPosition),
+          "you",
+        ),
+        "Hello you",
+      );
       assert.equal(await connection.sendRequest("shutdown"), null);
-      assert.deepEqual(await Promise.all(Array.from({ length: 100 }, (_, one) => connection.sendRequest("add", one, 1))), Array.from({ length: 100 }, (_, one) => one + 1));
-      assert.equal((await connection.sendRequest<{ title: string }>("ticket.get", { id: 100_000 })).title.length, 500_000);
+      assert.deepEqual(
+        await Promise.all(
+          Array.from({ length: 100 }, (_, one) => connection.sendRequest("add", one, 1)),
+        ),
+        Array.from({ length: 100 }, (_, one) => one + 1),
+      );
+      assert.equal(
+        (await connection.sendRequest<{ title: string }>("ticket.get", { id: 100_000 })).title
+          .length,
+        500_000,
+      );
       connection.dispose();
     });
 
     it("fail: with the contract's errors, by code or by name, and with JSON-RPC's own", async () => {
       const { connection } = pair(side);
       connection.listen();
-      await assert.rejects(connection.sendRequest("ticket.get", { id: 404 }), { code: 1, message: "notFound", data: { name: "notFound", payload: { id: 404 } } });
-      await assert.rejects(connection.sendRequest("ticket.get", { id: 410 }), { code: -32_002, message: "closed" });
+      await assert.rejects(connection.sendRequest("ticket.get", { id: 404 }), {
+        code: 1,
+        message: "notFound",
+        data: { name: "notFound", payload: { id: 404 } },
+      });
+      await assert.rejects(connection.sendRequest("ticket.get", { id: 410 }), {
+        code: -32_002,
+        message: "closed",
+      });
       await assert.rejects(connection.sendRequest("none"), { code: ErrorCodes.MethodNotFound });
       connection.dispose();
     });
@@ -191,7 +263,12 @@ for (const side of ["server", "client"] as const) {
       await connection.sendNotification("exit");
       await connection.sendNotification("none", {});
       await connection.sendRequest("shutdown");
-      assert.deepEqual(engine.events.slice(0, 4), ["ready", 'opened {"uri":"file:///a","text":"größe"}', 'said "hello"', "exit"]);
+      assert.deepEqual(engine.events.slice(0, 4), [
+        "ready",
+        'opened {"uri":"file:///a","text":"größe"}',
+        'said "hello"',
+        "exit",
+      ]);
       assert.match(engine.events[4] ?? "", /^dropped: .*"none"/);
       connection.dispose();
     });
@@ -204,17 +281,22 @@ for (const side of ["server", "client"] as const) {
       connection.onRequest("shutdown", () => undefined);
       connection.onRequest("ticket.get", ({ id }: { id: number }) => {
         if (id === 7) return { title: "rope" };
-        if (id === 404) throw new ResponseError(1, "notFound", { name: "notFound", payload: { id } });
+        if (id === 404)
+          throw new ResponseError(1, "notFound", { name: "notFound", payload: { id } });
         if (id === 410) throw new ResponseError(-32_002, "Closed");
         throw new Error("the handler's own");
       });
       const began = new Promise<void>((resolve) => {
-        connection.onRequest("wait", (token: CancellationToken) => new Promise((_, reject) => {
-          resolve();
-          token.onCancellationRequested(() => {
-            reject(new ResponseError(-32_800, "cancelled"));
-          });
-        }));
+        connection.onRequest(
+          "wait",
+          (token: CancellationToken) =>
+            new Promise((_, reject) => {
+              resolve();
+              token.onCancellationRequested(() => {
+                reject(new ResponseError(-32_800, "cancelled"));
+              });
+            }),
+        );
       });
       connection.onNotification("opened", (payload) => void heard.push(payload));
       connection.onNotification("said", (payload) => void heard.push(payload));
@@ -223,11 +305,22 @@ for (const side of ["server", "client"] as const) {
       assert.equal(await engine.request("greet", "you"), "Hello you");
       assert.equal(await engine.request("shutdown"), undefined);
       assert.deepEqual(await engine.request("ticket.get", { id: 7 }), { title: "rope" });
-      await assert.rejects(engine.request("ticket.get", { id: 404 }), { code: "NAMED_ERROR", failure: { name: "notFound", payload: { id: 404 } } });
-      await assert.rejects(engine.request("ticket.get", { id: 410 }), { code: "NAMED_ERROR", failure: { name: "closed", payload: undefined } });
-      await assert.rejects(engine.request("ticket.get", { id: 0 }), { code: "REMOTE_HANDLER_FAILED" });
+      await assert.rejects(engine.request("ticket.get", { id: 404 }), {
+        code: "NAMED_ERROR",
+        failure: { name: "notFound", payload: { id: 404 } },
+      });
+      await assert.rejects(engine.request("ticket.get", { id: 410 }), {
+        code: "NAMED_ERROR",
+        failure: { name: "closed", payload: undefined },
+      });
+      await assert.rejects(engine.request("ticket.get", { id: 0 }), {
+        code: "REMOTE_HANDLER_FAILED",
+      });
       const aborting = new AbortController();
-      const waiting = assert.rejects(engine.request("wait", undefined, aborting.signal), { code: "CALL_CANCELLED", origin: "local" });
+      const waiting = assert.rejects(engine.request("wait", undefined, aborting.signal), {
+        code: "CALL_CANCELLED",
+        origin: "local",
+      });
       await began;
       aborting.abort();
       await waiting;
@@ -242,7 +335,10 @@ for (const side of ["server", "client"] as const) {
     it("that do not know a method say so to each other", async () => {
       const { engine, connection } = pair(side);
       connection.listen();
-      await assert.rejects(engine.request("add", [1, 2]), { code: "MESSAGE_UNKNOWN", origin: "remote" });
+      await assert.rejects(engine.request("add", [1, 2]), {
+        code: "MESSAGE_UNKNOWN",
+        origin: "remote",
+      });
       connection.dispose();
     });
   });

@@ -1,5 +1,6 @@
-// A program of its own, so that its memory can be measured: COUNT one-line echoes through the client's public API on one
-// connection, pipelined as far as send() says true. Prints what it cost as JSON.
+// A program of its own, so that its memory can be measured: COUNT one-line echoes through the
+// client's public API on one connection, pipelined as far as send() says true. Prints what it cost
+// as JSON.
 
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -22,4 +23,6 @@ for await (const message of socket) assert.equal(message, `line ${received++}`);
 await pouring;
 const { reason } = await socket.closed;
 const seconds = (performance.now() - started) / 1_000;
-console.log(JSON.stringify({ received, reason, seconds, residentMB: process.resourceUsage().maxRSS / 1_000 }));
+console.log(
+  JSON.stringify({ received, reason, seconds, residentMB: process.resourceUsage().maxRSS / 1_000 }),
+);

@@ -1,4 +1,5 @@
-// Plain node:net programs of the classic habit: no framing, ' exit' at the end. As the tutorials write them.
+// Plain node:net programs of the classic habit: no framing, ' exit' at the end. As the tutorials
+// write them.
 
 import assert from "node:assert/strict";
 import net from "node:net";
@@ -27,8 +28,13 @@ describe("a plain node:net client", () => {
 
   it("hears its message and ' exit' from the classic echo server, over TCP and a Unix socket", async () => {
     const { server, port } = await echoServer(fixture, "--port", "0", "--wire", "classic");
-    assert.equal(await converse({ host: "127.0.0.1", port: Number(port) }, "Hello World!"), "Hello World! exit");
-    await server.said(/^127\.0\.0\.1:\d+ says: Hello World!\nconnection from 127\.0\.0\.1:\d+ closed$/m);
+    assert.equal(
+      await converse({ host: "127.0.0.1", port: Number(port) }, "Hello World!"),
+      "Hello World! exit",
+    );
+    await server.said(
+      /^127\.0\.0\.1:\d+ says: Hello World!\nconnection from 127\.0\.0\.1:\d+ closed$/m,
+    );
     const path = `${fixture.directory()}/classic.sock`;
     await echoServer(fixture, "--path", path, "--wire", "classic");
     assert.equal(await converse({ path }, "Hello World!"), "Hello World! exit");
@@ -38,7 +44,9 @@ describe("a plain node:net client", () => {
     const { port } = await echoServer(fixture, "--port", "0", "--wire", "classic");
     const answers: string[] = [];
     await new Promise<void>((resolve) => {
-      const socket = net.connect({ host: "127.0.0.1", port: Number(port) }, () => socket.write("one"));
+      const socket = net.connect({ host: "127.0.0.1", port: Number(port) }, () =>
+        socket.write("one"),
+      );
       socket.setEncoding("utf8").on("data", (chunk: string) => {
         answers.push(chunk);
         if (answers.length === 1) socket.write("two");
@@ -71,34 +79,49 @@ describe("a plain node:net server", () => {
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     fixture.own({
-      close: () => new Promise<void>((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-      }),
+      close: () =>
+        new Promise<void>((resolve) => {
+          server.close(() => {
+            resolve();
+          });
+        }),
     });
     const { port } = server.address() as net.AddressInfo; // it listens on TCP
     const clients = Array.from({ length: answer.length - 1 }, () =>
-      echo(fixture, "client", ["--port", String(port), "--wire", "classic", "--message", "ab"]));
+      echo(fixture, "client", ["--port", String(port), "--wire", "classic", "--message", "ab"]),
+    );
     for (const client of clients) {
       assert.equal(await client.exited, 0, client.stderr);
-      assert.equal(client.stdout, `connected to tcp://127.0.0.1:${port}\nreceived: ab\nclosed: sentinel\n`);
+      assert.equal(
+        client.stdout,
+        `connected to tcp://127.0.0.1:${port}\nreceived: ab\nclosed: sentinel\n`,
+      );
     }
-    assert.deepEqual(heard, clients.map(() => "ab"));
+    assert.deepEqual(
+      heard,
+      clients.map(() => "ab"),
+    );
   });
 
-  it("that closes without the sentinel is told apart: the client says what came, the reason, and exits with 1", async () => {
-    const server = net.createServer((socket) => {
-      socket.once("data", () => socket.end("half an answ"));
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    fixture.own({ close: () => void server.close() });
-    const { port } = server.address() as net.AddressInfo; // it listens on TCP
-    const client = echo(fixture, "client", ["--port", String(port), "--wire", "classic"]);
-    assert.equal(await client.exited, 1);
-    assert.equal(client.stdout, `connected to tcp://127.0.0.1:${port}\nreceived: half an answ\nclosed: ended\n`);
-    assert.match(client.stderr, /^[^\n]*without the sentinel[^\n]*\n$/);
-  });
+  it(
+    "that closes without the sentinel is told apart: the client says what came, the reason, and " +
+      "exits with 1",
+    async () => {
+      const server = net.createServer((socket) => {
+        socket.once("data", () => socket.end("half an answ"));
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      fixture.own({ close: () => void server.close() });
+      const { port } = server.address() as net.AddressInfo; // it listens on TCP
+      const client = echo(fixture, "client", ["--port", String(port), "--wire", "classic"]);
+      assert.equal(await client.exited, 1);
+      assert.equal(
+        client.stdout,
+        `connected to tcp://127.0.0.1:${port}\nreceived: half an answ\nclosed: ended\n`,
+      );
+      assert.match(client.stderr, /^[^\n]*without the sentinel[^\n]*\n$/);
+    },
+  );
 });
 
 describe("the two echo programs", () => {
@@ -109,8 +132,13 @@ describe("the two echo programs", () => {
       const { server, address } = await echoServer(fixture, "--port", "0", "--wire", wire);
       const client = echo(fixture, "client", ["--address", address, "--wire", wire]);
       assert.equal(await client.exited, 0, client.stderr);
-      assert.equal(client.stdout, `connected to ${address}\nreceived: Hello World!\nclosed: sentinel\n`);
-      await server.said(/^new client connected: (127\.0\.0\.1:\d+)\n\1 says: Hello World!\nconnection from \1 closed$/m);
+      assert.equal(
+        client.stdout,
+        `connected to ${address}\nreceived: Hello World!\nclosed: sentinel\n`,
+      );
+      await server.said(
+        /^new client connected: (127\.0\.0\.1:\d+)\n\1 says: Hello World!\nconnection from \1 closed$/m,
+      );
       server.kill("SIGTERM");
       assert.equal(await server.exited, 0);
       assert.equal(server.stderr, "");
@@ -121,8 +149,13 @@ describe("the two echo programs", () => {
     const { server, address } = await echoServer(fixture, "--port", "0", "--wire", "session");
     const client = echo(fixture, "client", ["--address", address, "--wire", "session"]);
     assert.equal(await client.exited, 0, client.stderr);
-    assert.equal(client.stdout, `connected to ${address.replace("tcp://", "")}\nreceived: Hello World!\nclosed: closed\n`);
-    await server.said(/^new client connected: (127\.0\.0\.1:\d+)\n\1 says: Hello World!\nconnection from \1 closed$/m);
+    assert.equal(
+      client.stdout,
+      `connected to ${address.replace("tcp://", "")}\nreceived: Hello World!\nclosed: closed\n`,
+    );
+    await server.said(
+      /^new client connected: (127\.0\.0\.1:\d+)\n\1 says: Hello World!\nconnection from \1 closed$/m,
+    );
     const stranger = echo(fixture, "client", ["--address", address]);
     assert.equal(await stranger.exited, 1);
     server.kill("SIGTERM");
@@ -138,7 +171,10 @@ describe("the two echo programs", () => {
       assert.equal((await server.said(/listening on (.*)/))[1], address);
       const client = echo(fixture, "client", ["--address", address], env);
       assert.equal(await client.exited, 0, client.stderr);
-      assert.equal(client.stdout, `connected to ${address}\nreceived: Hello World!\nclosed: sentinel\n`);
+      assert.equal(
+        client.stdout,
+        `connected to ${address}\nreceived: Hello World!\nclosed: sentinel\n`,
+      );
     }
   });
 });

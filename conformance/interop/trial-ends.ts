@@ -1,7 +1,9 @@
-// A program of its own, so that its memory and its time are its own: one end of the trials of large things. Says what it measured as JSON.
-//   trial-ends.ts server BYTES                    listens and says where; its figures at the end of its input
-//   trial-ends.ts stream ADDRESS BYTES free|keep  takes a stream of so many bytes, 1 ms for each item, and makes requests meanwhile
-//   trial-ends.ts message ADDRESS BYTES up|down   makes one request of so many bytes, or with such an answer; small requests and PINGs meanwhile
+// A program of its own, so that its memory and its time are its own: one end of the trials of large
+// things. Says what it measured as JSON. trial-ends.ts server BYTES listens and says where; its
+// figures at the end of its input trial-ends.ts stream ADDRESS BYTES free|keep takes a stream of so
+// many bytes, 1 ms for each item, and makes requests meanwhile trial-ends.ts message ADDRESS BYTES
+// up|down makes one request of so many bytes, or with such an answer; small requests and PINGs
+// meanwhile
 
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -20,9 +22,15 @@ const contract = defineProtocol({
   version: 1,
   requests: {
     ping: { input: type<number>(), output: type<number>() },
-    swallow: { input: type<Uint8Array>(), output: type<Uint8Array>(), codec: bytes({ copy: false }) },
+    swallow: {
+      input: type<Uint8Array>(),
+      output: type<Uint8Array>(),
+      codec: bytes({ copy: false }),
+    },
   },
-  streams: { pour: { input: type<Uint8Array>(), item: type<Uint8Array>(), codec: bytes({ copy: false }) } },
+  streams: {
+    pour: { input: type<Uint8Array>(), item: type<Uint8Array>(), codec: bytes({ copy: false }) },
+  },
 });
 
 /** Limits that let one large message through. */
@@ -45,7 +53,10 @@ class Growth {
   }
 }
 
-/** A number of bytes, as a message: what a stream is opened with, and what a long request is answered with. */
+/**
+ * A number of bytes, as a message: what a stream is opened with, and what a long request is
+ * answered with.
+ */
 function formatCount(count: number): Uint8Array {
   return new TextEncoder().encode(String(count));
 }
@@ -80,7 +91,11 @@ async function serve(answerBytes: number): Promise<void> {
 }
 
 /** The time of each request, one after the other, until it is told to stop. */
-async function ask(client: SessionClient<typeof contract>, everyMs: number, isOver: () => boolean): Promise<number[]> {
+async function ask(
+  client: SessionClient<typeof contract>,
+  everyMs: number,
+  isOver: () => boolean,
+): Promise<number[]> {
   const times: number[] = [];
   for (let i = 0; !isOver(); i++) {
     const begun = performance.now();
@@ -106,17 +121,31 @@ async function takeStream(address: string, total: number, keep: boolean): Promis
     assert.equal(item.length, ITEM_BYTES);
     taken += ITEM_BYTES;
     await sleep(1);
-    if (!keep) (item.buffer as ArrayBuffer).transfer(0); // gives its storage back: nobody shares one of this size
+    // gives its storage back: nobody shares one of this size
+    if (!keep) (item.buffer as ArrayBuffer).transfer(0);
   }
   assert.equal(taken, total);
   const times = await asked;
   const seconds = (performance.now() - begun) / 1_000;
   await client.close();
-  console.log(JSON.stringify({ seconds, growthMB: growth.look() / 1e6, requests: times.length, p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99), worstMs: times.at(-1) }));
+  console.log(
+    JSON.stringify({
+      seconds,
+      growthMB: growth.look() / 1e6,
+      requests: times.length,
+      p50Ms: quantile(times, 0.5),
+      p99Ms: quantile(times, 0.99),
+      worstMs: times.at(-1),
+    }),
+  );
 }
 
 async function sendMessage(address: string, total: number, direction: string): Promise<void> {
-  const client = await connect(contract, address, { ...large, heartbeatMs: 4, heartbeatTimeoutMs: 30_000 });
+  const client = await connect(contract, address, {
+    ...large,
+    heartbeatMs: 4,
+    heartbeatTimeoutMs: 30_000,
+  });
   const message = new Uint8Array(direction === "up" ? total : 0).fill(1);
   const send = async (): Promise<void> => {
     const answer = await client.request("swallow", message);
@@ -124,9 +153,15 @@ async function sendMessage(address: string, total: number, direction: string): P
   };
   // While nothing else is under way, for comparison, and while the message is.
   const figures = {
-    requestIdleMs: await worst((isOver) => ask(client, 2, isOver), () => sleep(300)),
+    requestIdleMs: await worst(
+      (isOver) => ask(client, 2, isOver),
+      () => sleep(300),
+    ),
     requestMs: await worst((isOver) => ask(client, 2, isOver), send),
-    heartbeatIdleMs: await worst((isOver) => watch(client, isOver), () => sleep(300)),
+    heartbeatIdleMs: await worst(
+      (isOver) => watch(client, isOver),
+      () => sleep(300),
+    ),
     heartbeatMs: await worst((isOver) => watch(client, isOver), send),
   };
   await client.close();
@@ -134,7 +169,10 @@ async function sendMessage(address: string, total: number, direction: string): P
 }
 
 /** The longest of the times that are measured while something is done. */
-async function worst(measure: (isOver: () => boolean) => Promise<number[]>, doing: () => Promise<unknown>): Promise<number> {
+async function worst(
+  measure: (isOver: () => boolean) => Promise<number[]>,
+  doing: () => Promise<unknown>,
+): Promise<number> {
   let isOver = false;
   const measured = measure(() => isOver);
   await sleep(20);
@@ -144,7 +182,10 @@ async function worst(measure: (isOver: () => boolean) => Promise<number[]>, doin
 }
 
 /** Each round trip that a heartbeat has measured. */
-async function watch(client: SessionClient<typeof contract>, isOver: () => boolean): Promise<number[]> {
+async function watch(
+  client: SessionClient<typeof contract>,
+  isOver: () => boolean,
+): Promise<number[]> {
   const times: number[] = [];
   let last = client.roundTripMs;
   while (!isOver()) {

@@ -6,6 +6,10 @@ export const ends = defineProtocol({
   name: "ends",
   version: 1,
   requests: { say: { input: type<unknown>(), output: type<unknown>() }, wait: {} },
-  streams: { hoard: { send: type<unknown>() }, mirror: { send: type<unknown>(), item: type<unknown>() }, pour: { item: type<string>() } },
+  streams: {
+    hoard: { send: type<unknown>() },
+    mirror: { send: type<unknown>(), item: type<unknown>() },
+    pour: { item: type<string>() },
+  },
   events: { note: { payload: type<unknown>(), delivery: "at-least-once" } },
 });

@@ -1,4 +1,5 @@
-// A server of the contract `conformance`, for `script.py`: node server.ts [tcp://127.0.0.1:4000 | unix:PATH]; deno run -A and bun do as well.
+// A server of the contract `conformance`, for `script.py`: node server.ts [tcp://127.0.0.1:4000 |
+// unix:PATH]; deno run -A and bun do as well.
 
 import process from "node:process";
 import { createServer } from "@hawser/server";

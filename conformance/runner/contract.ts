@@ -1,5 +1,5 @@
-// The contract of the conformance program (vectors/README.md), as the runner lists it: in an order of its own, so that a target that
-// takes an index for one of its own list is found out.
+// The contract of the conformance program (vectors/README.md), as the runner lists it: in an order
+// of its own, so that a target that takes an index for one of its own list is found out.
 
 import type { Json, Members } from "./vector.ts";
 
@@ -35,7 +35,12 @@ const messages: readonly (readonly [string, "event" | "request" | "stream", "byt
 ];
 
 /** The list of a greeting; `more` behind it are messages that the target does not know. */
-export const messageList: readonly Json[] = messages.map(([name, type, codec]) => [name, type, codec, ""]);
+export const messageList: readonly Json[] = messages.map(([name, type, codec]) => [
+  name,
+  type,
+  codec,
+  "",
+]);
 
 export const contractName = "hawser-conformance";
 export const contractVersion = 3;

@@ -1,5 +1,5 @@
-// The kinds of frames, as PROTOCOL.md §2 lists them. Written for the runner from that page alone: an error of the engine's table
-// must not be an error here.
+// The kinds of frames, as PROTOCOL.md §2 lists them. Written for the runner from that page alone:
+// an error of the engine's table must not be an error here.
 
 /** The number of each kind. */
 export const kinds: Readonly<Record<string, number>> = Object.freeze({
@@ -45,11 +45,35 @@ export function kindNumber(name: string): number {
 /** Kinds whose payload begins with a head. */
 export const headed: ReadonlySet<string> = new Set(["REQUEST", "STREAM", "EVENT"]);
 /** Kinds that may be cut. */
-export const cuttable: ReadonlySet<string> = new Set(["REQUEST", "RESULT", "FAIL", "STREAM", "ITEM", "EVENT", "MESSAGES"]);
+export const cuttable: ReadonlySet<string> = new Set([
+  "REQUEST",
+  "RESULT",
+  "FAIL",
+  "STREAM",
+  "ITEM",
+  "EVENT",
+  "MESSAGES",
+]);
 /** Kinds whose payload is a JSON text, but for what stands before it. */
 export const textual: ReadonlySet<string> = new Set([
-  "HELLO", "WELCOME", "REFUSE", "CLOSE", "REJECT", "FAIL", "MESSAGES", "CANCEL",
+  "HELLO",
+  "WELCOME",
+  "REFUSE",
+  "CLOSE",
+  "REJECT",
+  "FAIL",
+  "MESSAGES",
+  "CANCEL",
 ]);
 
 /** What each side sends first. */
-export const signature: Readonly<Uint8Array> = Uint8Array.of(0x89, 0x48, 0x57, 0x53, 0x0d, 0x0a, 0x1a, 0x0a);
+export const signature: Readonly<Uint8Array> = Uint8Array.of(
+  0x89,
+  0x48,
+  0x57,
+  0x53,
+  0x0d,
+  0x0a,
+  0x1a,
+  0x0a,
+);

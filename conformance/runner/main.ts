@@ -1,7 +1,9 @@
-// The conformance runner's command line: plays the vectors against a program that speaks PROTOCOL.md (vectors/README.md).
+// The conformance runner's command line: plays the vectors against a program that speaks
+// PROTOCOL.md (vectors/README.md).
 //
-//   pnpm conformance --target tcp://127.0.0.1:7000 --role client    the runner is the client, the target a server
-//   pnpm conformance --target tcp://127.0.0.1:7000 --role server    the runner listens there, the target connects
+// pnpm conformance --target tcp://127.0.0.1:7000 --role client the runner is the client, the target
+// a server pnpm conformance --target tcp://127.0.0.1:7000 --role server the runner listens there,
+// the target connects
 //
 // Exit code 0: all passed; 1: some failed; 2: the arguments are wrong.
 
@@ -54,9 +56,14 @@ async function main(): Promise<number> {
     return 0;
   }
   const all = readVectors(given.vectors);
-  const vectors = all.filter((one) => (rule === undefined || rule.some((wanted) => one.rules.includes(wanted))) && one.name.includes(name ?? ""));
+  const vectors = all.filter(
+    (one) =>
+      (rule === undefined || rule.some((wanted) => one.rules.includes(wanted))) &&
+      one.name.includes(name ?? ""),
+  );
   if (given.list) {
-    for (const one of vectors) console.log(`${one.target.padEnd(6)}  ${one.rules.join(" ").padEnd(14)}  ${one.name}`);
+    for (const one of vectors)
+      console.log(`${one.target.padEnd(6)}  ${one.rules.join(" ").padEnd(14)}  ${one.name}`);
     return 0;
   }
   if (role !== "client" && role !== "server") return wrong("--role is client or server");
@@ -64,14 +71,25 @@ async function main(): Promise<number> {
   const address = /^tcp:\/\/(\[[^\]]+\]|[^:]+):(\d+)$/.exec(target ?? "");
   if (address === null) return wrong("--target is tcp://HOST:PORT");
   const [parallel, cut, waitMs] = [given.parallel, given.cut, given.wait].map(Number);
-  if (parallel === undefined || cut === undefined || waitMs === undefined || !(parallel >= 1 && cut >= 0 && waitMs >= 1)) {
+  if (
+    parallel === undefined ||
+    cut === undefined ||
+    waitMs === undefined ||
+    !(parallel >= 1 && cut >= 0 && waitMs >= 1)
+  ) {
     return wrong("--parallel, --cut and --wait are whole numbers");
   }
   let place: Target;
   try {
-    place = await open(role, (address[1] ?? "").replaceAll(/[[\]]/g, ""), Number(address[2]), waitMs);
+    place = await open(
+      role,
+      (address[1] ?? "").replaceAll(/[[\]]/g, ""),
+      Number(address[2]),
+      waitMs,
+    );
   } catch (error) {
-    console.error(`${(error as Error).message}; start the target first, or choose another port`); // sockets and Fault throw errors
+    // sockets and Fault throw errors
+    console.error(`${(error as Error).message}; start the target first, or choose another port`);
     return 2;
   }
   try {
@@ -84,7 +102,12 @@ async function main(): Promise<number> {
   }
 }
 
-async function open(role: "client" | "server", host: string, port: number, waitMs: number): Promise<Target> {
+async function open(
+  role: "client" | "server",
+  host: string,
+  port: number,
+  waitMs: number,
+): Promise<Target> {
   if (role === "client") {
     const server = serverAt(host, port);
     (await server.open()).destroy(); // says so at once where nothing listens

@@ -1,4 +1,5 @@
-// Frames and messages from the bytes of a target: an independent reader. What it can't read is a fault of the target, and thrown.
+// Frames and messages from the bytes of a target: an independent reader. What it can't read is a
+// fault of the target, and thrown.
 
 import { cuttable, headed, kindName, signature } from "./kinds.ts";
 import { join } from "./writer.ts";
@@ -53,7 +54,8 @@ export class FrameReader {
     if (!this.#isSigned) {
       const length = Math.min(this.#rest.length, signature.length);
       for (let at = 0; at < length; at++) {
-        if (this.#rest[at] !== signature[at]) throw new Fault(`the signature is wrong: ${hex(this.#rest.subarray(0, 16))}`);
+        if (this.#rest[at] !== signature[at])
+          throw new Fault(`the signature is wrong: ${hex(this.#rest.subarray(0, 16))}`);
       }
       if (length < signature.length) return;
       this.#isSigned = true;
@@ -62,10 +64,16 @@ export class FrameReader {
     while (this.#rest.length >= 4) {
       const view = new DataView(this.#rest.buffer, this.#rest.byteOffset, this.#rest.length);
       const length = view.getUint32(0);
-      if (length < 5 || length > 65_541) throw new Fault(`a frame says that its length is ${length}`);
+      if (length < 5 || length > 65_541)
+        throw new Fault(`a frame says that its length is ${length}`);
       if (this.#rest.length < 4 + length) return;
       const kind = view.getUint8(4);
-      const frame = { kind: kindName(kind & 0x7f), more: (kind & 0x80) !== 0, id: view.getUint32(5), payload: this.#rest.slice(9, 4 + length) };
+      const frame = {
+        kind: kindName(kind & 0x7f),
+        more: (kind & 0x80) !== 0,
+        id: view.getUint32(5),
+        payload: this.#rest.slice(9, 4 + length),
+      };
       this.#rest = this.#rest.subarray(4 + length);
       yield frame;
     }
@@ -86,11 +94,14 @@ export class MessageReader {
     const key = frame.kind === "EVENT" ? `lane ${frame.id}` : String(frame.id);
     const begun = cuttable.has(frame.kind) ? this.#begun.get(key) : undefined;
     if (begun !== undefined && begun[0]?.kind !== frame.kind) {
-      throw new Fault(`${frame.kind} of ${frame.id} came between the pieces of ${begun[0]?.kind ?? ""}`);
+      throw new Fault(
+        `${frame.kind} of ${frame.id} came between the pieces of ${begun[0]?.kind ?? ""}`,
+      );
     }
     if (frame.more && !cuttable.has(frame.kind)) throw new Fault(`${frame.kind} came in pieces`);
     if (frame.more) {
-      if (frame.payload.length === 0) throw new Fault(`a piece of ${frame.kind} before the last is empty`);
+      if (frame.payload.length === 0)
+        throw new Fault(`a piece of ${frame.kind} before the last is empty`);
       if (begun === undefined) this.#begun.set(key, [frame]);
       else begun.push(frame);
       return null;
@@ -98,31 +109,58 @@ export class MessageReader {
     if (frame.kind === "CANCEL") this.#begun.delete(key);
     const pieces = [...(begun ?? []), frame];
     if (begun !== undefined) this.#begun.delete(key);
-    return takeApart(frame.kind, frame.id, pieces.length, join(pieces.map(({ payload }) => payload)));
+    return takeApart(
+      frame.kind,
+      frame.id,
+      pieces.length,
+      join(pieces.map(({ payload }) => payload)),
+    );
   }
 }
 
 /** Sizes of the payloads that are not a message's. */
-const sizes: Readonly<Record<string, number>> = { PING: 8, PONG: 8, DRAIN: 0, CREDIT: 4, WINDOW: 4, LANE: 4, END: 0, STOP: 0, WANT: 0 };
+const sizes: Readonly<Record<string, number>> = {
+  PING: 8,
+  PONG: 8,
+  DRAIN: 0,
+  CREDIT: 4,
+  WINDOW: 4,
+  LANE: 4,
+  END: 0,
+  STOP: 0,
+  WANT: 0,
+};
 
 function takeApart(kind: string, id: number, pieces: number, payload: Uint8Array): Message {
   const size = sizes[kind];
-  if (size !== undefined && payload.length !== size) throw new Fault(`${kind} has ${payload.length} bytes of payload`);
+  if (size !== undefined && payload.length !== size)
+    throw new Fault(`${kind} has ${payload.length} bytes of payload`);
   const message = { kind, id, pieces, payload };
   if (headed.has(kind)) return { ...message, ...readHead(kind, payload) };
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
-  if (kind === "CREDIT" || kind === "WINDOW" || kind === "LANE") return { ...message, body: payload, bytes: view.getUint32(0) };
-  if (kind === "REJECT") return { ...message, number: u64(view, 0, kind), body: payload.subarray(8) };
+  if (kind === "CREDIT" || kind === "WINDOW" || kind === "LANE")
+    return { ...message, body: payload, bytes: view.getUint32(0) };
+  if (kind === "REJECT")
+    return { ...message, number: u64(view, 0, kind), body: payload.subarray(8) };
   if (kind === "ACK") {
     if (payload.length % 16 !== 8) throw new Fault(`ACK has ${payload.length} bytes of payload`);
     const ranges: [number, number][] = [];
-    for (let at = 8; at < payload.length; at += 16) ranges.push([u64(view, at, kind), u64(view, at + 8, kind)]);
-    return { ...message, number: u64(view, 0, kind), ranges, body: payload.subarray(payload.length) };
+    for (let at = 8; at < payload.length; at += 16)
+      ranges.push([u64(view, at, kind), u64(view, at + 8, kind)]);
+    return {
+      ...message,
+      number: u64(view, 0, kind),
+      ranges,
+      body: payload.subarray(payload.length),
+    };
   }
   return { ...message, body: payload };
 }
 
-function readHead(kind: string, payload: Uint8Array): Omit<Message, "id" | "kind" | "payload" | "pieces"> {
+function readHead(
+  kind: string,
+  payload: Uint8Array,
+): Omit<Message, "id" | "kind" | "payload" | "pieces"> {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
   const need = (end: number): void => {
     if (end > payload.length) throw new Fault(`the head of ${kind} is not whole`);
@@ -141,9 +179,20 @@ function readHead(kind: string, payload: Uint8Array): Omit<Message, "id" | "kind
   const deadline = (flags & 1) === 0 ? {} : { deadline: view.getUint32(take(4)) };
   const trace = (flags & 2) === 0 ? {} : { trace: hex(payload.subarray(take(25), at)) };
   const number = (flags & 4) === 0 ? {} : { number: u64(view, take(8), kind) };
-  const origin = (flags & 16) === 0 ? {} : { origin: [hex(payload.subarray(take(16), at)), u64(view, take(8), kind)] as const };
+  const origin =
+    (flags & 16) === 0
+      ? {}
+      : { origin: [hex(payload.subarray(take(16), at)), u64(view, take(8), kind)] as const };
   if (deadline.deadline === 0) throw new Fault(`${kind} has the deadline 0`);
-  return { index: view.getUint16(0), flags, ...deadline, ...trace, ...number, ...origin, body: payload.subarray(at) };
+  return {
+    index: view.getUint16(0),
+    flags,
+    ...deadline,
+    ...trace,
+    ...number,
+    ...origin,
+    body: payload.subarray(at),
+  };
 }
 
 function u64(view: DataView, at: number, kind: string): number {
@@ -156,14 +205,26 @@ function u64(view: DataView, at: number, kind: string): number {
 /** The JSON of a body. */
 export function readJson(bytes: Uint8Array): Json {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)) as Json;
+    return JSON.parse(
+      new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes),
+    ) as Json;
   } catch {
     throw new Fault(`this is no JSON in UTF-8: ${hex(bytes.subarray(0, 32))}`);
   }
 }
 
 /** For people: a message with what matters of it. */
-export function describe({ kind, id, pieces, body, number, index, bytes, ranges, origin }: Message): string {
+export function describe({
+  kind,
+  id,
+  pieces,
+  body,
+  number,
+  index,
+  bytes,
+  ranges,
+  origin,
+}: Message): string {
   const parts = [kind];
   if (id !== 0) parts.push(`id ${id}`);
   if (index !== undefined) parts.push(`name ${index}`);
@@ -185,4 +246,3 @@ function printable(bytes: Uint8Array): string {
 export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
-

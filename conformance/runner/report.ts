@@ -17,11 +17,20 @@ export interface Report {
   readonly rules: readonly RuleReport[];
   /** Rules that no vector of this role covers. */
   readonly notCovered: readonly string[];
-  readonly failures: readonly { readonly name: string; readonly rules: readonly string[]; readonly fault: string; readonly seen: readonly string[] }[];
+  readonly failures: readonly {
+    readonly name: string;
+    readonly rules: readonly string[];
+    readonly fault: string;
+    readonly seen: readonly string[];
+  }[];
 }
 
 /** Sum results up. `all` are the rules that vectors of either role name. */
-export function makeReport(role: "client" | "server", results: readonly Result[], all: readonly string[]): Report {
+export function makeReport(
+  role: "client" | "server",
+  results: readonly Result[],
+  all: readonly string[],
+): Report {
   const rules = new Map<string, { passed: number; failed: number }>();
   for (const { vector, passed } of results) {
     for (const rule of vector.rules) {
@@ -35,9 +44,16 @@ export function makeReport(role: "client" | "server", results: readonly Result[]
     role,
     passed: results.length - failures.length,
     failed: failures.length,
-    rules: [...rules].map(([rule, sums]) => ({ rule, ...sums })).sort((one, other) => compareRules(one.rule, other.rule)),
+    rules: [...rules]
+      .map(([rule, sums]) => ({ rule, ...sums }))
+      .sort((one, other) => compareRules(one.rule, other.rule)),
     notCovered: all.filter((rule) => !rules.has(rule)),
-    failures: failures.map(({ vector, fault, seen }) => ({ name: vector.name, rules: vector.rules, fault, seen })),
+    failures: failures.map(({ vector, fault, seen }) => ({
+      name: vector.name,
+      rules: vector.rules,
+      fault,
+      seen,
+    })),
   };
 }
 
@@ -50,14 +66,29 @@ export function rulesOf(vectors: readonly Vector[]): string[] {
 export function compareRules(one: string, other: string): number {
   const [letter = "", number = ""] = one.split("-");
   const [otherLetter = "", otherNumber = ""] = other.split("-");
-  return letter === otherLetter ? Number(number) - Number(otherNumber) : letter < otherLetter ? -1 : 1;
+  return letter === otherLetter
+    ? Number(number) - Number(otherNumber)
+    : letter < otherLetter
+      ? -1
+      : 1;
 }
 
 /** The report for people. */
-export function formatReport({ role, passed, failed, rules, notCovered, failures }: Report): string {
+export function formatReport({
+  role,
+  passed,
+  failed,
+  rules,
+  notCovered,
+  failures,
+}: Report): string {
   const lines: string[] = [];
   for (const { name, rules: cited, fault, seen } of failures) {
-    lines.push(`FAILED ${name} (${cited.join(", ")})`, `  ${fault}`, ...seen.slice(-8).map((one) => `  came: ${one}`));
+    lines.push(
+      `FAILED ${name} (${cited.join(", ")})`,
+      `  ${fault}`,
+      ...seen.slice(-8).map((one) => `  came: ${one}`),
+    );
   }
   lines.push(`rule     passed  failed   (the target is the ${role})`);
   for (const { rule, passed: well, failed: badly } of rules) {

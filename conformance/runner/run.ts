@@ -26,7 +26,11 @@ export interface RunOptions {
 }
 
 /** Run one vector. */
-export async function runVector(vector: Vector, target: Target, options: RunOptions): Promise<Result> {
+export async function runVector(
+  vector: Vector,
+  target: Target,
+  options: RunOptions,
+): Promise<Result> {
   const conversation = new Conversation(target, options);
   let step = -1;
   try {
@@ -73,7 +77,8 @@ async function take(step: Step, conversation: Conversation): Promise<void> {
     await ending(conversation);
   } else if ("endSilently" in step) {
     await ending(conversation);
-    if (conversation.wire.bytes > 0) throw new Fault(`the target sent ${conversation.wire.bytes} bytes`);
+    if (conversation.wire.bytes > 0)
+      throw new Fault(`the target sent ${conversation.wire.bytes} bytes`);
   } else if ("finish" in step) {
     conversation.wire.finish();
   } else {
@@ -84,7 +89,11 @@ async function take(step: Step, conversation: Conversation): Promise<void> {
 /** Kinds that an implementation sends when it likes: summed up where no pattern asks for them. */
 const free: ReadonlySet<string> = new Set(["ACK", "CREDIT", "WINDOW", "LANE"]);
 
-async function expect(patterns: readonly FramePattern[], anyOrder: boolean, conversation: Conversation): Promise<void> {
+async function expect(
+  patterns: readonly FramePattern[],
+  anyOrder: boolean,
+  conversation: Conversation,
+): Promise<void> {
   if (!anyOrder) {
     for (const pattern of patterns) await expectOne(pattern, conversation);
     return;
@@ -95,7 +104,8 @@ async function expect(patterns: readonly FramePattern[], anyOrder: boolean, conv
     const faults = left.map((pattern) => differs(pattern, message, conversation));
     const found = faults.indexOf(null);
     if (found >= 0) left.splice(found, 1);
-    else if (!free.has(message.kind)) throw new Fault(`${describe(message)} is none of what is expected: ${faults.join("; ")}`);
+    else if (!free.has(message.kind))
+      throw new Fault(`${describe(message)} is none of what is expected: ${faults.join("; ")}`);
   }
 }
 
@@ -116,7 +126,11 @@ async function nextMessage(what: string, conversation: Conversation): Promise<Me
 }
 
 /** Why a message is not what a pattern says, or null. */
-function differs(pattern: FramePattern, message: Message, conversation: Conversation): string | null {
+function differs(
+  pattern: FramePattern,
+  message: Message,
+  conversation: Conversation,
+): string | null {
   const { variables } = conversation;
   if (!pattern.kind.split("|").includes(message.kind)) return `it is ${message.kind}`;
   if (pattern.id !== undefined) {
@@ -126,9 +140,19 @@ function differs(pattern: FramePattern, message: Message, conversation: Conversa
   if (pattern.name !== undefined && conversation.nameOf(message.index) !== pattern.name) {
     return `its name is ${JSON.stringify(conversation.nameOf(message.index))}`;
   }
-  if (pattern.size !== undefined && message.body.length !== pattern.size) return `its body has ${message.body.length} bytes`;
-  if (pattern.items !== undefined && ((message.flags ?? 0) & 8) !== (pattern.items ? 8 : 0)) return `its flags are ${message.flags ?? 0}`;
-  for (const member of ["number", "deadline", "trace", "origin", "ranges", "bytes", "pieces"] as const) {
+  if (pattern.size !== undefined && message.body.length !== pattern.size)
+    return `its body has ${message.body.length} bytes`;
+  if (pattern.items !== undefined && ((message.flags ?? 0) & 8) !== (pattern.items ? 8 : 0))
+    return `its flags are ${message.flags ?? 0}`;
+  for (const member of [
+    "number",
+    "deadline",
+    "trace",
+    "origin",
+    "ranges",
+    "bytes",
+    "pieces",
+  ] as const) {
     const wanted = pattern[member];
     if (wanted === undefined) continue;
     const fault = mismatch(wanted, message[member], variables, member);
@@ -142,13 +166,19 @@ function differs(pattern: FramePattern, message: Message, conversation: Conversa
       throw error;
     }
   }
-  if (pattern.text === undefined && pattern.hex === undefined && pattern.fill === undefined) return null;
+  if (pattern.text === undefined && pattern.hex === undefined && pattern.fill === undefined)
+    return null;
   const wanted = content(pattern, variables);
-  const same = wanted.length === message.body.length && wanted.every((byte, at) => byte === message.body[at]);
+  const same =
+    wanted.length === message.body.length && wanted.every((byte, at) => byte === message.body[at]);
   return same ? null : "its body is another";
 }
 
-async function closing(kind: string, codes: string | readonly string[], conversation: Conversation): Promise<void> {
+async function closing(
+  kind: string,
+  codes: string | readonly string[],
+  conversation: Conversation,
+): Promise<void> {
   const { wire } = conversation;
   const wanted = typeof codes === "string" ? [codes] : codes;
   await wire.signature();
@@ -171,7 +201,8 @@ async function ending({ wire }: { wire: Wire }): Promise<void> {
   for (;;) {
     const arrival = await wire.next("the end of the stream");
     if (arrival === "end") return;
-    if (arrival.kind === "CLOSE" || arrival.kind === "REFUSE") throw new Fault(`expected the end of the stream, got ${describe(arrival)}`);
+    if (arrival.kind === "CLOSE" || arrival.kind === "REFUSE")
+      throw new Fault(`expected the end of the stream, got ${describe(arrival)}`);
   }
 }
 
@@ -187,16 +218,22 @@ async function tally({ credit = {}, settled }: Tally, conversation: Conversation
 }
 
 /** What has not come yet, or null. @throws {Fault} when there is more than there should be */
-function short(credit: NonNullable<Tally["credit"]>, settled: readonly number[] | undefined, conversation: Conversation): string | null {
+function short(
+  credit: NonNullable<Tally["credit"]>,
+  settled: readonly number[] | undefined,
+  conversation: Conversation,
+): string | null {
   for (const [account, wanted] of Object.entries(credit)) {
     const sum = conversation.credit(account);
-    const [least, most] = typeof wanted === "number" ? [wanted, wanted] : [wanted.atLeast, wanted.atMost ?? Infinity];
+    const [least, most] =
+      typeof wanted === "number" ? [wanted, wanted] : [wanted.atLeast, wanted.atMost ?? Infinity];
     if (sum > most) throw new Fault(`the credit of ${account} is ${sum}, above ${most}`);
     if (sum < least) return `credit of ${account}: ${least}, after ${sum}`;
   }
   if (settled === undefined) return null;
   const extra = [...conversation.settled].filter((number) => !settled.includes(number));
-  if (extra.length > 0) throw new Fault(`${extra.join(", ")} settled; expected ${settled.join(", ")}`);
+  if (extra.length > 0)
+    throw new Fault(`${extra.join(", ")} settled; expected ${settled.join(", ")}`);
   const missing = settled.filter((number) => !conversation.settled.has(number));
   return missing.length === 0 ? null : `ACK of ${missing.join(", ")}`;
 }

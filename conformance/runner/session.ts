@@ -1,5 +1,5 @@
-// The runner's side of a session: its greetings, ids and variables, over one connection after another.
-// Must not know steps (run.ts) or reports.
+// The runner's side of a session: its greetings, ids and variables, over one connection after
+// another. Must not know steps (run.ts) or reports.
 
 import { randomBytes } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
@@ -55,7 +55,9 @@ export class Conversation implements Names {
   }
 
   get seen(): readonly string[] {
-    return [...this.#lines.values()].flatMap(({ wire }, index) => (index === 0 ? wire.seen : ["(another connection)", ...wire.seen]));
+    return [...this.#lines.values()].flatMap(({ wire }, index) =>
+      index === 0 ? wire.seen : ["(another connection)", ...wire.seen],
+    );
   }
 
   get #current(): Line {
@@ -78,7 +80,9 @@ export class Conversation implements Names {
 
   async greet(greeting: Greeting, name: string): Promise<void> {
     await this.open(name);
-    await (this.#target.role === "server" ? this.#greetServer(greeting) : this.#greetClient(greeting));
+    await (this.#target.role === "server"
+      ? this.#greetServer(greeting)
+      : this.#greetClient(greeting));
     this.#hasSession = true;
   }
 
@@ -90,7 +94,8 @@ export class Conversation implements Names {
     const welcome = await this.#theirGreeting("WELCOME", names);
     this.#adopt(line, welcome, names, greeting);
     const resumed = welcome["resumed"] === true;
-    if (greeting.theirs === undefined && resumed !== (greeting.resume === true)) throw new Fault(`the WELCOME says resumed: ${String(resumed)}`);
+    if (greeting.theirs === undefined && resumed !== (greeting.resume === true))
+      throw new Fault(`the WELCOME says resumed: ${String(resumed)}`);
     if (!resumed) this.#forget();
     if (this.#hasSession) this.variables.set("formerSession", this.variables.get("session"));
     this.variables.set("session", welcome["session"] ?? "");
@@ -111,8 +116,14 @@ export class Conversation implements Names {
     this.#adopt(line, hello, names, greeting);
     const before = this.#hasSession ? this.variables.get("session") : null;
     const resume = hello["resume"] as Members | undefined;
-    if (greeting.resume === true && greeting.theirs === undefined && resume?.["session"] !== before) {
-      throw new Fault(`HELLO's resume is ${JSON.stringify(resume)}, not of ${JSON.stringify(before)}`);
+    if (
+      greeting.resume === true &&
+      greeting.theirs === undefined &&
+      resume?.["session"] !== before
+    ) {
+      throw new Fault(
+        `HELLO's resume is ${JSON.stringify(resume)}, not of ${JSON.stringify(before)}`,
+      );
     }
     const resumed = greeting.resume === true;
     const welcome = this.#welcome(greeting);
@@ -165,7 +176,10 @@ export class Conversation implements Names {
     return highest;
   }
 
-  async send(specs: readonly (Bytes | FrameSpec)[], cut: number = this.#options.cut): Promise<void> {
+  async send(
+    specs: readonly (Bytes | FrameSpec)[],
+    cut: number = this.#options.cut,
+  ): Promise<void> {
     const all = join(specs.map((spec) => write(this.#greeting(spec), this)));
     if (cut <= 0) {
       await this.wire.write(all);
@@ -181,7 +195,9 @@ export class Conversation implements Names {
   #greeting(spec: Bytes | FrameSpec): Bytes | FrameSpec {
     if (!("kind" in spec) || spec.greeting === undefined) return spec;
     const { greeting, replace = [], pad = 0, ...rest } = spec;
-    const value = this.fill(spec.kind === "HELLO" ? this.#hello(greeting) : this.#welcome(greeting));
+    const value = this.fill(
+      spec.kind === "HELLO" ? this.#hello(greeting) : this.#welcome(greeting),
+    );
     let text = JSON.stringify(value);
     for (const [one, other] of replace) {
       if (!text.includes(one)) throw new Error(`The greeting has no ${one}`);
@@ -191,7 +207,15 @@ export class Conversation implements Names {
   }
 
   #hello(greeting: Greeting): Members {
-    const resume = greeting.resume === true ? { resume: { session: this.variables.get("session"), received: greeting.received ?? this.#highest } } : {};
+    const resume =
+      greeting.resume === true
+        ? {
+            resume: {
+              session: this.variables.get("session"),
+              received: greeting.received ?? this.#highest,
+            },
+          }
+        : {};
     return members({ hawser: [1, 1], ...introduction(greeting), ...resume }, greeting);
   }
 
@@ -199,7 +223,18 @@ export class Conversation implements Names {
     const resumed = greeting.resume === true;
     const origin = resumed ? this.variables.get("origin") : randomBytes(16).toString("hex");
     const received = greeting.received ?? (resumed ? this.#highest : 0);
-    return members({ hawser: 1, ...introduction(greeting), session: randomBytes(16).toString("hex"), origin, resumed, received, resumeWindowMs: 30_000 }, greeting);
+    return members(
+      {
+        hawser: 1,
+        ...introduction(greeting),
+        session: randomBytes(16).toString("hex"),
+        origin,
+        resumed,
+        received,
+        resumeWindowMs: 30_000,
+      },
+      greeting,
+    );
   }
 
   peek(what: string): Promise<Arrival> {
@@ -227,7 +262,9 @@ export class Conversation implements Names {
     else if (kind === "WINDOW") give("streams");
     else if (kind === "LANE") give(`lane:${id}`);
     else if (kind === "EVENT" && number !== undefined) this.#received.add(number);
-    else if (kind === "ACK") for (const [first, last] of [[1, number ?? 0] as const, ...ranges]) for (let n = first; n <= last; n++) this.settled.add(n);
+    else if (kind === "ACK")
+      for (const [first, last] of [[1, number ?? 0] as const, ...ranges])
+        for (let n = first; n <= last; n++) this.settled.add(n);
   }
 
   /** What was given so far to an account of `tally`. */
@@ -245,8 +282,10 @@ export class Conversation implements Names {
       const arrival = await this.next("PONG");
       if (arrival === "end") throw new Fault("the stream ended; expected PONG");
       if (["ACK", "CREDIT", "WINDOW", "LANE"].includes(arrival.kind)) continue;
-      if (arrival.kind !== "PONG") throw new Fault(`expected PONG and nothing before it, got ${describe(arrival)}`);
-      if (arrival.payload.some((byte, at) => byte !== payload[at])) throw new Fault(`PONG answers another PING: ${describe(arrival)}`);
+      if (arrival.kind !== "PONG")
+        throw new Fault(`expected PONG and nothing before it, got ${describe(arrival)}`);
+      if (arrival.payload.some((byte, at) => byte !== payload[at]))
+        throw new Fault(`PONG answers another PING: ${describe(arrival)}`);
       return;
     }
   }
@@ -259,7 +298,8 @@ export class Conversation implements Names {
   checkSilence(): void {
     for (const { wire } of this.#lines.values()) {
       for (const arrival of wire.waiting) {
-        if (arrival !== "end" && ["CLOSE", "REFUSE"].includes(arrival.kind)) throw new Fault(`${describe(arrival)} came at the end`);
+        if (arrival !== "end" && ["CLOSE", "REFUSE"].includes(arrival.kind))
+          throw new Fault(`${describe(arrival)} came at the end`);
       }
     }
   }
@@ -268,9 +308,11 @@ export class Conversation implements Names {
   id(name: number | string): number {
     if (typeof name === "number") return name;
     const mine = /^mine(\d+)$/.exec(name)?.[1];
-    if (mine !== undefined) return this.#target.role === "server" ? 2 * Number(mine) - 1 : 2 * Number(mine);
+    if (mine !== undefined)
+      return this.#target.role === "server" ? 2 * Number(mine) - 1 : 2 * Number(mine);
     const theirs = this.#current.theirs.get(name);
-    if (theirs === undefined) throw new Error(`The vector uses the id ${JSON.stringify(name)}, which no pattern has bound`);
+    if (theirs === undefined)
+      throw new Error(`The vector uses the id ${JSON.stringify(name)}, which no pattern has bound`);
     return theirs;
   }
 
@@ -278,7 +320,8 @@ export class Conversation implements Names {
   sameId(wanted: Json, id: number): string | null {
     const { theirs } = this.#current;
     if (typeof wanted === "string" && wanted.startsWith("theirs") && !theirs.has(wanted)) {
-      if (id === 0 || id % 2 !== (this.#target.role === "server" ? 0 : 1)) throw new Fault(`the target opened the id ${id}`);
+      if (id === 0 || id % 2 !== (this.#target.role === "server" ? 0 : 1))
+        throw new Fault(`the target opened the id ${id}`);
       theirs.set(wanted, id);
       return null;
     }
@@ -315,14 +358,23 @@ export class Conversation implements Names {
     this.#lines.clear();
   }
 
-  /** A client that lost its connection wants to go on with its session: refuse it, and it begins anew. */
+  /**
+   * A client that lost its connection wants to go on with its session: refuse it, and it begins
+   * anew.
+   */
   async #endSession(): Promise<void> {
     try {
       const wire = new Wire(await this.#target.open(), this.#options.waitMs);
-      await wire.leave(join([signature, jsonFrame("REFUSE", { code: "AUTH_REFUSED", message: "The vector is over" })]));
+      await wire.leave(
+        join([
+          signature,
+          jsonFrame("REFUSE", { code: "AUTH_REFUSED", message: "The vector is over" }),
+        ]),
+      );
       wire.destroy();
     } catch (error) {
-      if (!(error instanceof Fault)) throw error; // a client that does not come back fails the next vector
+      // a client that does not come back fails the next vector
+      if (!(error instanceof Fault)) throw error;
     }
   }
 }
@@ -345,5 +397,7 @@ function introduction({ limits = {} }: Greeting): Members {
 }
 
 function members(own: Members, { members: more = {}, without = [] }: Greeting): Members {
-  return Object.fromEntries(Object.entries({ ...own, ...more }).filter(([name]) => !without.includes(name)));
+  return Object.fromEntries(
+    Object.entries({ ...own, ...more }).filter(([name]) => !without.includes(name)),
+  );
 }

@@ -6,11 +6,22 @@ import type { Target } from "./target.ts";
 import type { Vector } from "./vector.ts";
 
 /** The files of vectors that are played on connections. */
-export const vectorFiles: readonly string[] = ["frames", "handshake", "conversations", "states", "streams", "events", "resumption", "life"];
+export const vectorFiles: readonly string[] = [
+  "frames",
+  "handshake",
+  "conversations",
+  "states",
+  "streams",
+  "events",
+  "resumption",
+  "life",
+];
 
 /** The vectors of the files that come with the runner, or of those that are named. */
 export function readVectors(paths: readonly (URL | string)[] = vectorFiles.map(pathOf)): Vector[] {
-  return paths.flatMap((path) => (JSON.parse(readFileSync(path, "utf8")) as { vectors: Vector[] }).vectors);
+  return paths.flatMap(
+    (path) => (JSON.parse(readFileSync(path, "utf8")) as { vectors: Vector[] }).vectors,
+  );
 }
 
 function pathOf(name: string): URL {
@@ -25,8 +36,14 @@ export interface SuiteOptions extends RunOptions {
 }
 
 /** Run the vectors that fit the target; the results are in the order of the vectors. */
-export async function runSuite(vectors: readonly Vector[], target: Target, options: SuiteOptions): Promise<Result[]> {
-  const fitting = vectors.filter((vector) => vector.target === "any" || vector.target === target.role);
+export async function runSuite(
+  vectors: readonly Vector[],
+  target: Target,
+  options: SuiteOptions,
+): Promise<Result[]> {
+  const fitting = vectors.filter(
+    (vector) => vector.target === "any" || vector.target === target.role,
+  );
   const results: (Result | undefined)[] = new Array<Result | undefined>(fitting.length);
   let at = 0;
   let hasFailed = false;

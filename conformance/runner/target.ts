@@ -1,4 +1,5 @@
-// How connections to the target are made: dialled where it is a server, waited for where it is a client.
+// How connections to the target are made: dialled where it is a server, waited for where it is a
+// client.
 
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -20,7 +21,8 @@ export function serverAt(host: string, port: number): Target {
       try {
         await once(socket, "connect");
       } catch (error) {
-        throw new Fault(`cannot connect to ${host}:${port}: ${(error as Error).message}`); // a socket's error event has an error
+        // a socket's error event has an error
+        throw new Fault(`cannot connect to ${host}:${port}: ${(error as Error).message}`);
       }
       return socket;
     },
@@ -68,8 +70,12 @@ export class ClientTarget implements Target {
       }
       if (socket !== undefined) continue;
       const { promise, resolve } = Promise.withResolvers<boolean>();
-      const timer = setTimeout(() => { resolve(false); }, this.#waitMs);
-      this.#waiter = () => { resolve(true); };
+      const timer = setTimeout(() => {
+        resolve(false);
+      }, this.#waitMs);
+      this.#waiter = () => {
+        resolve(true);
+      };
       const came = await promise;
       this.#waiter = null;
       clearTimeout(timer);

@@ -2,7 +2,8 @@
 // Owns types alone.
 
 /** Any JSON. In a vector, texts may have `${variables}`, and objects may be a {@link Wildcard}. */
-export type Json = boolean | number | string | null | readonly Json[] | { readonly [name: string]: Json };
+export type Json =
+  boolean | number | string | null | readonly Json[] | { readonly [name: string]: Json };
 
 /** The members of a JSON object. */
 export type Members = Readonly<Record<string, Json>>;
@@ -93,7 +94,9 @@ export interface Greeting {
   readonly limits?: Members;
   /** Takes members out. */
   readonly without?: readonly string[];
-  /** HELLO has `resume` with the identity of the connection before; WELCOME says `resumed: true`. */
+  /**
+   * HELLO has `resume` with the identity of the connection before; WELCOME says `resumed: true`.
+   */
   readonly resume?: boolean;
   /** The highest number of the target's events that has arrived; default: what came. */
   readonly received?: number;
@@ -101,10 +104,17 @@ export interface Greeting {
   readonly theirs?: Json;
 }
 
-/** What {@link Step} `tally` looks at; it waits until the sums are there, and fails when they are more. */
+/**
+ * What {@link Step} `tally` looks at; it waits until the sums are there, and fails when they are
+ * more.
+ */
 export interface Tally {
-  /** Bytes of CREDIT by id (`"mine1"`, `"events"`), of WINDOW (`"streams"`), of LANE (`"lane:7"`). */
-  readonly credit?: Readonly<Record<string, number | { readonly atLeast: number; readonly atMost?: number }>>;
+  /**
+   * Bytes of CREDIT by id (`"mine1"`, `"events"`), of WINDOW (`"streams"`), of LANE (`"lane:7"`).
+   */
+  readonly credit?: Readonly<
+    Record<string, number | { readonly atLeast: number; readonly atMost?: number }>
+  >;
   /** Numbers of the runner's events that ACKs have settled: exactly these. */
   readonly settled?: readonly number[];
 }
@@ -117,7 +127,10 @@ export type Step =
   | { readonly use: string }
   /** `cut`: bytes of each write. */
   | { readonly send: readonly (Bytes | FrameSpec)[]; readonly cut?: number }
-  /** These come, in this order or, with `anyOrder`, in any. CREDIT, WINDOW, LANE, ACK between them are summed up. */
+  /**
+   * These come, in this order or, with `anyOrder`, in any. CREDIT, WINDOW, LANE, ACK between them
+   * are summed up.
+   */
   | { readonly expect: readonly FramePattern[]; readonly anyOrder?: true }
   /** The target's signature and greeting, one frame that matches. */
   | { readonly expectGreeting: FramePattern }
@@ -125,9 +138,15 @@ export type Step =
   | { readonly tally: Tally }
   /** PING is answered by PONG, and nothing else came before it. */
   | { readonly alive: true }
-  /** CLOSE with one of these codes comes, then the end of the stream; other frames before it do not matter. */
+  /**
+   * CLOSE with one of these codes comes, then the end of the stream; other frames before it do not
+   * matter.
+   */
   | { readonly close: string | readonly string[] }
-  /** The target's signature, or not, then REFUSE with one of these codes, then the end of the stream. */
+  /**
+   * The target's signature, or not, then REFUSE with one of these codes, then the end of the
+   * stream.
+   */
   | { readonly refuse: string | readonly string[] }
   /** The stream ends, without CLOSE or REFUSE. */
   | { readonly end: true }

@@ -1,8 +1,17 @@
-// One connection to the target: what came over it, in order, waited for within a time. Must not know vectors.
+// One connection to the target: what came over it, in order, waited for within a time. Must not
+// know vectors.
 
 import type { Socket } from "node:net";
 import { kinds } from "./kinds.ts";
-import { describe, Fault, type Frame, FrameReader, hex, type Message, MessageReader } from "./reader.ts";
+import {
+  describe,
+  Fault,
+  type Frame,
+  FrameReader,
+  hex,
+  type Message,
+  MessageReader,
+} from "./reader.ts";
 import { frame as frameOf } from "./writer.ts";
 
 /** One thing that came: a message, or the end of the stream. */
@@ -59,7 +68,10 @@ export class Wire {
   write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve) => {
       if (this.#socket.destroyed || !this.#socket.writable) resolve();
-      else this.#socket.write(bytes, () => { resolve(); });
+      else
+        this.#socket.write(bytes, () => {
+          resolve();
+        });
     });
   }
 
@@ -73,7 +85,9 @@ export class Wire {
     await this.write(bytes);
     this.finish();
     const { promise, resolve } = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => { resolve(undefined); }, 1_000);
+    const timer = setTimeout(() => {
+      resolve(undefined);
+    }, 1_000);
     this.#waiter = () => {
       if (this.#hasEnded) resolve(undefined);
     };
@@ -88,7 +102,10 @@ export class Wire {
     this.#socket.destroy();
   }
 
-  /** Resolves with the next arrival, which stays. @throws {Fault} when nothing comes in time, or what comes can't be read */
+  /**
+   * Resolves with the next arrival, which stays. @throws {Fault} when nothing comes in time, or
+   * what comes can't be read
+   */
   async peek(what: string): Promise<Arrival> {
     await this.#until(() => this.#arrivals.length > 0, what);
     return this.#arrivals[0] ?? "end";
@@ -116,7 +133,9 @@ export class Wire {
     if (isHere()) return;
     this.#throwFault();
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => { resolve(false); }, this.#waitMs);
+    const timer = setTimeout(() => {
+      resolve(false);
+    }, this.#waitMs);
     this.#waiter = () => {
       if (isHere() || this.#fault !== null) resolve(true);
     };
@@ -126,7 +145,10 @@ export class Wire {
     if (!isHere()) this.#throwFault();
     if (!came) {
       const { rest } = this.#frames;
-      const half = rest.length === 0 ? "" : `; ${rest.length} bytes of a frame are here: ${hex(rest.subarray(0, 32))}`;
+      const half =
+        rest.length === 0
+          ? ""
+          : `; ${rest.length} bytes of a frame are here: ${hex(rest.subarray(0, 32))}`;
       throw new Fault(`nothing more came within ${this.#waitMs} ms, waiting for ${what}${half}`);
     }
   }
@@ -145,7 +167,8 @@ export class Wire {
         if (message === null) continue;
         this.seen.push(describe(message));
         // Both sides answer at once, whatever they wait for; no vector looks at a PING itself.
-        if (message.kind === "PING") void this.write(frameOf(kinds["PONG"] ?? 0, 0, message.payload));
+        if (message.kind === "PING")
+          void this.write(frameOf(kinds["PONG"] ?? 0, 0, message.payload));
         else this.#arrivals.push(message);
       }
     } catch (error) {

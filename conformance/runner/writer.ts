@@ -1,4 +1,5 @@
-// Bytes of frames from their specifications: an independent writer, which also writes what no implementation may send.
+// Bytes of frames from their specifications: an independent writer, which also writes what no
+// implementation may send.
 
 import { headed, kindName, kindNumber } from "./kinds.ts";
 import type { Bytes, FrameSpec, Json } from "./vector.ts";
@@ -26,7 +27,8 @@ function frames(spec: FrameSpec, names: Names): Uint8Array {
   const kind = kindNumber(spec.kind);
   const id = names.id(spec.id ?? 0);
   const bytes = payload(spec, kind, names);
-  if (spec.pieces === undefined) return frame(kind | (spec.more === true ? 0x80 : 0), id, bytes, spec.length);
+  if (spec.pieces === undefined)
+    return frame(kind | (spec.more === true ? 0x80 : 0), id, bytes, spec.length);
   const parts: Uint8Array[] = [];
   let at = 0;
   for (const length of spec.pieces) {
@@ -38,7 +40,12 @@ function frames(spec: FrameSpec, names: Names): Uint8Array {
 }
 
 /** One frame. */
-export function frame(kind: number, id: number, bytes: Uint8Array, length: number = bytes.length + 5): Uint8Array {
+export function frame(
+  kind: number,
+  id: number,
+  bytes: Uint8Array,
+  length: number = bytes.length + 5,
+): Uint8Array {
   const all = new Uint8Array(9 + bytes.length);
   const view = new DataView(all.buffer);
   view.setUint32(0, length);
@@ -57,7 +64,8 @@ function payload(spec: FrameSpec, kind: number, names: Names): Uint8Array {
   const name = kindName(kind & 0x7f);
   const body = content(spec, names);
   const id = typeof spec.number === "string" ? names.fill(spec.number) : spec.number;
-  if (spec.name !== undefined || (headed.has(name) && spec.flags !== undefined)) return join([head(spec, names), body]);
+  if (spec.name !== undefined || (headed.has(name) && spec.flags !== undefined))
+    return join([head(spec, names), body]);
   if (spec.bytes !== undefined) return join([u32(spec.bytes), body]);
   if (id === undefined) return body;
   const ranges = (spec.ranges ?? []).flatMap(([first, last]) => [u64(first), u64(last)]);
@@ -94,7 +102,8 @@ export function content({ hex, text, json, fill }: Bytes, names: Pick<Names, "fi
 /** Bytes of hexadecimal digits; white space does not count. */
 export function fromHex(text: string): Uint8Array {
   const digits = text.replaceAll(/\s/g, "");
-  if (!/^(?:[0-9A-Fa-f]{2})*$/.test(digits)) throw new Error(`These are no bytes in hexadecimal: ${JSON.stringify(text)}`);
+  if (!/^(?:[0-9A-Fa-f]{2})*$/.test(digits))
+    throw new Error(`These are no bytes in hexadecimal: ${JSON.stringify(text)}`);
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 

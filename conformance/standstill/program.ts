@@ -1,4 +1,5 @@
-// A server or client that the test stops and lets go on: `program.ts server`, `program.ts client tcp://127.0.0.1:4000`.
+// A server or client that the test stops and lets go on: `program.ts server`, `program.ts client
+// tcp://127.0.0.1:4000`.
 
 import process from "node:process";
 import { connect } from "@hawser/client";
@@ -14,7 +15,8 @@ async function serve(): Promise<void> {
   const server = createServer(
     wire({ framing: lines(), codec: text() }),
     {
-      message: (message, socket) => void socket.send(message === "give" ? "x".repeat(1_000_000) : message),
+      message: (message, socket) =>
+        void socket.send(message === "give" ? "x".repeat(1_000_000) : message),
       error: (error) => {
         console.log(`error ${error.code}`);
       },

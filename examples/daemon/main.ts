@@ -1,9 +1,11 @@
 /**
- * A daemon with its command line: `node examples/daemon/main.ts start | status | stop | run [--address pipe:hawser-example]`
+ * A daemon with its command line: `node examples/daemon/main.ts start | status | stop | run
+ * [--address pipe:hawser-example]`
  *
- * `start` runs it in the background, `run` in the foreground; `status` and `stop` ask it. The address is a socket in this user's
- * private directory. If the daemon is killed, the socket file stays: nobody answers on it, so the next `start` replaces it;
- * while somebody does, ADDRESS_IN_USE says so.
+ * `start` runs it in the background, `run` in the foreground; `status` and `stop` ask it. The
+ * address is a socket in this user's private directory. If the daemon is killed, the socket file
+ * stays: nobody answers on it, so the next `start` replaces it; while somebody does, ADDRESS_IN_USE
+ * says so.
  */
 import { spawn } from "node:child_process";
 import process from "node:process";
@@ -14,8 +16,12 @@ import { isHawserError, json, lines, wire } from "@hawser/protocol";
 import { createServer } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
 
-const usage = "Usage: node examples/daemon/main.ts start | status | stop | run [--address pipe:hawser-example]";
-const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { address: { type: "string", default: "pipe:hawser-example" } } });
+const usage =
+  "Usage: node examples/daemon/main.ts start | status | stop | run [--address pipe:hawser-example]";
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { address: { type: "string", default: "pipe:hawser-example" } },
+});
 
 const LISTENING = "listening";
 
@@ -29,7 +35,10 @@ interface Status {
   readonly requests: number;
 }
 
-/** A line of JSON each way. One wire for both ends: what arrives is a Request at the one, a Status at the other. */
+/**
+ * A line of JSON each way. One wire for both ends: what arrives is a Request at the one, a Status
+ * at the other.
+ */
 const control = wire({ framing: lines(), codec: json<Request | Status>() });
 
 /** Be the daemon, until `stop` or a signal. */
@@ -39,7 +48,8 @@ async function run(): Promise<void> {
     message(message, socket) {
       requests++;
       socket.send({ pid: process.pid, uptimeMs: Math.round(process.uptime() * 1_000), requests });
-      if ("command" in message && message.command === "stop") void close(); // the answer still leaves
+      // the answer still leaves
+      if ("command" in message && message.command === "stop") void close();
     },
     error(error) {
       console.error(error.message);
@@ -51,15 +61,23 @@ async function run(): Promise<void> {
   process.send?.(LISTENING); // to `start`, where that is who runs this
 }
 
-/** Start a daemon that outlives this process; resolves when it listens, rejects with what keeps it from that. */
+/**
+ * Start a daemon that outlives this process; resolves when it listens, rejects with what keeps it
+ * from that.
+ */
 function start(): Promise<void> {
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), "run", "--address", options.address], { detached: true, stdio: ["ignore", "ignore", "ignore", "ipc"] });
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(import.meta.url), "run", "--address", options.address],
+    { detached: true, stdio: ["ignore", "ignore", "ignore", "ipc"] },
+  );
   return new Promise((resolve, reject) => {
     child.once("exit", (code) => {
       reject(new Error(`The daemon ended with ${String(code)}`));
     });
     child.once("message", (news) => {
-      if (news !== LISTENING) reject(new Error(typeof news === "string" ? news : "The daemon failed"));
+      if (news !== LISTENING)
+        reject(new Error(typeof news === "string" ? news : "The daemon failed"));
       child.disconnect();
       child.unref();
       resolve();
@@ -75,7 +93,11 @@ async function ask(command: Request["command"]): Promise<Status | null> {
     for await (const message of socket) if ("pid" in message) return message;
     return null;
   } catch (error) {
-    if (isHawserError(error) && (error.code === "CONNECT_REFUSED" || error.code === "PATH_NOT_FOUND")) return null;
+    if (
+      isHawserError(error) &&
+      (error.code === "CONNECT_REFUSED" || error.code === "PATH_NOT_FOUND")
+    )
+      return null;
     throw error;
   }
 }
@@ -100,7 +122,10 @@ async function main(command: string | undefined): Promise<number> {
       const status = await ask(command);
       if (status === null) console.log("not running");
       else if (command === "stop") console.log(`stopped (pid ${status.pid})`);
-      else console.log(`running (pid ${status.pid}, ${status.uptimeMs} ms, ${status.requests} requests)`);
+      else
+        console.log(
+          `running (pid ${status.pid}, ${status.uptimeMs} ms, ${status.requests} requests)`,
+        );
       return status === null ? 3 : 0;
     }
     default:

@@ -1,6 +1,7 @@
 /**
- * Redis' commands on keys and values: how each is called, how many arguments it takes, and what it does with the store.
- * Must not know connections, nor how a request is read. What clients ask when they connect is in greetings.ts.
+ * Redis' commands on keys and values: how each is called, how many arguments it takes, and what it
+ * does with the store. Must not know connections, nor how a request is read. What clients ask when
+ * they connect is in greetings.ts.
  */
 import { array, error, greetings, integer, NIL, OK } from "./greetings.ts";
 import { bulkText, lettersOf, range, type Request, textOf } from "./requests.ts";
@@ -37,9 +38,15 @@ const commands: readonly Command[] = [
     return integer(1);
   }),
   command("mset", 2, Infinity, setMany),
-  command("strlen", 1, 1, ({ key }) => integer(textOf(database.find(key) ?? range(bulkText(""))).length)),
-  command("del", 1, Infinity, (request) => integer(argumentsOf(request).filter((key) => database.delete(key)).length)),
-  command("exists", 1, Infinity, (request) => integer(argumentsOf(request).filter((key) => database.find(key) !== null).length)),
+  command("strlen", 1, 1, ({ key }) =>
+    integer(textOf(database.find(key) ?? range(bulkText(""))).length),
+  ),
+  command("del", 1, Infinity, (request) =>
+    integer(argumentsOf(request).filter((key) => database.delete(key)).length),
+  ),
+  command("exists", 1, Infinity, (request) =>
+    integer(argumentsOf(request).filter((key) => database.find(key) !== null).length),
+  ),
   command("incr", 1, 1, ({ key }) => increment(key, 1n)),
   command("decr", 1, 1, ({ key }) => increment(key, -1n)),
   command("incrby", 2, 2, ({ key, value }) => {
@@ -52,34 +59,55 @@ const commands: readonly Command[] = [
     return by === LEAST ? error("decrement would overflow") : increment(key, -by);
   }),
   command("dbsize", 0, 0, () => integer(database.size)),
-  ...["flushall", "flushdb"].map((name) => command(name, 0, 1, () => {
-    database.clear();
-    return OK;
-  })),
-  ...greetings.map(({ name, least, most, run }) => command(name, least, most, (request) => run(argumentsOf(request).map(textOf)))),
+  ...["flushall", "flushdb"].map((name) =>
+    command(name, 0, 1, () => {
+      database.clear();
+      return OK;
+    }),
+  ),
+  ...greetings.map(({ name, least, most, run }) =>
+    command(name, least, most, (request) => run(argumentsOf(request).map(textOf))),
+  ),
   command("command", 0, Infinity, ({ count, key }) => {
     if (count === 0) return range(array(commands.map(describe)));
-    return textOf(key).toLowerCase() === "count" ? integer(commands.length) : range(array([])); // DOCS, INFO: nothing is known
+    // DOCS, INFO: nothing is known
+    return textOf(key).toLowerCase() === "count" ? integer(commands.length) : range(array([]));
   }),
 ];
 
 /** The reply to a request; it is to be sent before the next request is read. */
 export function answer(request: Request<Command>): Range {
   const { command, count } = request;
-  return count < command.least || count > command.most ? wrongNumber(command.name) : command.run(request);
+  return count < command.least || count > command.most
+    ? wrongNumber(command.name)
+    : command.run(request);
 }
 
-/** Names of up to four letters are found by their letters as one number: no string is made for each request. */
-const short = commands.filter(({ name }) => name.length <= 4).map((command) => ({ letters: lettersOf(Buffer.from(command.name), 0, command.name.length), command }));
+/**
+ * Names of up to four letters are found by their letters as one number: no string is made for each
+ * request.
+ */
+const short = commands
+  .filter(({ name }) => name.length <= 4)
+  .map((command) => ({
+    letters: lettersOf(Buffer.from(command.name), 0, command.name.length),
+    command,
+  }));
 
-/** The command of that name, in small letters or not; one that answers with an error where there is none. */
+/**
+ * The command of that name, in small letters or not; one that answers with an error where there is
+ * none.
+ */
 export function findCommand(bytes: Buffer, start: number, end: number): Command {
   if (end - start <= 4) {
     const wanted = lettersOf(bytes, start, end);
     for (const { letters, command } of short) if (letters === wanted) return command;
   }
   const name = bytes.toString("latin1", start, end).toLowerCase();
-  return commands.find((each) => each.name === name) ?? command(name, 0, Infinity, () => error(`unknown command ${JSON.stringify(name.slice(0, 64))}`));
+  return (
+    commands.find((each) => each.name === name) ??
+    command(name, 0, Infinity, () => error(`unknown command ${JSON.stringify(name.slice(0, 64))}`))
+  );
 }
 
 function command(name: string, least: number, most: number, run: Command["run"]): Command {
@@ -97,7 +125,8 @@ function argumentsOf({ count, key, value, more }: Request<Command>): readonly Ra
 function setMany(request: Request<Command>): Range {
   if (request.count % 2 !== 0) return wrongNumber("mset");
   const pairs = argumentsOf(request);
-  for (let at = 0; at < pairs.length; at += 2) database.set(pairs[at] as Range, pairs[at + 1] as Range); // in range, as the count is even
+  for (let at = 0; at < pairs.length; at += 2)
+    database.set(pairs[at] as Range, pairs[at + 1] as Range); // in range, as the count is even
   return OK;
 }
 
@@ -111,7 +140,10 @@ function increment(key: Range, by: bigint): Range {
   return integer(sum);
 }
 
-/** The integer that a text is, in the one form that Redis reads: no sign but "-", no space, no zero in front, nothing but decimal digits; or null. */
+/**
+ * The integer that a text is, in the one form that Redis reads: no sign but "-", no space, no zero
+ * in front, nothing but decimal digits; or null.
+ */
 function parseInteger(text: string): bigint | null {
   if (!/^(?:0|-?[1-9][0-9]{0,18})$/.test(text)) return null;
   const value = BigInt(text);

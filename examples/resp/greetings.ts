@@ -1,6 +1,7 @@
 /**
- * What clients ask when they connect: which protocol and version, who they are, which database. And the replies that are always the same.
- * Must not know the store. Of RESP3, which clients ask for with HELLO 3, the greeting is a map and "nothing" is a null; all else is RESP2.
+ * What clients ask when they connect: which protocol and version, who they are, which database. And
+ * the replies that are always the same. Must not know the store. Of RESP3, which clients ask for
+ * with HELLO 3, the greeting is a map and "nothing" is a null; all else is RESP2.
  */
 import process from "node:process";
 import { bulkText, range } from "./requests.ts";
@@ -21,8 +22,19 @@ export const NULL = range("_\r\n");
 
 const VERSION = "7.0.0"; // of Redis: what is answered here is as it answers
 const facts = (protocol: 2 | 3): readonly string[] =>
-  [["server", "redis"], ["version", VERSION], ["proto", protocol], ["id", 1], ["mode", "standalone"], ["role", "master"]]
-    .map(([name, value]) => bulkText(String(name)) + (typeof value === "number" ? `:${value}\r\n` : bulkText(String(value))))
+  [
+    ["server", "redis"],
+    ["version", VERSION],
+    ["proto", protocol],
+    ["id", 1],
+    ["mode", "standalone"],
+    ["role", "master"],
+  ]
+    .map(
+      ([name, value]) =>
+        bulkText(String(name)) +
+        (typeof value === "number" ? `:${value}\r\n` : bulkText(String(value))),
+    )
     .concat(`${bulkText("modules")}*0\r\n`);
 
 /** The two replies to HELLO: behind the second one the connection speaks RESP3. */
@@ -32,16 +44,27 @@ export const HELLO_3 = range(`%7\r\n${facts(3).join("")}`);
 export const greetings: readonly Greeting[] = [
   { name: "hello", least: 0, most: Infinity, run: hello },
   { name: "client", least: 1, most: Infinity, run: client },
-  { name: "select", least: 1, most: 1, run: ([index]) => (index === "0" ? OK : error("DB index is out of range")) },
+  {
+    name: "select",
+    least: 1,
+    most: 1,
+    run: ([index]) => (index === "0" ? OK : error("DB index is out of range")),
+  },
   { name: "info", least: 0, most: Infinity, run: () => range(bulkText(info())) },
   { name: "config", least: 1, most: Infinity, run: config },
-  { name: "function", least: 1, most: 2, run: ([what = ""]) => (what.toLowerCase() === "flush" ? OK : unknown("function", what)) },
+  {
+    name: "function",
+    least: 1,
+    most: 2,
+    run: ([what = ""]) => (what.toLowerCase() === "flush" ? OK : unknown("function", what)),
+  },
   { name: "quit", least: 0, most: Infinity, run: () => OK },
 ];
 
 function hello([version = "2", option, ...rest]: readonly string[]): Range {
   if (version !== "2" && version !== "3") return range("-NOPROTO unsupported protocol version\r\n");
-  if (option !== undefined && (option.toLowerCase() !== "setname" || rest.length !== 1)) return error(`syntax error in HELLO option ${JSON.stringify(option.slice(0, 64))}`);
+  if (option !== undefined && (option.toLowerCase() !== "setname" || rest.length !== 1))
+    return error(`syntax error in HELLO option ${JSON.stringify(option.slice(0, 64))}`);
   return version === "3" ? HELLO_3 : HELLO_2;
 }
 
@@ -61,11 +84,17 @@ function client([what = ""]: readonly string[]): Range {
 }
 
 function config([what = "", name = ""]: readonly string[]): Range {
-  return what.toLowerCase() === "get" ? range(array([bulkText(name), bulkText("")])) : unknown("config", what);
+  return what.toLowerCase() === "get"
+    ? range(array([bulkText(name), bulkText("")]))
+    : unknown("config", what);
 }
 
 function info(): string {
-  return `# Server\r\nredis_version:${VERSION}\r\nredis_mode:standalone\r\nprocess_id:${process.pid}\r\n# Persistence\r\nloading:0\r\n`;
+  return (
+    "# " +
+    `Server\r\nredis_version:${VERSION}\r\nredis_mode:standalone\r\nprocess_id:${process.pid}\r\n# ` +
+    `Persistence\r\nloading:0\r\n`
+  );
 }
 
 function unknown(command: string, what: string): Range {

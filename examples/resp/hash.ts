@@ -1,6 +1,7 @@
 /**
- * HalfSipHash-1-3, keyed anew in each process: nobody outside can choose names that all have the same hash.
- * Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF"; its variant for 32 bits, hsiphash in Linux.
+ * HalfSipHash-1-3, keyed anew in each process: nobody outside can choose names that all have the
+ * same hash. Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF"; its variant for 32
+ * bits, hsiphash in Linux.
  */
 import { randomInt } from "node:crypto";
 
@@ -17,7 +18,12 @@ export function hashOf(bytes: Uint8Array, start: number, end: number): number {
   const tail = start + ((end - start) & ~3);
   for (let at = start; at <= tail + 4 * FINAL_ROUNDS; at += 4) {
     let word = 0;
-    if (at < tail) word = (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24); // in range
+    if (at < tail)
+      word =
+        (bytes[at] as number) |
+        ((bytes[at + 1] as number) << 8) |
+        ((bytes[at + 2] as number) << 16) |
+        ((bytes[at + 3] as number) << 24); // in range
     else if (at === tail) word = tailOf(bytes, tail, end) | ((end - start) << 24);
     else if (at === tail + 4) c ^= 0xff;
     d ^= word;
@@ -39,6 +45,7 @@ export function hashOf(bytes: Uint8Array, start: number, end: number): number {
 /** The up to three bytes behind the last whole word. */
 function tailOf(bytes: Uint8Array, start: number, end: number): number {
   let word = 0;
-  for (let at = start; at < end; at++) word |= (bytes[at] as number) << (8 * (at - start)); // in range
+  // in range
+  for (let at = start; at < end; at++) word |= (bytes[at] as number) << (8 * (at - start));
   return word;
 }

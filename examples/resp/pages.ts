@@ -1,13 +1,16 @@
 /**
- * Storage for many small runs of bytes, in pages that they share and use again: a run costs no object.
- * Must not know what the bytes are, nor whose: a run is its page and first byte, and its owner's until it is given back.
+ * Storage for many small runs of bytes, in pages that they share and use again: a run costs no
+ * object. Must not know what the bytes are, nor whose: a run is its page and first byte, and its
+ * owner's until it is given back.
  */
 
 const PAGE_BYTES = 65_536;
 /** A run's size is rounded up to steps of 16 bytes. */
 const STEP_BITS = 4;
 const STEP_BYTES = 1 << STEP_BITS;
-/** A larger run has a page of its own, which goes when the run is given back; the other pages stay. */
+/**
+ * A larger run has a page of its own, which goes when the run is given back; the other pages stay.
+ */
 const LARGEST_BYTES = 4_096;
 
 const NOTHING = Buffer.alloc(0);
@@ -17,8 +20,14 @@ export class Pages {
   /** Numbers of the pages that went. */
   readonly #gone: number[] = [];
   /** Runs that were given back, by their steps: first byte and page of each, in turn. */
-  readonly #free: readonly number[][] = Array.from({ length: (LARGEST_BYTES >> STEP_BITS) + 1 }, () => []);
-  /** The page that runs are cut from, and how much of it is used; what is too short at its end is lost. */
+  readonly #free: readonly number[][] = Array.from(
+    { length: (LARGEST_BYTES >> STEP_BITS) + 1 },
+    () => [],
+  );
+  /**
+   * The page that runs are cut from, and how much of it is used; what is too short at its end is
+   * lost.
+   */
   #current = 0;
   #used = PAGE_BYTES;
   /** The first byte of the run that was taken last. */

@@ -1,6 +1,7 @@
 /**
- * Requests and replies as bytes. Arguments stay as they stand on the wire, length and all ("$5\r\nhello\r\n"): so a value that was set
- * is the reply to GET, and nothing is taken apart or put together twice. Must not know which commands there are.
+ * Requests and replies as bytes. Arguments stay as they stand on the wire, length and all
+ * ("$5\r\nhello\r\n"): so a value that was set is the reply to GET, and nothing is taken apart or
+ * put together twice. Must not know which commands there are.
  */
 import type { ByteWriter, Codec } from "@hawser/protocol";
 import { splitWords } from "./inline.ts";
@@ -11,7 +12,10 @@ const NOTHING = Buffer.alloc(0);
 /** Bytes below which copying one by one is quicker than a call that leaves JavaScript. */
 const FEW = 32;
 
-/** A command with its arguments. It is good until the next one is decoded: whoever keeps a part of it copies it. */
+/**
+ * A command with its arguments. It is good until the next one is decoded: whoever keeps a part of
+ * it copies it.
+ */
 export interface Request<Command> {
   readonly command: Command;
   /** How many arguments there are. */
@@ -26,7 +30,9 @@ export interface Request<Command> {
 /** What the name at `name[start, end)` means. */
 export type Find<Command> = (name: Buffer, start: number, end: number) => Command;
 
-/** Requests come in, or null for an empty line and an array of nothing; replies go out as they are. */
+/**
+ * Requests come in, or null for an empty line and an array of nothing; replies go out as they are.
+ */
 export function requests<Command>(find: Find<Command>): Codec<Request<Command> | null, Range> {
   return new RequestCodec(find);
 }
@@ -35,15 +41,30 @@ class RequestCodec<Command> implements Codec<Request<Command> | null, Range> {
   readonly name = "requests";
   readonly #find: Find<Command>;
   /** There is one request at a time, so it is always the same: none is made for each command. */
-  readonly #request: { command: Command; count: number; readonly key: Bulk; readonly value: Bulk; more: readonly Range[] };
+  readonly #request: {
+    command: Command;
+    count: number;
+    readonly key: Bulk;
+    readonly value: Bulk;
+    more: readonly Range[];
+  };
   #chunk: Uint8Array | null = null;
-  /** A copy of the chunk, at the same places, from the first request in it on; or of a request that chunks have cut. */
+  /**
+   * A copy of the chunk, at the same places, from the first request in it on; or of a request that
+   * chunks have cut.
+   */
   #copy = NOTHING;
   #copied: Uint8Array | null = null;
 
   constructor(find: Find<Command>) {
     this.#find = find;
-    this.#request = { command: find(NOTHING, 0, 0), count: 0, key: new Bulk(), value: new Bulk(), more: [] };
+    this.#request = {
+      command: find(NOTHING, 0, 0),
+      count: 0,
+      key: new Bulk(),
+      value: new Bulk(),
+      more: [],
+    };
   }
 
   chunk(source: Uint8Array | null): void {
@@ -75,7 +96,10 @@ class RequestCodec<Command> implements Codec<Request<Command> | null, Range> {
     this.#copied = isChunk ? source : null;
   }
 
-  /** The framing has verified it: digits up to each CR, and as many bytes as they say. A negative count is that of no command. */
+  /**
+   * The framing has verified it: digits up to each CR, and as many bytes as they say. A negative
+   * count is that of no command.
+   */
   #read(bytes: Buffer, start: number): Request<Command> | null {
     const request = this.#request;
     if (bytes[start + 1] === MINUS) return null;
@@ -97,7 +121,10 @@ class RequestCodec<Command> implements Codec<Request<Command> | null, Range> {
 
   #readLine(source: Uint8Array, start: number, end: number): Request<Command> | null {
     const words = splitWords(Buffer.from(source.subarray(start, end)).toString("latin1"));
-    return this.#read(Buffer.from(`*${words.length}\r\n${words.map(bulkText).join("")}`, "latin1"), 0);
+    return this.#read(
+      Buffer.from(`*${words.length}\r\n${words.map(bulkText).join("")}`, "latin1"),
+      0,
+    );
   }
 }
 
@@ -129,7 +156,8 @@ function readMore(bytes: Buffer, start: number, count: number): readonly Range[]
 /** Up to four letters as one number, the same for capitals and small ones. */
 export function lettersOf(bytes: Buffer, start: number, end: number): number {
   let letters = 0;
-  for (let at = start; at < end; at++) letters = (letters << 8) | (bytes[at] as number) | 0x20; // in range; 0x20 makes A to a
+  // in range; 0x20 makes A to a
+  for (let at = start; at < end; at++) letters = (letters << 8) | (bytes[at] as number) | 0x20;
   return letters;
 }
 

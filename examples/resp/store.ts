@@ -1,7 +1,8 @@
 /**
- * Keys and their values, any bytes both. What is set is copied into pages of the store's own, so that no value keeps the chunk
- * alive in which it came; and no key costs an object, so that a million of them cost the garbage collector nothing.
- * Must not know commands, nor what the bytes mean.
+ * Keys and their values, any bytes both. What is set is copied into pages of the store's own, so
+ * that no value keeps the chunk alive in which it came; and no key costs an object, so that a
+ * million of them cost the garbage collector nothing. Must not know commands, nor what the bytes
+ * mean.
  */
 import { hashOf } from "./hash.ts";
 import { Pages } from "./pages.ts";
@@ -13,12 +14,18 @@ export interface Range {
   readonly end: number;
 }
 
-/** What a slot's five numbers are: a hash; page and first byte of the run that holds key and value, page 0 where the slot is empty; the bytes of each. */
+/**
+ * What a slot's five numbers are: a hash; page and first byte of the run that holds key and value,
+ * page 0 where the slot is empty; the bytes of each.
+ */
 const [HASH, PAGE, FIRST, KEY, VALUE, SLOT] = [0, 1, 2, 3, 4, 5] as const;
 const FIRST_SLOTS = 1_024;
 const FULL = 0.75;
 
-/** An open table: a key stands in the first slot that was free from the one on that its hash names. Slots go by the index of their first number. */
+/**
+ * An open table: a key stands in the first slot that was free from the one on that its hash names.
+ * Slots go by the index of their first number.
+ */
 export class Store {
   readonly #pages = new Pages();
   #slots = new Int32Array(FIRST_SLOTS * SLOT);
@@ -35,7 +42,8 @@ export class Store {
 
   /** Forget all. */
   clear(): void {
-    for (let slot = 0; slot < this.#slots.length; slot += SLOT) if (this.#slots[slot + PAGE] !== 0) this.#give(slot);
+    for (let slot = 0; slot < this.#slots.length; slot += SLOT)
+      if (this.#slots[slot + PAGE] !== 0) this.#give(slot);
     this.#slots = new Int32Array(FIRST_SLOTS * SLOT);
     this.#mask = FIRST_SLOTS - 1;
     this.#keys = 0;
@@ -72,7 +80,12 @@ export class Store {
       key.bytes.copy(this.#pages.of(page), this.#pages.first, key.start, key.end);
     }
     slots[slot + VALUE] = valueBytes;
-    value.bytes.copy(this.#pages.of(slots[slot + PAGE] as number), (slots[slot + FIRST] as number) + keyBytes, value.start, value.end);
+    value.bytes.copy(
+      this.#pages.of(slots[slot + PAGE] as number),
+      (slots[slot + FIRST] as number) + keyBytes,
+      value.start,
+      value.end,
+    );
   }
 
   /** Says whether there was such a key. */
@@ -82,7 +95,8 @@ export class Store {
     if (slots[hole + PAGE] === 0) return false;
     this.#give(hole);
     this.#keys--;
-    // Whatever follows without a gap moves into the hole, unless it would then stand before the slot that its hash names.
+    // Whatever follows without a gap moves into the hole, unless it would then stand before the
+    // slot that its hash names.
     for (let slot = this.#after(hole); slots[slot + PAGE] !== 0; slot = this.#after(slot)) {
       const wayToHole = (hole / SLOT - (slots[slot + HASH] as number)) & this.#mask;
       const way = (slot / SLOT - (slots[slot + HASH] as number)) & this.#mask;
@@ -98,7 +112,15 @@ export class Store {
   #find({ bytes, start, end }: Range, hash: number): number {
     const slots = this.#slots;
     let slot = (hash & this.#mask) * SLOT;
-    while (slots[slot + PAGE] !== 0 && !(slots[slot + HASH] === hash && slots[slot + KEY] === end - start && this.#isKey(slot, bytes, start, end))) slot = this.#after(slot);
+    while (
+      slots[slot + PAGE] !== 0 &&
+      !(
+        slots[slot + HASH] === hash &&
+        slots[slot + KEY] === end - start &&
+        this.#isKey(slot, bytes, start, end)
+      )
+    )
+      slot = this.#after(slot);
     return slot;
   }
 
@@ -119,7 +141,11 @@ export class Store {
   }
 
   #give(slot: number): void {
-    this.#pages.give(this.#slots[slot + PAGE] as number, this.#slots[slot + FIRST] as number, this.#sizeOf(slot));
+    this.#pages.give(
+      this.#slots[slot + PAGE] as number,
+      this.#slots[slot + FIRST] as number,
+      this.#sizeOf(slot),
+    );
   }
 
   #grow(): void {

@@ -1,25 +1,54 @@
 /**
- * An SMTP server that takes every message and prints one line about it: `node examples/smtp-sink/main.ts --address tcp://127.0.0.1:2525`
+ * An SMTP server that takes every message and prints one line about it: `node
+ * examples/smtp-sink/main.ts --address tcp://127.0.0.1:2525`
  *
- * Speaks RFC 5321 with PIPELINING, 8BITMIME and SIZE: the replies to what came in one chunk leave in one write.
+ * Speaks RFC 5321 with PIPELINING, 8BITMIME and SIZE: the replies to what came in one chunk leave
+ * in one write.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { bytes, type Codec, type ErrorCode, parseDecimal, printable, text, wire } from "@hawser/protocol";
+import {
+  bytes,
+  type Codec,
+  type ErrorCode,
+  parseDecimal,
+  printable,
+  text,
+  wire,
+} from "@hawser/protocol";
 import { createServer } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
 import { isData, smtp } from "./framing.ts";
 
-const { values: options } = parseArgs({ options: { address: { type: "string", default: "tcp://127.0.0.1:2525" }, size: { type: "string", default: "10485760" } } });
-const maxBytes = parseDecimal(options.size, 1) ?? fail(`--size is a number of bytes, got ${JSON.stringify(options.size)}`);
+const { values: options } = parseArgs({
+  options: {
+    address: { type: "string", default: "tcp://127.0.0.1:2525" },
+    size: { type: "string", default: "10485760" },
+  },
+});
+const maxBytes =
+  parseDecimal(options.size, 1) ??
+  fail(`--size is a number of bytes, got ${JSON.stringify(options.size)}`);
 
 /** Bytes in, because a message may be in any encoding; text out. */
-const codec: Codec<Uint8Array, string> = { name: "smtp", decode: (...range) => bytes().decode(...range), encode: (reply, output) => { text().encode(reply, output); } };
+const codec: Codec<Uint8Array, string> = {
+  name: "smtp",
+  decode: (...range) => bytes().decode(...range),
+  encode: (reply, output) => {
+    text().encode(reply, output);
+  },
+};
 
-/** The path of MAIL and RCPT: the local part may be in quotes, with blanks and angle brackets in it (RFC 5321 §4.1.2). */
+/**
+ * The path of MAIL and RCPT: the local part may be in quotes, with blanks and angle brackets in it
+ * (RFC 5321 §4.1.2).
+ */
 const PATH = /^(?:MAIL FROM|RCPT TO): ?<((?:"(?:[^"\\]|\\.)*"|[^"<>\s])*)>/i;
 
-/** What a client reads before the connection is closed (RFC 5321 §4.2.2, §4.5.3.2.7; 521 is what Postfix says to a bare LF). */
+/**
+ * What a client reads before the connection is closed (RFC 5321 §4.2.2, §4.5.3.2.7; 521 is what
+ * Postfix says to a bare LF).
+ */
 const lastWords: Readonly<Partial<Record<ErrorCode, string>>> = {
   FRAME_MALFORMED: "521 Lines end with CR LF",
   FRAME_TIMEOUT: "421 The line took too long",
@@ -39,9 +68,15 @@ class Session {
     const verb = /^\w+/.exec(command)?.[0].toUpperCase() ?? "";
     const path = PATH.exec(command)?.[1];
     if (verb === "EHLO" || verb === "HELO" || verb === "RSET") this.#reset();
-    if (verb === "EHLO") return ["250-hawser", "250-PIPELINING", "250-8BITMIME", `250 SIZE ${maxBytes}`];
+    if (verb === "EHLO")
+      return ["250-hawser", "250-PIPELINING", "250-8BITMIME", `250 SIZE ${maxBytes}`];
     if (verb === "HELO" || verb === "RSET" || verb === "NOOP") return ["250 OK"];
-    if (verb === "MAIL" || verb === "RCPT") return [path === undefined ? "501 The address is missing, or not in <>" : this.#address(verb, path, command)];
+    if (verb === "MAIL" || verb === "RCPT")
+      return [
+        path === undefined
+          ? "501 The address is missing, or not in <>"
+          : this.#address(verb, path, command),
+      ];
     if (verb === "QUIT") return ["221 Bye"];
     if (!isData(frame)) return ["500 Unknown command"];
     this.#expects = "message";
@@ -60,7 +95,8 @@ class Session {
     if (verb === "RCPT" && path === "") return "501 A recipient is missing: <> is for MAIL alone";
     const size = / SIZE=(\S*)/i.exec(command)?.[1];
     if (size !== undefined && !/^\d{1,20}$/.test(size)) return "501 SIZE is a number of bytes";
-    if (size !== undefined && parseDecimal(size.replace(/^0+(?=\d)/, ""), 0, maxBytes) === null) return "552 The message is too large";
+    if (size !== undefined && parseDecimal(size.replace(/^0+(?=\d)/, ""), 0, maxBytes) === null)
+      return "552 The message is too large";
     if (this.#recipients.length === 100) return "452 Too many recipients";
     if (verb === "MAIL") this.#sender = path;
     else this.#recipients.push(path);
@@ -72,7 +108,12 @@ class Session {
     this.#reset();
     if (sender === null || recipients.length === 0) return "503 MAIL and RCPT come first";
     const subject = /^Subject: *([^\r]*)/im.exec(Buffer.from(message).toString("utf8"))?.[1] ?? "";
-    console.log(printable(`message from=<${sender}> to=<${recipients.join(">,<")}> bytes=${message.length} subject=${JSON.stringify(subject)}`));
+    console.log(
+      printable(
+        `message from=<${sender}> to=<${recipients.join(">,<")}> bytes=${message.length} ` +
+          `subject=${JSON.stringify(subject)}`,
+      ),
+    );
     return "250 Taken";
   }
 
@@ -102,14 +143,17 @@ const server = createServer(
       const session = socket === undefined ? undefined : sessions.get(socket);
       const last = lastWords[error.code];
       if (last !== undefined) socket?.send(last);
-      if (error.code === "FRAME_TOO_LARGE" && session !== undefined && socket?.state === "open") socket.send(session.passOver());
+      if (error.code === "FRAME_TOO_LARGE" && session !== undefined && socket?.state === "open")
+        socket.send(session.passOver());
       else console.error(error.message);
     },
   },
-  { maxFrameBytes: maxBytes, onOversize: "skip", idleTimeoutMs: 300_000 }, // RFC 5321 §4.5.3.2.7: five minutes
+  // RFC 5321 §4.5.3.2.7: five minutes
+  { maxFrameBytes: maxBytes, onOversize: "skip", idleTimeoutMs: 300_000 },
 );
 console.log(`listening on ${formatAddress(await server.listen(options.address))}`);
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void server.close({ deadlineMs: 1_000 }));
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => void server.close({ deadlineMs: 1_000 }));
 
 function fail(reason: string): never {
   console.error(reason);

@@ -1,8 +1,10 @@
 /**
- * A syslog receiver for `logger --tcp`, with and without `--octet-count`: `node examples/syslog/main.ts --address tcp://127.0.0.1:6514`
+ * A syslog receiver for `logger --tcp`, with and without `--octet-count`: `node
+ * examples/syslog/main.ts --address tcp://127.0.0.1:6514`
  *
- * Reads the headers of RFC 5424 and RFC 3164, and rsyslog's forward format, and prints one line per message: who said it, how urgent it
- * is, what it says. Where the rest of a header can't be read, its priority counts all the same (RFC 3164 §4.3.2).
+ * Reads the headers of RFC 5424 and RFC 3164, and rsyslog's forward format, and prints one line per
+ * message: who said it, how urgent it is, what it says. Where the rest of a header can't be read,
+ * its priority counts all the same (RFC 3164 §4.3.2).
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -11,7 +13,9 @@ import { createServer } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
 import { syslog } from "./framing.ts";
 
-const { values: options } = parseArgs({ options: { address: { type: "string", default: "tcp://127.0.0.1:6514" } } });
+const { values: options } = parseArgs({
+  options: { address: { type: "string", default: "tcp://127.0.0.1:6514" } },
+});
 
 interface Entry {
   readonly format: "rfc3164" | "rfc5424" | "unknown";
@@ -24,10 +28,18 @@ interface Entry {
 
 const severities = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"] as const;
 
-/** `<PRI>1 TIMESTAMP HOST APP PROCID MSGID STRUCTURED-DATA TEXT`, where the data is `-` or elements in brackets (RFC 5424 §6). */
-const rfc5424 = /^1 \S+ (\S+) (\S+) \S+ \S+ (?:-|(?:\[(?:[^"\]]|"(?:[^"\\]|\\.)*")*\])+)(?: (.*))?$/s;
-/** `<PRI>Mmm dd hh:mm:ss HOST TAG: TEXT`, where real senders leave out the host (RFC 3164 §4), and rsyslog writes the time as RFC 3339 does. */
-const rfc3164 = /^(?:\w{3} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (?:(\S+) )??([^\s:[]+)(?:\[[^\]\s]*\])?: ?(.*)$/s;
+/**
+ * `<PRI>1 TIMESTAMP HOST APP PROCID MSGID STRUCTURED-DATA TEXT`, where the data is `-` or elements
+ * in brackets (RFC 5424 §6).
+ */
+const rfc5424 =
+  /^1 \S+ (\S+) (\S+) \S+ \S+ (?:-|(?:\[(?:[^"\]]|"(?:[^"\\]|\\.)*")*\])+)(?: (.*))?$/s;
+/**
+ * `<PRI>Mmm dd hh:mm:ss HOST TAG: TEXT`, where real senders leave out the host (RFC 3164 §4), and
+ * rsyslog writes the time as RFC 3339 does.
+ */
+const rfc3164 =
+  /^(?:\w{3} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (?:(\S+) )??([^\s:[]+)(?:\[[^\]\s]*\])?: ?(.*)$/s;
 /** `<PRI>`; it is one from 0 to 191 without leading zeros (RFC 5424 §6.2.1). */
 const header = /^<(\d{1,3})>(.*)$/s;
 const counted = /^[1-9]\d{0,8} <\d{1,3}>/;
@@ -64,8 +76,14 @@ const server = createServer(
     message(entry, socket) {
       if (entry === null) return;
       const { format, facility, severity, host, tag, text } = entry;
-      if (format === "unknown" && counted.test(text)) console.error(`${socket.remote} sends lines, and this one begins as a counted message does`);
-      console.log(`${format} facility=${facility} severity=${severity} host=${printable(host)} tag=${printable(tag)} ${printable(text)}`);
+      if (format === "unknown" && counted.test(text))
+        console.error(
+          `${socket.remote} sends lines, and this one begins as a counted message does`,
+        );
+      console.log(
+        `${format} facility=${facility} severity=${severity} host=${printable(host)} ` +
+          `tag=${printable(tag)} ${printable(text)}`,
+      );
     },
     error(error) {
       console.error(error.message);
@@ -75,4 +93,5 @@ const server = createServer(
 );
 
 console.log(`listening on ${formatAddress(await server.listen(options.address))}`);
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void server.close({ deadlineMs: 1_000 }));
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => void server.close({ deadlineMs: 1_000 }));

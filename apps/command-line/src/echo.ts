@@ -1,5 +1,6 @@
 /**
- * What the two echo programs must agree on: the names of their wires, the sentinel, and the contract of `--wire session`.
+ * What the two echo programs must agree on: the names of their wires, the sentinel, and the
+ * contract of `--wire session`.
  *
  * @module
  */
@@ -24,14 +25,21 @@ export const echoFlags = {
  */
 export function readEchoWire(value: string): EchoWire {
   const name = echoWires.find((each) => each === value);
-  if (name === undefined) throw new TypeError(`Cannot use --wire ${JSON.stringify(value)}: it is ${echoWires.join(", ")}`);
+  if (name === undefined)
+    throw new TypeError(
+      `Cannot use --wire ${JSON.stringify(value)}: it is ${echoWires.join(", ")}`,
+    );
   return name;
 }
 
 const say = { input: type<string>(), output: type<string>(), codec: text() } as const;
 
 /** What the echo programs say over `--wire session`: `say` comes back as it is. */
-export const echoProtocol: Protocol<{ readonly name: "echo"; readonly version: 1; readonly requests: { readonly say: typeof say } }> = defineProtocol({
+export const echoProtocol: Protocol<{
+  readonly name: "echo";
+  readonly version: 1;
+  readonly requests: { readonly say: typeof say };
+}> = defineProtocol({
   name: "echo",
   version: 1,
   requests: { say },

@@ -1,6 +1,6 @@
 /**
- * What the command lines of Hawser's programs share: where to connect or listen, TLS files, and every failure as one sentence
- * with an exit code. Must not know what a program does.
+ * What the command lines of Hawser's programs share: where to connect or listen, TLS files, and
+ * every failure as one sentence with an exit code. Must not know what a program does.
  *
  * @module
  */
@@ -27,7 +27,9 @@ export const sharedFlags = {
 } as const;
 
 /** The values of {@link sharedFlags}, as `parseArgs` gives them. */
-export type SharedValues = Readonly<Partial<Record<Exclude<keyof typeof sharedFlags, "help">, string | undefined>> & { help: boolean }>;
+export type SharedValues = Readonly<
+  Partial<Record<Exclude<keyof typeof sharedFlags, "help">, string | undefined>> & { help: boolean }
+>;
 
 /** Where, and with which certificates. */
 export interface Endpoint {
@@ -47,13 +49,21 @@ export function readEndpoint(values: SharedValues, help: string): Endpoint {
     process.exit();
   }
   const address = parseAddress(readAddress(values));
-  const tls = { cert: readPem("cert", values.cert), key: readPem("key", values.key), ca: readPem("ca", values.ca) };
+  const tls = {
+    cert: readPem("cert", values.cert),
+    key: readPem("key", values.key),
+    ca: readPem("ca", values.ca),
+  };
   const hasPem = Object.values(tls).some((each) => each !== undefined);
-  if (hasPem && address.transport !== "tls") throw new TypeError("Cannot use --cert, --key or --ca without a tls:// address");
+  if (hasPem && address.transport !== "tls")
+    throw new TypeError("Cannot use --cert, --key or --ca without a tls:// address");
   return { address, tls: hasPem ? tls : undefined };
 }
 
-/** End the program with one sentence: exit code 2 for wrong usage (a TypeError or RangeError), 1 for what happened to it. */
+/**
+ * End the program with one sentence: exit code 2 for wrong usage (a TypeError or RangeError), 1 for
+ * what happened to it.
+ */
 export function fail(error: unknown): never {
   const wrongUsage = error instanceof TypeError || error instanceof RangeError;
   const [sentence = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
@@ -63,10 +73,16 @@ export function fail(error: unknown): never {
 
 function readAddress({ address, host, port, path }: SharedValues): string {
   const given = [address, path, host ?? port].filter((each) => each !== undefined);
-  if (given.length > 1) throw new TypeError("Cannot use --address, --path and --host or --port together: they say the same thing");
+  if (given.length > 1)
+    throw new TypeError(
+      "Cannot use --address, --path and --host or --port together: they say the same thing",
+    );
   if (path !== undefined) return `unix:${path}`;
   const name = host ?? "localhost";
-  return address ?? `tcp://${name.includes(":") ? `[${name}]` : name}:${port ?? process.env["PORT"] ?? "1234"}`;
+  return (
+    address ??
+    `tcp://${name.includes(":") ? `[${name}]` : name}:${port ?? process.env["PORT"] ?? "1234"}`
+  );
 }
 
 function readPem(flag: string, path: string | undefined): string | undefined {
@@ -77,8 +93,15 @@ function readPem(flag: string, path: string | undefined): string | undefined {
     pem = readFileSync(path, "utf8");
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException; // node:fs throws nothing else
-    throw new Error(`Cannot read ${file}: ${code === "ENOENT" ? "there is no such file" : `the system says ${code}`}`, { cause: error });
+    throw new Error(
+      `Cannot read ${file}: ` +
+        (code === "ENOENT" ? "there is no such file" : `the system says ${code}`),
+      { cause: error },
+    );
   }
-  if (!pem.includes("-----BEGIN ")) throw new Error(`Cannot use ${file}: it is not a PEM file, which has a line that begins with -----BEGIN`);
+  if (!pem.includes("-----BEGIN "))
+    throw new Error(
+      `Cannot use ${file}: it is not a PEM file, which has a line that begins with -----BEGIN`,
+    );
   return pem;
 }

@@ -1,14 +1,25 @@
 #!/usr/bin/env node
 /**
- * The smallest complete Hawser client: it says a message and prints the answers until the sentinel; on a terminal it goes
- * on with what is typed. Owns the order of a conversation and what is printed; options.ts reads the command line.
+ * The smallest complete Hawser client: it says a message and prints the answers until the sentinel;
+ * on a terminal it goes on with what is typed. Owns the order of a conversation and what is
+ * printed; options.ts reads the command line.
  */
 import process from "node:process";
 import { clearLine, createInterface, cursorTo, type Interface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Socket } from "@hawser/client";
 import { fail } from "@hawser/command-line";
-import { HawserError, isHawserError, lengthPrefixed, lines, printable, raw, text, type Wire, wire } from "@hawser/protocol";
+import {
+  HawserError,
+  isHawserError,
+  lengthPrefixed,
+  lines,
+  printable,
+  raw,
+  text,
+  type Wire,
+  wire,
+} from "@hawser/protocol";
 import { formatAddress } from "@hawser/transport";
 import { readOptions } from "./options.ts";
 import { type EchoSession, openSession } from "./session.ts";
@@ -23,12 +34,16 @@ const wires = {
 };
 const MAX_REPLY = 1_048_576;
 const isClassic = spoken === "classic";
-const terminal = process.stdin.isTTY && process.stdout.isTTY ? createInterface({ input: process.stdin, output: process.stdout }) : null;
+const terminal =
+  process.stdin.isTTY && process.stdout.isTTY
+    ? createInterface({ input: process.stdin, output: process.stdout })
+    : null;
 let socket: Socket<string> | null = null;
 let session: EchoSession | null = null;
 let isLeaving = false;
 
-for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined); // who read it has gone
+// who read it has gone
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, leave);
 if (spoken === "session") await talkInSession();
 else await talkOnWire(chooseWire(spoken));
@@ -60,7 +75,9 @@ async function talkOnWire(chosen: Wire<string>): Promise<void> {
   if (terminal !== null) {
     if (isClassic) await conversations;
     // An answer ends a classic conversation: each line is one of its own.
-    await readTerminal(terminal, (typed) => (isClassic ? converse(chosen, typed).catch(fail) : say(typed)));
+    await readTerminal(terminal, (typed) =>
+      isClassic ? converse(chosen, typed).catch(fail) : say(typed),
+    );
     leave();
   }
   await conversations;
@@ -84,14 +101,23 @@ async function talk(chosen: Wire<string>): Promise<void> {
 
 async function converse(chosen: Wire<string>, first: string): Promise<void> {
   const current = (socket = await open(chosen));
-  print(`connected to ${current.transport === "ipc" ? "" : `${current.transport}://`}${current.remote}`);
+  print(
+    `connected to ${current.transport === "ipc" ? "" : `${current.transport}://`}${current.remote}`,
+  );
   let reply = "";
   let answers = 0;
   current.on("message", (part) => {
     answers++;
     if (!isClassic) print(`received: ${part}`);
-    else if (reply.length < MAX_REPLY) reply += part; // the network cuts it anywhere
-    else current.abort(new HawserError("FRAME_TOO_LARGE", `The answer is longer than ${MAX_REPLY} characters and the sentinel has not come`));
+    else if (reply.length < MAX_REPLY)
+      reply += part; // the network cuts it anywhere
+    else
+      current.abort(
+        new HawserError(
+          "FRAME_TOO_LARGE",
+          `The answer is longer than ${MAX_REPLY} characters and the sentinel has not come`,
+        ),
+      );
   });
   const isSaid = say(first);
   if (isClassic && !isSaid) current.abort();
@@ -102,14 +128,20 @@ async function converse(chosen: Wire<string>, first: string): Promise<void> {
   print(`closed: ${reason}`);
   if (error !== null) complain(error.message);
   else if (reason === "ended") complain("The server ended the connection without the sentinel");
-  else if (isSaid && answers === 0 && !isLeaving) complain("The server closed without an answer: see whether it speaks this wire on this address");
+  else if (isSaid && answers === 0 && !isLeaving)
+    complain(
+      "The server closed without an answer: see whether it speaks this wire on this address",
+    );
 }
 
 /** Connect; with --wait, as often as it takes. */
 async function open(chosen: Wire<string>): Promise<Socket<string>> {
   for (let tries = 0; ; tries++) {
     try {
-      return await connect(chosen, address, { tls, idleTimeoutMs: terminal === null ? 10_000 : Infinity });
+      return await connect(chosen, address, {
+        tls,
+        idleTimeoutMs: terminal === null ? 10_000 : Infinity,
+      });
     } catch (error) {
       if (!wait || !isHawserError(error) || !error.retryable) throw error;
       if (tries % 20 === 0) print(`waiting for ${formatAddress(address)}`);

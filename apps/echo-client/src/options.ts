@@ -1,8 +1,17 @@
 /**
- * The command line of the echo client: its flags and its help. Must not know what is done with the options.
+ * The command line of the echo client: its flags and its help. Must not know what is done with the
+ * options.
  */
 import { parseArgs } from "node:util";
-import { echoFlags, type EchoWire, type Endpoint, fail, readEchoWire, readEndpoint, sharedFlags } from "@hawser/command-line";
+import {
+  echoFlags,
+  type EchoWire,
+  type Endpoint,
+  fail,
+  readEchoWire,
+  readEndpoint,
+  sharedFlags,
+} from "@hawser/command-line";
 
 const help = `Usage: hawser-echo-client [options]
 
@@ -35,7 +44,9 @@ export interface Options extends Endpoint {
   readonly wait: boolean;
 }
 
-/** Read the command line. `--help`, a wrong flag and a file that can't be read end the program here. */
+/**
+ * Read the command line. `--help`, a wrong flag and a file that can't be read end the program here.
+ */
 export function readOptions(): Options {
   try {
     const { values } = parseArgs({
@@ -46,7 +57,13 @@ export function readOptions(): Options {
         wait: { type: "boolean", default: false },
       },
     });
-    return { ...readEndpoint(values, help), wire: readEchoWire(values.wire), sentinel: values.sentinel, message: values.message, wait: values.wait };
+    return {
+      ...readEndpoint(values, help),
+      wire: readEchoWire(values.wire),
+      sentinel: values.sentinel,
+      message: values.message,
+      wait: values.wait,
+    };
   } catch (error) {
     fail(error);
   }

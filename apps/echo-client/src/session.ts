@@ -1,6 +1,6 @@
 /**
- * The client's side of `--wire session`: each line is a request, and the answer is printed when it comes; a server that was
- * away is found again by the library. Must not know what a terminal is.
+ * The client's side of `--wire session`: each line is a request, and the answer is printed when it
+ * comes; a server that was away is found again by the library. Must not know what a terminal is.
  *
  * @module
  */
@@ -17,9 +17,16 @@ export interface EchoSession {
 }
 
 /** Connect; with `--wait`, as soon as the server is there. */
-export async function openSession({ address, tls, wait }: Options, print: (line: string) => void): Promise<EchoSession> {
+export async function openSession(
+  { address, tls, wait }: Options,
+  print: (line: string) => void,
+): Promise<EchoSession> {
   if (wait) print(`waiting for ${formatAddress(address)}`);
-  const socket = await connect(echoProtocol, address, { tls, reconnect: wait ? { fromStart: true, maxMs: 2_000 } : false, queue: { policy: "hold" } });
+  const socket = await connect(echoProtocol, address, {
+    tls,
+    reconnect: wait ? { fromStart: true, maxMs: 2_000 } : false,
+    queue: { policy: "hold" },
+  });
   print(`connected to ${socket.remote}`);
   const again = (): void => {
     print(`connected to ${socket.remote} again`);

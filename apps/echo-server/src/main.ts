@@ -1,11 +1,20 @@
 #!/usr/bin/env node
 /**
- * The smallest complete Hawser server: it answers each message with the message, until the client says the sentinel.
- * Owns what is answered and what is printed; options.ts reads the command line, the library does the rest.
+ * The smallest complete Hawser server: it answers each message with the message, until the client
+ * says the sentinel. Owns what is answered and what is printed; options.ts reads the command line,
+ * the library does the rest.
  */
 import process from "node:process";
 import { echoProtocol, fail } from "@hawser/command-line";
-import { type HawserError, lengthPrefixed, lines, printable, raw, text, wire } from "@hawser/protocol";
+import {
+  type HawserError,
+  lengthPrefixed,
+  lines,
+  printable,
+  raw,
+  text,
+  wire,
+} from "@hawser/protocol";
 import { createServer } from "@hawser/server";
 import { formatAddress } from "@hawser/transport";
 import { readOptions } from "./options.ts";
@@ -16,7 +25,8 @@ try {
   const wires = {
     lines: () => wire({ framing: lines(), codec: text(), sentinel }),
     length32: () => wire({ framing: lengthPrefixed(), codec: text(), sentinel }),
-    classic: () => wire({ framing: raw(), codec: text() }), // a message is what the network delivers at once
+    // a message is what the network delivers at once
+    classic: () => wire({ framing: raw(), codec: text() }),
   };
 
   const told = {
@@ -27,7 +37,9 @@ try {
       console.log(`connection from ${socket.remote} closed`);
     },
     error(error: HawserError, socket?: { remote: string }) {
-      console.error(printable(socket === undefined ? error.message : `${socket.remote}: ${error.message}`));
+      console.error(
+        printable(socket === undefined ? error.message : `${socket.remote}: ${error.message}`),
+      );
     },
   };
   const hear = (message: string, { remote }: { remote: string }): void => {
@@ -52,15 +64,19 @@ try {
             ...told,
             message(message, socket) {
               hear(message, socket);
-              const hasRoom = socket.send(spoken === "classic" ? `${message} ${sentinel}` : message);
-              return hasRoom ? undefined : socket.writable(); // who does not read its answers is not read either
+              const hasRoom = socket.send(
+                spoken === "classic" ? `${message} ${sentinel}` : message,
+              );
+              // who does not read its answers is not read either
+              return hasRoom ? undefined : socket.writable();
             },
           },
           { tls, idleTimeoutMs: 600_000 }, // people type slowly
         );
   console.log(`server listening on ${formatAddress(await server.listen(address))}`);
 
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined); // who read it has gone
+  // who read it has gone
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   const stop = async (): Promise<void> => {
     await server.close({ deadlineMs: 2_000 }); // each client gets the sentinel
     process.exit();

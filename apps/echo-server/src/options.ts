@@ -1,8 +1,17 @@
 /**
- * The command line of the echo server: its flags and its help. Must not know what is done with the options.
+ * The command line of the echo server: its flags and its help. Must not know what is done with the
+ * options.
  */
 import { parseArgs } from "node:util";
-import { echoFlags, type EchoWire, type Endpoint, fail, readEchoWire, readEndpoint, sharedFlags } from "@hawser/command-line";
+import {
+  echoFlags,
+  type EchoWire,
+  type Endpoint,
+  fail,
+  readEchoWire,
+  readEndpoint,
+  sharedFlags,
+} from "@hawser/command-line";
 
 const help = `Usage: hawser-echo-server [options]
 
@@ -29,7 +38,9 @@ export interface Options extends Endpoint {
   readonly sentinel: string;
 }
 
-/** Read the command line. `--help`, a wrong flag and a file that can't be read end the program here. */
+/**
+ * Read the command line. `--help`, a wrong flag and a file that can't be read end the program here.
+ */
 export function readOptions(): Options {
   try {
     const { values } = parseArgs({
@@ -38,7 +49,11 @@ export function readOptions(): Options {
         ...echoFlags,
       },
     });
-    return { ...readEndpoint(values, help), wire: readEchoWire(values.wire), sentinel: values.sentinel };
+    return {
+      ...readEndpoint(values, help),
+      wire: readEchoWire(values.wire),
+      sentinel: values.sentinel,
+    };
   } catch (error) {
     fail(error);
   }

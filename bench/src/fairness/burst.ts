@@ -1,5 +1,6 @@
 /**
- * The bursts of `fairness.ts`: what one peer sends at once, of every kind of bad and good message, in a thread of its own.
+ * The bursts of `fairness.ts`: what one peer sends at once, of every kind of bad and good message,
+ * in a thread of its own.
  */
 import { once } from "node:events";
 import net from "node:net";
@@ -16,9 +17,16 @@ interface Burst {
 const utf8 = (written: string): Uint8Array => new TextEncoder().encode(written);
 const always = (bytes: Uint8Array) => (): Uint8Array => bytes;
 const line = (written: string) => always(utf8(`${written}\n`));
-const indexOf = (name: string): number => contract.messages.findIndex((message) => message.name === name);
-const request = (name: number, body: string) => (index: number): Uint8Array => frame(KIND.REQUEST, 1 + 2 * (index % 500), head(name), body);
-const rpcLine = (method: string, params: unknown) => (index: number): Uint8Array => utf8(`${JSON.stringify({ jsonrpc: "2.0", id: index, method, params })}\n`);
+const indexOf = (name: string): number =>
+  contract.messages.findIndex((message) => message.name === name);
+const request =
+  (name: number, body: string) =>
+  (index: number): Uint8Array =>
+    frame(KIND.REQUEST, 1 + 2 * (index % 500), head(name), body);
+const rpcLine =
+  (method: string, params: unknown) =>
+  (index: number): Uint8Array =>
+    utf8(`${JSON.stringify({ jsonrpc: "2.0", id: index, method, params })}\n`);
 
 export const bursts: Readonly<Record<string, Burst>> = {
   "native: body {": { to: "native", message: request(indexOf("add"), "{") },
@@ -30,7 +38,10 @@ export const bursts: Readonly<Record<string, Burst>> = {
   "native: CANCEL": { to: "native", message: () => frame(KIND.CANCEL, 1) },
   "native: CREDIT": { to: "native", message: () => frame(KIND.CREDIT, 0, u32(0)) },
   "rpc: {": { to: "rpc", message: line("{") },
-  "rpc: batches of 1 000 ones": { to: "rpc", message: line(JSON.stringify(Array.from({ length: 1_000 }, () => 1))) },
+  "rpc: batches of 1 000 ones": {
+    to: "rpc",
+    message: line(JSON.stringify(Array.from({ length: 1_000 }, () => 1))),
+  },
   "rpc: refused by zod": { to: "rpc", message: rpcLine("add", { a: "x", b: "y" }) },
   "rpc: valid": { to: "rpc", message: rpcLine("add", { a: 1, b: 2 }) },
   "rpc: handler throws": { to: "rpc", message: rpcLine("broken", 1) },

@@ -17,7 +17,25 @@ export const contract: Protocol = defineProtocol({
 
 /** The HELLO of a client of it, as PROTOCOL.md has it. */
 export function hello(): string {
-  const messages = contract.messages.map(({ name, type: kind, codec, digest }) => [name, kind, codec.name, digest]);
-  const limits = { maxMessageBytes: 1_048_576, maxPartials: 8, maxConversations: 1_024, windowBytes: 262_144, eventWindowBytes: 262_144 };
-  return JSON.stringify({ hawser: [1, 1], protocol: contract.name, version: 1, accepts: [1, 1], messages, limits });
+  const messages = contract.messages.map(({ name, type: kind, codec, digest }) => [
+    name,
+    kind,
+    codec.name,
+    digest,
+  ]);
+  const limits = {
+    maxMessageBytes: 1_048_576,
+    maxPartials: 8,
+    maxConversations: 1_024,
+    windowBytes: 262_144,
+    eventWindowBytes: 262_144,
+  };
+  return JSON.stringify({
+    hawser: [1, 1],
+    protocol: contract.name,
+    version: 1,
+    accepts: [1, 1],
+    messages,
+    limits,
+  });
 }

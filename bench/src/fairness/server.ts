@@ -1,5 +1,6 @@
 /**
- * The server of `fairness.ts`: a wire of lines, a contract natively and by JSON-RPC, in one process. Runs on each runtime.
+ * The server of `fairness.ts`: a wire of lines, a contract natively and by JSON-RPC, in one
+ * process. Runs on each runtime.
  */
 import { json, jsonRpc, lines, text, wire } from "@hawser/protocol";
 import { createServer } from "@hawser/server";
@@ -18,10 +19,19 @@ const handlers = {
 };
 const quiet = { error: (): undefined => undefined };
 
-const ping = createServer(wire({ framing: lines(), codec: text() }), { message: (message, socket) => void socket.send(message) });
-const values = createServer(wire({ framing: lines(), codec: json() }), { message: (message, socket) => void socket.send(message), ...quiet });
+const ping = createServer(wire({ framing: lines(), codec: text() }), {
+  message: (message, socket) => void socket.send(message),
+});
+const values = createServer(wire({ framing: lines(), codec: json() }), {
+  message: (message, socket) => void socket.send(message),
+  ...quiet,
+});
 const native = createServer(contract, handlers as never, quiet as never);
-const rpc = createServer(jsonRpc(contract, { framing: lines() }), handlers as never, quiet as never);
+const rpc = createServer(
+  jsonRpc(contract, { framing: lines() }),
+  handlers as never,
+  quiet as never,
+);
 
 const ports: number[] = [];
 for (const server of [ping, values, native, rpc]) {

@@ -1,10 +1,24 @@
 /** `@grpc/grpc-js`: one unary call whose messages are bytes, so that no protobuf is parsed. */
-import { type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall, type ServiceDefinition } from "@grpc/grpc-js";
+import {
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+} from "@grpc/grpc-js";
 import { announce } from "./serving.ts";
 
 const same = (bytes: Buffer): Buffer => bytes;
 const service: ServiceDefinition = {
-  echo: { path: "/Bench/Echo", requestStream: false, responseStream: false, requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same },
+  echo: {
+    path: "/Bench/Echo",
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: same,
+    responseDeserialize: same,
+  },
 };
 
 const server = new Server({ "grpc.max_concurrent_streams": 1_024 });

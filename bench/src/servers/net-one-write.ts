@@ -1,4 +1,7 @@
-/** `node:net`, framed by a 32-bit length as a careful program does it by hand: one `socket.write` for each message. */
+/**
+ * `node:net`, framed by a 32-bit length as a careful program does it by hand: one `socket.write`
+ * for each message.
+ */
 import net from "node:net";
 import { announce, listenOn, servingOptions } from "./serving.ts";
 

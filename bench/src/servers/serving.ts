@@ -1,6 +1,7 @@
 /**
- * What the server programs share: their options on the command line, and how they talk to the bench.
- * `key=value` arguments in; "listening PORT" out; "gc" on stdin is answered when the garbage is collected; they end when stdin does.
+ * What the server programs share: their options on the command line, and how they talk to the
+ * bench. `key=value` arguments in; "listening PORT" out; "gc" on stdin is answered when the garbage
+ * is collected; they end when stdin does.
  */
 import process from "node:process";
 
@@ -17,7 +18,11 @@ export function servingOptions(): ServingOptions {
     const given = process.argv.find((argument) => argument.startsWith(`${key}=`));
     return given === undefined ? otherwise : given.slice(key.length + 1);
   };
-  return { mode: value("mode", "echo") === "broadcast" ? "broadcast" : "echo", burst: Number(value("burst", "1")), value };
+  return {
+    mode: value("mode", "echo") === "broadcast" ? "broadcast" : "echo",
+    burst: Number(value("burst", "1")),
+    value,
+  };
 }
 
 /** Connections that a burst of clients may have waiting, the same for every server. */
@@ -34,7 +39,8 @@ export function listenOn(server: Listening): Promise<number> {
   return new Promise((resolve, reject) => {
     server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, () => {
       const address = server.address();
-      if (address === null || typeof address === "string") reject(new Error("The server has no port"));
+      if (address === null || typeof address === "string")
+        reject(new Error("The server has no port"));
       else resolve(address.port);
     });
   });
@@ -51,7 +57,8 @@ export function announce(port: number): void {
 }
 
 function collectGarbage(): void {
-  const runtime = globalThis as { gc?: () => void; Bun?: { gc(sync: boolean): void } }; // what the runtimes offer beyond the standard
+  // what the runtimes offer beyond the standard
+  const runtime = globalThis as { gc?: () => void; Bun?: { gc(sync: boolean): void } };
   runtime.gc?.();
   runtime.Bun?.gc(true);
 }

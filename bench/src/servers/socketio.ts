@@ -7,7 +7,12 @@ const { mode, burst } = servingOptions();
 
 const http = createServer();
 // No ping falls into a measurement, and the largest message fits.
-const server = new Server(http, { transports: ["websocket"], serveClient: false, pingInterval: 300_000, maxHttpBufferSize: 4 << 20 });
+const server = new Server(http, {
+  transports: ["websocket"],
+  serveClient: false,
+  pingInterval: 300_000,
+  maxHttpBufferSize: 4 << 20,
+});
 server.on("connection", (socket) => {
   socket.on("m", (data: string) => {
     if (mode === "echo") socket.emit("m", data);

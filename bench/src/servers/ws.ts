@@ -18,7 +18,8 @@ server.on("connection", (socket) => {
   socket.on("message", (data: Buffer, isBinary) => {
     if (mode === "broadcast") {
       for (let i = 0; i < burst; i++) {
-        for (const client of server.clients) if (client.readyState === WebSocket.OPEN) client.send(data, { binary: isBinary });
+        for (const client of server.clients)
+          if (client.readyState === WebSocket.OPEN) client.send(data, { binary: isBinary });
       }
     } else if (isJson) {
       socket.send(JSON.stringify(JSON.parse(data.toString())));

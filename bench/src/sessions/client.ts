@@ -1,9 +1,11 @@
 /**
- * The client program of `bench:sessions`: one system's, on one connection, which does one work and measures it.
+ * The client program of `bench:sessions`: one system's, on one connection, which does one work and
+ * measures it.
  *
  *     client.ts FILE VARIANT work=NAME port=N pid=N warmup=MS duration=MS        pid: the server's
  *
- * Prints one line of JSON, as the load generators do. Every answer is looked at; of many calls at once, each 16th is timed.
+ * Prints one line of JSON, as the load generators do. Every answer is looked at; of many calls at
+ * once, each 16th is timed.
  */
 import process from "node:process";
 import { failLoad, loadOptions, reportWhenOver, Window } from "../window.ts";
@@ -22,7 +24,11 @@ const peer = (await import(`./${file}`)) as Peer; // systems.ts names files that
 const work = sessionWorks.find(({ name }) => name === value("work", ""));
 if (work === undefined) failLoad(`no work ${value("work", "")}`);
 const client = await peer.connect(Number(value("port", "0")), variant);
-const window = new Window(Number(value("pid", "0")), Number(value("warmup", "500")), Number(value("duration", "1000")));
+const window = new Window(
+  Number(value("pid", "0")),
+  Number(value("warmup", "500")),
+  Number(value("duration", "1000")),
+);
 begin(work, client);
 reportWhenOver(window);
 
@@ -44,7 +50,11 @@ function begin({ uses, depth, source }: SessionWork, { request, stream, emit }: 
 }
 
 /** One after the other, for ever; every `each`th is timed, and stands for as many. */
-async function again<T>(each: number, call: (ticket: Ticket) => Promise<T>, isRight: (answer: T, number: number) => boolean): Promise<void> {
+async function again<T>(
+  each: number,
+  call: (ticket: Ticket) => Promise<T>,
+  isRight: (answer: T, number: number) => boolean,
+): Promise<void> {
   for (let number = 0; window.phase !== "done"; number++) {
     const began = number % each === 0 ? performance.now() : 0;
     const answer = await call(ticketOf(number));

@@ -1,15 +1,43 @@
-/** `@grpc/grpc-js`: a unary call and a stream of the server, whose messages are JSON instead of protobuf. */
+/**
+ * `@grpc/grpc-js`: a unary call and a stream of the server, whose messages are JSON instead of
+ * protobuf.
+ */
 import { once } from "node:events";
-import { Client as GrpcClient, credentials, type handleServerStreamingCall, type handleUnaryCall, Server, ServerCredentials, type ServiceDefinition } from "@grpc/grpc-js";
+import {
+  Client as GrpcClient,
+  credentials,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+} from "@grpc/grpc-js";
 import { type Client, laterTickets, type Source, type Ticket, tickets } from "./peer.ts";
 
 const serialize = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
-const readTicket = (bytes: Buffer): Ticket => JSON.parse(bytes.toString()) as Ticket; // the other end is this file too
+// the other end is this file too
+const readTicket = (bytes: Buffer): Ticket => JSON.parse(bytes.toString()) as Ticket;
 const readSource = (bytes: Buffer): Source => JSON.parse(bytes.toString()) as Source;
 
 const service: ServiceDefinition = {
-  echo: { path: "/Bench/Echo", requestStream: false, responseStream: false, requestSerialize: serialize, requestDeserialize: readTicket, responseSerialize: serialize, responseDeserialize: readTicket },
-  tickets: { path: "/Bench/Tickets", requestStream: false, responseStream: true, requestSerialize: serialize, requestDeserialize: readSource, responseSerialize: serialize, responseDeserialize: readTicket },
+  echo: {
+    path: "/Bench/Echo",
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: serialize,
+    requestDeserialize: readTicket,
+    responseSerialize: serialize,
+    responseDeserialize: readTicket,
+  },
+  tickets: {
+    path: "/Bench/Tickets",
+    requestStream: false,
+    responseStream: true,
+    requestSerialize: serialize,
+    requestDeserialize: readSource,
+    responseSerialize: serialize,
+    responseDeserialize: readTicket,
+  },
 };
 
 const echo: handleUnaryCall<Ticket, Ticket> = (call, answer) => {
@@ -53,7 +81,13 @@ export async function connect(port: number): Promise<Client> {
         });
       }),
     stream: async (source, take) => {
-      for await (const ticket of client.makeServerStreamRequest("/Bench/Tickets", serialize, readTicket, source)) take(ticket as Ticket); // as readTicket says
+      for await (const ticket of client.makeServerStreamRequest(
+        "/Bench/Tickets",
+        serialize,
+        readTicket,
+        source,
+      ))
+        take(ticket as Ticket); // as readTicket says
     },
   };
 }

@@ -12,7 +12,12 @@ import { z } from "zod";
 import { BACKLOG } from "../servers/serving.ts";
 import { type Client, laterTickets, type Source, type Ticket, tickets } from "./peer.ts";
 
-const zodTicket: Schema<Ticket> = z.object({ id: z.number(), name: z.string(), tags: z.array(z.string()), ok: z.boolean() });
+const zodTicket: Schema<Ticket> = z.object({
+  id: z.number(),
+  name: z.string(),
+  tags: z.array(z.string()),
+  ok: z.boolean(),
+});
 
 function contractOf(ticket: Schema<Ticket>) {
   return defineProtocol({
@@ -25,14 +30,28 @@ function contractOf(ticket: Schema<Ticket>) {
 }
 
 const contracts = { zod: contractOf(zodTicket), type: contractOf(type<Ticket>()) };
-const overLines = jsonRpc(defineProtocol({ name: "bench", version: 1, requests: { echo: { input: zodTicket, output: zodTicket } } }), { framing: lines() });
+const overLines = jsonRpc(
+  defineProtocol({
+    name: "bench",
+    version: 1,
+    requests: { echo: { input: zodTicket, output: zodTicket } },
+  }),
+  { framing: lines() },
+);
 
 const echo = (ticket: Ticket): Ticket => ticket;
 
 export async function serve(variant: string): Promise<number> {
   const options = { backlog: BACKLOG };
-  const handlers = { echo, tickets: (source: Source) => (source === "plain" ? tickets() : laterTickets()), seen: () => undefined };
-  const server = variant === "json-rpc" ? createServer(overLines, { echo }, options) : createServer(contracts[variant === "zod" ? "zod" : "type"], handlers, options);
+  const handlers = {
+    echo,
+    tickets: (source: Source) => (source === "plain" ? tickets() : laterTickets()),
+    seen: () => undefined,
+  };
+  const server =
+    variant === "json-rpc"
+      ? createServer(overLines, { echo }, options)
+      : createServer(contracts[variant === "zod" ? "zod" : "type"], handlers, options);
   const address = await server.listen("tcp://127.0.0.1:0");
   return "port" in address ? address.port : 0;
 }

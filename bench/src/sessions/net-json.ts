@@ -1,4 +1,7 @@
-/** `node:net` as it is written by hand: a line of JSON with an id for each message, and one `socket.write` for each. */
+/**
+ * `node:net` as it is written by hand: a line of JSON with an id for each message, and one
+ * `socket.write` for each.
+ */
 import { once } from "node:events";
 import net from "node:net";
 import { listenOn } from "../servers/serving.ts";
@@ -17,7 +20,8 @@ export async function serve(): Promise<number> {
     socket.on("drain", () => socket.resume());
     onMessage(socket, ({ id, ticket, source, event }) => {
       if (source !== undefined) push(socket, id, source).catch(() => socket.destroy());
-      else if (!send(socket, event === true || ticket === undefined ? { id } : { id, ticket })) socket.pause();
+      else if (!send(socket, event === true || ticket === undefined ? { id } : { id, ticket }))
+        socket.pause();
     });
   });
   return listenOn(server);
@@ -43,23 +47,26 @@ export async function connect(port: number): Promise<Client> {
     send(socket, { id, ...message });
   };
   return {
-    request: (ticket) => new Promise((resolve, reject) => {
-      ask({ ticket }, (answer) => {
-        if (answer.ticket === undefined) reject(new Error("there is no ticket in the answer"));
-        else resolve(answer.ticket);
-      });
-    }),
-    stream: (source, take) => new Promise((resolve) => {
-      onItem = take;
-      ask({ source }, () => {
-        resolve();
-      });
-    }),
-    emit: (ticket) => new Promise((resolve) => {
-      ask({ ticket, event: true }, () => {
-        resolve("delivered");
-      });
-    }),
+    request: (ticket) =>
+      new Promise((resolve, reject) => {
+        ask({ ticket }, (answer) => {
+          if (answer.ticket === undefined) reject(new Error("there is no ticket in the answer"));
+          else resolve(answer.ticket);
+        });
+      }),
+    stream: (source, take) =>
+      new Promise((resolve) => {
+        onItem = take;
+        ask({ source }, () => {
+          resolve();
+        });
+      }),
+    emit: (ticket) =>
+      new Promise((resolve) => {
+        ask({ ticket, event: true }, () => {
+          resolve("delivered");
+        });
+      }),
   };
 }
 
@@ -80,6 +87,7 @@ function onMessage(socket: net.Socket, take: (message: Message) => void): void {
   socket.on("data", (text: string) => {
     const pieces = (kept + text).split("\n");
     kept = pieces.pop() ?? "";
-    for (const piece of pieces) take(JSON.parse(piece) as Message); // the other end is this file too
+    // the other end is this file too
+    for (const piece of pieces) take(JSON.parse(piece) as Message);
   });
 }

@@ -1,6 +1,6 @@
 /**
- * What each system of `bench:sessions` provides: a server, and a client as its library's documentation shows one.
- * Owns the message that all of them carry. Must not know any system.
+ * What each system of `bench:sessions` provides: a server, and a client as its library's
+ * documentation shows one. Owns the message that all of them carry. Must not know any system.
  */
 import { payloadOf } from "../dialects.ts";
 
@@ -12,7 +12,8 @@ export interface Ticket {
   readonly ok: boolean;
 }
 
-const { name, tags, ok } = JSON.parse(payloadOf(64, true).toString("latin1")) as Ticket; // payloadOf has written it
+// payloadOf has written it
+const { name, tags, ok } = JSON.parse(payloadOf(64, true).toString("latin1")) as Ticket;
 
 /** The ticket of a number: a new object each time, always of the same length. */
 export function ticketOf(number: number): Ticket {
@@ -21,7 +22,12 @@ export function ticketOf(number: number): Ticket {
 
 /** Whether it is the ticket of that number. */
 export function isTicketOf(ticket: Ticket, number: number): boolean {
-  return ticket.id === 1_000 + (number % 9_000) && ticket.name === name && ticket.tags.length === tags.length && ticket.ok === ok;
+  return (
+    ticket.id === 1_000 + (number % 9_000) &&
+    ticket.name === name &&
+    ticket.tags.length === tags.length &&
+    ticket.ok === ok
+  );
 }
 
 /** How a server makes its stream's items. */
@@ -42,7 +48,10 @@ export async function* laterTickets(): AsyncGenerator<Ticket, never> {
 export interface Client {
   /** The server answers with the ticket. */
   request?: (ticket: Ticket) => Promise<Ticket>;
-  /** Take items without end; each is given to `take`. The server is held back when they are not taken as fast. */
+  /**
+   * Take items without end; each is given to `take`. The server is held back when they are not
+   * taken as fast.
+   */
   stream?: (source: Source, take: (ticket: Ticket) => void) => Promise<void>;
   /** Resolves with "delivered" when the server's handler has had the ticket. */
   emit?: (ticket: Ticket) => Promise<string>;

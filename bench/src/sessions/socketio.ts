@@ -20,7 +20,10 @@ const BURST = 256;
 
 export async function serve(): Promise<number> {
   const http = createServer();
-  const server = new Server<FromClient, FromServer>(http, { transports: ["websocket"], serveClient: false });
+  const server = new Server<FromClient, FromServer>(http, {
+    transports: ["websocket"],
+    serveClient: false,
+  });
   server.on("connection", (socket) => {
     socket.on("echo", (ticket, answer) => {
       answer(ticket);
@@ -33,7 +36,10 @@ export async function serve(): Promise<number> {
       let count = 0;
       for await (const ticket of source === "plain" ? tickets() : laterTickets()) {
         socket.emit("item", ticket);
-        if (++count % BURST === 0) await new Promise<void>((left) => { socket.conn.once("drain", left); });
+        if (++count % BURST === 0)
+          await new Promise<void>((left) => {
+            socket.conn.once("drain", left);
+          });
         if (!socket.connected) return;
       }
     };
@@ -47,11 +53,16 @@ export async function connect(port: number): Promise<Client> {
     socket.once("connect", resolve).once("connect_error", reject);
   });
   return {
-    request: (ticket) => socket.emitWithAck("echo", ticket) as Promise<Ticket>, // the server's answer
+    // the server's answer
+    request: (ticket) => socket.emitWithAck("echo", ticket) as Promise<Ticket>,
     stream: async (source, take) => {
       socket.on("item", take);
       socket.emit("tickets", source);
-      await new Promise<void>((resolve) => { socket.once("disconnect", () => { resolve(); }); });
+      await new Promise<void>((resolve) => {
+        socket.once("disconnect", () => {
+          resolve();
+        });
+      });
     },
     emit: async (ticket) => {
       await socket.emitWithAck("seen", ticket);

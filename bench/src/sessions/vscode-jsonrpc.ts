@@ -1,7 +1,16 @@
-/** `vscode-jsonrpc` over `node:net`: one request. It has nothing that would hold a stream of notifications back. */
+/**
+ * `vscode-jsonrpc` over `node:net`: one request. It has nothing that would hold a stream of
+ * notifications back.
+ */
 import { once } from "node:events";
 import net from "node:net";
-import { createMessageConnection, type MessageConnection, RequestType1, SocketMessageReader, SocketMessageWriter } from "vscode-jsonrpc/node";
+import {
+  createMessageConnection,
+  type MessageConnection,
+  RequestType1,
+  SocketMessageReader,
+  SocketMessageWriter,
+} from "vscode-jsonrpc/node";
 import { listenOn } from "../servers/serving.ts";
 import type { Client, Ticket } from "./peer.ts";
 

@@ -1,5 +1,6 @@
 /**
- * The works of `bench:sessions`: what a client does on its one connection, and which systems do it unless others are named.
+ * The works of `bench:sessions`: what a client does on its one connection, and which systems do it
+ * unless others are named.
  */
 import type { Client, Source } from "./peer.ts";
 
@@ -19,7 +20,16 @@ export interface SessionWork {
   readonly systems: readonly string[];
 }
 
-const all = ["hawser", "hawser-type", "hawser-jsonrpc", "net-json", "ws", "socket.io", "vscode-jsonrpc", "grpc-js"];
+const all = [
+  "hawser",
+  "hawser-type",
+  "hawser-jsonrpc",
+  "net-json",
+  "ws",
+  "socket.io",
+  "vscode-jsonrpc",
+  "grpc-js",
+];
 const streaming = ["hawser", "hawser-type", "net-json", "ws", "socket.io", "grpc-js"];
 const acknowledged = ["hawser", "hawser-type", "net-json", "socket.io"];
 
@@ -27,11 +37,47 @@ export const sessionWorks: readonly SessionWork[] = [
   requests(1, "p50"),
   requests(64, "rate"),
   requests(256, "rate"),
-  { name: "stream", title: "a stream of items of 64 B to the client, from a generator", uses: "stream", source: "plain", depth: 1, counts: "items", by: "rate", systems: streaming },
-  { name: "stream-async", title: "a stream of items of 64 B to the client, from an async generator", uses: "stream", source: "async", depth: 1, counts: "items", by: "rate", systems: ["hawser", "hawser-type", "net-json"] },
-  { name: "events", title: "events of 64 B to the server, at least once, 1 000 not yet delivered", uses: "emit", source: "plain", depth: 1_000, counts: "events", by: "rate", systems: acknowledged },
+  {
+    name: "stream",
+    title: "a stream of items of 64 B to the client, from a generator",
+    uses: "stream",
+    source: "plain",
+    depth: 1,
+    counts: "items",
+    by: "rate",
+    systems: streaming,
+  },
+  {
+    name: "stream-async",
+    title: "a stream of items of 64 B to the client, from an async generator",
+    uses: "stream",
+    source: "async",
+    depth: 1,
+    counts: "items",
+    by: "rate",
+    systems: ["hawser", "hawser-type", "net-json"],
+  },
+  {
+    name: "events",
+    title: "events of 64 B to the server, at least once, 1 000 not yet delivered",
+    uses: "emit",
+    source: "plain",
+    depth: 1_000,
+    counts: "events",
+    by: "rate",
+    systems: acknowledged,
+  },
 ];
 
 function requests(depth: number, by: "p50" | "rate"): SessionWork {
-  return { name: `request-d${depth}`, title: `request and answer of 64 B, ${depth} at once on one connection`, uses: "request", source: "plain", depth, counts: "calls", by, systems: all };
+  return {
+    name: `request-d${depth}`,
+    title: `request and answer of 64 B, ${depth} at once on one connection`,
+    uses: "request",
+    source: "plain",
+    depth,
+    counts: "calls",
+    by,
+    systems: all,
+  };
 }

@@ -1,4 +1,7 @@
-/** `ws` as its README shows: JSON with an id in each message. Without `bufferutil`, which ws can use where it is installed. */
+/**
+ * `ws` as its README shows: JSON with an id in each message. Without `bufferutil`, which ws can use
+ * where it is installed.
+ */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { WebSocket, WebSocketServer } from "ws";
@@ -21,7 +24,8 @@ export async function serve(): Promise<number> {
       socket.terminate();
     });
     socket.on("message", (data: Buffer) => {
-      const { id, ticket, source } = JSON.parse(data.toString()) as Message; // the other end is this file too
+      // the other end is this file too
+      const { id, ticket, source } = JSON.parse(data.toString()) as Message;
       if (source !== undefined) void push(socket, id, source);
       else if (ticket !== undefined) socket.send(JSON.stringify({ id, ticket } satisfies Message));
     });
@@ -65,7 +69,10 @@ async function push(socket: WebSocket, id: number, source: Source): Promise<void
   for await (const ticket of source === "plain" ? tickets() : laterTickets()) {
     const text = JSON.stringify({ id, ticket } satisfies Message);
     if (socket.bufferedAmount < HIGH_BYTES) socket.send(text);
-    else await new Promise((sent) => { socket.send(text, sent); });
+    else
+      await new Promise((sent) => {
+        socket.send(text, sent);
+      });
     if (socket.readyState !== WebSocket.OPEN) return;
   }
 }

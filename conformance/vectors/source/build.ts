@@ -1,6 +1,15 @@
 // Short words for the vectors' sources. Must not know which vectors there are.
 
-import type { Bytes, FramePattern, FrameSpec, Greeting, Json, Step, Tally, Vector } from "../../runner/vector.ts";
+import type {
+  Bytes,
+  FramePattern,
+  FrameSpec,
+  Greeting,
+  Json,
+  Step,
+  Tally,
+  Vector,
+} from "../../runner/vector.ts";
 
 /** A list of vectors, in the making. */
 export class Vectors {
@@ -66,11 +75,21 @@ export function frame(kind: string, rest: Omit<FrameSpec, "kind"> = {}): FrameSp
   return { kind, ...rest };
 }
 
-export function request(id: number | string, name: string, json: Json, rest: Partial<FrameSpec> = {}): FrameSpec {
+export function request(
+  id: number | string,
+  name: string,
+  json: Json,
+  rest: Partial<FrameSpec> = {},
+): FrameSpec {
   return { kind: "REQUEST", id, name, json, ...rest };
 }
 
-export function stream(id: number | string, name: string, json: Json, rest: Partial<FrameSpec> = {}): FrameSpec {
+export function stream(
+  id: number | string,
+  name: string,
+  json: Json,
+  rest: Partial<FrameSpec> = {},
+): FrameSpec {
   return { kind: "STREAM", id, name, json, ...rest };
 }
 
@@ -100,7 +119,10 @@ export function told(n: number, rest: Record<string, Json> = {}): Json {
 
 /** Ask the target what its handlers noted, under an id that is free. */
 export function log(id: string, ...entries: readonly Json[]): readonly Step[] {
-  return [send(request(id, "log", { tag: TAG, least: entries.length })), expect(result(id, entries))];
+  return [
+    send(request(id, "log", { tag: TAG, least: entries.length })),
+    expect(result(id, entries)),
+  ];
 }
 
 /** Make a round trip as a request: everything before it has been handled by the target's engine. */

@@ -4,9 +4,17 @@
  * @module
  */
 import type { Limit } from "@hawser/protocol";
-import { type ConnectionLimitOptions, connectionOptionNames, type Ticker, type TlsOptions } from "@hawser/transport";
+import {
+  type ConnectionLimitOptions,
+  connectionOptionNames,
+  type Ticker,
+  type TlsOptions,
+} from "@hawser/transport";
 
-/** Options of a client's connection. Idle and stall timeouts are off by default: a client waits for its server. */
+/**
+ * Options of a client's connection. Idle and stall timeouts are off by default: a client waits for
+ * its server.
+ */
 export interface ConnectOptions extends ConnectionLimitOptions {
   /** Milliseconds to connect, TLS handshake included. */
   readonly connectTimeoutMs?: number | undefined;
@@ -19,8 +27,22 @@ export interface ConnectOptions extends ConnectionLimitOptions {
 
 /** The limits of connecting. */
 export const connectLimitTable: Readonly<Record<"connectTimeoutMs", Limit>> = Object.freeze({
-  connectTimeoutMs: { default: 10_000, unit: "milliseconds", min: 1, unlimited: true, reason: "A host that drops packets answers nothing; the kernel gives up after some two minutes (CONNECT_TIMEOUT)." },
+  connectTimeoutMs: {
+    default: 10_000,
+    unit: "milliseconds",
+    min: 1,
+    unlimited: true,
+    reason:
+      "A host that drops packets answers nothing; the kernel gives up after some two minutes " +
+      "(CONNECT_TIMEOUT).",
+  },
 });
 
 /** Every option of a wire's `connect()`. */
-export const connectOptionNames: readonly string[] = Object.freeze([...connectionOptionNames, ...Object.keys(connectLimitTable), "signal", "ticker", "tls"]);
+export const connectOptionNames: readonly string[] = Object.freeze([
+  ...connectionOptionNames,
+  ...Object.keys(connectLimitTable),
+  "signal",
+  "ticker",
+  "tls",
+]);

@@ -3,9 +3,25 @@
  *
  * @module
  */
-import { checkOptions, checkSpoken, HawserError, nativeSessions, type Protocol, resolveLimits, type SessionKind, type Wire } from "@hawser/protocol";
+import {
+  checkOptions,
+  checkSpoken,
+  HawserError,
+  nativeSessions,
+  type Protocol,
+  resolveLimits,
+  type SessionKind,
+  type Wire,
+} from "@hawser/protocol";
 import { rejected } from "@hawser/session";
-import { type AddressInput, type Connection, dial, parseAddress, processTicker, resolveConnectionLimits } from "@hawser/transport";
+import {
+  type AddressInput,
+  type Connection,
+  dial,
+  parseAddress,
+  processTicker,
+  resolveConnectionLimits,
+} from "@hawser/transport";
 import { captureCaller, withCaller } from "./contract/caller-stack.ts";
 import { connectLimitTable, connectOptionNames, type ConnectOptions } from "./connect-options.ts";
 import type { SessionClient } from "./contract/handlers.ts";
@@ -15,11 +31,14 @@ import { isConnection, type Target } from "./contract/targets.ts";
 import { Socket } from "./wire/socket.ts";
 
 /**
- * Connect to an address, or take a connection that was made elsewhere (one end of a `memoryPair()`).
+ * Connect to an address, or take a connection that was made elsewhere (one end of a
+ * `memoryPair()`).
  *
- * @throws {TypeError} when the address can't be read, or an option is not known or has the wrong type
+ * @throws {TypeError} when the address can't be read, or an option is not known or has the wrong
+ *   type
  * @throws {RangeError} when a limit is out of its range
- * @throws {HawserError} CONNECT_REFUSED, CONNECT_TIMEOUT, HOST_NOT_FOUND, PATH_NOT_FOUND, TLS_…: see the error table
+ * @throws {HawserError} CONNECT_REFUSED, CONNECT_TIMEOUT, HOST_NOT_FOUND, PATH_NOT_FOUND, TLS_…:
+ *   see the error table
  * @throws the signal's reason, when it is aborted while connecting
  * @example
  * ```ts
@@ -37,16 +56,23 @@ import { Socket } from "./wire/socket.ts";
  * await server.close();
  * ```
  */
-export function connect<In, Out = In>(wire: Wire<In, Out>, address: AddressInput | Connection, options?: ConnectOptions): Promise<Socket<In, Out>>;
+export function connect<In, Out = In>(
+  wire: Wire<In, Out>,
+  address: AddressInput | Connection,
+  options?: ConnectOptions,
+): Promise<Socket<In, Out>>;
 /**
- * Connect to a server of a contract, spoken natively or as a session kind such as `jsonRpc(contract)`. Resolves when calls can be made.
+ * Connect to a server of a contract, spoken natively or as a session kind such as
+ * `jsonRpc(contract)`. Resolves when calls can be made.
  *
- * `target` may be several addresses: each is tried in turn, now and whenever the connection is lost; or a connection that was
- * made elsewhere, or a function that makes one.
+ * `target` may be several addresses: each is tried in turn, now and whenever the connection is
+ * lost; or a connection that was made elsewhere, or a function that makes one.
  *
- * @throws {TypeError} when an address can't be read, an option is not known or has the wrong type, or a handler is missing
+ * @throws {TypeError} when an address can't be read, an option is not known or has the wrong type,
+ *   or a handler is missing
  * @throws {RangeError} when a limit is out of its range
- * @throws {HawserError} why the last address does not serve: CONNECT_REFUSED, AUTH_REFUSED, PROTOCOL_MISMATCH, VERSION_UNSUPPORTED, CONTRACT_DIFFERS, NOT_HAWSER, …
+ * @throws {HawserError} why the last address does not serve: CONNECT_REFUSED, AUTH_REFUSED,
+ *   PROTOCOL_MISMATCH, VERSION_UNSUPPORTED, CONTRACT_DIFFERS, NOT_HAWSER, …
  * @throws the signal's reason, when it is aborted while connecting
  * @example
  * ```ts
@@ -76,26 +102,45 @@ export function connect(
   try {
     checkSpoken("connect()", what);
     const caller = captureCaller();
-    if ("framing" in what) return withCaller(connectWire(what, target as AddressInput | Connection, options), caller);
-    return withCaller(connectSession("contract" in what ? what : nativeSessions(what), target, options), caller);
+    if ("framing" in what)
+      return withCaller(connectWire(what, target as AddressInput | Connection, options), caller);
+    return withCaller(
+      connectSession("contract" in what ? what : nativeSessions(what), target, options),
+      caller,
+    );
   } catch (error) {
     return rejected(error);
   }
 }
 
-async function connectWire<In, Out>(wire: Wire<In, Out>, address: AddressInput | Connection, options: ConnectOptions): Promise<Socket<In, Out>> {
+async function connectWire<In, Out>(
+  wire: Wire<In, Out>,
+  address: AddressInput | Connection,
+  options: ConnectOptions,
+): Promise<Socket<In, Out>> {
   checkOptions("connect() of a wire", options, connectOptionNames);
   const limits = resolveConnectionLimits(options, "client");
   const { connectTimeoutMs } = resolveLimits(connectLimitTable, options);
   const { signal, ticker = processTicker } = options;
   signal?.throwIfAborted();
-  const connection = isConnection(address) ? address : await dial(parseAddress(address), { clock: ticker.clock, connectTimeoutMs, signal, tls: options.tls });
+  const connection = isConnection(address)
+    ? address
+    : await dial(parseAddress(address), {
+        clock: ticker.clock,
+        connectTimeoutMs,
+        signal,
+        tls: options.tls,
+      });
   const socket = new Socket<In, Out>(wire, connection, { limits, ticker, onFull: "throw" });
   if (signal !== undefined) abortWith(socket, signal);
   return socket;
 }
 
-async function connectSession<P extends Protocol>(kind: SessionKind, target: Target, options: SessionConnectOptions<P>): Promise<SessionClient<P>> {
+async function connectSession<P extends Protocol>(
+  kind: SessionKind,
+  target: Target,
+  options: SessionConnectOptions<P>,
+): Promise<SessionClient<P>> {
   const { signal } = options;
   const client = new ClientSession(kind, target, options);
   signal?.throwIfAborted();
@@ -109,9 +154,16 @@ async function connectSession<P extends Protocol>(kind: SessionKind, target: Tar
   return client;
 }
 
-function abortWith(socket: Pick<Socket<unknown>, "abort" | "closed" | "remote">, signal: AbortSignal): void {
+function abortWith(
+  socket: Pick<Socket<unknown>, "abort" | "closed" | "remote">,
+  signal: AbortSignal,
+): void {
   const onAbort = (): void => {
-    socket.abort(new HawserError("ABORTED", `The connection to ${socket.remote} was aborted by its signal`, { cause: signal.reason }));
+    socket.abort(
+      new HawserError("ABORTED", `The connection to ${socket.remote} was aborted by its signal`, {
+        cause: signal.reason,
+      }),
+    );
   };
   signal.addEventListener("abort", onAbort, { once: true });
   void socket.closed.then(() => {

@@ -9,11 +9,23 @@ export { connectLimitTable } from "./connect-options.ts";
 export { queueLimitTable, reconnectLimitTable } from "./contract/options.ts";
 export { Socket } from "./wire/socket.ts";
 export type { ConnectOptions } from "./connect-options.ts";
-export type { ClientHandlers, ClientState, EventContext, EventListener, HandlerContext, Lifecycle, LifecycleEvents, SessionClient, SharedContext, StreamContext } from "./contract/handlers.ts";
+export type {
+  ClientHandlers,
+  ClientState,
+  EventContext,
+  EventListener,
+  HandlerContext,
+  Lifecycle,
+  LifecycleEvents,
+  SessionClient,
+  SharedContext,
+  StreamContext,
+} from "./contract/handlers.ts";
 export type { QueueOptions, ReconnectOptions, SessionConnectOptions } from "./contract/options.ts";
 export type { Connector, Target } from "./contract/targets.ts";
 export type { SocketEvents } from "./wire/socket.ts";
-// What the signatures above mention: a program that exports what it makes needs no other package to name it.
+// What the signatures above mention: a program that exports what it makes needs no other package to
+// name it.
 export type {
   Arguments,
   Awaitable,

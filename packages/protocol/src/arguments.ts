@@ -1,6 +1,7 @@
 /**
- * Arguments: the checks of what callers give to this project's functions, by shape, before anything uses it.
- * Owns the texts of these TypeErrors, and the search for the name that a misspelt one stands for. Must not know what an argument is for.
+ * Arguments: the checks of what callers give to this project's functions, by shape, before anything
+ * uses it. Owns the texts of these TypeErrors, and the search for the name that a misspelt one
+ * stands for. Must not know what an argument is for.
  *
  * @module
  */
@@ -9,10 +10,12 @@ import { utf8Encode } from "./bytes/utf8-write.ts";
 /**
  * Check an object of options: it is an object, and has no member but the known ones.
  *
- * `what` names the function or object that takes the options, as in `lines()` or `createServer() writeBuffer`. Only own enumerable
- * members with a string as their name are looked at, so an object of a class may be given. A member that is undefined must be known, too.
+ * `what` names the function or object that takes the options, as in `lines()` or `createServer()
+ * writeBuffer`. Only own enumerable members with a string as their name are looked at, so an object
+ * of a class may be given. A member that is undefined must be known, too.
  *
- * @throws {TypeError} when `given` is not an object, or has an unknown member; the text names the nearest known one
+ * @throws {TypeError} when `given` is not an object, or has an unknown member; the text names the
+ *   nearest known one
  * @example
  * ```ts
  * import assert from "node:assert/strict";
@@ -25,20 +28,43 @@ import { utf8Encode } from "./bytes/utf8-write.ts";
  * ```
  */
 export function checkOptions(what: string, given: unknown, known: readonly string[]): void {
-  if (typeof given !== "object" || given === null || Array.isArray(given) || ArrayBuffer.isView(given)) {
-    throw new TypeError(`${what} takes its options as one object, got ${describeValue(given)}: write { ${known[0] ?? "name"}: … }`);
+  if (
+    typeof given !== "object" ||
+    given === null ||
+    Array.isArray(given) ||
+    ArrayBuffer.isView(given)
+  ) {
+    throw new TypeError(
+      `${what} takes its options as one object, got ${describeValue(given)}: write { ` +
+        `${known[0] ?? "name"}: … }`,
+    );
   }
-  for (const name of Object.keys(given)) if (!known.includes(name)) throw unknownName(what, "option", name, known);
+  for (const name of Object.keys(given))
+    if (!known.includes(name)) throw unknownName(what, "option", name, known);
 }
 
-/** The error of a name that is not one of the known ones: it says which was likely meant, and which there are. */
-export function unknownName(what: string, kind: string, name: string, known: readonly string[]): TypeError {
+/**
+ * The error of a name that is not one of the known ones: it says which was likely meant, and which
+ * there are.
+ */
+export function unknownName(
+  what: string,
+  kind: string,
+  name: string,
+  known: readonly string[],
+): TypeError {
   const near = nearestName(name, known);
   const hint = near === null ? "it" : `did you mean ${JSON.stringify(near)}? It`;
-  return new TypeError(`${what} has no ${kind} ${describeValue(name)}: ${hint} takes ${known.length === 0 ? "none" : known.join(", ")}`);
+  return new TypeError(
+    `${what} has no ${kind} ${describeValue(name)}: ${hint} takes ` +
+      (known.length === 0 ? "none" : known.join(", ")),
+  );
 }
 
-/** The known name that differs least from `name`, or null when none is near: at most a third of it is written otherwise. */
+/**
+ * The known name that differs least from `name`, or null when none is near: at most a third of it
+ * is written otherwise.
+ */
 export function nearestName(name: string, known: readonly string[]): string | null {
   const wanted = name.slice(0, MOST_COMPARED).toLowerCase();
   let nearest: string | null = null;
@@ -54,7 +80,10 @@ export function nearestName(name: string, known: readonly string[]): string | nu
 
 const MOST_COMPARED = 64;
 
-/** How many letters must be changed, added, left out or swapped with their neighbour (Damerau, "optimal string alignment"). */
+/**
+ * How many letters must be changed, added, left out or swapped with their neighbour (Damerau,
+ * "optimal string alignment").
+ */
 function editDistance(one: string, other: string): number {
   let before: number[] = [];
   let last = Array.from({ length: other.length + 1 }, (_, column) => column);
@@ -62,8 +91,16 @@ function editDistance(one: string, other: string): number {
     const next = [row];
     for (let column = 1; column <= other.length; column++) {
       const same = one[row - 1] === other[column - 1];
-      let cost = Math.min((last[column] as number) + 1, (next[column - 1] as number) + 1, (last[column - 1] as number) + (same ? 0 : 1)); // in range, as below
-      const swapped = row > 1 && column > 1 && one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1];
+      let cost = Math.min(
+        (last[column] as number) + 1,
+        (next[column - 1] as number) + 1,
+        (last[column - 1] as number) + (same ? 0 : 1),
+      ); // in range, as below
+      const swapped =
+        row > 1 &&
+        column > 1 &&
+        one[row - 1] === other[column - 2] &&
+        one[row - 2] === other[column - 1];
       if (swapped) cost = Math.min(cost, (before[column - 2] as number) + 1);
       next.push(cost);
     }
@@ -79,7 +116,8 @@ function editDistance(one: string, other: string): number {
  * @throws {TypeError} when it got one
  */
 export function checkNone(what: string, given: readonly unknown[]): void {
-  if (given.length > 0 && given[0] !== undefined) throw new TypeError(`${what} takes no arguments, got ${describeValue(given[0])}`);
+  if (given.length > 0 && given[0] !== undefined)
+    throw new TypeError(`${what} takes no arguments, got ${describeValue(given[0])}`);
 }
 
 /**
@@ -89,10 +127,15 @@ export function checkNone(what: string, given: readonly unknown[]): void {
  */
 export function bytesOf(what: string, value: unknown): Uint8Array {
   if (typeof value === "string") {
-    if (!value.isWellFormed()) throw new TypeError(`${what} can't be text with a lone surrogate: it has no UTF-8; give its bytes as a Uint8Array`);
+    if (!value.isWellFormed())
+      throw new TypeError(
+        `${what} can't be text with a lone surrogate: it has no UTF-8; give its bytes as a ` +
+          "Uint8Array",
+      );
     return utf8Encode(value);
   }
-  if (value instanceof Uint8Array) return new Uint8Array(value); // not slice(): a Buffer's slice is a view
+  // not slice(): a Buffer's slice is a view
+  if (value instanceof Uint8Array) return new Uint8Array(value);
   throw new TypeError(`${what} is text or a Uint8Array, got ${describeValue(value)}`);
 }
 

@@ -1,7 +1,8 @@
 /**
- * Caught values: how text is made of what a program's code threw or rejected with. Any value may be thrown: a symbol, a revoked proxy,
- * an error whose `message` is an object or a getter that throws. Nothing here throws, whatever the value does.
- * Owns the reading of caught values; elsewhere nobody looks at `.message` or `String()` of one (a lint rule says so).
+ * Caught values: how text is made of what a program's code threw or rejected with. Any value may be
+ * thrown: a symbol, a revoked proxy, an error whose `message` is an object or a getter that throws.
+ * Nothing here throws, whatever the value does. Owns the reading of caught values; elsewhere nobody
+ * looks at `.message` or `String()` of one (a lint rule says so).
  *
  * @module
  */
@@ -16,12 +17,18 @@ export function isError(value: unknown): value is Error {
   }
 }
 
-/** Describes a caught value on one line of at most `most` printable characters: an error by its message, a string by itself, others by their type. */
+/**
+ * Describes a caught value on one line of at most `most` printable characters: an error by its
+ * message, a string by itself, others by their type.
+ */
 export function describeCaught(cause: unknown, most = 160): string {
   return describe(cause, most, 0);
 }
 
-/** A caught value as an error: itself if it is one, else a TypeError that describes it, with the value as its `cause`. */
+/**
+ * A caught value as an error: itself if it is one, else a TypeError that describes it, with the
+ * value as its `cause`.
+ */
 export function asError(cause: unknown): Error {
   return isError(cause) ? cause : new TypeError(describeCaught(cause), { cause });
 }
@@ -42,8 +49,8 @@ export function memberOf(value: object, name: PropertyKey): unknown {
 }
 
 /**
- * True if a value that should be at hand is a promise, of any kind. What it rejects with is dropped: an unhandled rejection ends a process,
- * and whoever asks has an error to tell anyway.
+ * True if a value that should be at hand is a promise, of any kind. What it rejects with is
+ * dropped: an unhandled rejection ends a process, and whoever asks has an error to tell anyway.
  */
 export function dropPromise(value: unknown): boolean {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
@@ -69,11 +76,13 @@ const MAX_STACK = 8_192;
 const MAX_DEPTH = 3;
 
 function describe(cause: unknown, most: number, depth: number): string {
-  if (typeof cause === "string") return cause === "" ? "it threw an empty string" : shorten(cause, most);
+  if (typeof cause === "string")
+    return cause === "" ? "it threw an empty string" : shorten(cause, most);
   if (!isError(cause)) return `it threw a value of type ${cause === null ? "null" : typeof cause}`;
   const message = memberOf(cause, "message");
   if (typeof message === "string" && message !== "") return shorten(message, most);
-  if (message !== undefined && message !== "") return `it threw an error whose message is of type ${message === null ? "null" : typeof message}`;
+  if (message !== undefined && message !== "")
+    return `it threw an error whose message is of type ${message === null ? "null" : typeof message}`;
   return describeInner(cause, most, depth) ?? describeName(cause, most);
 }
 
@@ -88,7 +97,12 @@ function describeInner(cause: Error, most: number, depth: number): string | null
 function describeName(cause: Error, most: number): string {
   const code = memberOf(cause, "code");
   const name = memberOf(cause, "name");
-  const what = typeof code === "string" && code !== "" ? code : typeof name === "string" && name !== "" ? name : "Error";
+  const what =
+    typeof code === "string" && code !== ""
+      ? code
+      : typeof name === "string" && name !== ""
+        ? name
+        : "Error";
   return `it threw ${shorten(what, most)} without a message`;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Limits: how a number with a default, a unit and a range is declared, and the one function that checks what callers give.
- * Owns the limits of a frame. Must not know clocks or sockets: their limits are a table of the same form in transport.
+ * Limits: how a number with a default, a unit and a range is declared, and the one function that
+ * checks what callers give. Owns the limits of a frame. Must not know clocks or sockets: their
+ * limits are a table of the same form in transport.
  *
  * @module
  */
@@ -21,13 +22,22 @@ export interface Limit {
 /** Numbers by option name, as a caller may give them: what is absent takes its default. */
 export type LimitOptions<Name extends string> = Readonly<Partial<Record<Name, number | undefined>>>;
 
-/** What a decoder does with a frame above `maxFrameBytes`: end the stream, or pass over the frame and go on. */
+/**
+ * What a decoder does with a frame above `maxFrameBytes`: end the stream, or pass over the frame
+ * and go on.
+ */
 export type OversizePolicy = "close" | "skip";
 
-/** What the decoder of a framing that finds the next frame by itself does with a damaged one: end the stream, or pass over it and go on. */
+/**
+ * What the decoder of a framing that finds the next frame by itself does with a damaged one: end
+ * the stream, or pass over it and go on.
+ */
 export type MalformedPolicy = "close" | "skip";
 
-/** What the stream's end does to a last frame that has no terminator: it is a fault, or the frame is delivered. */
+/**
+ * What the stream's end does to a last frame that has no terminator: it is a fault, or the frame is
+ * delivered.
+ */
 export type UnterminatedPolicy = "deliver" | "fault";
 
 /** The limits that a framing works under. */
@@ -45,7 +55,9 @@ export const frameLimitTable: Readonly<Record<"maxFrameBytes", Limit>> = Object.
     unit: "bytes",
     min: 1,
     unlimited: false,
-    reason: "What one message may cost in memory on the receiving side; 1 MiB is the default of NATS and of most brokers.",
+    reason:
+      "What one message may cost in memory on the receiving side; 1 MiB is the default of NATS " +
+      "and of most brokers.",
   },
 });
 
@@ -70,16 +82,20 @@ export function resolveLimits<Name extends string>(
 }
 
 /**
- * Complete a caller's frame limits: see {@link resolveLimits}. What is complete and frozen comes back as it is: many connections share it.
+ * Complete a caller's frame limits: see {@link resolveLimits}. What is complete and frozen comes
+ * back as it is: many connections share it.
  *
  * @throws {TypeError} when a value has the wrong type, or there is another member
  * @throws {RangeError} when a value is out of its row's range
  */
 export function resolveFrameLimits(given: Partial<FrameLimits> = {}): FrameLimits {
-  if (!isComplete(given)) checkOptions("The limits of a frame", given, ["maxFrameBytes", "onOversize"]);
+  if (!isComplete(given))
+    checkOptions("The limits of a frame", given, ["maxFrameBytes", "onOversize"]);
   const onOversize = given.onOversize ?? "close";
   if (!oversizePolicies.includes(onOversize)) {
-    throw new TypeError(`Cannot use onOversize ${describeValue(onOversize)}: it is "close" or "skip"`);
+    throw new TypeError(
+      `Cannot use onOversize ${describeValue(onOversize)}: it is "close" or "skip"`,
+    );
   }
   if (isComplete(given)) {
     checkLimit("maxFrameBytes", frameLimitTable.maxFrameBytes, given.maxFrameBytes);
@@ -96,7 +112,10 @@ const oversizePolicies: readonly unknown[] = ["close", "skip"];
  * @throws {TypeError} when it is neither `"deliver"` nor `"fault"`
  */
 export function resolveUnterminatedPolicy(given: UnterminatedPolicy = "fault"): UnterminatedPolicy {
-  if (!["deliver", "fault"].includes(given)) throw new TypeError(`Cannot use unterminated ${describeValue(given)}: it is "deliver" or "fault"`);
+  if (!["deliver", "fault"].includes(given))
+    throw new TypeError(
+      `Cannot use unterminated ${describeValue(given)}: it is "deliver" or "fault"`,
+    );
   return given;
 }
 
@@ -106,21 +125,29 @@ export function resolveUnterminatedPolicy(given: UnterminatedPolicy = "fault"): 
  * @throws {TypeError} when it is neither `"close"` nor `"skip"`
  */
 export function resolveMalformedPolicy(given: MalformedPolicy = "close"): MalformedPolicy {
-  if (!oversizePolicies.includes(given)) throw new TypeError(`Cannot use onMalformed ${describeValue(given)}: it is "close" or "skip"`);
+  if (!oversizePolicies.includes(given))
+    throw new TypeError(`Cannot use onMalformed ${describeValue(given)}: it is "close" or "skip"`);
   return given;
 }
 
 function isComplete(given: Partial<FrameLimits> | null): given is FrameLimits {
-  return Object.isFrozen(given) && given?.maxFrameBytes !== undefined && given.onOversize !== undefined;
+  return (
+    Object.isFrozen(given) && given?.maxFrameBytes !== undefined && given.onOversize !== undefined
+  );
 }
 
 function checkLimit(name: string, row: Limit, value: unknown): void {
   if (typeof value !== "number") {
-    throw new TypeError(`Cannot use ${name} of type ${typeof value}: it is a number of ${row.unit}`);
+    throw new TypeError(
+      `Cannot use ${name} of type ${typeof value}: it is a number of ${row.unit}`,
+    );
   }
   if (row.unlimited && value === Infinity) return;
   if (!Number.isSafeInteger(value) || value < row.min) {
     const also = row.unlimited ? ", or Infinity" : "";
-    throw new RangeError(`Cannot use ${name} ${String(value)}: it is a whole number of ${row.unit}, at least ${String(row.min)}${also}`);
+    throw new RangeError(
+      `Cannot use ${name} ${String(value)}: it is a whole number of ${row.unit}, at least ` +
+        `${String(row.min)}${also}`,
+    );
   }
 }

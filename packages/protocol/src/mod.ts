@@ -1,5 +1,6 @@
 /**
- * Bytes to frames to messages, without I/O: framings, codecs, wires, the error table and the limits.
+ * Bytes to frames to messages, without I/O: framings, codecs, wires, the error table and the
+ * limits.
  *
  * @module
  */
@@ -20,7 +21,14 @@ export { describeProtocol } from "./contract/describe.ts";
 export { dotStuffed } from "./framing/dot-stuffed.ts";
 export { errorTable, HawserError, isHawserError, readHawserError, withPeer } from "./errors.ts";
 export { fixedLength } from "./framing/fixed-length.ts";
-export { decodeChunks, describeFault, encodeFrames, malformed, tooLarge, truncated } from "./framing/framing.ts";
+export {
+  decodeChunks,
+  describeFault,
+  encodeFrames,
+  malformed,
+  tooLarge,
+  truncated,
+} from "./framing/framing.ts";
 export { jsonRpc } from "./json-rpc/json-rpc.ts";
 export { jsonSequence } from "./framing/json-sequence.ts";
 export { lengthPrefixed } from "./framing/length-prefixed.ts";
@@ -52,25 +60,76 @@ export type { Check, Issue } from "./contract/check.ts";
 export type { CobsOptions } from "./framing/cobs.ts";
 export type { BytesOptions, Codec, JsonCodec, JsonOptions, PieceDecoder } from "./codec/codec.ts";
 export type { OnlyJson, OnlyMembers, Protocol, ProtocolDefinition } from "./contract/contract.ts";
-export type { ContractSchema, EventSchema, JsonSchemaDocument, LaneSchema, MessageSchema, RequestSchema, StreamSchema } from "./contract/contract-schema.ts";
+export type {
+  ContractSchema,
+  EventSchema,
+  JsonSchemaDocument,
+  LaneSchema,
+  MessageSchema,
+  RequestSchema,
+  StreamSchema,
+} from "./contract/contract-schema.ts";
 export type { DelimitedOptions } from "./framing/delimited.ts";
 export type { FramingDefinition } from "./framing/define-framing.ts";
-export type { ErrorCode, ErrorKind, ErrorOrigin, ErrorPeer, ErrorScope, HawserErrorOptions, NamedFailure } from "./errors.ts";
-export type { ChunkSearch, DecodedChunks, FrameDecoder, FrameEncoder, FrameSink, Framing, FramingFault } from "./framing/framing.ts";
+export type {
+  ErrorCode,
+  ErrorKind,
+  ErrorOrigin,
+  ErrorPeer,
+  ErrorScope,
+  HawserErrorOptions,
+  NamedFailure,
+} from "./errors.ts";
+export type {
+  ChunkSearch,
+  DecodedChunks,
+  FrameDecoder,
+  FrameEncoder,
+  FrameSink,
+  Framing,
+  FramingFault,
+} from "./framing/framing.ts";
 export type { JsonRpcOptions } from "./json-rpc/dialect.ts";
 export type { JsonRpcSessions } from "./json-rpc/json-rpc.ts";
 export type { CancelMethod } from "./json-rpc/text.ts";
 export type { JsonSequenceOptions } from "./framing/json-sequence.ts";
 export type { Jsonable } from "./codec/json-text.ts";
 export type { LengthPrefixedOptions } from "./framing/length-prefixed.ts";
-export type { FrameLimits, Limit, LimitOptions, MalformedPolicy, OversizePolicy, UnterminatedPolicy } from "./limits.ts";
+export type {
+  FrameLimits,
+  Limit,
+  LimitOptions,
+  MalformedPolicy,
+  OversizePolicy,
+  UnterminatedPolicy,
+} from "./limits.ts";
 export type { CodecLibrary } from "./codec/library-codec.ts";
 export type { LaneOption, LaneRule } from "./contract/lane.ts";
 export type { LineEnding, LinesOptions } from "./framing/lines.ts";
-export type { Delivery, ErrorSchemas, EventDefinition, MessageEntry, MessageType, Opener, RequestDefinition, Side, StreamDefinition } from "./contract/message.ts";
+export type {
+  Delivery,
+  ErrorSchemas,
+  EventDefinition,
+  MessageEntry,
+  MessageType,
+  Opener,
+  RequestDefinition,
+  Side,
+  StreamDefinition,
+} from "./contract/message.ts";
 export type { MllpOptions } from "./framing/mllp.ts";
 export type { ProtocolFromSchemaOptions } from "./contract/protocol-from-schema.ts";
-export type { PlainType, Schema, SchemaFailure, SchemaIssue, SchemaResult, SchemaShapes, SchemaStandard, SchemaSuccess, SchemaTypes } from "./contract/schema.ts";
+export type {
+  PlainType,
+  Schema,
+  SchemaFailure,
+  SchemaIssue,
+  SchemaResult,
+  SchemaShapes,
+  SchemaStandard,
+  SchemaSuccess,
+  SchemaTypes,
+} from "./contract/schema.ts";
 export type { FrameSentinel, Sentinel, SentinelOption, SuffixSentinel } from "./wire/sentinel.ts";
 export type { NumberRange } from "./session/events/number-set.ts";
 export type { SessionLimit, SessionLimits } from "./session/limits.ts";
@@ -102,5 +161,22 @@ export type {
 } from "./session/types.ts";
 export type { SlipOptions } from "./framing/slip.ts";
 export type { VarintPrefixedOptions } from "./framing/varint-prefixed.ts";
-export type { Argument, ErrorNames, ErrorPayload, EventNames, EventPayload, Fail, Failure, OtherSide, RequestInput, RequestNames, RequestOutput, StreamInput, StreamItem, StreamNames, StreamSend, View } from "./contract/views.ts";
+export type {
+  Argument,
+  ErrorNames,
+  ErrorPayload,
+  EventNames,
+  EventPayload,
+  Fail,
+  Failure,
+  OtherSide,
+  RequestInput,
+  RequestNames,
+  RequestOutput,
+  StreamInput,
+  StreamItem,
+  StreamNames,
+  StreamSend,
+  View,
+} from "./contract/views.ts";
 export type { Finish, Wire, WireOptions, WireSink } from "./wire/wire.ts";

@@ -1,17 +1,25 @@
 /**
- * Errors without a stack: for what a peer's bytes cause, where the stack names this library alone, and capturing it is half of what
- * a burst of invalid messages costs. Owns `Error.stackTraceLimit`, which is 0 while one such error is made and as it was afterwards.
- * Must not know what the errors are about.
+ * Errors without a stack: for what a peer's bytes cause, where the stack names this library alone,
+ * and capturing it is half of what a burst of invalid messages costs. Owns `Error.stackTraceLimit`,
+ * which is 0 while one such error is made and as it was afterwards. Must not know what the errors
+ * are about.
  *
  * @module
  */
 import { type ErrorCode, HawserError, type HawserErrorOptions } from "./errors.ts";
 
-/** The limit is V8's and JavaScriptCore's, and in no standard library's types. Where it cannot be set, errors have a stack. */
+/**
+ * The limit is V8's and JavaScriptCore's, and in no standard library's types. Where it cannot be
+ * set, errors have a stack.
+ */
 const limited = Error as ErrorConstructor & { stackTraceLimit?: number | undefined };
 
 /** As `new HawserError`, for what the peer's bytes cause: without a stack. */
-export function peerError(code: ErrorCode, message: string, options?: HawserErrorOptions): HawserError {
+export function peerError(
+  code: ErrorCode,
+  message: string,
+  options?: HawserErrorOptions,
+): HawserError {
   return withoutStack(() => new HawserError(code, message, options));
 }
 
@@ -27,8 +35,9 @@ export function withoutStack<T>(run: () => T): T {
 }
 
 /**
- * JSON.parse for one text after another. The first error after a text that was JSON has a stack, and those that follow it have none: to
- * change the limit costs 4 % of what a small item of a stream does, and a burst of invalid texts is what it is changed for.
+ * JSON.parse for one text after another. The first error after a text that was JSON has a stack,
+ * and those that follow it have none: to change the limit costs 4 % of what a small item of a
+ * stream does, and a burst of invalid texts is what it is changed for.
  */
 export class JsonParser {
   #last: "invalid" | "valid" = "valid";
@@ -47,8 +56,8 @@ export class JsonParser {
 }
 
 /**
- * JSON.parse, whose error has no stack. Not by `withoutStack`: a message is parsed here, and this way it costs nothing
- * (Reflect.set takes 100 ns).
+ * JSON.parse, whose error has no stack. Not by `withoutStack`: a message is parsed here, and this
+ * way it costs nothing (Reflect.set takes 100 ns).
  *
  * @throws {SyntaxError} when the text is not JSON
  */
@@ -58,7 +67,8 @@ export function parseJson(text: string): unknown {
     limited.stackTraceLimit = 0;
     return JSON.parse(text);
   } catch (error) {
-    if (error instanceof TypeError) return JSON.parse(text); // Error is frozen, so the limit stays; JSON.parse throws SyntaxErrors alone
+    // Error is frozen, so the limit stays; JSON.parse throws SyntaxErrors alone
+    if (error instanceof TypeError) return JSON.parse(text);
     throw error;
   } finally {
     if (limited.stackTraceLimit !== before) limited.stackTraceLimit = before;

@@ -4,9 +4,18 @@
  * @module
  */
 import { expect } from "vitest";
-import { encodeFrames, type FrameLimits, type Framing, type FramingFault, resolveFrameLimits } from "../src/mod.ts";
+import {
+  encodeFrames,
+  type FrameLimits,
+  type Framing,
+  type FramingFault,
+  resolveFrameLimits,
+} from "../src/mod.ts";
 
-/** What a decoder reported: payloads as Latin-1 text, faults as `CODE at offset`, with `, passed over` where it went on. */
+/**
+ * What a decoder reported: payloads as Latin-1 text, faults as `CODE at offset`, with `, passed
+ * over` where it went on.
+ */
 export interface Outcome {
   readonly frames: string[];
   readonly faults: string[];
@@ -32,19 +41,38 @@ export function encoded(framing: Framing, ...payloads: string[]): string {
   return toHex(encodeFrames(framing, payloads.map(latin1)));
 }
 
-/** All cuts of a stream up to 12 bytes; of a longer one those into two (at most about 256 of them), into single bytes, and none. */
-export function outcome(framing: Framing, stream: Uint8Array | string, limits: Partial<FrameLimits> = {}): Outcome {
+/**
+ * All cuts of a stream up to 12 bytes; of a longer one those into two (at most about 256 of them),
+ * into single bytes, and none.
+ */
+export function outcome(
+  framing: Framing,
+  stream: Uint8Array | string,
+  limits: Partial<FrameLimits> = {},
+): Outcome {
   const bytes = typeof stream === "string" ? latin1(stream) : stream;
   const whole = decodeCut(framing, bytes, [], limits);
   for (const cut of cutsOf(bytes.length)) {
-    expect(decodeCut(framing, bytes, cut, limits), `${framing.name}: ${toHex(bytes)} cut at ${cut.join(" ")}`).toEqual(whole);
+    expect(
+      decodeCut(framing, bytes, cut, limits),
+      `${framing.name}: ${toHex(bytes)} cut at ${cut.join(" ")}`,
+    ).toEqual(whole);
   }
   return { frames: whole.frames, faults: whole.faults.map(formatFault) };
 }
 
 /** The only fault of a stream, whole. */
-export function onlyFault(framing: Framing, stream: Uint8Array | string, limits: Partial<FrameLimits> = {}): FramingFault {
-  const { faults } = decodeCut(framing, typeof stream === "string" ? latin1(stream) : stream, [], limits);
+export function onlyFault(
+  framing: Framing,
+  stream: Uint8Array | string,
+  limits: Partial<FrameLimits> = {},
+): FramingFault {
+  const { faults } = decodeCut(
+    framing,
+    typeof stream === "string" ? latin1(stream) : stream,
+    [],
+    limits,
+  );
   expect(faults).toHaveLength(1);
   return faults[0] as FramingFault; // as just expected
 }
@@ -80,7 +108,12 @@ function formatFault({ code, offset, fatal }: FramingFault): string {
   return `${code} at ${String(offset)}${fatal ? "" : ", passed over"}`;
 }
 
-function decodeCut(framing: Framing, stream: Uint8Array, cut: readonly number[], limits: Partial<FrameLimits>): { frames: string[]; faults: FramingFault[] } {
+function decodeCut(
+  framing: Framing,
+  stream: Uint8Array,
+  cut: readonly number[],
+  limits: Partial<FrameLimits>,
+): { frames: string[]; faults: FramingFault[] } {
   const frames: string[] = [];
   const faults: FramingFault[] = [];
   const decoder = framing.decoder(resolveFrameLimits(limits));
@@ -108,7 +141,8 @@ function decodeCut(framing: Framing, stream: Uint8Array, cut: readonly number[],
 function* cutsOf(length: number): Generator<number[]> {
   const places = Array.from({ length: Math.max(0, length - 1) }, (_, index) => index + 1);
   if (length <= 12) {
-    for (let mask = 1; mask < 2 ** places.length; mask++) yield places.filter((_, index) => (mask & (1 << index)) !== 0);
+    for (let mask = 1; mask < 2 ** places.length; mask++)
+      yield places.filter((_, index) => (mask & (1 << index)) !== 0);
   } else {
     const step = Math.ceil(length / 256);
     for (const place of places) if (place % step === 0 || place > length - 8) yield [place];

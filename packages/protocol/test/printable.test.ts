@@ -32,14 +32,20 @@ const hostile: Readonly<Record<string, string>> = {
 };
 
 describe("printable()", () => {
-  it.each(Object.entries(hostile))("spells out %s, also in errors and in quotes of the peer", (_, character) => {
-    const code = (character.codePointAt(0) ?? 0).toString(16);
-    expect(printable(`a${character}b${character}`)).toBe(`a\\u{${code}}b\\u{${code}}`);
-    for (const text of [new HawserError("NOT_HAWSER", `the peer says a${character}b`).message, plain(`a${character}b`)]) {
-      expect(text).not.toContain(character);
-      expect(text.isWellFormed()).toBe(true);
-    }
-  });
+  it.each(Object.entries(hostile))(
+    "spells out %s, also in errors and in quotes of the peer",
+    (_, character) => {
+      const code = (character.codePointAt(0) ?? 0).toString(16);
+      expect(printable(`a${character}b${character}`)).toBe(`a\\u{${code}}b\\u{${code}}`);
+      for (const text of [
+        new HawserError("NOT_HAWSER", `the peer says a${character}b`).message,
+        plain(`a${character}b`),
+      ]) {
+        expect(text).not.toContain(character);
+        expect(text.isWellFormed()).toBe(true);
+      }
+    },
+  );
 
   it("leaves what can be read as it is", () => {
     const text = "Grüße, 世界 👋🏽 שלום ﷺ \\ \u00a0 é";

@@ -4,7 +4,19 @@
  * @module
  */
 import { HawserError } from "@hawser/protocol";
-import { type Address, type AddressInput, type Connection, formatAddress, listen, type Listener, type ListenerSink, type ListenOptions, parseAddress, type Ticker, type TlsOptions } from "@hawser/transport";
+import {
+  type Address,
+  type AddressInput,
+  type Connection,
+  formatAddress,
+  listen,
+  type Listener,
+  type ListenerSink,
+  type ListenOptions,
+  parseAddress,
+  type Ticker,
+  type TlsOptions,
+} from "@hawser/transport";
 
 /** What one `listen()` has of its own. */
 export interface ListenCallOptions {
@@ -29,12 +41,29 @@ export class Listeners {
     this.#sink = sink;
   }
 
-  /** @throws {HawserError} CONNECTION_CLOSED after `close()`, and what `listen()` of the transport throws */
+  /**
+   * @throws {HawserError} CONNECTION_CLOSED after `close()`, and what `listen()` of the transport
+   *   throws
+   */
   async listen(input: AddressInput, own: ListenCallOptions): Promise<Address> {
     const address = parseAddress(input);
-    if (this.#isClosed()) throw new HawserError("CONNECTION_CLOSED", `Cannot listen on ${formatAddress(address)}: the server is closed`);
+    if (this.#isClosed())
+      throw new HawserError(
+        "CONNECTION_CLOSED",
+        `Cannot listen on ${formatAddress(address)}: the server is closed`,
+      );
     const { handshakeTimeoutMs, backlog, mode, ticker, tls } = this.#options;
-    const listener = await listen(address, { clock: ticker.clock, handshakeTimeoutMs, backlog, mode: own.mode ?? mode, tls: own.tls ?? tls }, this.#sink);
+    const listener = await listen(
+      address,
+      {
+        clock: ticker.clock,
+        handshakeTimeoutMs,
+        backlog,
+        mode: own.mode ?? mode,
+        tls: own.tls ?? tls,
+      },
+      this.#sink,
+    );
     this.#listeners.push(listener);
     if (this.#isClosed()) await listener.close();
     return listener.address;
@@ -57,6 +86,11 @@ export class Listeners {
 
 /** Close a connection that nobody will read. */
 export function refuse(connection: Connection): void {
-  connection.open({ chunk: () => undefined, ended: () => undefined, written: () => undefined, gone: () => undefined });
+  connection.open({
+    chunk: () => undefined,
+    ended: () => undefined,
+    written: () => undefined,
+    gone: () => undefined,
+  });
   connection.abort();
 }

@@ -26,7 +26,8 @@ export type {
   StreamContext,
 } from "./contract/handlers.ts";
 export type { SessionServerOptions } from "./contract/options.ts";
-// What the signatures above mention: a program that exports what it makes needs no other package to name it.
+// What the signatures above mention: a program that exports what it makes needs no other package to
+// name it.
 export type {
   Arguments,
   Awaitable,

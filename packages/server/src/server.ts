@@ -4,12 +4,40 @@
  *
  * @module
  */
-import { checkSpoken, HawserError, nativeSessions, type Protocol, type SessionKind, type Wire, WireEncoder } from "@hawser/protocol";
+import {
+  checkSpoken,
+  HawserError,
+  nativeSessions,
+  type Protocol,
+  type SessionKind,
+  type Wire,
+  WireEncoder,
+} from "@hawser/protocol";
 import { rejected, Reporter, WireSocket, type WireSocketOptions } from "@hawser/session";
-import { type Address, type AddressInput, type Connection, SharedOutput, type Ticking } from "@hawser/transport";
-import { type Dispatch, Dispatcher, checkHandlers, hasErrorHandler, type ServerSocket, type WireHandlers } from "./wire/dispatcher.ts";
+import {
+  type Address,
+  type AddressInput,
+  type Connection,
+  SharedOutput,
+  type Ticking,
+} from "@hawser/transport";
+import {
+  type Dispatch,
+  Dispatcher,
+  checkHandlers,
+  hasErrorHandler,
+  type ServerSocket,
+  type WireHandlers,
+} from "./wire/dispatcher.ts";
 import { type ListenCallOptions, Listeners, refuse } from "./listeners.ts";
-import { type CloseOptions, type CloseResult, type ResolvedServerOptions, resolveCloseOptions, resolveServerOptions, type ServerOptions } from "./options.ts";
+import {
+  type CloseOptions,
+  type CloseResult,
+  type ResolvedServerOptions,
+  resolveCloseOptions,
+  resolveServerOptions,
+  type ServerOptions,
+} from "./options.ts";
 import type { SessionHandlers, SessionServer } from "./contract/handlers.ts";
 import type { SessionServerOptions } from "./contract/options.ts";
 import { ContractServer } from "./contract/server.ts";
@@ -17,13 +45,17 @@ import { ContractServer } from "./contract/server.ts";
 /** A server of one wire, on any number of addresses. */
 export interface Server<In, Out = In> extends AsyncDisposable {
   /**
-   * Listen on an address; may be called many times. Resolves with where it listens really, the port chosen for 0 filled in.
+   * Listen on an address; may be called many times. Resolves with where it listens really, the port
+   * chosen for 0 filled in.
    *
    * @throws {TypeError} when the address can't be read, or `tls://` lacks a certificate
    * @throws {HawserError} ADDRESS_IN_USE, PERMISSION_DENIED, PATH_TOO_LONG, PATH_NOT_FOUND, …
    */
   listen(address: AddressInput, options?: ListenCallOptions): Promise<Address>;
-  /** Serve a connection that was made elsewhere: one end of a `memoryPair()`, or a transport of one's own. */
+  /**
+   * Serve a connection that was made elsewhere: one end of a `memoryPair()`, or a transport of
+   * one's own.
+   */
   accept(connection: Connection): void;
   /** The first address that it listens on, or null. */
   address(): Address | null;
@@ -32,13 +64,17 @@ export interface Server<In, Out = In> extends AsyncDisposable {
   /** The open sockets. */
   readonly sockets: ReadonlySet<ServerSocket<In, Out>>;
   /**
-   * Send a message to every open socket, encoded once. Returns how many took it; a socket whose output is full is closed
-   * as SLOW_CONSUMER, one that has ended is left out.
+   * Send a message to every open socket, encoded once. Returns how many took it; a socket whose
+   * output is full is closed as SLOW_CONSUMER, one that has ended is left out.
    *
-   * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL or PAYLOAD_TOO_LARGE: then nobody gets it
+   * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL or PAYLOAD_TOO_LARGE: then nobody
+   *   gets it
    */
   broadcast(message: Out): number;
-  /** Stop listening, end the connections (each gets the sentinel), and abort what is left at the deadline. */
+  /**
+   * Stop listening, end the connections (each gets the sentinel), and abort what is left at the
+   * deadline.
+   */
   close(options?: CloseOptions): Promise<CloseResult>;
 }
 
@@ -60,11 +96,17 @@ export interface Server<In, Out = In> extends AsyncDisposable {
  * await server.close();
  * ```
  */
-export function createServer<In, Out = In>(wire: Wire<In, Out>, handlers: WireHandlers<In, Out>, options?: ServerOptions): Server<In, Out>;
+export function createServer<In, Out = In>(
+  wire: Wire<In, Out>,
+  handlers: WireHandlers<In, Out>,
+  options?: ServerOptions,
+): Server<In, Out>;
 /**
- * Make a server for a contract, spoken natively or as a session kind such as `jsonRpc(contract)`; it listens when `listen()` is called.
+ * Make a server for a contract, spoken natively or as a session kind such as `jsonRpc(contract)`;
+ * it listens when `listen()` is called.
  *
- * @throws {TypeError} when a request or stream that clients may open has no handler, or an option has the wrong type
+ * @throws {TypeError} when a request or stream that clients may open has no handler, or an option
+ *   has the wrong type
  * @throws {RangeError} when a limit is out of its range
  * @example
  * ```ts
@@ -103,7 +145,9 @@ export function createServer(
 }
 
 /** For a handler that closes its server: its own connection goes on until it has returned. */
-async function allClosed(others: readonly { readonly closed: Promise<unknown> }[]): Promise<CloseResult> {
+async function allClosed(
+  others: readonly { readonly closed: Promise<unknown> }[],
+): Promise<CloseResult> {
   await Promise.all(others.map((socket) => socket.closed));
   return { drained: others.length, forced: 0 };
 }
@@ -125,14 +169,25 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
   #emptied: (() => void) | null = null;
   #closing: Promise<CloseResult> | null = null;
 
-  constructor(wire: Wire<In, Out>, handlers: WireHandlers<In, Out>, options: ResolvedServerOptions) {
+  constructor(
+    wire: Wire<In, Out>,
+    handlers: WireHandlers<In, Out>,
+    options: ResolvedServerOptions,
+  ) {
     checkHandlers(handlers);
     const { connection: limits, ticker, maxInFlight } = options;
-    const encoder = wire.sentinel?.form === "suffix" ? undefined : new WireEncoder<Out>(wire, limits.frame);
+    const encoder =
+      wire.sentinel?.form === "suffix" ? undefined : new WireEncoder<Out>(wire, limits.frame);
     this.#wire = wire;
     this.#options = options;
     this.#socketOptions = { limits, ticker, onFull: "close", encoder };
-    this.#dispatch = { handlers, maxInFlight, reporter: new Reporter("a server"), handling: null, onClosed: this.#forget };
+    this.#dispatch = {
+      handlers,
+      maxInFlight,
+      reporter: new Reporter("a server"),
+      handling: null,
+      onClosed: this.#forget,
+    };
     this.#listeners = new Listeners(options, {
       accepted: (connection) => {
         this.accept(connection);
@@ -183,7 +238,9 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
   }
 
   broadcast(message: Out): number {
-    const encoder = this.#socketOptions.encoder ?? new WireEncoder<Out>(this.#wire, this.#options.connection.frame);
+    const encoder =
+      this.#socketOptions.encoder ??
+      new WireEncoder<Out>(this.#wire, this.#options.connection.frame);
     const body = encoder.prepare(message); // runs the program's code, which may broadcast
     if (this.#shared.sealed) this.#shared = new SharedOutput();
     const shared = this.#shared;
@@ -225,7 +282,10 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
     for (const socket of this.#sockets) socket.stoodStill(ms);
   }
 
-  async #close({ graceMs, deadlineMs }: ReturnType<typeof resolveCloseOptions>): Promise<CloseResult> {
+  async #close({
+    graceMs,
+    deadlineMs,
+  }: ReturnType<typeof resolveCloseOptions>): Promise<CloseResult> {
     const total = this.#sockets.size;
     await this.#listeners.close();
     const { clock } = this.#options.ticker;
@@ -248,12 +308,18 @@ class WireServer<In, Out> implements Server<In, Out>, Ticking {
   }
 
   #hasRoom(): boolean {
-    return this.#closing === null && this.#sockets.size + this.#handshakes < this.#options.maxConnections;
+    return (
+      this.#closing === null && this.#sockets.size + this.#handshakes < this.#options.maxConnections
+    );
   }
 
   #reportFull({ remote, transport }: Pick<Connection, "remote" | "transport">): void {
     const limit = `maxConnections ${String(this.#options.maxConnections)}`;
-    this.#report(new HawserError("TOO_MANY_CONNECTIONS", `Cannot serve ${remote}: ${limit} are open already`, { peer: { remote, transport } }));
+    this.#report(
+      new HawserError("TOO_MANY_CONNECTIONS", `Cannot serve ${remote}: ${limit} are open already`, {
+        peer: { remote, transport },
+      }),
+    );
   }
 
   readonly #forget = (socket: WireSocket<In, Out>): void => {

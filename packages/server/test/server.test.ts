@@ -70,60 +70,69 @@ describe("createServer(): handlers", () => {
     await server.close();
   });
 
-  it("run one at a time by default, in order; maxInFlight lets more run at once and no more than that", async () => {
-    for (const maxInFlight of [1, 3]) {
-      let running = 0;
-      let most = 0;
-      const { server, dial } = serve(
-        {
-          message: async (message, socket) => {
-            most = Math.max(most, ++running);
-            await Promise.resolve();
-            await Promise.resolve();
-            running--;
-            socket.send(message);
+  it(
+    "run one at a time by default, in order; maxInFlight lets more run at once and no more than " +
+      "that",
+    async () => {
+      for (const maxInFlight of [1, 3]) {
+        let running = 0;
+        let most = 0;
+        const { server, dial } = serve(
+          {
+            message: async (message, socket) => {
+              most = Math.max(most, ++running);
+              await Promise.resolve();
+              await Promise.resolve();
+              running--;
+              socket.send(message);
+            },
           },
-        },
-        { maxInFlight },
-      );
-      const socket = await dial();
-      const sent = Array.from({ length: 100 }, (_, i) => String(i));
-      for (const message of sent) socket.send(message);
-      socket.end();
-      expect(await collect(socket)).toEqual(sent);
-      expect(most).toBe(maxInFlight);
-      await server.close();
-    }
-  });
+          { maxInFlight },
+        );
+        const socket = await dial();
+        const sent = Array.from({ length: 100 }, (_, i) => String(i));
+        for (const message of sent) socket.send(message);
+        socket.end();
+        expect(await collect(socket)).toEqual(sent);
+        expect(most).toBe(maxInFlight);
+        await server.close();
+      }
+    },
+  );
 
-  it.each(["throws", "rejects"] as const)("one that %s ends its own connection, tells error, and leaves the others alone", async (how) => {
-    const errors: HawserError[] = [];
-    const failed = gate();
-    const { server, dial } = serve({
-      message: (message, socket) => {
-        if (message !== "bad") {
-          socket.send(message);
-          return undefined;
-        }
-        if (how === "throws") throw new Error("boom");
-        return Promise.reject(new Error("boom"));
-      },
-      error: (error) => void errors.push(error),
-      close: (_, closed) => {
-        if (closed.reason === "error") failed.resolve(undefined);
-      },
-    });
-    const [bad, good] = await Promise.all([dial(), dial()]);
-    bad.send("first");
-    bad.send("bad");
-    expect(await collect(bad)).toEqual(["first"]);
-    await failed.promise;
-    good.send("still here");
-    good.end();
-    expect(await collect(good)).toEqual(["still here"]);
-    expect(errors.map((error) => [error.code, (error.cause as Error).message])).toEqual([["HANDLER_FAILED", "boom"]]);
-    await server.close();
-  });
+  it.each(["throws", "rejects"] as const)(
+    "one that %s ends its own connection, tells error, and leaves the others alone",
+    async (how) => {
+      const errors: HawserError[] = [];
+      const failed = gate();
+      const { server, dial } = serve({
+        message: (message, socket) => {
+          if (message !== "bad") {
+            socket.send(message);
+            return undefined;
+          }
+          if (how === "throws") throw new Error("boom");
+          return Promise.reject(new Error("boom"));
+        },
+        error: (error) => void errors.push(error),
+        close: (_, closed) => {
+          if (closed.reason === "error") failed.resolve(undefined);
+        },
+      });
+      const [bad, good] = await Promise.all([dial(), dial()]);
+      bad.send("first");
+      bad.send("bad");
+      expect(await collect(bad)).toEqual(["first"]);
+      await failed.promise;
+      good.send("still here");
+      good.end();
+      expect(await collect(good)).toEqual(["still here"]);
+      expect(errors.map((error) => [error.code, (error.cause as Error).message])).toEqual([
+        ["HANDLER_FAILED", "boom"],
+      ]);
+      await server.close();
+    },
+  );
 
   describe("error can say last words", () => {
     const bad = "x".repeat(100);
@@ -131,13 +140,16 @@ describe("createServer(): handlers", () => {
 
     it("to a peer whose bytes are wrong, at once", async () => {
       const states: unknown[] = [];
-      const { server, dial } = serve({
-        message: (message, socket) => void socket.send(`got ${message}`),
-        error: (error, socket) => {
-          states.push(error.code, socket?.state, socket?.send("refused"));
-          socket?.end();
+      const { server, dial } = serve(
+        {
+          message: (message, socket) => void socket.send(`got ${message}`),
+          error: (error, socket) => {
+            states.push(error.code, socket?.state, socket?.send("refused"));
+            socket?.end();
+          },
         },
-      }, limits);
+        limits,
+      );
       const socket = await dial();
       for (const message of ["ok", bad, "never handled"]) socket.send(message);
       expect(await collect(socket)).toEqual(["got ok", "refused"]);
@@ -146,13 +158,16 @@ describe("createServer(): handlers", () => {
     });
 
     it.each(["resolves", "rejects"] as const)("until its promise %s", async (how) => {
-      const { server, dial } = serve({
-        error: async (_, socket) => {
-          await Promise.resolve();
-          socket?.send("last word");
-          if (how === "rejects") throw new Error("boom");
+      const { server, dial } = serve(
+        {
+          error: async (_, socket) => {
+            await Promise.resolve();
+            socket?.send("last word");
+            if (how === "rejects") throw new Error("boom");
+          },
         },
-      }, limits);
+        limits,
+      );
       const socket = await dial();
       socket.send(bad);
       expect(await collect(socket)).toEqual(["last word"]);
@@ -162,17 +177,20 @@ describe("createServer(): handlers", () => {
     it("behind the answers to the messages before, whose handlers are still at work", async () => {
       const work = [gate(), gate()];
       const seen: string[] = [];
-      const { server, dial } = serve({
-        message: async (message, socket) => {
-          seen.push(message);
-          await work[Number(message)]?.promise;
-          socket.send(`got ${message}`);
+      const { server, dial } = serve(
+        {
+          message: async (message, socket) => {
+            seen.push(message);
+            await work[Number(message)]?.promise;
+            socket.send(`got ${message}`);
+          },
+          error: (error, socket) => {
+            seen.push(error.code);
+            socket?.send("refused");
+          },
         },
-        error: (error, socket) => {
-          seen.push(error.code);
-          socket?.send("refused");
-        },
-      }, limits);
+        limits,
+      );
       const socket = await dial();
       for (const message of ["0", "1", bad]) socket.send(message);
       const heard = collect(socket);
@@ -188,7 +206,12 @@ describe("createServer(): handlers", () => {
     });
 
     it("where a handler failed: to its peer, and error is told once", async () => {
-      for (const fail of [() => { throw new Error("boom"); }, () => Promise.reject(new Error("boom"))]) {
+      for (const fail of [
+        () => {
+          throw new Error("boom");
+        },
+        () => Promise.reject(new Error("boom")),
+      ]) {
         const codes: string[] = [];
         const { server, dial } = serve({
           message: fail,
@@ -210,14 +233,17 @@ describe("createServer(): handlers", () => {
       const calls: string[] = [];
       const work = gate();
       const closed = gate();
-      const { server, dial } = serve({
-        message: () => work.promise,
-        error: (error, socket) => void calls.push(`${error.code} ${String(socket?.state)}`),
-        close: () => {
-          calls.push("close");
-          closed.resolve(undefined);
+      const { server, dial } = serve(
+        {
+          message: () => work.promise,
+          error: (error, socket) => void calls.push(`${error.code} ${String(socket?.state)}`),
+          close: () => {
+            calls.push("close");
+            closed.resolve(undefined);
+          },
         },
-      }, { ...limits, ticker: new Ticker(clock) });
+        { ...limits, ticker: new Ticker(clock) },
+      );
       const socket = await dial();
       socket.send("0");
       socket.send(bad);
@@ -225,7 +251,8 @@ describe("createServer(): handlers", () => {
       for (let i = 0; i < 5; i++) await Promise.resolve();
       expect(calls).toEqual([]);
       socket.abort();
-      for (let turns = 0; calls.length === 0 && turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
+      for (let turns = 0; calls.length === 0 && turns < 100; turns++)
+        await new Promise((resolve) => setImmediate(resolve));
       expect(calls).toEqual(["FRAME_TOO_LARGE closed"]);
       work.resolve(undefined);
       await closed.promise;
@@ -237,8 +264,19 @@ describe("createServer(): handlers", () => {
   it("that fail in open, close or error never end the process", async () => {
     const codes: string[] = [];
     for (const name of ["open", "close"] as const) {
-      for (const fail of [() => Promise.reject(new Error(name)), () => { throw new Error(name); }]) {
-        const { server, dial } = serve({ [name]: fail, error: (error) => { codes.push(error.code); throw new Error("from error"); } });
+      for (const fail of [
+        () => Promise.reject(new Error(name)),
+        () => {
+          throw new Error(name);
+        },
+      ]) {
+        const { server, dial } = serve({
+          [name]: fail,
+          error: (error) => {
+            codes.push(error.code);
+            throw new Error("from error");
+          },
+        });
         const socket = await dial();
         socket.end();
         await collect(socket);
@@ -328,52 +366,72 @@ describe("createServer(): the server", () => {
     expect(server.sockets.size).toBe(0);
   });
 
-  it("closes a connection above maxConnections, tells error, and serves the next when there is room", async () => {
-    const errors: string[] = [];
-    const { server, dial } = serve({ error: (error) => void errors.push(error.code) }, { maxConnections: 1 });
-    const first = await dial();
-    const second = await dial();
-    expect((await second.closed).reason).toBe("error");
-    expect(errors).toEqual(["TOO_MANY_CONNECTIONS"]);
-    first.end();
-    await collect(first);
-    await first.closed;
-    const third = await dial();
-    third.end();
-    await collect(third);
-    expect((await third.closed).reason).toBe("sentinel");
-    await server.close();
-  });
+  it(
+    "closes a connection above maxConnections, tells error, and serves the next when there is " +
+      "room",
+    async () => {
+      const errors: string[] = [];
+      const { server, dial } = serve(
+        { error: (error) => void errors.push(error.code) },
+        { maxConnections: 1 },
+      );
+      const first = await dial();
+      const second = await dial();
+      expect((await second.closed).reason).toBe("error");
+      expect(errors).toEqual(["TOO_MANY_CONNECTIONS"]);
+      first.end();
+      await collect(first);
+      await first.closed;
+      const third = await dial();
+      third.end();
+      await collect(third);
+      expect((await third.closed).reason).toBe("sentinel");
+      await server.close();
+    },
+  );
 
-  it("close() ends the conversations with the sentinel, and is one promise however often it is called", async () => {
-    const { server, dial } = serve({});
-    const socket = await dial();
-    const closing = server.close();
-    expect(server.close()).toBe(closing);
-    await collect(socket);
-    expect((await socket.closed).reason).toBe("sentinel");
-    expect(await closing).toEqual({ drained: 1, forced: 0 });
-  });
+  it(
+    "close() ends the conversations with the sentinel, and is one promise however often it is " +
+      "called",
+    async () => {
+      const { server, dial } = serve({});
+      const socket = await dial();
+      const closing = server.close();
+      expect(server.close()).toBe(closing);
+      await collect(socket);
+      expect((await socket.closed).reason).toBe("sentinel");
+      expect(await closing).toEqual({ drained: 1, forced: 0 });
+    },
+  );
 
-  it("close({ graceMs, deadlineMs }) lets conversations end by themselves, then ends them, then aborts them", async () => {
-    const clock = new ManualClock();
-    const { server, dial } = serve({}, { ticker: new Ticker(clock) });
-    const [polite, patient] = await Promise.all([dial(), dial()]);
-    const [mine, theirs] = memoryPair(); // a client that never closes
-    server.accept(theirs);
-    mine.open({ chunk: () => undefined, ended: () => undefined, written: () => undefined, gone: () => undefined });
-    const closing = server.close({ graceMs: 1_000, deadlineMs: 3_000 });
-    polite.end();
-    await collect(polite);
-    await polite.closed;
-    expect(patient.state).toBe("open");
-    clock.advance(1_000);
-    expect(await collect(patient)).toEqual([]);
-    await patient.closed;
-    while (server.sockets.size > 1) await new Promise(setImmediate);
-    clock.advance(2_000);
-    expect(await closing).toEqual({ drained: 2, forced: 1 });
-  });
+  it(
+    "close({ graceMs, deadlineMs }) lets conversations end by themselves, then ends them, then " +
+      "aborts them",
+    async () => {
+      const clock = new ManualClock();
+      const { server, dial } = serve({}, { ticker: new Ticker(clock) });
+      const [polite, patient] = await Promise.all([dial(), dial()]);
+      const [mine, theirs] = memoryPair(); // a client that never closes
+      server.accept(theirs);
+      mine.open({
+        chunk: () => undefined,
+        ended: () => undefined,
+        written: () => undefined,
+        gone: () => undefined,
+      });
+      const closing = server.close({ graceMs: 1_000, deadlineMs: 3_000 });
+      polite.end();
+      await collect(polite);
+      await polite.closed;
+      expect(patient.state).toBe("open");
+      clock.advance(1_000);
+      expect(await collect(patient)).toEqual([]);
+      await patient.closed;
+      while (server.sockets.size > 1) await new Promise(setImmediate);
+      clock.advance(2_000);
+      expect(await closing).toEqual({ drained: 2, forced: 1 });
+    },
+  );
 
   it.each([
     [{ maxConnections: 0 }, RangeError],
@@ -394,23 +452,37 @@ describe("createServer(): the server", () => {
 });
 
 describe("close(): its times", () => {
-  it.each([NaN, -1, 1.5])("rejects with a RangeError for %s, and the server goes on", async (ms) => {
-    const server = createServer(wire({ framing: lines(), codec: text() }), { message: () => undefined });
-    await expect(server.close({ graceMs: ms })).rejects.toThrow(RangeError);
-    await expect(server.close({ deadlineMs: ms })).rejects.toThrow(/^Cannot use deadlineMs/);
-    await expect(server.close({ deadlineMs: "500" as never })).rejects.toThrow(TypeError);
-    expect(await server.close()).toEqual({ drained: 0, forced: 0 });
-  });
+  it.each([NaN, -1, 1.5])(
+    "rejects with a RangeError for %s, and the server goes on",
+    async (ms) => {
+      const server = createServer(wire({ framing: lines(), codec: text() }), {
+        message: () => undefined,
+      });
+      await expect(server.close({ graceMs: ms })).rejects.toThrow(RangeError);
+      await expect(server.close({ deadlineMs: ms })).rejects.toThrow(/^Cannot use deadlineMs/);
+      await expect(server.close({ deadlineMs: "500" as never })).rejects.toThrow(TypeError);
+      expect(await server.close()).toEqual({ drained: 0, forced: 0 });
+    },
+  );
 
   it.each([Infinity, 2 ** 31, 2 ** 40])("waits for the connections for %s ms", async (ms) => {
     const clock = new ManualClock();
-    const server = createServer(wire({ framing: lines(), codec: text() }), { message: () => undefined }, { ticker: new Ticker(clock), idleTimeoutMs: Infinity });
+    const server = createServer(
+      wire({ framing: lines(), codec: text() }),
+      { message: () => undefined },
+      { ticker: new Ticker(clock), idleTimeoutMs: Infinity },
+    );
     const [near, far] = memoryPair();
     server.accept(near);
     const closing = server.close({ graceMs: ms });
     clock.advance(2 ** 30);
     expect(server.sockets.size).toBe(1);
-    far.open({ chunk: () => undefined, ended: () => undefined, written: () => undefined, gone: () => undefined });
+    far.open({
+      chunk: () => undefined,
+      ended: () => undefined,
+      written: () => undefined,
+      gone: () => undefined,
+    });
     far.end();
     expect(await closing).toEqual({ drained: 1, forced: 0 });
   });

@@ -1,7 +1,8 @@
 /**
- * The one way in which the program's own functions are called: handlers, listeners, hooks, authenticate, auth, connectors, iterators.
- * Whatever such a function does (throw, reject, return a value whose `then` throws, settle twice or never), nothing is thrown here, and
- * whoever called is told once how it ended. Must not know what the functions are for.
+ * The one way in which the program's own functions are called: handlers, listeners, hooks,
+ * authenticate, auth, connectors, iterators. Whatever such a function does (throw, reject, return a
+ * value whose `then` throws, settle twice or never), nothing is thrown here, and whoever called is
+ * told once how it ended. Must not know what the functions are for.
  *
  * @module
  */
@@ -9,8 +10,9 @@ import { describeCaught, HawserError } from "@hawser/protocol";
 import type { Clock } from "@hawser/transport";
 
 /**
- * True if a value is to be awaited: it has a `then` function, or one can't tell, because looking at it throws. The latter is a
- * failure of whoever gave the value, and `await` makes a rejection of it.
+ * True if a value is to be awaited: it has a `then` function, or one can't tell, because looking at
+ * it throws. The latter is a failure of whoever gave the value, and `await` makes a rejection of
+ * it.
  */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
@@ -21,8 +23,15 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   }
 }
 
-/** Calls a function of the program. Exactly one of `settled` and `failed` is called, once: from within, unless the function returned a promise. */
-export function runProgram(run: () => unknown, settled: (value: unknown) => void, failed: (cause: unknown) => void): void {
+/**
+ * Calls a function of the program. Exactly one of `settled` and `failed` is called, once: from
+ * within, unless the function returned a promise.
+ */
+export function runProgram(
+  run: () => unknown,
+  settled: (value: unknown) => void,
+  failed: (cause: unknown) => void,
+): void {
   let result: unknown;
   try {
     result = run();
@@ -34,10 +43,18 @@ export function runProgram(run: () => unknown, settled: (value: unknown) => void
   else settled(result);
 }
 
-/** Waits for a promise of the program, of any kind. Exactly one of `settled` and `failed` is called, once, in a later turn. */
-export function whenSettled(promise: PromiseLike<unknown>, settled: (value: unknown) => void, failed: (cause: unknown) => void): void {
+/**
+ * Waits for a promise of the program, of any kind. Exactly one of `settled` and `failed` is called,
+ * once, in a later turn.
+ */
+export function whenSettled(
+  promise: PromiseLike<unknown>,
+  settled: (value: unknown) => void,
+  failed: (cause: unknown) => void,
+): void {
   try {
-    // What most handlers return: a seventh of an asynchronous message's cost less than awaiting it. A class of its own may have a `then` of its own.
+    // What most handlers return: a seventh of an asynchronous message's cost less than awaiting it.
+    // A class of its own may have a `then` of its own.
     if (promise.constructor === Promise) {
       void nativeThen.call(promise, settled, failed);
       return;
@@ -50,7 +67,11 @@ export function whenSettled(promise: PromiseLike<unknown>, settled: (value: unkn
 
 const nativeThen = Promise.prototype.then; // eslint-disable-line @typescript-eslint/unbound-method -- it is called with its promise
 
-async function awaitProgram(promise: PromiseLike<unknown>, settled: (value: unknown) => void, failed: (cause: unknown) => void): Promise<void> {
+async function awaitProgram(
+  promise: PromiseLike<unknown>,
+  settled: (value: unknown) => void,
+  failed: (cause: unknown) => void,
+): Promise<void> {
   let value: unknown;
   try {
     value = await promise;
@@ -61,7 +82,10 @@ async function awaitProgram(promise: PromiseLike<unknown>, settled: (value: unkn
   settled(value);
 }
 
-/** Calls a function of the program that nobody waits for; `failed` is told what it throws, or rejects with. */
+/**
+ * Calls a function of the program that nobody waits for; `failed` is told what it throws, or
+ * rejects with.
+ */
 export function tellProgram(run: () => unknown, failed: (cause: unknown) => void): void {
   runProgram(run, ignore, failed);
 }
@@ -82,9 +106,13 @@ export interface Within {
  *
  * @throws what the function throws or rejects with; the signal's reason; `late()`
  */
-export function withinTime(run: () => unknown, { clock, timeoutMs, signal, late, unwanted }: Within): Promise<unknown> {
+export function withinTime(
+  run: () => unknown,
+  { clock, timeoutMs, signal, late, unwanted }: Within,
+): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-  if (signal?.aborted === true) return Promise.reject(signal.reason as Error); // whoever aborts it says with what
+  // whoever aborts it says with what
+  if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
   let isOver = false;
   const finish = (settle: () => void): void => {
     if (isOver) return;
@@ -122,9 +150,19 @@ export function withinTime(run: () => unknown, { clock, timeoutMs, signal, late,
   return promise;
 }
 
-/** The error that a function of the program has failed with, for this side. `what`: `"The handler of the request add"`. */
-export function programFailed(what: string, cause: unknown, scope: "connection" | "conversation" | "session" = "conversation"): HawserError {
-  return new HawserError("HANDLER_FAILED", `${what} failed: ${describeCaught(cause)}`, { cause, scope });
+/**
+ * The error that a function of the program has failed with, for this side. `what`: `"The handler of
+ * the request add"`.
+ */
+export function programFailed(
+  what: string,
+  cause: unknown,
+  scope: "connection" | "conversation" | "session" = "conversation",
+): HawserError {
+  return new HawserError("HANDLER_FAILED", `${what} failed: ${describeCaught(cause)}`, {
+    cause,
+    scope,
+  });
 }
 
 function ignore(): void {

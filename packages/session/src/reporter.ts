@@ -1,7 +1,7 @@
 /**
- * Reporter: where failures go that no call and no promise tells of: to the program's `error` handler, or, where there is none or it fails
- * itself, to the process's warnings, once for each code.
- * Must not know what failed. The one file that warns.
+ * Reporter: where failures go that no call and no promise tells of: to the program's `error`
+ * handler, or, where there is none or it fails itself, to the process's warnings, once for each
+ * code. Must not know what failed. The one file that warns.
  *
  * @module
  */
@@ -20,13 +20,19 @@ export class Reporter {
   }
 
   /**
-   * Reports an error by calling the program's handler, or null where there is none. Never throws; what the handler throws, or rejects
-   * with, becomes a warning. Returns the handler's promise, if it made one; it never rejects.
+   * Reports an error by calling the program's handler, or null where there is none. Never throws;
+   * what the handler throws, or rejects with, becomes a warning. Returns the handler's promise, if
+   * it made one; it never rejects.
    */
   report(error: HawserError, handler: (() => unknown) | null): Promise<undefined> | undefined {
     if (handler !== null) return this.#call(handler);
     // What the network does, promises and `closed` tell as well.
-    if (error.origin !== "transport") this.#warn(error.code, `${error.message} (${this.#who} has no error handler; each code is shown once)`, error.cause);
+    if (error.origin !== "transport")
+      this.#warn(
+        error.code,
+        `${error.message} (${this.#who} has no error handler; each code is shown once)`,
+        error.cause,
+      );
     return undefined;
   }
 
@@ -51,7 +57,11 @@ export class Reporter {
   }
 
   #failed(cause: unknown): void {
-    this.#warn("ERROR_HANDLER_FAILED", `The error handler of ${this.#who} failed: ${describeCaught(cause)}`, cause);
+    this.#warn(
+      "ERROR_HANDLER_FAILED",
+      `The error handler of ${this.#who} failed: ${describeCaught(cause)}`,
+      cause,
+    );
   }
 
   #warn(code: string, message: string, cause: unknown): void {
@@ -59,7 +69,11 @@ export class Reporter {
     this.#warned.add(code);
     const detail = stackOf(cause);
     try {
-      globalThis.process.emitWarning(message, { type: "HawserWarning", code: `HAWSER_${code}`, ...(detail === "" ? {} : { detail }) });
+      globalThis.process.emitWarning(message, {
+        type: "HawserWarning",
+        code: `HAWSER_${code}`,
+        ...(detail === "" ? {} : { detail }),
+      });
     } catch {
       // A runtime without warnings, or a program that replaced them: there is nobody left to tell.
     }

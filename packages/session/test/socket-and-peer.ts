@@ -1,5 +1,11 @@
 import { bytes, type HawserError, lines, text, wire, type Wire } from "@hawser/protocol";
-import { type Connection, type ConnectionLimitOptions, memoryPair, resolveConnectionLimits, Ticker } from "@hawser/transport";
+import {
+  type Connection,
+  type ConnectionLimitOptions,
+  memoryPair,
+  resolveConnectionLimits,
+  Ticker,
+} from "@hawser/transport";
 import { ManualClock } from "@hawser/transport/testing";
 import { type Closed, WireSocket } from "../src/mod.ts";
 
@@ -15,7 +21,9 @@ export class Turns {
   async settle(): Promise<void> {
     do {
       this.#tasks.shift()?.();
-      await new Promise<void>((resolve) => { process.nextTick(resolve); });
+      await new Promise<void>((resolve) => {
+        process.nextTick(resolve);
+      });
     } while (this.#tasks.length > 0);
   }
 }
@@ -42,7 +50,9 @@ export class RawPeer {
   }
 
   write(bytesOrText: string | Uint8Array): void {
-    this.connection.output.append(typeof bytesOrText === "string" ? new TextEncoder().encode(bytesOrText) : bytesOrText);
+    this.connection.output.append(
+      typeof bytesOrText === "string" ? new TextEncoder().encode(bytesOrText) : bytesOrText,
+    );
     this.connection.schedule();
   }
 }
@@ -63,7 +73,10 @@ export interface SocketAndPeer<In, Out> {
   readonly closed: () => Closed | null;
 }
 
-/** Make a {@link SocketAndPeer} with a server's limits; `failed` is what its owner does with an error. */
+/**
+ * Make a {@link SocketAndPeer} with a server's limits; `failed` is what its owner does with an
+ * error.
+ */
 export function socketAndPeer<In, Out>(
   of: Wire<In, Out>,
   options: ConnectionLimitOptions & { onFull?: "close" | "throw"; windowBytes?: number } = {},
@@ -72,14 +85,21 @@ export function socketAndPeer<In, Out>(
   const turns = new Turns();
   const clock = new ManualClock();
   const ticker = new Ticker(clock);
-  const [mine, theirs] = memoryPair({ schedule: turns.schedule, windowBytes: options.windowBytes ?? 65_536 });
+  const [mine, theirs] = memoryPair({
+    schedule: turns.schedule,
+    windowBytes: options.windowBytes ?? 65_536,
+  });
   const log: string[] = [];
   const messages: In[] = [];
   let closed: Closed | null = null;
   const socket = new WireSocket<In, Out>(
     of,
     mine,
-    { limits: resolveConnectionLimits(options, "server"), ticker, onFull: options.onFull ?? "close" },
+    {
+      limits: resolveConnectionLimits(options, "server"),
+      ticker,
+      onFull: options.onFull ?? "close",
+    },
     {
       message: (message) => void messages.push(message),
       finished: (how) => void log.push(`finished ${how}`),

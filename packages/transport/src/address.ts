@@ -10,13 +10,16 @@ import { pipePath } from "./ipc/path.ts";
 /** Where a server listens and a client connects. */
 export type Address =
   | { readonly transport: "tcp" | "tls"; readonly host: string; readonly port: number }
-  /** `path` begins with NUL for an abstract name; `pipe` is the name that `pipe:name` was given by. */
+  /**
+   * `path` begins with NUL for an abstract name; `pipe` is the name that `pipe:name` was given by.
+   */
   | { readonly transport: "ipc"; readonly path: string; readonly pipe?: string }
   | { readonly transport: "fd"; readonly fd: number };
 
 /**
- * An address as a caller writes it: `tcp://host:port`, `tls://host:port`, `unix:/path`, `unix:@abstract`, `pipe:name`, `fd:3`,
- * or the options of `node:net` for the same: `{ port, host }`, `{ path }`, `{ fd }`. The host's default is `localhost`.
+ * An address as a caller writes it: `tcp://host:port`, `tls://host:port`, `unix:/path`,
+ * `unix:@abstract`, `pipe:name`, `fd:3`, or the options of `node:net` for the same: `{ port, host
+ * }`, `{ path }`, `{ fd }`. The host's default is `localhost`.
  */
 export type AddressInput =
   | string
@@ -44,17 +47,22 @@ const FORMS = "tcp://host:port, tls://host:port, unix:/path, unix:@name or pipe:
 export function parseAddress(input: AddressInput): Address {
   if (typeof input === "string") return parseUrl(input);
   if (input instanceof URL) return parseUrl(decodePath(input.href));
-  if (typeof input !== "object" || (input as unknown) === null) throw unreadable(describeValue(input), `it is ${FORMS}`);
+  if (typeof input !== "object" || (input as unknown) === null)
+    throw unreadable(describeValue(input), `it is ${FORMS}`);
   if ("then" in input) throw unreadable("a promise", "await it first");
   if ("fd" in input) return { transport: "fd", fd: checkNumber("fd", input.fd, 0x7fff_ffff) };
   if ("path" in input) {
-    if (typeof input.path !== "string" || input.path === "") throw unreadable(describeValue(input), "the path is a text that is not empty");
+    if (typeof input.path !== "string" || input.path === "")
+      throw unreadable(describeValue(input), "the path is a text that is not empty");
     const pipe = "pipe" in input ? input.pipe : undefined;
-    return pipe === undefined ? { transport: "ipc", path: input.path } : { transport: "ipc", path: input.path, pipe };
+    return pipe === undefined
+      ? { transport: "ipc", path: input.path }
+      : { transport: "ipc", path: input.path, pipe };
   }
   if ("port" in input) {
     const { host = "localhost" } = input;
-    if (typeof host !== "string" || host === "") throw unreadable(describeValue(input), "the host is a name or an IP address");
+    if (typeof host !== "string" || host === "")
+      throw unreadable(describeValue(input), "the host is a name or an IP address");
     const transport = "transport" in input ? input.transport : "tcp";
     return { transport, host, port: checkNumber("port", input.port, 65_535) };
   }
@@ -76,16 +84,19 @@ export function formatAddress(address: Address): string {
 
 /** `host:port`, with brackets around an IPv6 address. */
 export function formatHost(host: string, port: number): string {
-  // Joined, since a template's pieces stay beside it for as long as the name is kept. Measured: bench/HISTORY.md.
+  // Joined, since a template's pieces stay beside it for as long as the name is kept. Measured:
+  // bench/HISTORY.md.
   return [host.includes(":") ? `[${host}]` : host, String(port)].join(":");
 }
 
 /**
- * As {@link formatHost}, for a peer: an IPv4 address that a socket of IPv6 tells as one of its own is told as what it is. A destroyed socket
- * does not tell any more.
+ * As {@link formatHost}, for a peer: an IPv4 address that a socket of IPv6 tells as one of its own
+ * is told as what it is. A destroyed socket does not tell any more.
  */
 export function formatPeer(host: string | undefined, port: number): string {
-  return host === undefined ? "a client that is gone" : formatHost(host.replace(/^::ffff:(?=\d+\.)/, ""), port);
+  return host === undefined
+    ? "a client that is gone"
+    : formatHost(host.replace(/^::ffff:(?=\d+\.)/, ""), port);
 }
 
 function parseUrl(url: string): Address {
@@ -103,19 +114,25 @@ function parseUrl(url: string): Address {
     }
     case "pipe":
       if (!/^[\w.-]{1,64}$/.test(rest) || rest.startsWith(".")) {
-        throw unreadable(describeValue(url), "a pipe's name has 1 to 64 letters, digits, '-', '_' or '.', and no '.' first");
+        throw unreadable(
+          describeValue(url),
+          "a pipe's name has 1 to 64 letters, digits, '-', '_' or '.', and no '.' first",
+        );
       }
       return { transport: "ipc", path: pipePath(rest), pipe: rest };
     case "fd":
-      return { transport: "fd", fd: checkNumber("fd", /^\d+$/.test(rest) ? Number(rest) : NaN, 0x7fff_ffff) };
+      return {
+        transport: "fd",
+        fd: checkNumber("fd", /^\d+$/.test(rest) ? Number(rest) : NaN, 0x7fff_ffff),
+      };
     default:
       throw unreadable(describeValue(url), `it is ${FORMS}`);
   }
 }
 
 /**
- * The text that a URL object was made from: it holds a path's spaces and other characters in percent-encoding, where a string
- * says them as they are. What is no encoding stays.
+ * The text that a URL object was made from: it holds a path's spaces and other characters in
+ * percent-encoding, where a string says them as they are. What is no encoding stays.
  */
 function decodePath(href: string): string {
   return href.replaceAll(/(?:%[\da-f]{2})+/gi, (encoded) => {
@@ -128,24 +145,40 @@ function decodePath(href: string): string {
 }
 
 function parseHost(url: string, rest: string): { host: string; port: number } {
-  const parts = /^\/\/(?:\[([\da-fA-F:.]+(?:%[^\]%/\s]+)?|[\da-fA-F:.]+%25[a-zA-Z][^\]%/\s]*)\]|([^:/?#@[\]\s]+))(?::(\d{1,5}))?\/?$/.exec(rest);
+  const parts =
+    /^\/\/(?:\[([\da-fA-F:.]+(?:%[^\]%/\s]+)?|[\da-fA-F:.]+%25[a-zA-Z][^\]%/\s]*)\]|([^:/?#@[\]\s]+))(?::(\d{1,5}))?\/?$/.exec(
+      rest,
+    );
   // RFC 6874 writes the '%' before a zone's name as %25.
-  const host = parts?.[1]?.replace("%25", (encoded, at: number, whole: string) => (/[a-zA-Z]/.test(whole.charAt(at + 3)) ? "%" : encoded)) ?? parts?.[2];
-  if (host === undefined) throw unreadable(describeValue(url), `it is ${url.slice(0, 3)}://host:port`);
-  if (parts?.[3] === undefined) throw unreadable(describeValue(url), `the port is missing, as in ${url.slice(0, 3)}://${host}:1234`);
+  const host =
+    parts?.[1]?.replace("%25", (encoded, at: number, whole: string) =>
+      /[a-zA-Z]/.test(whole.charAt(at + 3)) ? "%" : encoded,
+    ) ?? parts?.[2];
+  if (host === undefined)
+    throw unreadable(describeValue(url), `it is ${url.slice(0, 3)}://host:port`);
+  if (parts?.[3] === undefined)
+    throw unreadable(
+      describeValue(url),
+      `the port is missing, as in ${url.slice(0, 3)}://${host}:1234`,
+    );
   const port = Number(parts[3]);
-  if (port > 65_535) throw unreadable(describeValue(url), `the port is a whole number from 0 to 65535`);
+  if (port > 65_535)
+    throw unreadable(describeValue(url), `the port is a whole number from 0 to 65535`);
   return { host, port };
 }
 
 function checkNumber(name: string, value: number, max: number): number {
   if (!Number.isInteger(value) || value < 0 || value > max) {
-    throw new TypeError(`Cannot read ${name} ${String(value)}: it is a whole number from 0 to ${String(max)}`);
+    throw new TypeError(
+      `Cannot read ${name} ${String(value)}: it is a whole number from 0 to ${String(max)}`,
+    );
   }
   return value;
 }
 
 /** `what` is the value as it is to be shown. */
 function unreadable(what: string, why: string): TypeError {
-  return new TypeError(`Cannot read address ${what.length > 120 ? `${what.slice(0, 120)}…` : what}: ${why}`);
+  return new TypeError(
+    `Cannot read address ${what.length > 120 ? `${what.slice(0, 120)}…` : what}: ${why}`,
+  );
 }

@@ -1,7 +1,7 @@
 /**
- * Time: the only file that reads a clock or sets a timer.
- * Owns the coarse tick that all the connections of a process share, so that no connection, message or timeout has a timer.
- * Must not know what the ticking is for.
+ * Time: the only file that reads a clock or sets a timer. Owns the coarse tick that all the
+ * connections of a process share, so that no connection, message or timeout has a timer. Must not
+ * know what the ticking is for.
  *
  * @module
  */
@@ -12,9 +12,15 @@ import { TurnBudget } from "./turn-budget.ts";
 export interface Clock {
   /** Milliseconds on a clock that never goes back. */
   now(): number;
-  /** Call `run` every `intervalMs` until the returned function is called; does not keep the process alive. */
+  /**
+   * Call `run` every `intervalMs` until the returned function is called; does not keep the process
+   * alive.
+   */
   every(intervalMs: number, run: () => void): () => void;
-  /** Call `run` once after `delayMs`, of any length; Infinity: never. Not when the returned function is called before. */
+  /**
+   * Call `run` once after `delayMs`, of any length; Infinity: never. Not when the returned function
+   * is called before.
+   */
   after(delayMs: number, run: () => void): () => void;
   /** Run a task when what has arrived is read. Absent: at once. */
   afterReads?(task: () => void): void;
@@ -57,15 +63,20 @@ export function laterTurn(task: () => void): void {
 }
 
 /**
- * Run a task in a turn after the one in which every connection has been read. Immediates that follow one another keep Deno from reading at
- * all, so there it is a timer. Measured: bench/src/fairness.ts.
+ * Run a task in a turn after the one in which every connection has been read. Immediates that
+ * follow one another keep Deno from reading at all, so there it is a timer. Measured:
+ * bench/src/fairness.ts.
  */
-export const afterReads: (task: () => void) => void = "Deno" in globalThis ? (task) => void setTimeout(task, 0) : laterTurn;
+export const afterReads: (task: () => void) => void =
+  "Deno" in globalThis ? (task) => void setTimeout(task, 0) : laterTurn;
 
 /** Something that looks at the time at each tick. */
 export interface Ticking {
   tick(nowMs: number): void;
-  /** The process stood still for so long (a blocked loop, a stop signal, a suspended machine): that was nobody's silence. */
+  /**
+   * The process stood still for so long (a blocked loop, a stop signal, a suspended machine): that
+   * was nobody's silence.
+   */
   stoodStill(ms: number): void;
 }
 
@@ -75,14 +86,17 @@ export const TICK_MS = 250;
 /** A tick that is late by more than this means that the process stood still. */
 const LATE_MS = TICK_MS / 2;
 
-/** An instant of before the process stood still for `ms`, as it counts afterwards: not in the future. */
+/**
+ * An instant of before the process stood still for `ms`, as it counts afterwards: not in the
+ * future.
+ */
 export function shifted(instantMs: number, ms: number, nowMs: number): number {
   return Math.min(instantMs + ms, nowMs);
 }
 
 /**
- * As `clock.after`, for what the peer is given time for: time in which this process stood still does not count, and what has arrived is
- * read before `run` is called.
+ * As `clock.after`, for what the peer is given time for: time in which this process stood still
+ * does not count, and what has arrived is read before `run` is called.
  */
 export function afterPatience(clock: Clock, delayMs: number, run: () => void): () => void {
   let leftMs = delayMs;
@@ -94,11 +108,15 @@ export function afterPatience(clock: Clock, delayMs: number, run: () => void): (
     cancel = clock.after(stepMs, () => {
       const lateMs = clock.now() - begunMs - stepMs;
       leftMs -= stepMs;
-      // At the end of a time in which it stood still, another step lets the runtime finish what the peer had begun.
+      // At the end of a time in which it stood still, another step lets the runtime finish what the
+      // peer had begun.
       if (leftMs <= 0 && lateMs > LATE_MS) leftMs = TICK_MS;
       if (leftMs > 0) wait();
       else if (clock.afterReads === undefined) run();
-      else clock.afterReads(() => { if (!isOver) run(); });
+      else
+        clock.afterReads(() => {
+          if (!isOver) run();
+        });
     });
   };
   wait();
@@ -109,10 +127,12 @@ export function afterPatience(clock: Clock, delayMs: number, run: () => void): (
 }
 
 /**
- * One coarse tick for many timeouts. One that comes late is not a tick: its members are told how long the process stood still, and
- * what has arrived meanwhile is read before the next. Every tick comes behind what had arrived.
+ * One coarse tick for many timeouts. One that comes late is not a tick: its members are told how
+ * long the process stood still, and what has arrived meanwhile is read before the next. Every tick
+ * comes behind what had arrived.
  *
- * `now` is the time of the last tick while anything is added: what stamps an event without reading the clock.
+ * `now` is the time of the last tick while anything is added: what stamps an event without reading
+ * the clock.
  */
 export class Ticker {
   now: number;
@@ -137,7 +157,10 @@ export class Ticker {
     });
   }
 
-  /** To be called when another timer fires: if the process has stood still, the members hear of it first. */
+  /**
+   * To be called when another timer fires: if the process has stood still, the members hear of it
+   * first.
+   */
   look(): void {
     if (this.#stop !== null && this.clock.now() - this.now > TICK_MS + LATE_MS) this.#tick();
   }

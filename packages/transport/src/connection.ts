@@ -1,7 +1,7 @@
 /**
- * The seam to the outside: one byte pipe, whatever it is made of. Interfaces only.
- * TCP, TLS and IPC implement it in node/socket.ts, what Bun accepts in bun/socket.ts, the in-memory pair in memory.ts; whoever has another
- * pipe implements it too.
+ * The seam to the outside: one byte pipe, whatever it is made of. Interfaces only. TCP, TLS and IPC
+ * implement it in node/socket.ts, what Bun accepts in bun/socket.ts, the in-memory pair in
+ * memory.ts; whoever has another pipe implements it too.
  *
  * @module
  */
@@ -13,8 +13,9 @@ import type { PeerCertificate } from "./tls/peer-certificate.ts";
 /** What a connection tells its one reader. */
 export interface ConnectionSink {
   /**
-   * Bytes as they came; valid until this returns, unless nobody writes into their storage any more (`stays`): then views of them may be kept.
-   * Returns true when something was kept, or would have been: the next chunks had better stay.
+   * Bytes as they came; valid until this returns, unless nobody writes into their storage any more
+   * (`stays`): then views of them may be kept. Returns true when something was kept, or would have
+   * been: the next chunks had better stay.
    */
   chunk(bytes: Uint8Array, stays: boolean): boolean | undefined;
   /** The peer will send nothing more; the other direction is still open. */
@@ -30,15 +31,27 @@ export interface Connection {
   readonly transport: "ipc" | "memory" | "tcp" | "tls";
   /** The peer, for people: `127.0.0.1:52122`, `unix:/run/desk.sock#3`. */
   readonly remote: string;
-  /** The peer's certificate, while the connection is there; null: it has shown none that is trusted. Absent: as null. */
+  /**
+   * The peer's certificate, while the connection is there; null: it has shown none that is trusted.
+   * Absent: as null.
+   */
   certificate?(): PeerCertificate | null;
-  /** This turn's output: append to it, then call its `schedule()`. The same object for the connection's whole life. */
+  /**
+   * This turn's output: append to it, then call its `schedule()`. The same object for the
+   * connection's whole life.
+   */
   readonly output: Output;
   /** Bytes that are not yet the operating system's, in bytes. */
   readonly pendingBytes: number;
-  /** A number that is another one when the operating system has taken bytes, also of a write that it has not taken whole. Looked at now and then. */
+  /**
+   * A number that is another one when the operating system has taken bytes, also of a write that it
+   * has not taken whole. Looked at now and then.
+   */
   readonly progress: number;
-  /** Begin to read; called once, in the turn in which the connection was made, so that no early byte is missed. */
+  /**
+   * Begin to read; called once, in the turn in which the connection was made, so that no early byte
+   * is missed.
+   */
   open(sink: ConnectionSink): void;
   /** Send `output` at the end of this turn: everything that a turn appends leaves in one write. */
   schedule(): void;
@@ -57,7 +70,10 @@ export interface Connection {
 export interface Listener {
   /** Where it listens really: with the port that the system chose for 0. */
   readonly address: Address;
-  /** Stop accepting; connections that are open stay so. Removes the socket file if it is still this listener's own. */
+  /**
+   * Stop accepting; connections that are open stay so. Removes the socket file if it is still this
+   * listener's own.
+   */
   close(): Promise<void>;
 }
 
@@ -65,7 +81,10 @@ export interface Listener {
 export interface ListenerSink {
   /** A connection is made (for TLS: after the handshake). Open it in this turn. */
   accepted(connection: Connection): void;
-  /** A TLS handshake begins. Returns whether it may: false closes the connection at once. Absent: it may. */
+  /**
+   * A TLS handshake begins. Returns whether it may: false closes the connection at once. Absent: it
+   * may.
+   */
   handshake?(remote: string): boolean;
   /** One that might begin is over: `accepted` follows, or `failed` has told why not. */
   handshakeOver?(): void;
@@ -84,7 +103,10 @@ export interface Binding {
 
 /** A listening socket of some runtime, whose connections go to the sink that it was made with. */
 export interface Acceptor {
-  /** Listen. Resolves with the address that the system gave, or null where that has no port; rejects with what the system says. */
+  /**
+   * Listen. Resolves with the address that the system gave, or null where that has no port; rejects
+   * with what the system says.
+   */
   bind(binding: Binding): Promise<{ readonly host: string; readonly port: number } | null>;
   /** Stop accepting; also when it never listened. */
   close(): void;

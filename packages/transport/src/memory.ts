@@ -1,6 +1,6 @@
 /**
- * A pair of connections in memory, with a socket's behaviour: chunks of at most a window's size, back-pressure, half-close,
- * delivery in a later turn. For tests, and for two ends in one process.
+ * A pair of connections in memory, with a socket's behaviour: chunks of at most a window's size,
+ * back-pressure, half-close, delivery in a later turn. For tests, and for two ends in one process.
  *
  * @module
  */
@@ -11,9 +11,15 @@ import { Output } from "./output.ts";
 
 /** Options of {@link memoryPair}. */
 export interface MemoryPairOptions {
-  /** Bytes that a direction holds until its reader takes them, as a kernel's socket buffers do. Default 65 536. */
+  /**
+   * Bytes that a direction holds until its reader takes them, as a kernel's socket buffers do.
+   * Default 65 536.
+   */
   readonly windowBytes?: number;
-  /** Runs a task in a later turn. Default a later turn of the event loop; a test may run them as it likes, in order. */
+  /**
+   * Runs a task in a later turn. Default a later turn of the event loop; a test may run them as it
+   * likes, in order.
+   */
   readonly schedule?: (task: () => void) => void;
 }
 
@@ -27,7 +33,9 @@ export function memoryPair(options: MemoryPairOptions = {}): [Connection, Connec
   checkOptions("memoryPair()", options, ["windowBytes", "schedule"]);
   const { windowBytes = 65_536, schedule = laterTurn } = options;
   if (!Number.isSafeInteger(windowBytes) || windowBytes < 1) {
-    throw new RangeError(`Cannot use windowBytes ${String(windowBytes)}: it is a whole number of bytes, at least 1`);
+    throw new RangeError(
+      `Cannot use windowBytes ${String(windowBytes)}: it is a whole number of bytes, at least 1`,
+    );
   }
   const one = new MemoryConnection("memory:1", windowBytes, schedule);
   const two = new MemoryConnection("memory:0", windowBytes, schedule);
@@ -42,7 +50,10 @@ class MemoryConnection implements Connection {
   readonly #windowBytes: number;
   readonly #schedule: (task: () => void) => void;
   readonly output: Output = new Output(this);
-  /** Writes that the window had no room for, oldest first; `#unsentFrom` bytes of the first are in the window already. */
+  /**
+   * Writes that the window had no room for, oldest first; `#unsentFrom` bytes of the first are in
+   * the window already.
+   */
   readonly #unsent: Uint8Array[] = [];
   #unsentFrom = 0;
   /** Bytes that the peer's window has taken. */
@@ -160,7 +171,9 @@ class MemoryConnection implements Connection {
       const count = Math.min(room, first.length - this.#unsentFrom);
       if (count <= 0) break;
       // A copy, as the kernel makes one: the storage goes back to the pool.
-      peer.#window.push(Uint8Array.prototype.slice.call(first, this.#unsentFrom, this.#unsentFrom + count));
+      peer.#window.push(
+        Uint8Array.prototype.slice.call(first, this.#unsentFrom, this.#unsentFrom + count),
+      );
       peer.#windowUsed += count;
       this.#unsentFrom += count;
       this.#moved += count;

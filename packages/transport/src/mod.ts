@@ -1,5 +1,6 @@
 /**
- * Byte pipes: addresses, TCP, TLS and IPC sockets, a pair in memory, the clock, and what the system's errors mean.
+ * Byte pipes: addresses, TCP, TLS and IPC sockets, a pair in memory, the clock, and what the
+ * system's errors mean.
  *
  * @module
  */
@@ -7,7 +8,12 @@ export { formatAddress, formatHost, parseAddress } from "./address.ts";
 export { laterTurn, processTicker, shifted, systemClock, TICK_MS, Ticker } from "./clock.ts";
 export { affordableConnections } from "./descriptors.ts";
 export { fromSystem } from "./errno.ts";
-export { connectionOptionNames, resolveConnectionLimits, timeLimitTable, writeBufferTable } from "./limits.ts";
+export {
+  connectionOptionNames,
+  resolveConnectionLimits,
+  timeLimitTable,
+  writeBufferTable,
+} from "./limits.ts";
 export { memoryPair } from "./memory.ts";
 export { dial, listen } from "./node/socket.ts";
 export { Output, SharedOutput } from "./output.ts";

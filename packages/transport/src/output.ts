@@ -1,13 +1,16 @@
 /**
- * Output: what a connection appends in one turn, in storage of a pool that goes back when the operating system has the bytes.
- * Owns the buffers and the counting of what is not yet written. Must not know what a socket is.
+ * Output: what a connection appends in one turn, in storage of a pool that goes back when the
+ * operating system has the bytes. Owns the buffers and the counting of what is not yet written.
+ * Must not know what a socket is.
  *
  * @module
  */
 import { ByteWriter, type StorageSource } from "@hawser/protocol";
 import { laterTurn } from "./clock.ts";
 
-/** Bytes of the storage that a turn's output begins in: most turns of most connections send no more. */
+/**
+ * Bytes of the storage that a turn's output begins in: most turns of most connections send no more.
+ */
 const SMALL_BYTES = 4_096;
 /** Bytes of a slab, which is also the largest write that a turn makes of small messages. */
 const SLAB_BYTES = 65_536;
@@ -15,14 +18,17 @@ const SLAB_BYTES = 65_536;
 const FULL_BYTES = SLAB_BYTES - 4 * SMALL_BYTES;
 /** Larger storage, of large messages, is kept up to this size. */
 const LARGE_BYTES = 4_194_304;
-/** How much storage is kept of each kind, in pieces: some megabytes. What is above it is left to the garbage collector. */
+/**
+ * How much storage is kept of each kind, in pieces: some megabytes. What is above it is left to the
+ * garbage collector.
+ */
 const KEPT = Object.freeze({ small: 1_024, slabs: 64 });
 /** And of large storage, in bytes. */
 const KEPT_LARGE_BYTES = 8_388_608;
 
 /**
- * Storage that no connection is using: a page fault for each page of fresh storage costs more than filling it.
- * Measured: bench/HISTORY.md.
+ * Storage that no connection is using: a page fault for each page of fresh storage costs more than
+ * filling it. Measured: bench/HISTORY.md.
  */
 class StoragePool implements StorageSource {
   readonly #small: Uint8Array[] = [];
@@ -43,7 +49,11 @@ class StoragePool implements StorageSource {
     const { length } = storage;
     if (length === SMALL_BYTES) keep(this.#small, storage, KEPT.small);
     else if (length === SLAB_BYTES) keep(this.#slabs, storage, KEPT.slabs);
-    else if (length > SLAB_BYTES && length <= LARGE_BYTES && this.#largeBytes + length <= KEPT_LARGE_BYTES) {
+    else if (
+      length > SLAB_BYTES &&
+      length <= LARGE_BYTES &&
+      this.#largeBytes + length <= KEPT_LARGE_BYTES
+    ) {
       this.#large.push(storage);
       this.#largeBytes += length;
     }
@@ -55,8 +65,8 @@ function keep(pool: Uint8Array[], storage: Uint8Array, most: number): void {
 }
 
 /**
- * The pool of this process.
- * Module-level on purpose: blank storage has no state that two users could see, and one pool is what keeps memory low.
+ * The pool of this process. Module-level on purpose: blank storage has no state that two users
+ * could see, and one pool is what keeps memory low.
  */
 const pool: StorageSource = new StoragePool();
 
@@ -65,11 +75,20 @@ const NOTHING = Buffer.allocUnsafeSlow(0);
 
 /** What an output writes to. */
 export interface OutputTarget {
-  /** Take the bytes. True when the operating system has them already; otherwise `written()` is called later, in the order of the writes. */
+  /**
+   * Take the bytes. True when the operating system has them already; otherwise `written()` is
+   * called later, in the order of the writes.
+   */
   write(bytes: Uint8Array): boolean;
-  /** The write that said true is accounted for: whoever waits for `pendingBytes` to fall may be told, and may append and flush again. */
+  /**
+   * The write that said true is accounted for: whoever waits for `pendingBytes` to fall may be
+   * told, and may append and flush again.
+   */
   taken(): void;
-  /** Call `flushDue()` when this turn has read what there was to read: {@link flushAtEndOfTurn}, unless time is injected. */
+  /**
+   * Call `flushDue()` when this turn has read what there was to read: {@link flushAtEndOfTurn},
+   * unless time is injected.
+   */
   flushLater(output: Output): void;
 }
 
@@ -104,18 +123,24 @@ interface SentSlab {
 }
 
 /**
- * One connection's output: what it appends leaves in one write, when this turn of the event loop has read what there was to read.
+ * One connection's output: what it appends leaves in one write, when this turn of the event loop
+ * has read what there was to read.
  *
- * Waiting for the others' reads costs nothing and spares the peers' wake-ups: measured, bench/HISTORY.md.
- * Invariant: an idle output holds no storage.
+ * Waiting for the others' reads costs nothing and spares the peers' wake-ups: measured,
+ * bench/HISTORY.md. Invariant: an idle output holds no storage.
  */
 export class Output extends ByteWriter {
   readonly #target: OutputTarget;
-  /** Storage that the target still reads from, oldest first, and the bytes used of each. Null until the first write. */
+  /**
+   * Storage that the target still reads from, oldest first, and the bytes used of each. Null until
+   * the first write.
+   */
   #sent: SentSlab[] | null = null;
   #sentBytes = 0;
   #scheduled = false;
-  /** Before `bytes` and `text`, which are empty when it is set: a range of what others send, too. */
+  /**
+   * Before `bytes` and `text`, which are empty when it is set: a range of what others send, too.
+   */
   #shared: SharedOutput | null = null;
   #from = 0;
   #to = 0;
@@ -131,7 +156,10 @@ export class Output extends ByteWriter {
     return this.#sentBytes + this.#to - this.#from + this.length;
   }
 
-  /** Whether `pendingBytes` is above `limit`; does not encode what is joined where the answer is plain without. */
+  /**
+   * Whether `pendingBytes` is above `limit`; does not encode what is joined where the answer is
+   * plain without.
+   */
   exceeds(limit: number): boolean {
     const characters = this.text.length;
     const atLeast = this.#sentBytes + this.#to - this.#from + this.length + characters;
@@ -139,7 +167,9 @@ export class Output extends ByteWriter {
     return atLeast + 2 * characters > limit && this.pendingBytes > limit;
   }
 
-  /** Append `shared.bytes[from, to)`, without a copy where nothing else is appended in this turn. */
+  /**
+   * Append `shared.bytes[from, to)`, without a copy where nothing else is appended in this turn.
+   */
   share(shared: SharedOutput, from: number, to: number): void {
     const isEmpty = this.length === 0 && this.text === "";
     if (isEmpty && this.#shared === null) {
@@ -172,7 +202,8 @@ export class Output extends ByteWriter {
   /** Schedule what was appended, and tell whether no more than `highBytes` wait now. */
   commit(highBytes: number): boolean {
     const most = this.#sentBytes + this.#to - this.#from + this.length + this.text.length * 3;
-    if (this.#scheduled && most <= highBytes && most < FULL_BYTES) return true; // for most messages of a turn there is nothing to do
+    // for most messages of a turn there is nothing to do
+    if (this.#scheduled && most <= highBytes && most < FULL_BYTES) return true;
     this.schedule();
     return !this.exceeds(highBytes);
   }
@@ -251,7 +282,10 @@ export class Output extends ByteWriter {
   }
 }
 
-/** The outputs that have something to send in this turn. Module-level on purpose: a turn is the process's. */
+/**
+ * The outputs that have something to send in this turn. Module-level on purpose: a turn is the
+ * process's.
+ */
 let due: Output[] = [];
 
 /** Flush an output with all others of this turn, after what the turn reads. */
@@ -262,10 +296,16 @@ export function flushAtEndOfTurn(output: Output): void {
 /** Bytes that were read since the last flush. Module-level as `due` is. */
 let readBytes = 0;
 
-/** Bytes of reading that output waits for: libuv reads up to 32 times from a socket in one turn, which may take 30 ms of messages. */
+/**
+ * Bytes of reading that output waits for: libuv reads up to 32 times from a socket in one turn,
+ * which may take 30 ms of messages.
+ */
 const PATIENCE_BYTES = 524_288;
 
-/** A read of so many bytes is done: where a turn reads very much, its output does not wait for the rest. */
+/**
+ * A read of so many bytes is done: where a turn reads very much, its output does not wait for the
+ * rest.
+ */
 export function countRead(bytes: number): void {
   readBytes += bytes;
   if (readBytes > PATIENCE_BYTES && due.length > 0) flushAll();

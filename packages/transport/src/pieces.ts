@@ -1,11 +1,14 @@
 /**
- * Which bytes of a large write have left: read from the socket where the runtime says it (Node), and otherwise known by writing it in
- * pieces, one after the other. It tells a peer that reads slowly and steadily from one that reads nothing.
- * Must not know connections.
+ * Which bytes of a large write have left: read from the socket where the runtime says it (Node),
+ * and otherwise known by writing it in pieces, one after the other. It tells a peer that reads
+ * slowly and steadily from one that reads nothing. Must not know connections.
  *
  * @module
  */
-/** Bytes of a piece. With what a Unix socket holds besides (some 200 KB), a peer that reads 35 KB/s is seen to within the default `stallMs`. */
+/**
+ * Bytes of a piece. With what a Unix socket holds besides (some 200 KB), a peer that reads 35 KB/s
+ * is seen to within the default `stallMs`.
+ */
 const PIECE_BYTES = 131_072;
 
 /**
@@ -14,9 +17,17 @@ const PIECE_BYTES = 131_072;
  */
 export function leftBytes(socket: object): number | null {
   const handle: unknown = "_handle" in socket ? socket._handle : null;
-  if (typeof handle !== "object" || handle === null || !("writeQueueSize" in handle) || !("bytesWritten" in handle)) return null;
+  if (
+    typeof handle !== "object" ||
+    handle === null ||
+    !("writeQueueSize" in handle) ||
+    !("bytesWritten" in handle)
+  )
+    return null;
   const { writeQueueSize, bytesWritten } = handle;
-  return typeof writeQueueSize === "number" && typeof bytesWritten === "number" ? bytesWritten - writeQueueSize : null;
+  return typeof writeQueueSize === "number" && typeof bytesWritten === "number"
+    ? bytesWritten - writeQueueSize
+    : null;
 }
 
 interface Write {
@@ -24,7 +35,10 @@ interface Write {
   readonly done: (error?: Error | null) => void;
 }
 
-/** Writes below or by a stream; `done` is called when the system has the bytes, or with an error when it can't. */
+/**
+ * Writes below or by a stream; `done` is called when the system has the bytes, or with an error
+ * when it can't.
+ */
 export type PieceWrite = (bytes: Uint8Array, done: (error?: Error | null) => void) => void;
 
 /** The writes of one socket that are made in pieces, and those behind them. */

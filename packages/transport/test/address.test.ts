@@ -24,33 +24,68 @@ describe("parseAddress()", () => {
 
   it("reads the options of node:net, and its own result", () => {
     expect(parseAddress({ port: 7 })).toEqual({ transport: "tcp", host: "localhost", port: 7 });
-    expect(parseAddress({ port: 7, host: "::1" })).toEqual({ transport: "tcp", host: "::1", port: 7 });
+    expect(parseAddress({ port: 7, host: "::1" })).toEqual({
+      transport: "tcp",
+      host: "::1",
+      port: 7,
+    });
     expect(parseAddress({ path: "/a" })).toEqual({ transport: "ipc", path: "/a" });
     expect(parseAddress({ fd: 4 })).toEqual({ transport: "fd", fd: 4 });
-    expect(parseAddress({ transport: "tls", host: "a", port: 1 })).toEqual({ transport: "tls", host: "a", port: 1 });
-    expect(parseAddress(new URL("tcp://localhost:1234"))).toEqual(parseAddress("tcp://localhost:1234"));
+    expect(parseAddress({ transport: "tls", host: "a", port: 1 })).toEqual({
+      transport: "tls",
+      host: "a",
+      port: 1,
+    });
+    expect(parseAddress(new URL("tcp://localhost:1234"))).toEqual(
+      parseAddress("tcp://localhost:1234"),
+    );
   });
 
-  it.each(["unix:/tmp/a b", "unix:/tmp/é/ü.sock", "unix:/tmp/a?x#y", "unix:/tmp/100%", "unix:/tmp/a\"<>`{}|", "unix:@a b", "unix:desk.sock", "tcp://h:1", "tls://[::1]:2", "fd:3", "pipe:x"])(
-    "reads a URL object as the string %j that it was made from",
-    (url) => {
-      expect(parseAddress(new URL(url))).toEqual(parseAddress(url));
-    },
-  );
+  it.each([
+    "unix:/tmp/a b",
+    "unix:/tmp/é/ü.sock",
+    "unix:/tmp/a?x#y",
+    "unix:/tmp/100%",
+    'unix:/tmp/a"<>`{}|',
+    "unix:@a b",
+    "unix:desk.sock",
+    "tcp://h:1",
+    "tls://[::1]:2",
+    "fd:3",
+    "pipe:x",
+  ])("reads a URL object as the string %j that it was made from", (url) => {
+    expect(parseAddress(new URL(url))).toEqual(parseAddress(url));
+  });
 
   it("reads a zone as RFC 6874 writes it", () => {
-    expect(parseAddress("tcp://[fe80::1%25eth0]:1")).toEqual({ transport: "tcp", host: "fe80::1%eth0", port: 1 });
-    expect(parseAddress("tcp://[fe80::1%25br-1]:1")).toEqual({ transport: "tcp", host: "fe80::1%br-1", port: 1 });
+    expect(parseAddress("tcp://[fe80::1%25eth0]:1")).toEqual({
+      transport: "tcp",
+      host: "fe80::1%eth0",
+      port: 1,
+    });
+    expect(parseAddress("tcp://[fe80::1%25br-1]:1")).toEqual({
+      transport: "tcp",
+      host: "fe80::1%br-1",
+      port: 1,
+    });
   });
 
   it("says what else it was given", () => {
-    expect(() => parseAddress(4444 as never)).toThrow("Cannot read address 4444: it is tcp://host:port");
-    expect(() => parseAddress(Promise.resolve() as never)).toThrow("Cannot read address a promise: await it first");
+    expect(() => parseAddress(4444 as never)).toThrow(
+      "Cannot read address 4444: it is tcp://host:port",
+    );
+    expect(() => parseAddress(Promise.resolve() as never)).toThrow(
+      "Cannot read address a promise: await it first",
+    );
   });
 
   it("puts pipe:name into a directory of the user's, and keeps the name", () => {
     const address = parseAddress("pipe:desk-1");
-    expect(address).toMatchObject({ transport: "ipc", pipe: "desk-1", path: expect.stringMatching(/desk-1/) as unknown });
+    expect(address).toMatchObject({
+      transport: "ipc",
+      pipe: "desk-1",
+      path: expect.stringMatching(/desk-1/) as unknown,
+    });
     expect(formatAddress(address)).toBe("pipe:desk-1");
     expect(parseAddress(address)).toEqual(address);
   });
@@ -84,7 +119,17 @@ describe("parseAddress()", () => {
     expect(() => parseAddress(url)).toThrow(hint);
   });
 
-  it.each([[{}], [{ port: 1.5 }], [{ port: "80" }], [{ port: 1, host: "" }], [{ path: "" }], [{ fd: -1 }], [null], [undefined], [7]])("refuses %j", (value) => {
+  it.each([
+    [{}],
+    [{ port: 1.5 }],
+    [{ port: "80" }],
+    [{ port: 1, host: "" }],
+    [{ path: "" }],
+    [{ fd: -1 }],
+    [null],
+    [undefined],
+    [7],
+  ])("refuses %j", (value) => {
     expect(() => parseAddress(value as never)).toThrow(TypeError);
   });
 

@@ -8,8 +8,14 @@ describe("Ticker", () => {
     const clock = new ManualClock();
     const ticker = new Ticker(clock);
     const ticks: string[] = [];
-    const one = { stoodStill: () => undefined, tick: (nowMs: number) => void ticks.push(`one ${nowMs}`) };
-    const two = { stoodStill: () => undefined, tick: (nowMs: number) => void ticks.push(`two ${nowMs}`) };
+    const one = {
+      stoodStill: () => undefined,
+      tick: (nowMs: number) => void ticks.push(`one ${nowMs}`),
+    };
+    const two = {
+      stoodStill: () => undefined,
+      tick: (nowMs: number) => void ticks.push(`two ${nowMs}`),
+    };
     ticker.add(one);
     ticker.add(two);
     expect(clock.pending).toBe(1);
@@ -59,19 +65,26 @@ describe("a process that stood still", () => {
     const clock = new ManualClock();
     const ticker = new Ticker(clock);
     const log: string[] = [];
-    ticker.add({ tick: (nowMs) => void log.push(`tick ${nowMs}`), stoodStill: (ms) => void log.push(`still ${ms}`) });
+    ticker.add({
+      tick: (nowMs) => void log.push(`tick ${nowMs}`),
+      stoodStill: (ms) => void log.push(`still ${ms}`),
+    });
     return { clock, ticker, log };
   }
 
-  it("a tick that is late by more than half its time is none: its members are told how long nothing ran", () => {
-    const { clock, log } = ticking();
-    clock.advance(250);
-    clock.standStill(10_000);
-    clock.advance(250);
-    expect(log).toEqual(["tick 250", "still 9750", "tick 10500"]);
-    clock.standStill(375); // as late as a busy loop may be
-    expect(log.at(-1)).toBe("tick 10875");
-  });
+  it(
+    "a tick that is late by more than half its time is none: its members are told how long " +
+      "nothing ran",
+    () => {
+      const { clock, log } = ticking();
+      clock.advance(250);
+      clock.standStill(10_000);
+      clock.advance(250);
+      expect(log).toEqual(["tick 250", "still 9750", "tick 10500"]);
+      clock.standStill(375); // as late as a busy loop may be
+      expect(log.at(-1)).toBe("tick 10875");
+    },
+  );
 
   it("a timer that fires before the late tick can have it looked at first", () => {
     const { clock, ticker, log } = ticking();

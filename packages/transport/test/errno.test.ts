@@ -57,29 +57,60 @@ describe("fromSystem()", () => {
     expect(error.message).toMatch(/^Cannot reach tcp:\/\/localhost:1: .{10,}$/);
   });
 
-  it.each(["EAGAIN", "EADDRNOTAVAIL", "EINVAL", "ENOBUFS", "ENOMEM", "ENETDOWN", "EHOSTDOWN", "EBUSY", "EPROTOTYPE", "UNKNOWN", "ESOMETHING", "ECONNREFUSED", "ETIMEDOUT"])(
-    "says that %s while it connects may pass",
-    (code) => {
-      expect(fromSystem(system(code), "connect", "x")).toMatchObject({ retryable: true, scope: "connection" });
-    },
-  );
+  it.each([
+    "EAGAIN",
+    "EADDRNOTAVAIL",
+    "EINVAL",
+    "ENOBUFS",
+    "ENOMEM",
+    "ENETDOWN",
+    "EHOSTDOWN",
+    "EBUSY",
+    "EPROTOTYPE",
+    "UNKNOWN",
+    "ESOMETHING",
+    "ECONNREFUSED",
+    "ETIMEDOUT",
+  ])("says that %s while it connects may pass", (code) => {
+    expect(fromSystem(system(code), "connect", "x")).toMatchObject({
+      retryable: true,
+      scope: "connection",
+    });
+  });
 
   it("says of a full accept queue that it lies between the two ends: nobody has answered", () => {
-    expect(fromSystem(system("EAGAIN"), "connect", "x")).toMatchObject({ code: "OVERLOADED", origin: "transport", scope: "connection", retryable: true });
+    expect(fromSystem(system("EAGAIN"), "connect", "x")).toMatchObject({
+      code: "OVERLOADED",
+      origin: "transport",
+      scope: "connection",
+      retryable: true,
+    });
   });
 
   it.each([
     ["CERT_HAS_EXPIRED", /has expired; renew it/],
     ["CERT_NOT_YET_VALID", /is not valid yet; set this machine's clock right/],
-    ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", /issuer of the peer's certificate is not trusted; give its CA/],
+    [
+      "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+      /issuer of the peer's certificate is not trusted; give its CA/,
+    ],
     ["DEPTH_ZERO_SELF_SIGNED_CERT", /is self-signed, and not trusted/],
     ["INVALID_PURPOSE", /extendedKeyUsage must hold serverAuth/],
     ["CERT_MISSING", /the client has no certificate, and tls\.ca demands one/],
-    ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", /the server demands a client certificate; give tls\.cert and tls\.key/],
-    ["ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", /the peer does not trust the issuer of this end's certificate/],
+    [
+      "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
+      /the server demands a client certificate; give tls\.cert and tls\.key/,
+    ],
+    [
+      "ERR_SSL_TLSV1_ALERT_UNKNOWN_CA",
+      /the peer does not trust the issuer of this end's certificate/,
+    ],
     ["ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED", /the peer finds this end's certificate expired/],
     ["ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE", /the peer refuses this end's certificate/],
-    ["ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL", /no application protocol in common; see tls\.alpn/],
+    [
+      "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL",
+      /no application protocol in common; see tls\.alpn/,
+    ],
     ["ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", /no version of TLS in common/],
     ["CERT_CHAIN_TOO_LONG", /rejected with CERT_CHAIN_TOO_LONG/],
     ["ERR_SSL_SOMETHING", /the TLS handshake failed with ERR_SSL_SOMETHING/],
@@ -89,13 +120,26 @@ describe("fromSystem()", () => {
 
   it("says which names the peer's certificate has, printable and cut", () => {
     const names = `DNS:a\u001b[2J.example, DNS:${"b".repeat(500)}`;
-    const error = Object.assign(system("ERR_TLS_CERT_ALTNAME_INVALID"), { host: "c.example", cert: { subjectaltname: names } });
-    expect(fromSystem(error, "connect", "x").message).toMatch(/^Cannot x: the peer's certificate is not for c\.example, but for DNS:a\\u\{1b\}\[2J\.example, DNS:b+…; connect by a name/);
-    expect(fromSystem(system("ERR_TLS_CERT_ALTNAME_INVALID"), "connect", "x").message).toMatch(/is not for this name; connect by/);
+    const error = Object.assign(system("ERR_TLS_CERT_ALTNAME_INVALID"), {
+      host: "c.example",
+      cert: { subjectaltname: names },
+    });
+    expect(fromSystem(error, "connect", "x").message).toMatch(
+      /^Cannot x: the peer's certificate is not for c\.example, but for DNS:a\\u\{1b\}\[2J\.example, DNS:b+…; connect by a name/,
+    );
+    expect(fromSystem(system("ERR_TLS_CERT_ALTNAME_INVALID"), "connect", "x").message).toMatch(
+      /is not for this name; connect by/,
+    );
   });
 
   it("reads the first of several addresses' errors", () => {
-    expect(fromSystem(new AggregateError([system("ECONNREFUSED"), system("ENETUNREACH")]), "connect", "x").code).toBe("CONNECT_REFUSED");
+    expect(
+      fromSystem(
+        new AggregateError([system("ECONNREFUSED"), system("ENETUNREACH")]),
+        "connect",
+        "x",
+      ).code,
+    ).toBe("CONNECT_REFUSED");
   });
 
   it("leaves a HawserError as it is, and takes anything else that was thrown", () => {

@@ -5,7 +5,9 @@ import { RawPeer, Turns } from "../../session/test/socket-and-peer.ts";
 describe("memoryPair()", () => {
   it("carries bytes both ways, in a later turn, in order", async () => {
     const turns = new Turns();
-    const [a, b] = memoryPair({ schedule: turns.schedule }).map((connection) => new RawPeer(connection)) as [RawPeer, RawPeer];
+    const [a, b] = memoryPair({ schedule: turns.schedule }).map(
+      (connection) => new RawPeer(connection),
+    ) as [RawPeer, RawPeer];
     a.write("ping");
     expect(b.received).toBe("");
     await turns.settle();
@@ -16,7 +18,9 @@ describe("memoryPair()", () => {
 
   it("holds no more than its window while the reader pauses, then delivers everything", async () => {
     const turns = new Turns();
-    const [a, b] = memoryPair({ schedule: turns.schedule, windowBytes: 8 }).map((connection) => new RawPeer(connection)) as [RawPeer, RawPeer];
+    const [a, b] = memoryPair({ schedule: turns.schedule, windowBytes: 8 }).map(
+      (connection) => new RawPeer(connection),
+    ) as [RawPeer, RawPeer];
     b.connection.pause();
     a.write("0123456789abcdef");
     await turns.settle();
@@ -28,7 +32,9 @@ describe("memoryPair()", () => {
 
   it("half-closes: the other direction goes on until it ends too", async () => {
     const turns = new Turns();
-    const [a, b] = memoryPair({ schedule: turns.schedule }).map((connection) => new RawPeer(connection)) as [RawPeer, RawPeer];
+    const [a, b] = memoryPair({ schedule: turns.schedule }).map(
+      (connection) => new RawPeer(connection),
+    ) as [RawPeer, RawPeer];
     a.connection.end();
     a.connection.end();
     await turns.settle();
@@ -37,12 +43,17 @@ describe("memoryPair()", () => {
     expect([a.received, b.events, a.events]).toEqual(["answer", ["ended"], []]);
     b.connection.end();
     await turns.settle();
-    expect([a.events, b.events]).toEqual([["ended", "closed"], ["ended", "closed"]]);
+    expect([a.events, b.events]).toEqual([
+      ["ended", "closed"],
+      ["ended", "closed"],
+    ]);
   });
 
   it("abort() loses what waits and resets the peer", async () => {
     const turns = new Turns();
-    const [a, b] = memoryPair({ schedule: turns.schedule }).map((connection) => new RawPeer(connection)) as [RawPeer, RawPeer];
+    const [a, b] = memoryPair({ schedule: turns.schedule }).map(
+      (connection) => new RawPeer(connection),
+    ) as [RawPeer, RawPeer];
     a.write("lost");
     a.connection.abort();
     await turns.settle();

@@ -81,19 +81,29 @@ describe("Output", () => {
     };
     output.append(encode("a"));
     output.flush();
-    expect([target.writes, output.pendingBytes, output.bytes.length]).toEqual([["a", "x", "x", "x"], 0, 0]);
+    expect([target.writes, output.pendingBytes, output.bytes.length]).toEqual([
+      ["a", "x", "x", "x"],
+      0,
+      0,
+    ]);
   });
 
-  it("knows whether it exceeds a limit as exactly as pendingBytes, with joined text of any length in bytes", () => {
-    for (const text of ["abcdef", "é€é", "", "€"]) {
-      for (let limit = 0; limit < 16; limit++) {
-        const { output } = outputAndTarget();
-        output.append(encode("12"));
-        output.join(text);
-        expect(output.exceeds(limit), `${text} ${String(limit)}`).toBe(2 + encode(text).length > limit);
+  it(
+    "knows whether it exceeds a limit as exactly as pendingBytes, with joined text of any length " +
+      "in bytes",
+    () => {
+      for (const text of ["abcdef", "é€é", "", "€"]) {
+        for (let limit = 0; limit < 16; limit++) {
+          const { output } = outputAndTarget();
+          output.append(encode("12"));
+          output.join(text);
+          expect(output.exceeds(limit), `${text} ${String(limit)}`).toBe(
+            2 + encode(text).length > limit,
+          );
+        }
       }
-    }
-  });
+    },
+  );
 
   it("forgets everything when it is dropped, also what is shared and joined", () => {
     const { output, target } = outputAndTarget();
@@ -121,7 +131,10 @@ describe("SharedOutput", () => {
         output.schedule();
       }
     }
-    expect(outputs.map((output) => [output.pendingBytes, output.bytes.length])).toEqual([[8, 0], [8, 0]]);
+    expect(outputs.map((output) => [output.pendingBytes, output.bytes.length])).toEqual([
+      [8, 0],
+      [8, 0],
+    ]);
     expect(shared.sealed).toBe(false);
     target.turn();
     expect([target.writes, shared.sealed]).toEqual([["one two ", "one two "], true]);
@@ -152,7 +165,13 @@ describe("SharedOutput", () => {
     expect(output.exceeds(6)).toBe(true);
     expect(output.exceeds(7)).toBe(false);
     output.flush();
-    expect(target.writes).toEqual(["before [one][two] after ", "[one][two]", "[two] joined", "joined [one]", "[one]e]"]);
+    expect(target.writes).toEqual([
+      "before [one][two] after ",
+      "[one][two]",
+      "[two] joined",
+      "joined [one]",
+      "[one]e]",
+    ]);
   });
 
   it("is counted until the target has it", () => {

@@ -1,18 +1,29 @@
 import { describe, expect, it } from "vitest";
 import { TurnBudget } from "../src/turn-budget.ts";
-import { byteLines, plainLines, socketAndPeer, textLines } from "../../session/test/socket-and-peer.ts";
+import {
+  byteLines,
+  plainLines,
+  socketAndPeer,
+  textLines,
+} from "../../session/test/socket-and-peer.ts";
 
 function budgeted() {
   const time = { now: 0 };
   const tasks: (() => void)[] = [];
-  const budget = new TurnBudget(() => time.now, (task) => void tasks.push(task));
+  const budget = new TurnBudget(
+    () => time.now,
+    (task) => void tasks.push(task),
+  );
   const endTurn = (): void => {
     for (const task of tasks.splice(0)) task();
   };
   return { budget, time, endTurn };
 }
 
-/** How many messages of so many bytes are taken until the budget is spent; each takes so many milliseconds. */
+/**
+ * How many messages of so many bytes are taken until the budget is spent; each takes so many
+ * milliseconds.
+ */
 function taken({ budget, time }: ReturnType<typeof budgeted>, bytes: number, ms = 0): number {
   for (let count = 1; count <= 100_000; count++) {
     time.now += ms;
@@ -37,18 +48,22 @@ describe("TurnBudget", () => {
     expect(taken(turn, 1_048_576, 6)).toBe(1);
   });
 
-  it("counts what one connection is read again in the same turn, and begins anew with the next turn", () => {
-    const turn = budgeted();
-    turn.budget.begin(ONE, 65_536);
-    for (let i = 0; i < 1_500; i++) expect(turn.budget.spend(0)).toBe(false);
-    turn.budget.begin(ONE, 65_536);
-    expect(taken(turn, 0)).toBe(548);
-    turn.endTurn();
-    turn.budget.begin(ONE, 65_536);
-    expect(taken(turn, 0)).toBe(2_048);
-    turn.budget.beginTurn(ONE);
-    expect(taken(turn, 0)).toBe(2_048);
-  });
+  it(
+    "counts what one connection is read again in the same turn, and begins anew with the next " +
+      "turn",
+    () => {
+      const turn = budgeted();
+      turn.budget.begin(ONE, 65_536);
+      for (let i = 0; i < 1_500; i++) expect(turn.budget.spend(0)).toBe(false);
+      turn.budget.begin(ONE, 65_536);
+      expect(taken(turn, 0)).toBe(548);
+      turn.endTurn();
+      turn.budget.begin(ONE, 65_536);
+      expect(taken(turn, 0)).toBe(2_048);
+      turn.budget.beginTurn(ONE);
+      expect(taken(turn, 0)).toBe(2_048);
+    },
+  );
 });
 
 describe("WireSocket: the budget of a turn", () => {
@@ -70,7 +85,10 @@ describe("WireSocket: the budget of a turn", () => {
   });
 
   it("keeps the order of faults and messages, and of the end behind them", async () => {
-    const { peer, turns, messages, log } = socketAndPeer(textLines, { maxFrameBytes: 4, onOversize: "skip" });
+    const { peer, turns, messages, log } = socketAndPeer(textLines, {
+      maxFrameBytes: 4,
+      onOversize: "skip",
+    });
     peer.write(`${"12345\nok\n".repeat(3_000)}exit\n`);
     await turns.settle();
     expect([messages.length, log.length, log.at(-1)]).toEqual([3_000, 3_001, "finished sentinel"]);
@@ -103,7 +121,10 @@ describe("WireSocket: the budget of a turn", () => {
   it("a socket that is aborted, or whose peer is gone, while messages wait is closed once", async () => {
     const aborted = socketAndPeer(plainLines);
     aborted.peer.write("x\n".repeat(5_000));
-    await new Promise<void>((resolve) => { aborted.turns.schedule(resolve); void aborted.turns.settle(); });
+    await new Promise<void>((resolve) => {
+      aborted.turns.schedule(resolve);
+      void aborted.turns.settle();
+    });
     aborted.socket.abort();
     await aborted.turns.settle();
     expect(aborted.log).toEqual(["closed aborted"]);

@@ -1,12 +1,15 @@
 /**
- * The caller's stack in the errors of what it called: an error that comes with an answer, or from the system, is made in a later turn,
- * and its own stack names no line of the program. Must not know what was called.
+ * The caller's stack in the errors of what it called: an error that comes with an answer, or from
+ * the system, is made in a later turn, and its own stack names no line of the program. Must not
+ * know what was called.
  *
  * @module
  */
 import { HawserError, isHawserError, withPeer } from "@hawser/protocol";
 
-/** The frames below this call, as they are now; they are only made into text when they are wanted. */
+/**
+ * The frames below this call, as they are now; they are only made into text when they are wanted.
+ */
 export function captureCaller(): { readonly stack?: string } {
   const holder = {};
   Error.captureStackTrace(holder, captureCaller);
@@ -14,7 +17,10 @@ export function captureCaller(): { readonly stack?: string } {
 }
 
 /** As the promise, and what it rejects with holds the caller's frames below its own. */
-export async function withCaller<T>(promise: Promise<T>, caller: { readonly stack?: string }): Promise<T> {
+export async function withCaller<T>(
+  promise: Promise<T>,
+  caller: { readonly stack?: string },
+): Promise<T> {
   try {
     return await promise;
   } catch (error) {

@@ -1,6 +1,7 @@
 /**
- * ClientSession: a client of a contract: one session after another, over one connection after another.
- * Owns when it connects, comes back or gives up, and what its program is told. Must not know what is on the wire.
+ * ClientSession: a client of a contract: one session after another, over one connection after
+ * another. Owns when it connects, comes back or gives up, and what its program is told. Must not
+ * know what is on the wire.
  *
  *     state         leaves it when
  *     connecting    a session is ready; no address serves: over, unless reconnect.fromStart
@@ -56,7 +57,12 @@ import { HeldEvent, HeldRequest } from "./held.ts";
 import { captureCaller, withCaller } from "./caller-stack.ts";
 import { ClientLifecycle } from "./lifecycle.ts";
 import type { AnyListener } from "./listeners.ts";
-import { type ResolvedConnectOptions, type ResolvedReconnect, resolveSessionConnectOptions, type SessionConnectOptions } from "./options.ts";
+import {
+  type ResolvedConnectOptions,
+  type ResolvedReconnect,
+  resolveSessionConnectOptions,
+  type SessionConnectOptions,
+} from "./options.ts";
 import { OfflineQueue } from "./offline-queue.ts";
 import { Route } from "./route.ts";
 import { isConnection, type Target, Targets } from "./targets.ts";
@@ -100,7 +106,8 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   #outcome: Closed | null = null;
 
   /**
-   * @throws {TypeError} when a handler is missing, an option has the wrong type, or an address can't be read
+   * @throws {TypeError} when a handler is missing, an option has the wrong type, or an address
+   *   can't be read
    * @throws {RangeError} when a limit is out of its range
    */
   constructor(kind: SessionKind, target: Target, given: SessionConnectOptions<P>) {
@@ -111,7 +118,12 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     this.#reconnect = isConnection(target) ? null : reconnect;
     this.#targets = new Targets(target);
     this.#responder = new Responder(kind.contract, "client", given.handlers ?? null);
-    this.#delivery = new Delivery(kind.contract, this.#responder, this.#options.eventMemory, this.#report);
+    this.#delivery = new Delivery(
+      kind.contract,
+      this.#responder,
+      this.#options.eventMemory,
+      this.#report,
+    );
     this.#queue = new OfflineQueue(queue, ticker.clock);
     this.#route = new Route(this.#targets, {
       dial: { clock: ticker.clock, connectTimeoutMs, tls, signal: this.#leaving.signal },
@@ -174,11 +186,14 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   }
 
   request(name: string, input?: unknown, options: OpenOptions = NO_OPTIONS): Promise<never> {
-    const nowMs = options.timeoutMs === undefined ? 0 : this.#now(); // for the deadline alone: the clock costs 4 % of a request
+    // for the deadline alone: the clock costs 4 % of a request
+    const nowMs = options.timeoutMs === undefined ? 0 : this.#now();
     let answer: Promise<unknown>;
     try {
       const entry = messageToOpen(this.#kind.contract, "request", name, "client");
-      answer = this.#mustHold() ? this.#hold(new HeldRequest(this.#kind, entry, input, options, nowMs)) : openRequest(this.#session, entry, input, options, nowMs);
+      answer = this.#mustHold()
+        ? this.#hold(new HeldRequest(this.#kind, entry, input, options, nowMs))
+        : openRequest(this.#session, entry, input, options, nowMs);
     } catch (error) {
       return rejected(error);
     }
@@ -196,7 +211,10 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     return (await answer) as ContractSchema; // its format was checked
   }
 
-  /** Throws what is wrong at once: there is no promise that could reject, and an object that failed would be looked at too late. */
+  /**
+   * Throws what is wrong at once: there is no promise that could reject, and an object that failed
+   * would be looked at too late.
+   */
   stream(name: string, input?: unknown, options: OpenOptions = NO_OPTIONS): SessionStream<never> {
     const entry = messageToOpen(this.#kind.contract, "stream", name, "client");
     const stream = openStream(this.#session, this.#link, entry, input, options, this.#now());
@@ -208,7 +226,8 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     let entry: MessageEntry | null = null;
     try {
       entry = messageToOpen(this.#kind.contract, "event", name, "client");
-      if (entry.delivery === "at-most-once" && this.#mustHold()) return this.#hold(new HeldEvent(this.#kind, entry, payload, this.#clock, options));
+      if (entry.delivery === "at-most-once" && this.#mustHold())
+        return this.#hold(new HeldEvent(this.#kind, entry, payload, this.#clock, options));
       return emitEvent(this.#session, entry, payload, this.#clock, options);
     } catch (error) {
       return unsent(entry, error);
@@ -286,7 +305,8 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
         this.#isReady(info);
       },
       call: (call) => {
-        if (this.#link !== null) this.#responder.call(call, new ClientCall(call, this.#link, this)); // it came on one
+        // it came on one
+        if (this.#link !== null) this.#responder.call(call, new ClientCall(call, this.#link, this));
       },
       event: (event) => {
         const context = new ClientEvent(this, event);
@@ -318,7 +338,10 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     return this.#kind.session("client", { limits, random }, sink);
   }
 
-  /** Try one address: make a connection, and begin the session on it, or go on. Resolves when it is ready. */
+  /**
+   * Try one address: make a connection, and begin the session on it, or go on. Resolves when it is
+   * ready.
+   */
   async #begin(dial: () => Promise<Connection>): Promise<void> {
     const credentials = await this.#credentials();
     const connection = await dial();
@@ -349,9 +372,15 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     const { auth, connectTimeoutMs, ticker } = this.#options;
     if (typeof auth !== "function") return auth;
     const signal = this.#leaving.signal;
-    const late = (): HawserError => authFailed(`did not answer within connectTimeoutMs ${String(connectTimeoutMs)}`, undefined);
+    const late = (): HawserError =>
+      authFailed(`did not answer within connectTimeoutMs ${String(connectTimeoutMs)}`, undefined);
     try {
-      return await withinTime(() => (auth as () => unknown)(), { clock: ticker.clock, timeoutMs: connectTimeoutMs, signal, late });
+      return await withinTime(() => (auth as () => unknown)(), {
+        clock: ticker.clock,
+        timeoutMs: connectTimeoutMs,
+        signal,
+        late,
+      });
     } catch (cause) {
       signal.throwIfAborted();
       throw readHawserError(cause) ?? authFailed(`failed: ${describeCaught(cause)}`, cause);
@@ -360,18 +389,22 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
 
   #take(connection: Connection): SessionLink {
     const { ticker, connection: limits } = this.#options;
-    const link: SessionLink = new SessionLink(connection, { limits, ticker, onFull: "throw" }, {
-      lost: (error) => {
-        if (this.#link !== link || !this.#isLinked) return;
-        this.#isLinked = false;
-        this.#session.lost(this.#now(), error);
-        this.#disconnected(error, true);
+    const link: SessionLink = new SessionLink(
+      connection,
+      { limits, ticker, onFull: "throw" },
+      {
+        lost: (error) => {
+          if (this.#link !== link || !this.#isLinked) return;
+          this.#isLinked = false;
+          this.#session.lost(this.#now(), error);
+          this.#disconnected(error, true);
+        },
+        gone: () => {
+          ticker.delete(link);
+          if (this.#link === link && this.#outcome !== null) this.#closed.resolve(this.#outcome);
+        },
       },
-      gone: () => {
-        ticker.delete(link);
-        if (this.#link === link && this.#outcome !== null) this.#closed.resolve(this.#outcome);
-      },
-    });
+    );
     ticker.add(link);
     return link;
   }
@@ -385,18 +418,23 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     this.#attempt = null;
     this.#ready?.resolve(undefined);
     this.#ready = null;
-    this.lifecycle.tell(info.resumed ? "resumed" : "ready", info); // first: what a listener calls, a login say, goes before what was held
+    // first: what a listener calls, a login say, goes before what was held
+    this.lifecycle.tell(info.resumed ? "resumed" : "ready", info);
     this.#sendHeld();
   }
 
-  /** Send what was held, in order, as fast as the session takes it: what it can't send at once waits in it, and is bounded. */
+  /**
+   * Send what was held, in order, as fast as the session takes it: what it can't send at once waits
+   * in it, and is bounded.
+   */
   #sendHeld(): void {
     if (this.#sending === "yes") return;
     this.#sending = "yes";
     while (this.#state === "ready" && this.#hasRoom() && this.#queue.sendNext(this.#session));
     this.#sending = this.#state === "ready" && this.#queue.size > 0 ? "waiting" : "no";
     const link = this.#link;
-    if (this.#sending !== "waiting" || link?.isHigh !== true) return; // what it waits for is told: an answer, or `writable`
+    // what it waits for is told: an answer, or `writable`
+    if (this.#sending !== "waiting" || link?.isHigh !== true) return;
     void link.room().then(() => {
       this.#sendMore();
     });
@@ -411,12 +449,20 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     const { maxQueuedBytes } = this.#options.limits;
     const session = this.#session;
     const waiting = session.queuedBytes + (this.#link?.pendingBytes ?? 0);
-    return (waiting === 0 || waiting + this.#queue.nextBytes <= maxQueuedBytes / 2) && session.openCalls < HELD_CALLS;
+    return (
+      (waiting === 0 || waiting + this.#queue.nextBytes <= maxQueuedBytes / 2) &&
+      session.openCalls < HELD_CALLS
+    );
   }
 
   /** A server that went without a word: one that speaks something else often does. */
   #unready(cause: HawserError | undefined): HawserError {
-    return new HawserError("CONNECTION_RESET", `Cannot connect to ${this.remote}: it closed before the session was ready; see whether the port is right, and whether it wants tls://`, { cause });
+    return new HawserError(
+      "CONNECTION_RESET",
+      `Cannot connect to ${this.remote}: it closed before the session was ready; see whether ` +
+        "the port is right, and whether it wants tls://",
+      { cause },
+    );
   }
 
   /** The connection serves no more: seek another, unless the session was ended on purpose. */
@@ -424,7 +470,11 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     if (this.#outcome !== null) return;
     if (this.#session.state === "closed") this.#session = this.#newSession();
     if (this.#attempt !== null) {
-      this.#attempt.reject(error === null || error.code === "CONNECTION_RESET" ? this.#unready(error ?? undefined) : error);
+      this.#attempt.reject(
+        error === null || error.code === "CONNECTION_RESET"
+          ? this.#unready(error ?? undefined)
+          : error,
+      );
       this.#attempt = null;
       return;
     }
@@ -461,7 +511,14 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
     this.#session.close();
     this.#attempt?.reject(error);
     this.#attempt = null;
-    this.#queue.fail((what) => new HawserError("NOT_SENT", `The client was closed before there was a connection for ${what}`, { cause: outcome.error ?? undefined }));
+    this.#queue.fail(
+      (what) =>
+        new HawserError(
+          "NOT_SENT",
+          `The client was closed before there was a connection for ${what}`,
+          { cause: outcome.error ?? undefined },
+        ),
+    );
     this.#ready?.reject(this.#isClosed("be ready"));
     this.#isLinked = false;
     if (this.#link === null || this.#link.isGone) this.#closed.resolve(outcome);
@@ -469,7 +526,11 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   }
 
   #isClosed(verb: string): HawserError {
-    return new HawserError("SESSION_CLOSED", `Cannot ${verb}: the client of ${this.#kind.contract.name} is closed`, { cause: this.#outcome?.error ?? undefined });
+    return new HawserError(
+      "SESSION_CLOSED",
+      `Cannot ${verb}: the client of ${this.#kind.contract.name} is closed`,
+      { cause: this.#outcome?.error ?? undefined },
+    );
   }
 
   // A method, because the compiler takes the field to keep its value across a callback.
@@ -486,7 +547,11 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   }
 
   #mustHold(): boolean {
-    return this.#queue.holds && (this.#state !== "ready" || this.#sending === "waiting") && this.#outcome === null;
+    return (
+      this.#queue.holds &&
+      (this.#state !== "ready" || this.#sending === "waiting") &&
+      this.#outcome === null
+    );
   }
 
   #hold<T>(held: HeldEvent | HeldRequest): Promise<T> {
@@ -563,7 +628,9 @@ class ClientCall<P extends Protocol> extends CallContext {
 }
 
 function serverDrains(): HawserError {
-  return new HawserError("DRAINING", "The server is closing, or the client is over", { scope: "session" });
+  return new HawserError("DRAINING", "The server is closing, or the client is over", {
+    scope: "session",
+  });
 }
 
 function authFailed(how: string, cause: unknown): HawserError {
@@ -572,5 +639,10 @@ function authFailed(how: string, cause: unknown): HawserError {
 
 /** Why a client is over, for `closed`. */
 function ended(error: unknown): HawserError {
-  return readHawserError(error) ?? new HawserError("ABORTED", `The client was given up: ${describeCaught(error)}`, { cause: error });
+  return (
+    readHawserError(error) ??
+    new HawserError("ABORTED", `The client was given up: ${describeCaught(error)}`, {
+      cause: error,
+    })
+  );
 }

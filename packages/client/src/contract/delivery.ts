@@ -1,6 +1,7 @@
 /**
- * Delivery: the contract's events that a server emits, to whoever listens.
- * Owns the acknowledgement, and events that come before anybody could listen. Must not know sessions or connections.
+ * Delivery: the contract's events that a server emits, to whoever listens. Owns the
+ * acknowledgement, and events that come before anybody could listen. Must not know sessions or
+ * connections.
  *
  * @module
  */
@@ -14,7 +15,10 @@ interface EarlyEvent {
   readonly context: unknown;
 }
 
-/** The listeners of one client, and what comes for them: of each lane one event at a time, as the session gives them. */
+/**
+ * The listeners of one client, and what comes for them: of each lane one event at a time, as the
+ * session gives them.
+ */
 export class Delivery {
   readonly #contract: Protocol;
   readonly #memory: EventMemory;
@@ -25,8 +29,16 @@ export class Delivery {
   /** At most one of each lane. */
   #early: EarlyEvent[] = [];
 
-  /** `handlers` are the listeners that were there from the start. `report` is told what a listener throws, and how `memory` fails. */
-  constructor(contract: Protocol, handlers: Responder, memory: EventMemory, report: (error: HawserError) => void) {
+  /**
+   * `handlers` are the listeners that were there from the start. `report` is told what a listener
+   * throws, and how `memory` fails.
+   */
+  constructor(
+    contract: Protocol,
+    handlers: Responder,
+    memory: EventMemory,
+    report: (error: HawserError) => void,
+  ) {
     this.#contract = contract;
     this.#memory = memory;
     this.#report = report;
@@ -36,7 +48,10 @@ export class Delivery {
     }
   }
 
-  /** @throws {TypeError} when the contract has no such event from the server, or the listener is no function */
+  /**
+   * @throws {TypeError} when the contract has no such event from the server, or the listener is no
+   *   function
+   */
   on(name: string, listener: AnyListener): void {
     this.#check(name);
     this.#listeners.on(name, listener);
@@ -72,8 +87,15 @@ export class Delivery {
     } else if (this.#isEarly) {
       this.#early.push({ event, context });
     } else {
-      // One that is sent once may go unheard, as in any emitter; of one that is to arrive, its sender is told.
-      event.handled(entry.delivery === "at-least-once" ? new HawserError("MESSAGE_UNKNOWN", `Nobody listens to the event ${entry.name}`, { origin: "local" }) : null);
+      // One that is sent once may go unheard, as in any emitter; of one that is to arrive, its
+      // sender is told.
+      event.handled(
+        entry.delivery === "at-least-once"
+          ? new HawserError("MESSAGE_UNKNOWN", `Nobody listens to the event ${entry.name}`, {
+              origin: "local",
+            })
+          : null,
+      );
     }
   }
 
@@ -102,9 +124,15 @@ export class Delivery {
     const { name: contract } = this.#contract;
     const entry = this.#contract.find(name);
     if (entry?.type !== "event") {
-      const events = this.#contract.messages.filter((each) => each.type === "event" && each.from !== "client").map((each) => each.name);
+      const events = this.#contract.messages
+        .filter((each) => each.type === "event" && each.from !== "client")
+        .map((each) => each.name);
       throw unknownName(`The contract ${contract}`, "event from its server", name, events);
     }
-    if (entry.from === "client") throw new TypeError(`Cannot listen to ${JSON.stringify(name)}: in the contract ${contract} it is the client's own to emit`);
+    if (entry.from === "client")
+      throw new TypeError(
+        `Cannot listen to ${JSON.stringify(name)}: in the contract ${contract} it is the ` +
+          "client's own to emit",
+      );
   }
 }

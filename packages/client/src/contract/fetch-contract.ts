@@ -9,12 +9,15 @@ import type { SessionConnectOptions } from "./options.ts";
 import type { Target } from "./targets.ts";
 
 /**
- * Connect to a server by its contract's name alone, and ask for the contract as data: for `protocolFromSchema()`, with which one can call it.
+ * Connect to a server by its contract's name alone, and ask for the contract as data: for
+ * `protocolFromSchema()`, with which one can call it.
  *
- * Resolves with null where the server does not offer it (`offerContract`). The server sees a client that speaks every version and knows
- * no message.
+ * Resolves with null where the server does not offer it (`offerContract`). The server sees a client
+ * that speaks every version and knows no message.
  *
- * @throws {HawserError} rejects with what `connect()` and `describe()` reject with: PROTOCOL_MISMATCH where the name is another, AUTH_REFUSED, PAYLOAD_TOO_LARGE where the document is larger than `maxMessageBytes`, …
+ * @throws {HawserError} rejects with what `connect()` and `describe()` reject with:
+ *   PROTOCOL_MISMATCH where the name is another, AUTH_REFUSED, PAYLOAD_TOO_LARGE where the document
+ *   is larger than `maxMessageBytes`, …
  * @example
  * ```ts
  * import assert from "node:assert/strict";
@@ -33,9 +36,17 @@ import type { Target } from "./targets.ts";
  * await server.close();
  * ```
  */
-export async function fetchContract(name: string, target: Target, options: SessionConnectOptions<Protocol> = {}): Promise<ContractSchema | null> {
+export async function fetchContract(
+  name: string,
+  target: Target,
+  options: SessionConnectOptions<Protocol> = {},
+): Promise<ContractSchema | null> {
   // Where versions differ, the higher one decides, and lists are not compared.
-  const any: Protocol = defineProtocol({ name, version: Number.MAX_SAFE_INTEGER, accepts: [1, Number.MAX_SAFE_INTEGER] });
+  const any: Protocol = defineProtocol({
+    name,
+    version: Number.MAX_SAFE_INTEGER,
+    accepts: [1, Number.MAX_SAFE_INTEGER],
+  });
   const client = await connect(any, target, { reconnect: false, ...options });
   try {
     return await client.describe(options.signal === undefined ? {} : { signal: options.signal });

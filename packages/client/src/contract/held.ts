@@ -1,14 +1,33 @@
 /**
- * What waits for a connection: a request, or an event that is sent at most once, checked and encoded when it is made.
- * Must not know how long it waits, nor what else does.
+ * What waits for a connection: a request, or an event that is sent at most once, checked and
+ * encoded when it is made. Must not know how long it waits, nor what else does.
  *
  * @module
  */
-import { describeCaught, type EmitOptions, HawserError, type MessageEntry, type PreparedCall, type PreparedEvent, readHawserError, type Session, type SessionKind } from "@hawser/protocol";
-import { callOptions, EventCall, type EventOptions, type OpenOptions, RequestCall } from "@hawser/session";
+import {
+  describeCaught,
+  type EmitOptions,
+  HawserError,
+  type MessageEntry,
+  type PreparedCall,
+  type PreparedEvent,
+  readHawserError,
+  type Session,
+  type SessionKind,
+} from "@hawser/protocol";
+import {
+  callOptions,
+  EventCall,
+  type EventOptions,
+  type OpenOptions,
+  RequestCall,
+} from "@hawser/session";
 import type { Clock } from "@hawser/transport";
 
-/** Something that is to be sent when there is a connection: as it was when it was made, whatever becomes of its values. */
+/**
+ * Something that is to be sent when there is a connection: as it was when it was made, whatever
+ * becomes of its values.
+ */
 export interface Held {
   /** What it is, for the error: `"the request ticket.get"`. */
   readonly what: string;
@@ -16,7 +35,10 @@ export interface Held {
   readonly bytes: number;
   /** When the caller gives up by itself; Infinity: never. */
   readonly deadlineMs: number;
-  /** The queue has taken it; it calls `left` when nobody waits for it any more. Nothing is registered anywhere before. */
+  /**
+   * The queue has taken it; it calls `left` when nobody waits for it any more. Nothing is
+   * registered anywhere before.
+   */
   taken(left: () => void): void;
   /** There is a session with a connection. Never throws. */
   send(session: Session): void;
@@ -35,9 +57,16 @@ export class HeldRequest extends RequestCall implements Held {
 
   /**
    * @throws {RangeError} when `timeoutMs` is not above zero
-   * @throws {HawserError} INPUT_INVALID, PAYLOAD_FORBIDDEN; CALL_CANCELLED when the signal is aborted already
+   * @throws {HawserError} INPUT_INVALID, PAYLOAD_FORBIDDEN; CALL_CANCELLED when the signal is
+   *   aborted already
    */
-  constructor(kind: SessionKind, entry: MessageEntry, input: unknown, options: OpenOptions, nowMs: number) {
+  constructor(
+    kind: SessionKind,
+    entry: MessageEntry,
+    input: unknown,
+    options: OpenOptions,
+    nowMs: number,
+  ) {
     super(entry, options.signal);
     callOptions(options, nowMs);
     this.what = `the request ${entry.name}`;
@@ -59,7 +88,9 @@ export class HeldRequest extends RequestCall implements Held {
   send(session: Session): void {
     if (this.isOver) return;
     try {
-      this.opened(session.openPrepared(this.#prepared, callOptions(this.#options, this.#nowMs), this));
+      this.opened(
+        session.openPrepared(this.#prepared, callOptions(this.#options, this.#nowMs), this),
+      );
     } catch (error) {
       this.fail(asNotSent(this.what, error));
     }
@@ -84,7 +115,13 @@ export class HeldEvent extends EventCall implements Held {
    * @throws {RangeError} when `timeoutMs` is not above zero
    * @throws {HawserError} EVENT_INVALID, PAYLOAD_FORBIDDEN
    */
-  constructor(kind: SessionKind, entry: MessageEntry, payload: unknown, clock: Clock, options: EventOptions = {}) {
+  constructor(
+    kind: SessionKind,
+    entry: MessageEntry,
+    payload: unknown,
+    clock: Clock,
+    options: EventOptions = {},
+  ) {
     super(options);
     this.what = `the event ${entry.name}`;
     this.#prepared = kind.prepare(entry, payload);
@@ -122,5 +159,8 @@ export class HeldEvent extends EventCall implements Held {
 }
 
 function asNotSent(what: string, error: unknown): HawserError {
-  return readHawserError(error) ?? new HawserError("NOT_SENT", `Cannot send ${what}: ${describeCaught(error)}`, { cause: error });
+  return (
+    readHawserError(error) ??
+    new HawserError("NOT_SENT", `Cannot send ${what}: ${describeCaught(error)}`, { cause: error })
+  );
 }

@@ -8,9 +8,19 @@ import { programFailed, Reporter } from "@hawser/session";
 import type { Lifecycle, LifecycleEvents } from "./handlers.ts";
 import { type AnyListener, Listeners } from "./listeners.ts";
 
-const events: readonly (keyof LifecycleEvents)[] = ["ready", "resumed", "disconnected", "draining", "error", "close"];
+const events: readonly (keyof LifecycleEvents)[] = [
+  "ready",
+  "resumed",
+  "disconnected",
+  "draining",
+  "error",
+  "close",
+];
 
-/** Listeners of what happens to a client. What one throws, or rejects with, is told to those of `error`. */
+/**
+ * Listeners of what happens to a client. What one throws, or rejects with, is told to those of
+ * `error`.
+ */
 export class ClientLifecycle implements Lifecycle {
   readonly #listeners = new Listeners();
   readonly #reporter: Reporter;
@@ -39,13 +49,19 @@ export class ClientLifecycle implements Lifecycle {
   }
 
   /** Call the listeners of all events but `error`. Never throws. */
-  tell<Name extends Exclude<keyof LifecycleEvents, "error">>(event: Name, ...values: LifecycleEvents[Name]): void {
+  tell<Name extends Exclude<keyof LifecycleEvents, "error">>(
+    event: Name,
+    ...values: LifecycleEvents[Name]
+  ): void {
     this.#listeners.tell(event, values, (cause) => {
       this.report(programFailed(`A listener of "${event}"`, cause, "session"));
     });
   }
 
-  /** Tell the listeners of `error`; where there are none, or they fail, the process is warned. Never throws. */
+  /**
+   * Tell the listeners of `error`; where there are none, or they fail, the process is warned. Never
+   * throws.
+   */
   report(error: HawserError): void {
     if (this.#listeners.has("error")) {
       this.#listeners.each("error", [error], (call) => {
@@ -58,5 +74,6 @@ export class ClientLifecycle implements Lifecycle {
 }
 
 function check(event: string): void {
-  if (!(events as readonly string[]).includes(event)) throw unknownName("The lifecycle of a client", "event", event, events);
+  if (!(events as readonly string[]).includes(event))
+    throw unknownName("The lifecycle of a client", "event", event, events);
 }

@@ -23,11 +23,17 @@ export interface Added {
 /** Is told what a listener of a name has thrown, or rejected with. */
 export type Failed = (cause: unknown, name: string) => void;
 
-/** Lists of listeners, each called in the order in which it was added. A change while they are called takes effect afterwards. */
+/**
+ * Lists of listeners, each called in the order in which it was added. A change while they are
+ * called takes effect afterwards.
+ */
 export class Listeners {
   readonly #listeners = new Map<string, readonly Added[]>();
 
-  /** The listeners of a name as they are now, or null: a list that is never changed, for whoever goes through it often. */
+  /**
+   * The listeners of a name as they are now, or null: a list that is never changed, for whoever
+   * goes through it often.
+   */
   list(name: string): readonly Added[] | null {
     return this.#listeners.get(name) ?? null;
   }
@@ -59,14 +65,18 @@ export class Listeners {
     if (index !== -1) this.#set(name, added.toSpliced(index, 1));
   }
 
-  /** Calls them all, and returns what they return; what one throws, as a promise that rejects. The only listener may throw. */
+  /**
+   * Calls them all, and returns what they return; what one throws, as a promise that rejects. The
+   * only listener may throw.
+   */
   call(name: string, ...values: readonly unknown[]): unknown {
     const added = this.#listeners.get(name);
     if (added === undefined) return undefined;
     const [only] = added;
     if (added.length === 1 && only !== undefined) return this.#call(name, only, values);
     const results = added.map((each) => this.#caught(name, each, values));
-    // Where none is a promise, the next event does not wait: a second listener changes nothing of the order that the first one sees.
+    // Where none is a promise, the next event does not wait: a second listener changes nothing of
+    // the order that the first one sees.
     return results.some(isThenable) ? Promise.all(results) : undefined;
   }
 
@@ -80,7 +90,10 @@ export class Listeners {
     }
   }
 
-  /** Calls each, whatever the others do. Never throws: `failed` is told what one throws, or rejects with. */
+  /**
+   * Calls each, whatever the others do. Never throws: `failed` is told what one throws, or rejects
+   * with.
+   */
   tell(name: string, values: readonly unknown[], failed: Failed): void {
     for (const added of this.#listeners.get(name) ?? []) this.tellOne(name, added, values, failed);
   }
@@ -116,13 +129,19 @@ export class Listeners {
     if (added.once === "called") return undefined; // from within itself
     if (added.once === "yes") {
       added.once = "called";
-      this.#set(name, (this.#listeners.get(name) ?? []).filter((each) => each !== added));
+      this.#set(
+        name,
+        (this.#listeners.get(name) ?? []).filter((each) => each !== added),
+      );
     }
     return added.listener(...values);
   }
 
   #add(name: string, listener: AnyListener, once: Added["once"]): void {
-    this.#set(name, [...(this.#listeners.get(name) ?? []), { listener: asCallable(name, listener), once }]);
+    this.#set(name, [
+      ...(this.#listeners.get(name) ?? []),
+      { listener: asCallable(name, listener), once },
+    ]);
   }
 
   /** A new list for each change: whoever goes through one is not disturbed. */
@@ -133,7 +152,11 @@ export class Listeners {
 }
 
 function asCallable(name: string, listener: AnyListener): Callable {
-  if (typeof listener !== "function") throw new TypeError(`Cannot listen to ${JSON.stringify(name)} with a value of type ${typeof listener}: use a function`);
+  if (typeof listener !== "function")
+    throw new TypeError(
+      `Cannot listen to ${JSON.stringify(name)} with a value of type ${typeof listener}: use a ` +
+        "function",
+    );
   return listener as Callable; // whoever added it says what the name's values are
 }
 

@@ -1,6 +1,7 @@
 /**
- * OfflineQueue: what waits while there is no connection: bounded in number, in bytes and in time, and told truthfully when it is not sent.
- * Must not know what a held thing is, nor why there is no connection.
+ * OfflineQueue: what waits while there is no connection: bounded in number, in bytes and in time,
+ * and told truthfully when it is not sent. Must not know what a held thing is, nor why there is no
+ * connection.
  *
  * @module
  */
@@ -55,12 +56,29 @@ export class OfflineQueue {
   push(held: Held): void {
     const { policy, maxBytes, maxMessages, ttlMs } = this.#options;
     while (this.#size >= maxMessages || this.#bytes + held.bytes > maxBytes) {
-      const limit = this.#size >= maxMessages ? `queue.maxMessages ${String(maxMessages)}` : `queue.maxBytes ${String(maxBytes)}`;
+      const limit =
+        this.#size >= maxMessages
+          ? `queue.maxMessages ${String(maxMessages)}`
+          : `queue.maxBytes ${String(maxBytes)}`;
       const oldest = policy === "drop-oldest" && held.bytes <= maxBytes ? this.#shift() : null;
-      if (oldest === null) throw new HawserError("WRITE_BUFFER_FULL", `Cannot hold ${held.what} until there is a connection: ${limit} wait already`);
-      oldest.held.fail(new HawserError("NOT_SENT", `${capital(oldest.held.what)} made room for newer ones while there was no connection: ${limit}`));
+      if (oldest === null)
+        throw new HawserError(
+          "WRITE_BUFFER_FULL",
+          `Cannot hold ${held.what} until there is a connection: ${limit} wait already`,
+        );
+      oldest.held.fail(
+        new HawserError(
+          "NOT_SENT",
+          `${capital(oldest.held.what)} made room for newer ones while there was no ` +
+            `connection: ${limit}`,
+        ),
+      );
     }
-    const waiting: Waiting = { held, expiresMs: Math.min(this.#clock.now() + ttlMs, held.deadlineMs), at: this.#waiting.length };
+    const waiting: Waiting = {
+      held,
+      expiresMs: Math.min(this.#clock.now() + ttlMs, held.deadlineMs),
+      at: this.#waiting.length,
+    };
     this.#waiting.push(waiting);
     this.#size++;
     this.#bytes += held.bytes;
@@ -79,7 +97,8 @@ export class OfflineQueue {
 
   /** There will be no connection. */
   fail(error: (what: string) => HawserError): void {
-    for (let next = this.#shift(); next !== null; next = this.#shift()) next.held.fail(error(next.held.what));
+    for (let next = this.#shift(); next !== null; next = this.#shift())
+      next.held.fail(error(next.held.what));
   }
 
   #oldest(): Waiting | null {
@@ -136,8 +155,16 @@ export class OfflineQueue {
     for (const { held } of late) {
       held.fail(
         held.deadlineMs <= nowMs
-          ? new HawserError("DEADLINE_EXCEEDED", `There was no connection for ${held.what} within its timeoutMs`, { origin: "local" })
-          : new HawserError("NOT_SENT", `There was no connection for ${held.what} within queue.ttlMs ${String(this.#options.ttlMs)}`),
+          ? new HawserError(
+              "DEADLINE_EXCEEDED",
+              `There was no connection for ${held.what} within its timeoutMs`,
+              { origin: "local" },
+            )
+          : new HawserError(
+              "NOT_SENT",
+              `There was no connection for ${held.what} within queue.ttlMs ` +
+                String(this.#options.ttlMs),
+            ),
       );
     }
   }

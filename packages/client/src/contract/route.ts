@@ -1,6 +1,6 @@
 /**
- * Route: how a client gets to a server: rounds through its addresses, and pauses between the rounds.
- * Owns whether it is worth trying again. Must not know what happens on a connection.
+ * Route: how a client gets to a server: rounds through its addresses, and pauses between the
+ * rounds. Owns whether it is worth trying again. Must not know what happens on a connection.
  *
  * @module
  */
@@ -13,7 +13,10 @@ import { pauseMs, type Targets } from "./targets.ts";
 export interface RouteOptions {
   readonly dial: DialOptions & { readonly signal: AbortSignal };
   readonly random: (bytes: number) => Uint8Array;
-  /** Try one address: `dial` connects to it. Resolves when it serves, and rejects with why it does not. */
+  /**
+   * Try one address: `dial` connects to it. Resolves when it serves, and rejects with why it does
+   * not.
+   */
   attempt(dial: () => Promise<Connection>): Promise<void>;
   /** An address does not serve, and others are tried. */
   failed(error: HawserError): void;
@@ -39,7 +42,8 @@ export class Route {
   }
 
   /**
-   * Go through the addresses until one serves. `patience`: how often, and how long between the rounds; null: once.
+   * Go through the addresses until one serves. `patience`: how often, and how long between the
+   * rounds; null: once.
    *
    * @throws why the last address does not serve; the signal's reason
    */
@@ -64,10 +68,13 @@ export class Route {
       cancel();
       reject(signal.reason as Error); // whoever aborts it gives an error
     };
-    const cancel = this.#clock.after(pauseMs(patience, this.#pauses++, (a * 65_536 + b * 256 + c) / 16_777_216), () => {
-      signal.removeEventListener("abort", leave);
-      resolve(undefined);
-    });
+    const cancel = this.#clock.after(
+      pauseMs(patience, this.#pauses++, (a * 65_536 + b * 256 + c) / 16_777_216),
+      () => {
+        signal.removeEventListener("abort", leave);
+        resolve(undefined);
+      },
+    );
     signal.addEventListener("abort", leave, { once: true });
     return promise;
   }

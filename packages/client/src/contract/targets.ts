@@ -1,15 +1,26 @@
 /**
- * Where a client connects: its addresses in the order in which they are tried, and the pauses between the rounds through them.
- * Must not know sessions.
+ * Where a client connects: its addresses in the order in which they are tried, and the pauses
+ * between the rounds through them. Must not know sessions.
  *
  * @module
  */
 import { describeCaught, HawserError, readHawserError } from "@hawser/protocol";
 import { type Awaitable, withinTime } from "@hawser/session";
-import { type Address, type AddressInput, type Connection, dial, type DialOptions, formatAddress, parseAddress } from "@hawser/transport";
+import {
+  type Address,
+  type AddressInput,
+  type Connection,
+  dial,
+  type DialOptions,
+  formatAddress,
+  parseAddress,
+} from "@hawser/transport";
 import type { ResolvedReconnect } from "./options.ts";
 
-/** What makes a connection where there is no address: a `memoryPair()`, or a transport of one's own. Called for each attempt. */
+/**
+ * What makes a connection where there is no address: a `memoryPair()`, or a transport of one's own.
+ * Called for each attempt.
+ */
 export type Connector = () => Awaitable<Connection>;
 
 /** What `connect()` takes to find a server. A connection that was made elsewhere is used once. */
@@ -25,9 +36,14 @@ export class Targets {
    * @throws {RangeError} when there is none
    */
   constructor(target: Target) {
-    const list = Array.isArray(target) ? (target as readonly (AddressInput | Connector)[]) : [target as Exclude<Target, readonly unknown[]>]; // isArray() does not see readonly
-    if (list.length === 0) throw new RangeError("Cannot connect to an empty list of addresses: give one or more");
-    this.#targets = list.map((each) => (typeof each === "function" ? each : isConnection(each) ? new Once(each) : parseAddress(each)));
+    const list = Array.isArray(target)
+      ? (target as readonly (AddressInput | Connector)[])
+      : [target as Exclude<Target, readonly unknown[]>]; // isArray() does not see readonly
+    if (list.length === 0)
+      throw new RangeError("Cannot connect to an empty list of addresses: give one or more");
+    this.#targets = list.map((each) =>
+      typeof each === "function" ? each : isConnection(each) ? new Once(each) : parseAddress(each),
+    );
   }
 
   /** How many there are. */
@@ -38,7 +54,11 @@ export class Targets {
   /** For people: the address that is tried `index`-th in a round. */
   name(index: number): string {
     const target = this.#at(index);
-    return typeof target === "function" ? "its connector" : target instanceof Once ? target.remote : formatAddress(target);
+    return typeof target === "function"
+      ? "its connector"
+      : target instanceof Once
+        ? target.remote
+        : formatAddress(target);
   }
 
   /** Connect to the address that is tried `index`-th in a round. */
@@ -59,32 +79,66 @@ export class Targets {
   }
 
   #at(index: number): Address | Connector | Once {
-    return this.#targets[(this.#first + index) % this.#targets.length] as Address | Connector | Once; // there is at least one
+    return this.#targets[(this.#first + index) % this.#targets.length] as
+      Address | Connector | Once; // there is at least one
   }
 }
 
 /** Ask a connector, within the time for one attempt. A connection that comes too late is closed. */
-async function connectBy(connector: Connector, { clock, connectTimeoutMs, signal }: DialOptions): Promise<Connection> {
-  const late = (): HawserError => new HawserError("CONNECT_TIMEOUT", `The connector given to connect() made no connection within connectTimeoutMs ${String(connectTimeoutMs)}`);
+async function connectBy(
+  connector: Connector,
+  { clock, connectTimeoutMs, signal }: DialOptions,
+): Promise<Connection> {
+  const late = (): HawserError =>
+    new HawserError(
+      "CONNECT_TIMEOUT",
+      "The connector given to connect() made no connection within connectTimeoutMs " +
+        String(connectTimeoutMs),
+    );
   let connection: unknown;
   try {
-    connection = await withinTime(connector, { clock, timeoutMs: connectTimeoutMs, signal, late, unwanted: abandon });
+    connection = await withinTime(connector, {
+      clock,
+      timeoutMs: connectTimeoutMs,
+      signal,
+      late,
+      unwanted: abandon,
+    });
   } catch (cause) {
     signal?.throwIfAborted();
-    throw readHawserError(cause) ?? new HawserError("CONNECTOR_FAILED", `The connector given to connect() failed: ${describeCaught(cause)}`, { cause });
+    throw (
+      readHawserError(cause) ??
+      new HawserError(
+        "CONNECTOR_FAILED",
+        `The connector given to connect() failed: ${describeCaught(cause)}`,
+        { cause },
+      )
+    );
   }
   if (isConnection(connection)) return connection;
-  throw new TypeError(`Cannot connect by a connector that gave a value of type ${connection === null ? "null" : typeof connection}: it gives a Connection`);
+  throw new TypeError(
+    "Cannot connect by a connector that gave a value of type " +
+      `${connection === null ? "null" : typeof connection}: it gives a Connection`,
+  );
 }
 
 function abandon(connection: unknown): void {
   if (!isConnection(connection)) return;
-  connection.open({ chunk: () => undefined, ended: () => undefined, written: () => undefined, gone: () => undefined });
+  connection.open({
+    chunk: () => undefined,
+    ended: () => undefined,
+    written: () => undefined,
+    gone: () => undefined,
+  });
   connection.abort();
 }
 
 /** How long to wait before a round, in milliseconds: `fraction` is at random from 0 to 1. */
-export function pauseMs({ initialMs, maxMs, jitter }: ResolvedReconnect, round: number, fraction: number): number {
+export function pauseMs(
+  { initialMs, maxMs, jitter }: ResolvedReconnect,
+  round: number,
+  fraction: number,
+): number {
   const most = Math.min(maxMs, initialMs * 2 ** Math.min(round, 50));
   return jitter === "none" ? most : Math.floor(most * fraction);
 }
@@ -108,7 +162,11 @@ class Once {
   }
 
   take(): Connection {
-    if (this.#state === "used") throw new TypeError(`Cannot connect to ${this.remote} again: the connection was made elsewhere; give connect() an address, or a function that makes one`);
+    if (this.#state === "used")
+      throw new TypeError(
+        `Cannot connect to ${this.remote} again: the connection was made elsewhere; give ` +
+          "connect() an address, or a function that makes one",
+      );
     this.#state = "used";
     return this.#connection;
   }

@@ -1,11 +1,18 @@
 /**
- * Socket: a client's end of a conversation, read with `for await` or with `on("message")`.
- * Owns how messages reach the one who reads. Must not know how the connection was made, nor what is on the wire.
+ * Socket: a client's end of a conversation, read with `for await` or with `on("message")`. Owns how
+ * messages reach the one who reads. Must not know how the connection was made, nor what is on the
+ * wire.
  *
  * @module
  */
 import { HawserError, unknownName, type Wire, withPeer } from "@hawser/protocol";
-import { type Closed, programFailed, Reporter, WireSocket, type WireSocketOptions } from "@hawser/session";
+import {
+  type Closed,
+  programFailed,
+  Reporter,
+  WireSocket,
+  type WireSocketOptions,
+} from "@hawser/session";
 import { type Connection, laterTurn } from "@hawser/transport";
 import { type Added, Listeners } from "../contract/listeners.ts";
 
@@ -14,9 +21,11 @@ export interface SocketEvents<In> {
   /** A message came. While there is a listener, messages flow to it and can't be iterated. */
   message: [message: In];
   /**
-   * A frame was passed over (`onOversize: "skip"`), the connection fails, which `closed` tells too, or a listener has thrown or rejected
-   * (HANDLER_FAILED; the socket goes on). Where the peer's bytes or a timeout are why, `send()` and `end()` still work, in the listener and
-   * until this turn of the event loop ends. Without a listener, the first failure of another listener is a process warning.
+   * A frame was passed over (`onOversize: "skip"`), the connection fails, which `closed` tells too,
+   * or a listener has thrown or rejected (HANDLER_FAILED; the socket goes on). Where the peer's
+   * bytes or a timeout are why, `send()` and `end()` still work, in the listener and until this
+   * turn of the event loop ends. Without a listener, the first failure of another listener is a
+   * process warning.
    */
   error: [error: HawserError];
   /** `send()` would say true again. */
@@ -31,7 +40,9 @@ function nextTurn(): Promise<void> {
   });
 }
 
-type Listener<In, Name extends keyof SocketEvents<In>> = (...values: SocketEvents<In>[Name]) => unknown;
+type Listener<In, Name extends keyof SocketEvents<In>> = (
+  ...values: SocketEvents<In>[Name]
+) => unknown;
 
 const events: readonly string[] = ["message", "error", "writable", "close"];
 
@@ -46,8 +57,9 @@ interface Puller<In> {
 /**
  * A client's end of a conversation.
  *
- * Messages wait until they are taken: by a `for await` loop, which pulls one at a time, or by a `"message"` listener, to
- * which they flow. Nobody taking means that reading stops, and the peer's writing with it.
+ * Messages wait until they are taken: by a `for await` loop, which pulls one at a time, or by a
+ * `"message"` listener, to which they flow. Nobody taking means that reading stops, and the peer's
+ * writing with it.
  */
 export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, AsyncDisposable {
   readonly #socket: WireSocket<In, Out>;
@@ -76,7 +88,8 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
       failed: (error) => {
         if (error.scope === "connection") this.#finish(error);
         this.#emit("error", withPeer(error, connection));
-        // The loop that reads gets the error in this turn, and may send last words as a listener may.
+        // The loop that reads gets the error in this turn, and may send last words as a listener
+        // may.
         return error.scope === "connection" ? nextTurn() : undefined;
       },
       writable: () => {
@@ -85,7 +98,8 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
       closed: (closed) => {
         options.ticker.delete(this.#socket);
         this.#closed = closed;
-        if (closed.error?.origin === "transport") this.#emit("error", withPeer(closed.error, connection));
+        if (closed.error?.origin === "transport")
+          this.#emit("error", withPeer(closed.error, connection));
         this.#finishIfGone();
         this.#emit("close", closed);
       },
@@ -95,7 +109,10 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
     this.#socket.open();
   }
 
-  /** Resolves when the connection is gone, always, with how it ended. While messages wait that nobody takes, the peer's end is not seen. */
+  /**
+   * Resolves when the connection is gone, always, with how it ended. While messages wait that
+   * nobody takes, the peer's end is not seen.
+   */
   get closed(): Promise<Closed> {
     return this.#socket.closed;
   }
@@ -110,8 +127,9 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   }
 
   /**
-   * `"open"`: both ways; `"ending"`: this end has ended; `"failing"`: an error ends it, and last words can be sent in this turn of the event
-   * loop; `"lingering"`: the conversation is over, the peer has not closed yet.
+   * `"open"`: both ways; `"ending"`: this end has ended; `"failing"`: an error ends it, and last
+   * words can be sent in this turn of the event loop; `"lingering"`: the conversation is over, the
+   * peer has not closed yet.
    */
   get state(): WireSocket<In, Out>["state"] {
     return this.#socket.state;
@@ -125,11 +143,13 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   /**
    * Send a message: it leaves with everything else that this turn sends, in one write.
    *
-   * Returns whether there is room for more: false above `writeBuffer.highBytes`; the message is taken all the same,
-   * `await writable()` before the next. The message's bytes are copied: it may be changed at once.
-   * When the conversation has ended by the peer or by an error, the message is dropped, and the answer is false.
+   * Returns whether there is room for more: false above `writeBuffer.highBytes`; the message is
+   * taken all the same, `await writable()` before the next. The message's bytes are copied: it may
+   * be changed at once. When the conversation has ended by the peer or by an error, the message is
+   * dropped, and the answer is false.
    *
-   * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL or PAYLOAD_TOO_LARGE: the message is not sent, the connection goes on
+   * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL or PAYLOAD_TOO_LARGE: the message
+   *   is not sent, the connection goes on
    * @throws {HawserError} WRITE_BUFFER_FULL when `writeBuffer.maxBytes` wait already
    * @throws {HawserError} CONNECTION_CLOSED after `end()` or `abort()`
    */
@@ -137,7 +157,10 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
     return this.#socket.send(message) || this.#refused();
   }
 
-  /** Say that nothing more is sent: the sentinel, if the wire has one, and then the end of this direction. Reading goes on. */
+  /**
+   * Say that nothing more is sent: the sentinel, if the wire has one, and then the end of this
+   * direction. Reading goes on.
+   */
   end(): void {
     this.#leave();
     this.#socket.end();
@@ -168,10 +191,11 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   }
 
   /**
-   * Call `listener` at each event, in the order in which they were added. What it throws, or rejects with, is told to the listeners of
-   * `"error"`; the socket goes on with the next message.
+   * Call `listener` at each event, in the order in which they were added. What it throws, or
+   * rejects with, is told to the listeners of `"error"`; the socket goes on with the next message.
    *
-   * @throws {TypeError} when there is no such event, or the listener is no function; for `"message"` while the messages are being iterated
+   * @throws {TypeError} when there is no such event, or the listener is no function; for
+   *   `"message"` while the messages are being iterated
    */
   on<Name extends keyof SocketEvents<In>>(event: Name, listener: Listener<In, Name>): this {
     this.#check(event);
@@ -193,8 +217,8 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   }
 
   /**
-   * Call `listener` no more, also one that was added with `once`; of several equal ones, the last. Without a `"message"` listener,
-   * messages wait again.
+   * Call `listener` no more, also one that was added with `once`; of several equal ones, the last.
+   * Without a `"message"` listener, messages wait again.
    *
    * @throws {TypeError} when there is no such event, or the listener is no function
    */
@@ -206,17 +230,18 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   }
 
   /**
-   * The messages, one at a time: a loop that does not pull stops the reading. The loop ends at the peer's sentinel or end,
-   * and after `abort()`; it throws the error when the conversation ends in one, after the messages before it.
-   * Leaving the loop early does not close the socket: another loop goes on with the next message. `return()` settles what this iterator
-   * waits for.
+   * The messages, one at a time: a loop that does not pull stops the reading. The loop ends at the
+   * peer's sentinel or end, and after `abort()`; it throws the error when the conversation ends in
+   * one, after the messages before it. Leaving the loop early does not close the socket: another
+   * loop goes on with the next message. `return()` settles what this iterator waits for.
    *
    * @throws {TypeError} while there is a `"message"` listener
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<In, undefined> {
     let state: "left" | "open" = "open";
     const iterator: AsyncIterableIterator<In, undefined> = {
-      next: () => (state === "open" ? this.#next(iterator) : Promise.resolve({ done: true, value: undefined })),
+      next: () =>
+        state === "open" ? this.#next(iterator) : Promise.resolve({ done: true, value: undefined }),
       return: () => {
         state = "left";
         this.#abandon(iterator);
@@ -227,7 +252,10 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
     return iterator;
   }
 
-  /** End this direction, drop what comes, and wait until the connection is gone: at most `lingerTimeoutMs` after the peer has ended. */
+  /**
+   * End this direction, drop what comes, and wait until the connection is gone: at most
+   * `lingerTimeoutMs` after the peer has ended.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.end();
     this.#socket.leave();
@@ -239,20 +267,35 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
     if (this.#socket.state === "open") this.#endedHere = "yes";
   }
 
-  /** Why `send()` says no: there is no room for more, the conversation is over, or this program had ended it. */
+  /**
+   * Why `send()` says no: there is no room for more, the conversation is over, or this program had
+   * ended it.
+   */
   #refused(): false {
     if (this.#endedHere === "no" || this.#socket.state === "open") return false;
     const { state, remote } = this.#socket;
-    throw new HawserError("CONNECTION_CLOSED", `Cannot send on the socket to ${remote}: ${state === "closed" ? "the connection is closed" : "this end has ended"}`);
+    throw new HawserError(
+      "CONNECTION_CLOSED",
+      `Cannot send on the socket to ${remote}: ` +
+        (state === "closed" ? "the connection is closed" : "this end has ended"),
+    );
   }
 
   #check(event: keyof SocketEvents<In>): void {
     checkEvent(event);
-    if (event === "message" && this.#pullers.length > 0) throw new TypeError("Cannot listen to messages while they are iterated: choose one of the two");
+    if (event === "message" && this.#pullers.length > 0)
+      throw new TypeError(
+        "Cannot listen to messages while they are iterated: choose one of the two",
+      );
   }
 
   #next(iterator: object): Promise<IteratorResult<In, undefined>> {
-    if (this.#takers !== null) return Promise.reject(new TypeError("Cannot iterate the messages while a listener takes them: choose one of the two"));
+    if (this.#takers !== null)
+      return Promise.reject(
+        new TypeError(
+          "Cannot iterate the messages while a listener takes them: choose one of the two",
+        ),
+      );
     if (this.#end === null) {
       const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<In, undefined>>();
       this.#pullers.push({ iterator, resolve, reject });
@@ -261,7 +304,9 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
     }
     const { error } = this.#end;
     this.#end = { error: null };
-    return error === null ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(error);
+    return error === null
+      ? Promise.resolve({ done: true, value: undefined })
+      : Promise.reject(error);
   }
 
   /** An iterator is left: what it waits for is over, and takes no message from the next one. */
@@ -336,10 +381,16 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
     this.#listeners.tell(event, values, this.#failed);
   }
 
-  /** A listener has failed: those of `"error"` are told, and where there are none, the process is warned. */
+  /**
+   * A listener has failed: those of `"error"` are told, and where there are none, the process is
+   * warned.
+   */
   readonly #failed = (cause: unknown, event: string): void => {
     this.#reporter ??= new Reporter("a client's socket");
-    const error = withPeer(programFailed(`A listener of "${event}" of the socket to ${this.remote}`, cause), this);
+    const error = withPeer(
+      programFailed(`A listener of "${event}" of the socket to ${this.remote}`, cause),
+      this,
+    );
     if (event === "error" || !this.#listeners.has("error")) void this.#reporter.report(error, null);
     else this.#emit("error", error);
   };

@@ -1,4 +1,14 @@
-import { type CallSink, defineProtocol, HawserError, type InboundEvent, nativeSessions, type PreparedCall, type PreparedEvent, type Session, type } from "@hawser/protocol";
+import {
+  type CallSink,
+  defineProtocol,
+  HawserError,
+  type InboundEvent,
+  nativeSessions,
+  type PreparedCall,
+  type PreparedEvent,
+  type Session,
+  type,
+} from "@hawser/protocol";
 import { RecentEvents, Responder } from "@hawser/session";
 import { type Connection, memoryPair } from "@hawser/transport";
 import { ManualClock } from "@hawser/transport/testing";
@@ -6,7 +16,10 @@ import { describe, expect, it } from "vitest";
 import { Delivery } from "../../src/contract/delivery.ts";
 import { HeldEvent, HeldRequest } from "../../src/contract/held.ts";
 import { Listeners } from "../../src/contract/listeners.ts";
-import { resolveSessionConnectOptions, type SessionConnectOptions } from "../../src/contract/options.ts";
+import {
+  resolveSessionConnectOptions,
+  type SessionConnectOptions,
+} from "../../src/contract/options.ts";
 import { OfflineQueue } from "../../src/contract/offline-queue.ts";
 import { Route } from "../../src/contract/route.ts";
 import { pauseMs, Targets } from "../../src/contract/targets.ts";
@@ -15,7 +28,11 @@ const contract = defineProtocol({
   name: "unit",
   version: 1,
   requests: { echo: { input: type<string>(), output: type<string>() } },
-  events: { told: { payload: type<string>(), delivery: "at-least-once" }, typed: { payload: type<string>() }, mine: { from: "client" } },
+  events: {
+    told: { payload: type<string>(), delivery: "at-least-once" },
+    typed: { payload: type<string>() },
+    mine: { from: "client" },
+  },
 });
 
 function entryOf(name: string) {
@@ -34,8 +51,19 @@ const turns = async (count = 5): Promise<void> => {
 describe("resolveSessionConnectOptions()", () => {
   it("completes what is absent, and refuses what is wrong", () => {
     const options = resolveSessionConnectOptions({});
-    expect(options.reconnect).toMatchObject({ attempts: Infinity, initialMs: 250, maxMs: 30_000, jitter: "full", fromStart: false });
-    expect(options.queue).toEqual({ policy: "fail", maxBytes: 1_048_576, maxMessages: 65_536, ttlMs: 30_000 });
+    expect(options.reconnect).toMatchObject({
+      attempts: Infinity,
+      initialMs: 250,
+      maxMs: 30_000,
+      jitter: "full",
+      fromStart: false,
+    });
+    expect(options.queue).toEqual({
+      policy: "fail",
+      maxBytes: 1_048_576,
+      maxMessages: 65_536,
+      ttlMs: 30_000,
+    });
     expect(options.random(4).length).toBe(4);
     expect(resolveSessionConnectOptions({ reconnect: false }).reconnect).toBeNull();
     const wrong: [SessionConnectOptions<typeof contract>, ErrorConstructor][] = [
@@ -47,7 +75,8 @@ describe("resolveSessionConnectOptions()", () => {
       [{ heartbeatMs: "1" as never }, TypeError],
       [{ random: 1 as never }, TypeError],
     ];
-    for (const [given, error] of wrong) expect(() => resolveSessionConnectOptions(given)).toThrow(error);
+    for (const [given, error] of wrong)
+      expect(() => resolveSessionConnectOptions(given)).toThrow(error);
   });
 });
 
@@ -65,13 +94,19 @@ describe("Listeners", () => {
     void listeners.call("x", 2);
     expect(log).toEqual(["first 1", "second"]);
     expect(listeners.has("y")).toBe(false);
-    expect(() => { listeners.on("x", 1 as never); }).toThrow(TypeError);
-    expect(() => { listeners.once("x", undefined as never); }).toThrow(TypeError);
+    expect(() => {
+      listeners.on("x", 1 as never);
+    }).toThrow(TypeError);
+    expect(() => {
+      listeners.once("x", undefined as never);
+    }).toThrow(TypeError);
   });
 
   it("off takes one away that was added with once; with the last, nobody listens", () => {
     const listeners = new Listeners();
-    const listener = (): void => { throw new Error("never"); };
+    const listener = (): void => {
+      throw new Error("never");
+    };
     listeners.once("x", listener);
     listeners.off("x", listener);
     listeners.off("x", listener);
@@ -79,20 +114,30 @@ describe("Listeners", () => {
     expect(listeners.call("x")).toBeUndefined();
   });
 
-  it("of which none returns a promise return nothing, however many there are: the next event need not wait", async () => {
-    const listeners = new Listeners();
-    for (const value of [1, { then: 7 }, undefined]) listeners.on("x", () => value);
-    expect(listeners.call("x")).toBeUndefined();
-    listeners.on("x", () => Promise.resolve("late"));
-    expect(await listeners.call("x")).toEqual([1, { then: 7 }, undefined, "late"]);
-    listeners.on("x", () => ({ get then(): never { throw new Error("no"); } }));
-    await expect(listeners.call("x")).rejects.toThrow("no");
-  });
+  it(
+    "of which none returns a promise return nothing, however many there are: the next event need " +
+      "not wait",
+    async () => {
+      const listeners = new Listeners();
+      for (const value of [1, { then: 7 }, undefined]) listeners.on("x", () => value);
+      expect(listeners.call("x")).toBeUndefined();
+      listeners.on("x", () => Promise.resolve("late"));
+      expect(await listeners.call("x")).toEqual([1, { then: 7 }, undefined, "late"]);
+      listeners.on("x", () => ({
+        get then(): never {
+          throw new Error("no");
+        },
+      }));
+      await expect(listeners.call("x")).rejects.toThrow("no");
+    },
+  );
 
   it("what one of several throws rejects what all of them return, after all were called", async () => {
     const listeners = new Listeners();
     const log: string[] = [];
-    listeners.on("x", () => { throw new Error("no"); });
+    listeners.on("x", () => {
+      throw new Error("no");
+    });
     listeners.on("x", () => log.push("called"));
     await expect(listeners.call("x")).rejects.toThrow("no");
     expect(log).toEqual(["called"]);
@@ -103,9 +148,19 @@ describe("Delivery", () => {
   function delivery(handlers: object | null = null) {
     const reported: string[] = [];
     const handled: string[] = [];
-    const one = new Delivery(contract, new Responder(contract, "client", handlers), new RecentEvents(), (error) => void reported.push(error.code));
+    const one = new Delivery(
+      contract,
+      new Responder(contract, "client", handlers),
+      new RecentEvents(),
+      (error) => void reported.push(error.code),
+    );
     const come = (name: string, payload: string): void => {
-      const over: InboundEvent["handled"] = (error) => void handled.push(error === undefined || error === null ? `${payload} well` : `${payload} ${(error as HawserError).code}`);
+      const over: InboundEvent["handled"] = (error) =>
+        void handled.push(
+          error === undefined || error === null
+            ? `${payload} well`
+            : `${payload} ${(error as HawserError).code}`,
+        );
       one.event({ entry: entryOf(name), payload, trace: null, identity: null, handled: over }, {});
     };
     return { one, come, reported, handled };
@@ -139,8 +194,13 @@ describe("Delivery", () => {
     const { one, come } = delivery({ told: (text: string) => heard.push(text) });
     come("told", "first");
     expect(heard).toEqual(["first"]);
-    for (const name of ["mine", "echo", "other"]) expect(() => { one.on(name, () => undefined); }).toThrow(TypeError);
-    expect(() => { one.once("mine", () => undefined); }).toThrow(TypeError);
+    for (const name of ["mine", "echo", "other"])
+      expect(() => {
+        one.on(name, () => undefined);
+      }).toThrow(TypeError);
+    expect(() => {
+      one.once("mine", () => undefined);
+    }).toThrow(TypeError);
   });
 
   it("a listener's failure is told to the sender and here", async () => {
@@ -152,7 +212,10 @@ describe("Delivery", () => {
     come("told", "sync");
     come("told", "async");
     await turns();
-    expect([handled, reported]).toEqual([["sync HANDLER_FAILED", "async HANDLER_FAILED"], ["HANDLER_FAILED", "HANDLER_FAILED"]]);
+    expect([handled, reported]).toEqual([
+      ["sync HANDLER_FAILED", "async HANDLER_FAILED"],
+      ["HANDLER_FAILED", "HANDLER_FAILED"],
+    ]);
   });
 });
 
@@ -161,7 +224,10 @@ describe("OfflineQueue", () => {
 
   it("holds up to maxBytes; gives all of it, in order, to the session that comes", async () => {
     const clock = new ManualClock();
-    const queue = new OfflineQueue({ policy: "hold", maxBytes: 30, maxMessages: 10, ttlMs: 1_000 }, clock);
+    const queue = new OfflineQueue(
+      { policy: "hold", maxBytes: 30, maxMessages: 10, ttlMs: 1_000 },
+      clock,
+    );
     const sent: string[] = [];
     const session = {
       openPrepared: ({ body }: PreparedCall, _: unknown, sink: CallSink) => {
@@ -169,7 +235,11 @@ describe("OfflineQueue", () => {
         sink.result(read(body));
         return { cancel: () => undefined };
       },
-      emitPrepared: ({ body }: PreparedEvent, _: unknown, settled: (outcome: string, error: null) => void) => {
+      emitPrepared: (
+        { body }: PreparedEvent,
+        _: unknown,
+        settled: (outcome: string, error: null) => void,
+      ) => {
         sent.push(read(body));
         settled("unknown", null);
       },
@@ -181,7 +251,9 @@ describe("OfflineQueue", () => {
     expect([request.bytes, event.bytes]).toEqual([10, 7]);
     queue.push(request);
     queue.push(gone);
-    expect(() => { queue.push(new HeldRequest(kind, entryOf("echo"), "x".repeat(20), {}, 0)); }).toThrow("queue.maxBytes 30");
+    expect(() => {
+      queue.push(new HeldRequest(kind, entryOf("echo"), "x".repeat(20), {}, 0));
+    }).toThrow("queue.maxBytes 30");
     aborted.abort();
     await expect(gone.promise).rejects.toMatchObject({ code: "CALL_CANCELLED" });
     queue.push(event); // what is over makes room
@@ -195,21 +267,39 @@ describe("OfflineQueue", () => {
   });
 
   it("drop-oldest lets the oldest go for a newer one, and tells it", async () => {
-    const queue = new OfflineQueue({ policy: "drop-oldest", maxBytes: 20, maxMessages: 10, ttlMs: Infinity }, new ManualClock());
-    const held = ["1234567", "7654321", "x"].map((text) => new HeldEvent(kind, entryOf("typed"), text, new ManualClock()));
+    const queue = new OfflineQueue(
+      { policy: "drop-oldest", maxBytes: 20, maxMessages: 10, ttlMs: Infinity },
+      new ManualClock(),
+    );
+    const held = ["1234567", "7654321", "x"].map(
+      (text) => new HeldEvent(kind, entryOf("typed"), text, new ManualClock()),
+    );
     for (const each of held) queue.push(each);
     expect(queue.size).toBe(2);
     expect(await held[0]?.promise).toBe("not-sent");
-    expect(() => { queue.push(new HeldEvent(kind, entryOf("typed"), "x".repeat(30), new ManualClock())); }).toThrow(HawserError);
+    expect(() => {
+      queue.push(new HeldEvent(kind, entryOf("typed"), "x".repeat(30), new ManualClock()));
+    }).toThrow(HawserError);
     queue.fail(closed);
-    expect(await Promise.all([held[1]?.promise, held[2]?.promise])).toEqual(["not-sent", "not-sent"]);
+    expect(await Promise.all([held[1]?.promise, held[2]?.promise])).toEqual([
+      "not-sent",
+      "not-sent",
+    ]);
   });
 
   it("lets go what has waited ttlMs, or as long as its caller waits, with one timer", async () => {
     const clock = new ManualClock();
-    const queue = new OfflineQueue({ policy: "hold", maxBytes: 1_000, maxMessages: 10, ttlMs: 1_000 }, clock);
-    const [slow, quick] = [new HeldRequest(kind, entryOf("echo"), "slow", {}, 0), new HeldRequest(kind, entryOf("echo"), "quick", { timeoutMs: 300 }, 0)];
-    const failures = [slow, quick].map((held) => held.promise.catch((error: unknown) => (error as HawserError).code));
+    const queue = new OfflineQueue(
+      { policy: "hold", maxBytes: 1_000, maxMessages: 10, ttlMs: 1_000 },
+      clock,
+    );
+    const [slow, quick] = [
+      new HeldRequest(kind, entryOf("echo"), "slow", {}, 0),
+      new HeldRequest(kind, entryOf("echo"), "quick", { timeoutMs: 300 }, 0),
+    ];
+    const failures = [slow, quick].map((held) =>
+      held.promise.catch((error: unknown) => (error as HawserError).code),
+    );
     queue.push(slow);
     queue.push(quick);
     expect(clock.pending).toBe(1);
@@ -221,49 +311,74 @@ describe("OfflineQueue", () => {
   });
 
   it("what can't be sent is told when it is made, or when it is sent", async () => {
-    expect(() => new HeldEvent(kind, entryOf("typed"), () => undefined, new ManualClock())).toThrow(HawserError);
-    expect(() => new HeldRequest(kind, entryOf("echo"), "x", { timeoutMs: -1 }, 0)).toThrow(RangeError);
+    expect(() => new HeldEvent(kind, entryOf("typed"), () => undefined, new ManualClock())).toThrow(
+      HawserError,
+    );
+    expect(() => new HeldRequest(kind, entryOf("echo"), "x", { timeoutMs: -1 }, 0)).toThrow(
+      RangeError,
+    );
     const refusing = {
-      openPrepared: () => { throw new HawserError("OVERLOADED", "no"); },
-      emitPrepared: () => { throw new HawserError("WRITE_BUFFER_FULL", "no"); },
+      openPrepared: () => {
+        throw new HawserError("OVERLOADED", "no");
+      },
+      emitPrepared: () => {
+        throw new HawserError("WRITE_BUFFER_FULL", "no");
+      },
     } as unknown as Session;
-    const [request, event] = [new HeldRequest(kind, entryOf("echo"), "x", {}, 0), new HeldEvent(kind, entryOf("typed"), "x", new ManualClock())];
+    const [request, event] = [
+      new HeldRequest(kind, entryOf("echo"), "x", {}, 0),
+      new HeldEvent(kind, entryOf("typed"), "x", new ManualClock()),
+    ];
     request.send(refusing);
     event.send(refusing);
     await expect(request.promise).rejects.toMatchObject({ code: "OVERLOADED" });
     expect(await event.promise).toBe("not-sent");
   });
 
-  it("refuses what is above maxMessages; what is refused follows its signal no more, and aborting it later is harmless", async () => {
-    const queue = new OfflineQueue({ policy: "hold", maxBytes: 10, maxMessages: 2, ttlMs: 1_000 }, new ManualClock());
-    for (const text of ["x", "y"]) queue.push(new HeldEvent(kind, entryOf("typed"), text, new ManualClock()));
-    const controller = new AbortController();
-    let listeners = 0;
-    const { signal } = controller;
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (...args: Parameters<typeof add>) => {
-      listeners++;
-      add(...args);
-    };
-    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-      listeners--;
-      remove(...args);
-    };
-    const refused = new HeldRequest(kind, entryOf("echo"), "x", { signal }, 0);
-    expect(() => { queue.push(refused); }).toThrow("queue.maxMessages 2");
-    expect(listeners).toBe(0);
-    queue.fail(closed);
-    const taken = new HeldRequest(kind, entryOf("echo"), "x", { signal }, 0);
-    queue.push(taken);
-    expect([listeners, queue.size]).toEqual([1, 1]);
-    controller.abort(); // of the refused one nothing is heard, and nothing is an unhandled rejection
-    await expect(taken.promise).rejects.toMatchObject({ code: "CALL_CANCELLED" });
-    expect([listeners, queue.size]).toEqual([0, 0]);
-  });
+  it(
+    "refuses what is above maxMessages; what is refused follows its signal no more, and aborting " +
+      "it later is harmless",
+    async () => {
+      const queue = new OfflineQueue(
+        { policy: "hold", maxBytes: 10, maxMessages: 2, ttlMs: 1_000 },
+        new ManualClock(),
+      );
+      for (const text of ["x", "y"])
+        queue.push(new HeldEvent(kind, entryOf("typed"), text, new ManualClock()));
+      const controller = new AbortController();
+      let listeners = 0;
+      const { signal } = controller;
+      const add = signal.addEventListener.bind(signal);
+      const remove = signal.removeEventListener.bind(signal);
+      signal.addEventListener = (...args: Parameters<typeof add>) => {
+        listeners++;
+        add(...args);
+      };
+      signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+        listeners--;
+        remove(...args);
+      };
+      const refused = new HeldRequest(kind, entryOf("echo"), "x", { signal }, 0);
+      expect(() => {
+        queue.push(refused);
+      }).toThrow("queue.maxMessages 2");
+      expect(listeners).toBe(0);
+      queue.fail(closed);
+      const taken = new HeldRequest(kind, entryOf("echo"), "x", { signal }, 0);
+      queue.push(taken);
+      expect([listeners, queue.size]).toEqual([1, 1]);
+      // of the refused one nothing is heard, and nothing is an unhandled rejection
+      controller.abort();
+      await expect(taken.promise).rejects.toMatchObject({ code: "CALL_CANCELLED" });
+      expect([listeners, queue.size]).toEqual([0, 0]);
+    },
+  );
 
   it("sends what was given as it was then", async () => {
-    const queue = new OfflineQueue({ policy: "hold", maxBytes: 1_000, maxMessages: 10, ttlMs: 1_000 }, new ManualClock());
+    const queue = new OfflineQueue(
+      { policy: "hold", maxBytes: 1_000, maxMessages: 10, ttlMs: 1_000 },
+      new ManualClock(),
+    );
     const sent: string[] = [];
     const session = {
       openPrepared: ({ body }: PreparedCall, _: unknown, sink: CallSink) => {
@@ -283,28 +398,49 @@ describe("OfflineQueue", () => {
   });
 
   it("stays in order while many are taken, dropped and forgotten", () => {
-    const queue = new OfflineQueue({ policy: "drop-oldest", maxBytes: 1_000_000, maxMessages: 1_500, ttlMs: Infinity }, new ManualClock());
+    const queue = new OfflineQueue(
+      { policy: "drop-oldest", maxBytes: 1_000_000, maxMessages: 1_500, ttlMs: Infinity },
+      new ManualClock(),
+    );
     const sent: string[] = [];
-    const session = { openPrepared: ({ body }: PreparedCall) => void sent.push(read(body)) } as unknown as Session;
+    const session = {
+      openPrepared: ({ body }: PreparedCall) => void sent.push(read(body)),
+    } as unknown as Session;
     const controller = new AbortController();
     for (let i = 0; i < 6_000; i++) {
-      const held = new HeldRequest(kind, entryOf("echo"), String(i), i % 3 === 0 ? { signal: controller.signal } : {}, 0);
+      const held = new HeldRequest(
+        kind,
+        entryOf("echo"),
+        String(i),
+        i % 3 === 0 ? { signal: controller.signal } : {},
+        0,
+      );
       held.promise.catch(() => undefined);
       queue.push(held);
     }
     controller.abort();
     expect(queue.size).toBe(1_000);
     while (queue.sendNext(session));
-    expect(sent).toEqual(Array.from({ length: 1_500 }, (_, i) => String(4_500 + i)).filter((_, i) => i % 3 !== 0));
+    expect(sent).toEqual(
+      Array.from({ length: 1_500 }, (_, i) => String(4_500 + i)).filter((_, i) => i % 3 !== 0),
+    );
   });
 });
 
 describe("Targets", () => {
   it("begin with the one that served last", () => {
     const targets = new Targets(["tcp://one:1", "tcp://two:2", "unix:/three"]);
-    expect([0, 1, 2].map((index) => targets.name(index))).toEqual(["tcp://one:1", "tcp://two:2", "unix:/three"]);
+    expect([0, 1, 2].map((index) => targets.name(index))).toEqual([
+      "tcp://one:1",
+      "tcp://two:2",
+      "unix:/three",
+    ]);
     targets.served(1);
-    expect([0, 1, 2].map((index) => targets.name(index))).toEqual(["tcp://two:2", "unix:/three", "tcp://one:1"]);
+    expect([0, 1, 2].map((index) => targets.name(index))).toEqual([
+      "tcp://two:2",
+      "unix:/three",
+      "tcp://one:1",
+    ]);
     targets.next();
     expect(targets.name(0)).toBe("unix:/three");
     expect(() => new Targets([])).toThrow(RangeError);
@@ -321,8 +457,16 @@ describe("Targets", () => {
 
 describe("Route", () => {
   it("pauses are at most a bound that doubles up to maxMs", () => {
-    const options = { attempts: Infinity, initialMs: 100, maxMs: 1_000, jitter: "full", fromStart: false } as const;
-    expect([0, 1, 2, 3, 4, 100].map((round) => pauseMs(options, round, 1))).toEqual([100, 200, 400, 800, 1_000, 1_000]);
+    const options = {
+      attempts: Infinity,
+      initialMs: 100,
+      maxMs: 1_000,
+      jitter: "full",
+      fromStart: false,
+    } as const;
+    expect([0, 1, 2, 3, 4, 100].map((round) => pauseMs(options, round, 1))).toEqual([
+      100, 200, 400, 800, 1_000, 1_000,
+    ]);
     expect([0, 0.5, 0.999].map((fraction) => pauseMs(options, 1, fraction))).toEqual([0, 100, 199]);
     expect(pauseMs({ ...options, jitter: "none" }, 1, 0)).toBe(200);
   });
@@ -339,13 +483,32 @@ describe("Route", () => {
       if (outcome === "TypeError") throw new TypeError("misuse");
       if (outcome !== null) throw new HawserError(outcome as "CONNECT_REFUSED", outcome);
     };
-    const targets = new Targets([() => Promise.reject(new Error("unused")), () => Promise.reject(new Error("unused"))]);
-    const one = new Route(targets, { dial: { clock, connectTimeoutMs: 1, signal: leaving.signal }, random: (count) => new Uint8Array(count), attempt, failed: () => void log.push("told") });
-    return { one, clock, leaving, log, patience: { attempts, initialMs: 100, maxMs: 200, jitter: "none", fromStart: false } as const };
+    const targets = new Targets([
+      () => Promise.reject(new Error("unused")),
+      () => Promise.reject(new Error("unused")),
+    ]);
+    const one = new Route(targets, {
+      dial: { clock, connectTimeoutMs: 1, signal: leaving.signal },
+      random: (count) => new Uint8Array(count),
+      attempt,
+      failed: () => void log.push("told"),
+    });
+    return {
+      one,
+      clock,
+      leaving,
+      log,
+      patience: { attempts, initialMs: 100, maxMs: 200, jitter: "none", fromStart: false } as const,
+    };
   }
 
   it("goes through the addresses, round after round, as long as something may pass", async () => {
-    const { one, clock, log, patience } = route(5, ["CONNECT_REFUSED", "AUTH_REFUSED", "CONNECT_REFUSED", null]);
+    const { one, clock, log, patience } = route(5, [
+      "CONNECT_REFUSED",
+      "AUTH_REFUSED",
+      "CONNECT_REFUSED",
+      null,
+    ]);
     const found = one.find(patience);
     await turns();
     expect(log).toEqual(["CONNECT_REFUSED", "told", "AUTH_REFUSED", "told"]);
@@ -354,21 +517,32 @@ describe("Route", () => {
     expect(log.slice(4)).toEqual(["CONNECT_REFUSED", "told", "served"]);
   });
 
-  it("gives up when nothing will pass by itself, when the rounds are over, or after one where it is not patient", async () => {
-    const hopeless = route(5, ["AUTH_REFUSED", "PROTOCOL_MISMATCH"]);
-    await expect(hopeless.one.find(hopeless.patience)).rejects.toMatchObject({ code: "PROTOCOL_MISMATCH" });
-    const misused = route(5, ["TypeError", "TypeError"]);
-    await expect(misused.one.find(misused.patience)).rejects.toThrow(TypeError);
-    const counted = route(2, Array.from({ length: 9 }, () => "CONNECT_REFUSED"));
-    const found = expect(counted.one.find(counted.patience)).rejects.toMatchObject({ code: "CONNECT_REFUSED" });
-    await turns();
-    counted.clock.advance(100);
-    await found;
-    expect(counted.log.filter((line) => line !== "told").length).toBe(4);
-    const once = route(2, ["CONNECT_REFUSED", "CONNECT_REFUSED"]);
-    await expect(once.one.find(null)).rejects.toMatchObject({ code: "CONNECT_REFUSED" });
-    expect(once.log).toEqual(["CONNECT_REFUSED", "CONNECT_REFUSED"]);
-  });
+  it(
+    "gives up when nothing will pass by itself, when the rounds are over, or after one where it " +
+      "is not patient",
+    async () => {
+      const hopeless = route(5, ["AUTH_REFUSED", "PROTOCOL_MISMATCH"]);
+      await expect(hopeless.one.find(hopeless.patience)).rejects.toMatchObject({
+        code: "PROTOCOL_MISMATCH",
+      });
+      const misused = route(5, ["TypeError", "TypeError"]);
+      await expect(misused.one.find(misused.patience)).rejects.toThrow(TypeError);
+      const counted = route(
+        2,
+        Array.from({ length: 9 }, () => "CONNECT_REFUSED"),
+      );
+      const found = expect(counted.one.find(counted.patience)).rejects.toMatchObject({
+        code: "CONNECT_REFUSED",
+      });
+      await turns();
+      counted.clock.advance(100);
+      await found;
+      expect(counted.log.filter((line) => line !== "told").length).toBe(4);
+      const once = route(2, ["CONNECT_REFUSED", "CONNECT_REFUSED"]);
+      await expect(once.one.find(null)).rejects.toMatchObject({ code: "CONNECT_REFUSED" });
+      expect(once.log).toEqual(["CONNECT_REFUSED", "CONNECT_REFUSED"]);
+    },
+  );
 
   it("a pause ends when the client is left, without a timer behind it", async () => {
     const { one, clock, leaving, patience } = route(5, ["CONNECT_REFUSED", "CONNECT_REFUSED"]);

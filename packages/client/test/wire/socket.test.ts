@@ -166,7 +166,9 @@ describe("Socket: events", () => {
   it("error and close tell what closed tells", async () => {
     const { socket, theirs } = await dial();
     const events: string[] = [];
-    socket.on("error", (error) => void events.push(error.code)).on("close", (closed) => void events.push(closed.reason));
+    socket
+      .on("error", (error) => void events.push(error.code))
+      .on("close", (closed) => void events.push(closed.reason));
     theirs.abort();
     await socket.closed;
     expect(events).toEqual(["CONNECTION_RESET", "error"]);
@@ -198,10 +200,15 @@ describe("Socket: ending", () => {
 
   it("a signal that is aborted already rejects with its reason", async () => {
     const reason = new Error("too late");
-    await expect(connect(echo, memoryPair()[0], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(
+      connect(echo, memoryPair()[0], { signal: AbortSignal.abort(reason) }),
+    ).rejects.toBe(reason);
   });
 
-  it.each([[{ connectTimeoutMs: 0 }, RangeError], [{ maxFrameBytes: "1" as never }, TypeError]])("connect() refuses %j", async (options, kind) => {
+  it.each([
+    [{ connectTimeoutMs: 0 }, RangeError],
+    [{ maxFrameBytes: "1" as never }, TypeError],
+  ])("connect() refuses %j", async (options, kind) => {
     await expect(connect(echo, memoryPair()[0], options)).rejects.toThrow(kind);
   });
 });

@@ -1,6 +1,7 @@
 /**
- * How small messages of bytes() are made of the bytes of a chunk: views of slabs that they share, or arrays of their own.
- * Owns the storage that messages share. Must not know frames, nor what is done with a message.
+ * How small messages of bytes() are made of the bytes of a chunk: views of slabs that they share,
+ * or arrays of their own. Owns the storage that messages share. Must not know frames, nor what is
+ * done with a message.
  *
  * @module
  */
@@ -20,8 +21,9 @@ const SLAB_BYTES = 16_384;
 export const SMALL_BYTES: number = SLAB_BYTES / 4;
 
 /**
- * What is cheaper here. A message of 64 B costs JavaScriptCore (Bun) 116 ns as a view and 41 as an array, and V8 (Node) 55 and 600.
- * Nothing but the runtime's name tells the engines apart. Measured: bench/HISTORY.md.
+ * What is cheaper here. A message of 64 B costs JavaScriptCore (Bun) 116 ns as a view and 41 as an
+ * array, and V8 (Node) 55 and 600. Nothing but the runtime's name tells the engines apart.
+ * Measured: bench/HISTORY.md.
  */
 export function smallBytes(): SmallBytes {
   return "Bun" in globalThis ? new OwnBytes() : new SlabBytes();
@@ -29,15 +31,23 @@ export function smallBytes(): SmallBytes {
 
 const NOTHING = new Uint8Array(0);
 
-/** Messages are views of storage that they share, into which a part of a chunk is copied at once. */
+/**
+ * Messages are views of storage that they share, into which a part of a chunk is copied at once.
+ */
 export class SlabBytes implements SmallBytes {
   #chunk: Uint8Array | null = null;
-  /** Storage that messages of short chunks are cut from; a new one when it is full. Its owners are the messages: it is never written twice. */
+  /**
+   * Storage that messages of short chunks are cut from; a new one when it is full. Its owners are
+   * the messages: it is never written twice.
+   */
   #slab = NOTHING;
   #used = 0;
   /** The slab's storage, or that of a part of the chunk. */
   #storage = NOTHING.buffer;
-  /** The storage holds a copy of `#chunk[#from, #to)`, which begins `#shift` bytes later there than in the chunk. */
+  /**
+   * The storage holds a copy of `#chunk[#from, #to)`, which begins `#shift` bytes later there than
+   * in the chunk.
+   */
   #from = 0;
   #to = 0;
   #shift = 0;
@@ -48,11 +58,15 @@ export class SlabBytes implements SmallBytes {
   }
 
   copy(source: Uint8Array, start: number, end: number): Uint8Array {
-    if (source !== this.#chunk || end > this.#to || start < this.#from) this.#fill(source, start, end);
+    if (source !== this.#chunk || end > this.#to || start < this.#from)
+      this.#fill(source, start, end);
     return new Uint8Array(this.#storage, start + this.#shift, end - start);
   }
 
-  /** Copy this message and, where they come from the chunk, the bytes behind it, for the next messages: many into storage of their own, few into the slab. */
+  /**
+   * Copy this message and, where they come from the chunk, the bytes behind it, for the next
+   * messages: many into storage of their own, few into the slab.
+   */
   #fill(source: Uint8Array, start: number, end: number): void {
     if (source === this.#chunk && source.length - start >= SLAB_BYTES / 2) {
       const to = Math.min(start + SLAB_BYTES, source.length);
@@ -77,10 +91,16 @@ export class SlabBytes implements SmallBytes {
   }
 }
 
-/** Bytes up to which an array is clearly cheaper than a view; from 1000 on, JavaScriptCore gives an array storage beside it, and it is dearer. */
+/**
+ * Bytes up to which an array is clearly cheaper than a view; from 1000 on, JavaScriptCore gives an
+ * array storage beside it, and it is dearer.
+ */
 const OWN_BYTES = 512;
 
-/** Copies as Node's Buffer does, without a view of the source; the other runtimes' Buffers have it too. */
+/**
+ * Copies as Node's Buffer does, without a view of the source; the other runtimes' Buffers have it
+ * too.
+ */
 interface CopyingBytes extends Uint8Array {
   copy(target: Uint8Array, targetStart: number, start: number, end: number): number;
 }

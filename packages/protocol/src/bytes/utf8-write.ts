@@ -4,7 +4,8 @@
  * @module
  */
 
-// The package compiles without the types of Node or a browser; this is on every runtime that has typed arrays.
+// The package compiles without the types of Node or a browser; this is on every runtime that has
+// typed arrays.
 declare class TextEncoder {
   encode(text: string): Uint8Array<ArrayBuffer>;
   encodeInto(text: string, target: Uint8Array): { read: number; written: number };
@@ -12,7 +13,10 @@ declare class TextEncoder {
 
 const encoder = new TextEncoder();
 
-/** Node's Buffer writes UTF-8 at an offset, without a view for each text; the other runtimes' Buffers do so too. */
+/**
+ * Node's Buffer writes UTF-8 at an offset, without a view for each text; the other runtimes'
+ * Buffers do so too.
+ */
 interface Utf8Buffer extends Uint8Array {
   utf8Write(text: string, offset: number): number;
 }
@@ -22,9 +26,14 @@ export function utf8Encode(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
 }
 
-/** Write a text without lone surrogates at `bytes[at]`, where there is room for three bytes a character; returns how many bytes it took. */
+/**
+ * Write a text without lone surrogates at `bytes[at]`, where there is room for three bytes a
+ * character; returns how many bytes it took.
+ */
 export function writeWellFormed(text: string, bytes: Uint8Array, at: number): number {
-  return "utf8Write" in bytes ? (bytes as Utf8Buffer).utf8Write(text, at) : encoder.encodeInto(text, bytes.subarray(at)).written;
+  return "utf8Write" in bytes
+    ? (bytes as Utf8Buffer).utf8Write(text, at)
+    : encoder.encodeInto(text, bytes.subarray(at)).written;
 }
 
 /** Characters of the longest text whose bytes are counted. */

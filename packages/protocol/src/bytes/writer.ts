@@ -1,6 +1,6 @@
 /**
- * Byte buffers that grow with what arrived: ByteWriter for what goes out, FrameBuffer for a frame that chunks have cut.
- * Owns capacity and growth. Must not know frames, limits or messages.
+ * Byte buffers that grow with what arrived: ByteWriter for what goes out, FrameBuffer for a frame
+ * that chunks have cut. Owns capacity and growth. Must not know frames, limits or messages.
  *
  * @module
  */
@@ -11,7 +11,9 @@ const EMPTY = new Uint8Array(0);
 const FIRST_BYTES = 256;
 /** Bytes below which copying one by one is quicker than a view and `set`. */
 const FEW = 32;
-/** Bytes whose copying is felt: what is before them is moved instead, or they are copied in pieces. */
+/**
+ * Bytes whose copying is felt: what is before them is moved instead, or they are copied in pieces.
+ */
 const LONG = 1_048_576;
 /** Characters that are joined at most: their UTF-8 takes up to three times as many bytes. */
 const JOINED = 4_096;
@@ -24,30 +26,49 @@ export interface StorageSource {
 }
 
 /** Copy `source[start, end)` to `target` from `at` on; the bounds are the caller's to keep. */
-function copy(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
+function copy(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  at: number,
+): void {
   const count = end - start;
   if (count < FEW) copyFew(source, start, end, target, at);
   else target.set(count === source.length ? source : source.subarray(start, end), at);
 }
 
-function copyFew(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
+function copyFew(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  at: number,
+): void {
   for (let i = start; i < end; i++) target[at + i - start] = source[i] as number; // in range
 }
 
-/** Text that is joined: a new object each time, since V8 makes a record of each new string that an old one is given. */
+/**
+ * Text that is joined: a new object each time, since V8 makes a record of each new string that an
+ * old one is given.
+ */
 class Joined {
   text = "";
 }
 
 const NONE = new Joined();
 
-const heap: StorageSource = Object.freeze({ take: (bytes: number) => new Uint8Array(bytes), give: () => undefined });
+const heap: StorageSource = Object.freeze({
+  take: (bytes: number) => new Uint8Array(bytes),
+  give: () => undefined,
+});
 
 /**
- * An append-only buffer: encoders write messages and frame headers into it, a connection hands it to the operating system.
+ * An append-only buffer: encoders write messages and frame headers into it, a connection hands it
+ * to the operating system.
  *
- * `bytes[0..length)` is what was written. `bytes` is replaced when it grows, so read it anew after each call;
- * a view of it is valid until the owner takes the bytes or truncates below the view.
+ * `bytes[0..length)` is what was written. `bytes` is replaced when it grows, so read it anew after
+ * each call; a view of it is valid until the owner takes the bytes or truncates below the view.
  */
 export class ByteWriter {
   /** The storage; only `[0, length)` means something. */
@@ -70,7 +91,10 @@ export class ByteWriter {
     if (needed > this.bytes.length) this.#grow(needed);
   }
 
-  /** Leave `count` bytes behind everything that is written so far, to be set by the caller; returns where they begin. */
+  /**
+   * Leave `count` bytes behind everything that is written so far, to be set by the caller; returns
+   * where they begin.
+   */
   skip(count: number): number {
     if (this.unsettled) this.settle();
     this.reserve(count);
@@ -86,8 +110,9 @@ export class ByteWriter {
   }
 
   /**
-   * Write well-formed text behind everything that is written so far; it becomes bytes later, with what joins it.
-   * Until then `bytes` and `length` are without it: whoever uses these calls `settle()` first, as `skip` and `append` do.
+   * Write well-formed text behind everything that is written so far; it becomes bytes later, with
+   * what joins it. Until then `bytes` and `length` are without it: whoever uses these calls
+   * `settle()` first, as `skip` and `append` do.
    */
   join(text: string): void {
     const joined = this.#joined === NONE ? this.#beginJoining() : this.#joined;
@@ -96,7 +121,10 @@ export class ByteWriter {
     if (whole.length >= JOINED) this.settle();
   }
 
-  /** Text that follows the bytes and is encoded by `settle()`: many messages in one call of the encoder. */
+  /**
+   * Text that follows the bytes and is encoded by `settle()`: many messages in one call of the
+   * encoder.
+   */
   get text(): string {
     return this.#joined.text;
   }
@@ -123,7 +151,10 @@ export class ByteWriter {
     copy(source, start, end, this.bytes, at); // `bytes` is read when there is room
   }
 
-  /** Write `count` bytes at `at`, moving what follows; returns nothing, the gap's content is undefined until it is set. */
+  /**
+   * Write `count` bytes at `at`, moving what follows; returns nothing, the gap's content is
+   * undefined until it is set.
+   */
   insert(at: number, count: number): void {
     this.reserve(count);
     this.bytes.copyWithin(at + count, at, this.length);
@@ -138,12 +169,13 @@ export class ByteWriter {
   /** A copy of what was written. */
   copy(start = 0): Uint8Array {
     this.settle();
-    return new Uint8Array(this.bytes.subarray(start, this.length)); // not slice(): a Buffer's slice is a view
+    // not slice(): a Buffer's slice is a view
+    return new Uint8Array(this.bytes.subarray(start, this.length));
   }
 
   /**
-   * Take out what was written from `at` on; it is the caller's. What is long is given out in the storage that it was written in, since to copy
-   * 64 MiB holds a process up for some 60 ms.
+   * Take out what was written from `at` on; it is the caller's. What is long is given out in the
+   * storage that it was written in, since to copy 64 MiB holds a process up for some 60 ms.
    */
   split(at: number): Uint8Array {
     this.settle();
@@ -167,7 +199,8 @@ export class ByteWriter {
   #grow(needed: number): void {
     const full = this.bytes;
     const next = this.#source.take(Math.max(needed, full.length * 2, FIRST_BYTES));
-    if (this.length > 0) next.set(this.length === full.length ? full : full.subarray(0, this.length));
+    if (this.length > 0)
+      next.set(this.length === full.length ? full : full.subarray(0, this.length));
     this.bytes = next;
     this.#source.give(full);
   }
@@ -176,11 +209,13 @@ export class ByteWriter {
 /**
  * The bytes of one frame that has not arrived whole.
  *
- * Copies what it is given, so the chunk's owner may overwrite it. Capacity is at most twice what arrived, never what was
- * promised. Storage is used again while one chunk after another ends inside a frame; `clear()` keeps nothing.
+ * Copies what it is given, so the chunk's owner may overwrite it. Capacity is at most twice what
+ * arrived, never what was promised. Storage is used again while one chunk after another ends inside
+ * a frame; `clear()` keeps nothing.
  *
- * Long storage has a successor, twice as long, which is filled while its second half is: when it is full nothing is left to be copied. To
- * copy 32 MiB into fresh pages would hold the process up for some 25 ms.
+ * Long storage has a successor, twice as long, which is filled while its second half is: when it is
+ * full nothing is left to be copied. To copy 32 MiB into fresh pages would hold the process up for
+ * some 25 ms.
  */
 export class FrameBuffer {
   bytes: Uint8Array = EMPTY;
@@ -189,19 +224,25 @@ export class FrameBuffer {
   #next = EMPTY;
   #copied = 0;
 
-  /** Append `chunk[start, end)`. `expected` is the whole frame's length where it is known, or the most that it may be: capacity stops there. */
+  /**
+   * Append `chunk[start, end)`. `expected` is the whole frame's length where it is known, or the
+   * most that it may be: capacity stops there.
+   */
   append(chunk: Uint8Array, start: number, end: number, expected?: number): void {
     const needed = this.length + (end - start);
     const most = expected ?? Infinity;
     if (needed > this.bytes.length) this.#grow(needed, most);
     copy(chunk, start, end, this.bytes, this.length);
     this.length = needed;
-    if (needed >= LONG && needed * 2 > this.bytes.length && most > this.bytes.length) this.#prepare((end - start) * 2, most);
+    if (needed >= LONG && needed * 2 > this.bytes.length && most > this.bytes.length)
+      this.#prepare((end - start) * 2, most);
   }
 
   #grow(needed: number, most: number): void {
     const prepared = this.#next.length >= needed;
-    const next = prepared ? this.#next : new Uint8Array(Math.max(needed, Math.min(most, needed * 2)));
+    const next = prepared
+      ? this.#next
+      : new Uint8Array(Math.max(needed, Math.min(most, needed * 2)));
     const from = prepared ? this.#copied : 0;
     next.set(this.bytes.subarray(from, this.length), from);
     this.bytes = next;

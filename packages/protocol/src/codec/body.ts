@@ -1,7 +1,8 @@
 /**
- * Bodies: what a codec makes of a message, before a frame is opened for it.
- * Owns the one place where sending runs the program's code (codecs, and with them getters and `toJSON`). That code may send on the
- * same connection: its frame is complete before the frame of the outer message begins. Must not know frames or sessions.
+ * Bodies: what a codec makes of a message, before a frame is opened for it. Owns the one place
+ * where sending runs the program's code (codecs, and with them getters and `toJSON`). That code may
+ * send on the same connection: its frame is complete before the frame of the outer message begins.
+ * Must not know frames or sessions.
  *
  * @module
  */
@@ -9,8 +10,8 @@ import { ByteWriter } from "../bytes/writer.ts";
 import type { Codec } from "./codec.ts";
 
 /**
- * A message as text, or as bytes that may be overwritten by the next message: the caller copies them into the output before it runs
- * anything of the program's.
+ * A message as text, or as bytes that may be overwritten by the next message: the caller copies
+ * them into the output before it runs anything of the program's.
  */
 export type Body = Uint8Array | string;
 

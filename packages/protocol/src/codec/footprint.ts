@@ -1,9 +1,11 @@
 /**
- * Footprint: how much memory a message takes when it is decoded, estimated from its bytes in one pass.
- * Owns the weights, which cover V8 and JavaScriptCore. Must not know what the memory is counted against (session/budget.ts).
+ * Footprint: how much memory a message takes when it is decoded, estimated from its bytes in one
+ * pass. Owns the weights, which cover V8 and JavaScriptCore. Must not know what the memory is
+ * counted against (session/budget.ts).
  *
- * Source: measured with arrays of 300 000 elements on Node 26, Deno 2 and Bun 1.3: `[{},{},…]` takes 22 to 28 times its bytes, `[[],[],…]` 14 to 24,
- * `[[[…]]]` 28 to 34, distinct keys 6 to 9, objects of distinct shapes 15 to 18, short strings 2 to 6, small numbers 4.
+ * Source: measured with arrays of 300 000 elements on Node 26, Deno 2 and Bun 1.3: `[{},{},…]`
+ * takes 22 to 28 times its bytes, `[[],[],…]` 14 to 24, `[[[…]]]` 28 to 34, distinct keys 6 to 9,
+ * objects of distinct shapes 15 to 18, short strings 2 to 6, small numbers 4.
  *
  * @module
  */
@@ -18,7 +20,10 @@ const MEMBER = 64;
 const ELEMENT = 20;
 const STRING = 24;
 
-/** What each byte of JSON weighs. Inside of strings it is as outside: a text that is full of brackets is taken for more than it is. */
+/**
+ * What each byte of JSON weighs. Inside of strings it is as outside: a text that is full of
+ * brackets is taken for more than it is.
+ */
 const weights = jsonWeights();
 
 function jsonWeights(): Uint8Array {
@@ -33,7 +38,8 @@ function jsonWeights(): Uint8Array {
 /** Estimates what the JSON in `bytes[start, end)` takes. */
 export function jsonFootprint(bytes: Uint8Array, start: number, end: number): number {
   let sum = 0;
-  for (let at = start; at < end; at++) sum += weights[bytes[at] as number] as number; // both in range
+  // both in range
+  for (let at = start; at < end; at++) sum += weights[bytes[at] as number] as number;
   return sum;
 }
 
@@ -46,26 +52,33 @@ export function valueFootprint(value: unknown): number {
       sum += STRING + next.length * 2;
     } else if (Array.isArray(next)) {
       sum += CONTAINER + next.length * ELEMENT;
-      for (const element of next as unknown[]) if (typeof element === "string" || (typeof element === "object" && element !== null)) left.push(element);
+      for (const element of next as unknown[])
+        if (typeof element === "string" || (typeof element === "object" && element !== null))
+          left.push(element);
     } else if (typeof next === "object" && next !== null) {
       sum += CONTAINER;
       for (const [key, member] of Object.entries(next)) {
         sum += MEMBER + ELEMENT + STRING + key.length * 2;
-        if (typeof member === "string" || (typeof member === "object" && member !== null)) left.push(member);
+        if (typeof member === "string" || (typeof member === "object" && member !== null))
+          left.push(member);
       }
     }
   }
   return sum;
 }
 
-/** Estimates what the MessagePack in `bytes[start, end)` takes; what is malformed is weighed as far as it can be read. */
+/**
+ * Estimates what the MessagePack in `bytes[start, end)` takes; what is malformed is weighed as far
+ * as it can be read.
+ */
 export function msgpackFootprint(bytes: Uint8Array, start: number, end: number): number {
   let sum = 0;
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const first = bytes[at++] as number; // in range
     let long = 0;
     sum += ELEMENT;
-    if (first < 0x80 || first >= 0xe0 || first === 0xc0 || first === 0xc2 || first === 0xc3) continue; // small numbers, nil, booleans
+    if (first < 0x80 || first >= 0xe0 || first === 0xc0 || first === 0xc2 || first === 0xc3)
+      continue; // small numbers, nil, booleans
     if (first < 0xa0) {
       sum += CONTAINER + (first < 0x90 ? (first & 0x0f) * MEMBER : 0);
       continue;
@@ -92,13 +105,19 @@ export function msgpackFootprint(bytes: Uint8Array, start: number, end: number):
   return sum;
 }
 
-/** For each byte from 0xc0 on: how many bytes of length follow; below zero: how many bytes of content. */
-const MSGPACK_LENGTHS: readonly number[] = [0, 0, 0, 0, 1, 2, 4, 1, 2, 4, -4, -8, -1, -2, -4, -8, -1, -2, -4, -8, -2, -3, -5, -9, -17, 1, 2, 4, 2, 4, 2, 4];
+/**
+ * For each byte from 0xc0 on: how many bytes of length follow; below zero: how many bytes of
+ * content.
+ */
+const MSGPACK_LENGTHS: readonly number[] = [
+  0, 0, 0, 0, 1, 2, 4, 1, 2, 4, -4, -8, -1, -2, -4, -8, -1, -2, -4, -8, -2, -3, -5, -9, -17, 1, 2,
+  4, 2, 4, 2, 4,
+];
 
 /** Estimates what the CBOR in `bytes[start, end)` takes, in the same way. */
 export function cborFootprint(bytes: Uint8Array, start: number, end: number): number {
   let sum = 0;
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const first = bytes[at++] as number; // in range
     const major = first >> 5;
     const info = first & 0x1f;
@@ -122,6 +141,7 @@ export function cborFootprint(bytes: Uint8Array, start: number, end: number): nu
 
 function unsigned(bytes: Uint8Array, at: number, count: number, end: number): number {
   let value = 0;
-  for (let index = 0; index < count && at + index < end; index++) value = value * 256 + (bytes[at + index] as number); // in range
+  for (let index = 0; index < count && at + index < end; index++)
+    value = value * 256 + (bytes[at + index] as number); // in range
   return value;
 }

@@ -1,6 +1,6 @@
 /**
- * A value's JSON text, or the member that has none.
- * Owns which values JSON can't carry, or carries as something else. Must not know codecs, contracts or frames.
+ * A value's JSON text, or the member that has none. Owns which values JSON can't carry, or carries
+ * as something else. Must not know codecs, contracts or frames.
  *
  * @module
  */
@@ -8,8 +8,9 @@ import { isError } from "../caught.ts";
 import { HawserError } from "../errors.ts";
 
 /**
- * What of a type JSON carries as it is: equal to `T` where it carries all of it. What becomes something else, a Date, Map, Set, an array of bytes, or a
- * class with methods, has members that are functions; these, `bigint` and `symbol` are `never`. (That NaN becomes null no type can say.)
+ * What of a type JSON carries as it is: equal to `T` where it carries all of it. What becomes
+ * something else, a Date, Map, Set, an array of bytes, or a class with methods, has members that
+ * are functions; these, `bigint` and `symbol` are `never`. (That NaN becomes null no type can say.)
  */
 export type Jsonable<T> = unknown extends T
   ? T
@@ -22,7 +23,8 @@ export type Jsonable<T> = unknown extends T
 /**
  * A value's JSON text.
  *
- * @throws {HawserError} PAYLOAD_FORBIDDEN when it has none, with the `path` of the member that has none, where that can be told
+ * @throws {HawserError} PAYLOAD_FORBIDDEN when it has none, with the `path` of the member that has
+ *   none, where that can be told
  */
 export function jsonText(value: unknown): string {
   let text: string | undefined;
@@ -35,13 +37,18 @@ export function jsonText(value: unknown): string {
   if (text !== undefined) return text;
   const fault = new FaultFinder(false).find(value);
   if (fault !== null && fault.path.length > 0) throw forbidden(fault, value, cause);
-  throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send ${describeType(value)} as JSON: JSON has no text for it`, { cause });
+  throw new HawserError(
+    "PAYLOAD_FORBIDDEN",
+    `Cannot send ${describeType(value)} as JSON: JSON has no text for it`,
+    { cause },
+  );
 }
 
 /**
  * Check that JSON carries a value as it is.
  *
- * @throws {HawserError} PAYLOAD_FORBIDDEN with the `path` of the member that would arrive as something else, or not at all
+ * @throws {HawserError} PAYLOAD_FORBIDDEN with the `path` of the member that would arrive as
+ *   something else, or not at all
  */
 export function checkJsonable(value: unknown): void {
   const fault = new FaultFinder(true).find(value);
@@ -56,15 +63,25 @@ interface Fault {
 
 function forbidden({ path, what }: Fault, value: unknown, cause: unknown): HawserError {
   const where = path.length === 0 ? "it" : formatPath(path);
-  return new HawserError("PAYLOAD_FORBIDDEN", `Cannot send ${describeType(value)} as JSON: ${where} ${what}`, { cause, path });
+  return new HawserError(
+    "PAYLOAD_FORBIDDEN",
+    `Cannot send ${describeType(value)} as JSON: ${where} ${what}`,
+    { cause, path },
+  );
 }
 
 function describeType(value: unknown): string {
-  return value === null ? "null" : Array.isArray(value) ? "an array" : `a value of type ${typeof value}`;
+  return value === null
+    ? "null"
+    : Array.isArray(value)
+      ? "an array"
+      : `a value of type ${typeof value}`;
 }
 
 function formatPath(path: readonly (number | string)[]): string {
-  const text = path.map((step) => (typeof step === "number" ? `[${String(step)}]` : `.${step}`)).join("");
+  const text = path
+    .map((step) => (typeof step === "number" ? `[${String(step)}]` : `.${step}`))
+    .join("");
   return text.startsWith(".") ? text.slice(1, 121) : text.slice(0, 120);
 }
 
@@ -72,7 +89,10 @@ function formatPath(path: readonly (number | string)[]): string {
 const MOST_MEMBERS = 1_000_000;
 const MOST_DEPTH = 1_000;
 
-/** Finds the first member that JSON has no text for; a strict one also the first that JSON changes. Runs no getter and no toJSON. */
+/**
+ * Finds the first member that JSON has no text for; a strict one also the first that JSON changes.
+ * Runs no getter and no toJSON.
+ */
 class FaultFinder {
   readonly #isStrict: boolean;
   readonly #path: (number | string)[] = [];
@@ -114,14 +134,24 @@ class FaultFinder {
       case "bigint":
         return "is a bigint, which JSON has no text for";
       case "object":
-        return value === null ? null : this.#above.has(value) ? "is a cycle: it holds itself" : this.#isStrict ? changed(value) : null;
+        return value === null
+          ? null
+          : this.#above.has(value)
+            ? "is a cycle: it holds itself"
+            : this.#isStrict
+              ? changed(value)
+              : null;
       case "string":
       case "boolean":
         return null;
       case "number":
-        return this.#isStrict && !Number.isFinite(value) ? `is ${String(value)}, which JSON makes null` : null;
+        return this.#isStrict && !Number.isFinite(value)
+          ? `is ${String(value)}, which JSON makes null`
+          : null;
       default:
-        return this.#isStrict || this.#path.length === 0 ? `is a value of type ${typeof value}, which JSON has no text for` : null;
+        return this.#isStrict || this.#path.length === 0
+          ? `is a value of type ${typeof value}, which JSON has no text for`
+          : null;
     }
   }
 }
@@ -135,7 +165,9 @@ function changed(value: object): string | null {
   if (value instanceof Date) return "is a Date, which JSON makes a text";
   if (value instanceof Map || value instanceof WeakMap) return "is a Map, which JSON makes {}";
   if (value instanceof Set || value instanceof WeakSet) return "is a Set, which JSON makes {}";
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return "holds bytes, which JSON makes an object of numbers; use bytes(), or a text";
-  if (isError(value) || value instanceof RegExp || value instanceof Promise) return "is an object that JSON makes {}";
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer)
+    return "holds bytes, which JSON makes an object of numbers; use bytes(), or a text";
+  if (isError(value) || value instanceof RegExp || value instanceof Promise)
+    return "is an object that JSON makes {}";
   return null;
 }

@@ -1,14 +1,22 @@
 /**
- * AsyncAPI 3.0 documents of contracts, for catalogues, documentation and generators of other makers.
- * Owns what a request, stream or event is in AsyncAPI's words. Must not know contracts, only the document that is made of them
- * (contract-schema.ts), so that one that came from elsewhere serves as well.
+ * AsyncAPI 3.0 documents of contracts, for catalogues, documentation and generators of other
+ * makers. Owns what a request, stream or event is in AsyncAPI's words. Must not know contracts,
+ * only the document that is made of them (contract-schema.ts), so that one that came from elsewhere
+ * serves as well.
  *
- * Source: https://github.com/asyncapi/spec/blob/v3.0.0/spec/asyncapi.md; 3.1.0 differs in the bindings of brokers alone
+ * Source: https://github.com/asyncapi/spec/blob/v3.0.0/spec/asyncapi.md; 3.1.0 differs in the
+ * bindings of brokers alone
  *
  * @module
  */
 import { checkOptions, describeValue } from "../arguments.ts";
-import { CONTRACT_FORMAT, contractSchema, type ContractSchema, type JsonSchemaDocument, type MessageSchema } from "./contract-schema.ts";
+import {
+  CONTRACT_FORMAT,
+  contractSchema,
+  type ContractSchema,
+  type JsonSchemaDocument,
+  type MessageSchema,
+} from "./contract-schema.ts";
 import type { Protocol } from "./contract.ts";
 import { draft07 } from "./draft-07.ts";
 import type { Side } from "./message.ts";
@@ -21,8 +29,16 @@ export interface AsyncApiOptions {
   readonly title?: string;
   /** Absent: none. */
   readonly description?: string;
-  /** Server Objects of AsyncAPI by name, as in `{ production: { host: "desk.example:7000", protocol: "tls" } }`. Absent: none. */
-  readonly servers?: Readonly<Record<string, { readonly host: string; readonly protocol: string; readonly [member: string]: unknown }>>;
+  /**
+   * Server Objects of AsyncAPI by name, as in `{ production: { host: "desk.example:7000", protocol:
+   * "tls" } }`. Absent: none.
+   */
+  readonly servers?: Readonly<
+    Record<
+      string,
+      { readonly host: string; readonly protocol: string; readonly [member: string]: unknown }
+    >
+  >;
 }
 
 /** An AsyncAPI 3.0 document: plain JSON. */
@@ -39,10 +55,11 @@ export interface AsyncApiDocument {
 /**
  * Describe a contract, or what `contractSchema()` made of one, as an AsyncAPI 3.0 document.
  *
- * Each message is a channel with its name as the address. A request is an operation with a reply: its output, or one of its named errors as FAIL
- * carries them (PROTOCOL.md). A stream likewise, with its items as the reply; what its opener sends is an operation of its own. What AsyncAPI
- * has no word for (delivery, digests) is in `x-hawser`. Schemas are translated to JSON Schema draft 7, AsyncAPI's own; the keywords that it does
- * not have are left out.
+ * Each message is a channel with its name as the address. A request is an operation with a reply:
+ * its output, or one of its named errors as FAIL carries them (PROTOCOL.md). A stream likewise,
+ * with its items as the reply; what its opener sends is an operation of its own. What AsyncAPI has
+ * no word for (delivery, digests) is in `x-hawser`. Schemas are translated to JSON Schema draft 7,
+ * AsyncAPI's own; the keywords that it does not have are left out.
  *
  * @throws {TypeError} when it is neither, or an option is not known
  * @example
@@ -56,15 +73,24 @@ export interface AsyncApiDocument {
  * assert.deepEqual(Object.keys(operations), ["receive.dim"]);
  * ```
  */
-export function asyncApi(contract: ContractSchema | Protocol, options: AsyncApiOptions = {}): AsyncApiDocument {
+export function asyncApi(
+  contract: ContractSchema | Protocol,
+  options: AsyncApiOptions = {},
+): AsyncApiDocument {
   checkOptions("asyncApi()", options, ["side", "title", "description", "servers"]);
   const { side = "server", title, description, servers } = options;
-  const { name, version, accepts, fingerprint, messages } = "format" in contract ? checkFormat(contract) : contractSchema(contract);
+  const { name, version, accepts, fingerprint, messages } =
+    "format" in contract ? checkFormat(contract) : contractSchema(contract);
   const parts: Parts = { side, channels: new Map(), operations: new Map(), schemas: new Map() };
   for (const message of messages) addMessage(parts, message);
   return {
     asyncapi: "3.0.0",
-    info: { title: title ?? name, version: String(version), ...(description === undefined ? {} : { description }), "x-hawser": { name, accepts, fingerprint } },
+    info: {
+      title: title ?? name,
+      version: String(version),
+      ...(description === undefined ? {} : { description }),
+      "x-hawser": { name, accepts, fingerprint },
+    },
     ...(servers === undefined ? {} : { servers }),
     defaultContentType: "application/json",
     channels: Object.fromEntries(parts.channels),
@@ -76,7 +102,10 @@ export function asyncApi(contract: ContractSchema | Protocol, options: AsyncApiO
 function checkFormat(document: ContractSchema): ContractSchema {
   const format: string = document.format; // it may come from elsewhere
   if (format === CONTRACT_FORMAT) return document;
-  throw new TypeError(`asyncApi() takes a contract, or a document of the format "${CONTRACT_FORMAT}", got the format ${describeValue(format)}`);
+  throw new TypeError(
+    `asyncApi() takes a contract, or a document of the format "${CONTRACT_FORMAT}", got the ` +
+      `format ${describeValue(format)}`,
+  );
 }
 
 /** The document as it grows. */
@@ -92,32 +121,61 @@ function addMessage({ side, channels, operations, schemas }: Parts, message: Mes
   const key = freeKey(channels, name);
   const channel = { $ref: `#/channels/${key}` };
   const messages = new Map<string, unknown>();
-  const define = (part: string, schema: JsonSchemaDocument): object => ({ $ref: addSchema(schemas, `${key}.${part}`, schema) });
+  const define = (part: string, schema: JsonSchemaDocument): object => ({
+    $ref: addSchema(schemas, `${key}.${part}`, schema),
+  });
   const add = (part: string, payload: object | null, contentType: string): object => {
-    messages.set(part, { name: `${name}.${part}`, contentType, ...(payload === null ? {} : { payload }) });
+    messages.set(part, {
+      name: `${name}.${part}`,
+      contentType,
+      ...(payload === null ? {} : { payload }),
+    });
     return { $ref: `${channel.$ref}/messages/${part}` };
   };
   const addValue = (part: string, schema: JsonSchemaDocument): object =>
-    add(part, schema === false ? null : define(part, schema), contentTypes.get(codec) ?? "application/octet-stream");
+    add(
+      part,
+      schema === false ? null : define(part, schema),
+      contentTypes.get(codec) ?? "application/octet-stream",
+    );
 
-  const opening = message.type === "event" ? addValue("payload", message.payload) : addValue("input", message.input);
+  const opening =
+    message.type === "event"
+      ? addValue("payload", message.payload)
+      : addValue("input", message.input);
   const answers: object[] = [];
   if (message.type === "request") answers.push(addValue("output", message.output));
-  if (message.type === "stream" && message.item !== false) answers.push(addValue("item", message.item));
+  if (message.type === "stream" && message.item !== false)
+    answers.push(addValue("item", message.item));
   if (message.type !== "event") {
     for (const [error, schema] of Object.entries(message.errors)) {
       const part = freeKey(messages, `error.${error}`);
       answers.push(add(part, failure(error, define(part, schema)), "application/json"));
     }
   }
-  const sent = message.type === "stream" && message.send !== false ? addValue("send", message.send) : null;
+  const sent =
+    message.type === "stream" && message.send !== false ? addValue("send", message.send) : null;
 
   const event = message.type === "event" ? { delivery: message.delivery, lane: message.lane } : {};
-  channels.set(key, { address: name, messages: Object.fromEntries(messages), "x-hawser": { type, from, codec, digest, ...event } });
+  channels.set(key, {
+    address: name,
+    messages: Object.fromEntries(messages),
+    "x-hawser": { type, from, codec, digest, ...event },
+  });
   for (const action of actions(side, from)) {
     const reply = answers.length === 0 ? {} : { reply: { channel, messages: answers } };
-    operations.set(freeKey(operations, `${action}.${key}`), { action, channel, messages: [opening], ...reply });
-    if (sent !== null) operations.set(freeKey(operations, `${action}.${key}.send`), { action, channel, messages: [sent] });
+    operations.set(freeKey(operations, `${action}.${key}`), {
+      action,
+      channel,
+      messages: [opening],
+      ...reply,
+    });
+    if (sent !== null)
+      operations.set(freeKey(operations, `${action}.${key}.send`), {
+        action,
+        channel,
+        messages: [sent],
+      });
   }
 }
 
@@ -136,7 +194,11 @@ function freeKey(taken: ReadonlyMap<string, unknown>, name: string): string {
 }
 
 /** Add a schema under a key that is like `wanted`. Returns the pointer to it. */
-function addSchema(schemas: Map<string, unknown>, wanted: string, schema: JsonSchemaDocument): string {
+function addSchema(
+  schemas: Map<string, unknown>,
+  wanted: string,
+  schema: JsonSchemaDocument,
+): string {
   const key = freeKey(schemas, wanted);
   const pointer = `#/components/schemas/${key}`;
   schemas.set(key, draft07(schema, pointer));
@@ -156,7 +218,12 @@ const contentTypes: ReadonlyMap<string, string> = new Map([
 function failure(name: string, payload: object): object {
   return {
     type: "object",
-    properties: { code: { const: "NAMED" }, message: { type: "string" }, name: { const: name }, payload },
+    properties: {
+      code: { const: "NAMED" },
+      message: { type: "string" },
+      name: { const: name },
+      payload,
+    },
     required: ["code", "message", "name"],
   };
 }

@@ -1,6 +1,7 @@
 /**
- * Checks: a schema made ready for the hot path, in both directions. A check never throws and never waits, whatever the schema does.
- * Owns what becomes of a schema's answer. Must not know contracts, or what a failed check ends.
+ * Checks: a schema made ready for the hot path, in both directions. A check never throws and never
+ * waits, whatever the schema does. Owns what becomes of a schema's answer. Must not know contracts,
+ * or what a failed check ends.
  *
  * @module
  */
@@ -10,37 +11,62 @@ import { plain } from "../session/quote.ts";
 import { shapeOf } from "./shape.ts";
 
 /**
- * One schema, compiled. Allocates nothing for a value that is right; what the schema allocates is its own.
+ * One schema, compiled. Allocates nothing for a value that is right; what the schema allocates is
+ * its own.
  *
  * The sender checks and sends its own value; the receiver gets what its schema makes of what came.
  */
 export interface Check {
-  /** `"nothing"`: no value belongs here. `"unchecked"`: any value does, see `type()`. `"checked"`: a schema looks at each. */
+  /**
+   * `"nothing"`: no value belongs here. `"unchecked"`: any value does, see `type()`. `"checked"`: a
+   * schema looks at each.
+   */
   readonly kind: "checked" | "nothing" | "unchecked";
-  /** What crosses the wire, as JSON Schema in a text that is equal for equal shapes; `""` when that can't be told. */
+  /**
+   * What crosses the wire, as JSON Schema in a text that is equal for equal shapes; `""` when that
+   * can't be told.
+   */
   readonly shape: string;
   /** What is wrong with a value that is about to be sent, or null. Never throws. */
   outbound(value: unknown): Issue | null;
-  /** The value for the receiver, for a value that came; `found.issue` is then what is wrong with it, or null. Never throws. */
+  /**
+   * The value for the receiver, for a value that came; `found.issue` is then what is wrong with it,
+   * or null. Never throws.
+   */
   inbound(value: unknown, found: Found): unknown;
 }
 
-/** Takes what {@link Check.inbound} finds: to ask the value itself whether it is an issue costs 20 ns a message. */
+/**
+ * Takes what {@link Check.inbound} finds: to ask the value itself whether it is an issue costs 20
+ * ns a message.
+ */
 export interface Found {
   issue: Issue | null;
 }
 
-/** What is wrong with a value: the first thing that its schema said. May be shown to the peer who sent the value, but for `cause`. */
+/**
+ * What is wrong with a value: the first thing that its schema said. May be shown to the peer who
+ * sent the value, but for `cause`.
+ */
 export class Issue {
-  /** Where in the value: member names and indexes, outermost first. At most 32 of at most 128 characters. */
+  /**
+   * Where in the value: member names and indexes, outermost first. At most 32 of at most 128
+   * characters.
+   */
   readonly path: readonly (number | string)[];
   /** In one line of at most 256 characters. */
   readonly message: string;
-  /** What the schema threw, or a TypeError that says how the schema broke its own contract; undefined when the value is at fault. */
+  /**
+   * What the schema threw, or a TypeError that says how the schema broke its own contract;
+   * undefined when the value is at fault.
+   */
   readonly cause: unknown;
   readonly #mark = true;
 
-  /** True if a value is an issue. Looks at no proxy, as `instanceof` would: the value may be what somebody's schema or codec gave. */
+  /**
+   * True if a value is an issue. Looks at no proxy, as `instanceof` would: the value may be what
+   * somebody's schema or codec gave.
+   */
   static is(value: unknown): value is Issue {
     return typeof value === "object" && value !== null && #mark in value;
   }
@@ -66,16 +92,23 @@ export function issueIn(check: Check, value: unknown): Issue | null {
 
 /** An issue as one line of text: `at tickets[3].id: expected number`. */
 export function describeIssue({ path, message }: Pick<Issue, "message" | "path">): string {
-  const steps = path.map((step) => (typeof step === "string" && /^[\w$]+$/.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`));
+  const steps = path.map((step) =>
+    typeof step === "string" && /^[\w$]+$/.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`,
+  );
   const where = steps.join("").replace(/^\./, "");
-  return where === "" || message.startsWith(where) ? message : `at ${where}: ${message}`; // arktype says where by itself
+  // arktype says where by itself
+  return where === "" || message.startsWith(where) ? message : `at ${where}: ${message}`;
 }
 
-/** The check of a value that must not be there. What comes nevertheless is dropped: a later version of the contract may send it. */
+/**
+ * The check of a value that must not be there. What comes nevertheless is dropped: a later version
+ * of the contract may send it.
+ */
 export const nothing: Check = Object.freeze({
   kind: "nothing",
   shape: "false", // JSON Schema for: no value is right
-  outbound: (value: unknown) => (value === undefined ? null : new Issue([], "there is a value, but the contract declares none")),
+  outbound: (value: unknown) =>
+    value === undefined ? null : new Issue([], "there is a value, but the contract declares none"),
   inbound: (_: unknown, found: Found) => {
     found.issue = null;
     return undefined;
@@ -130,7 +163,8 @@ class SchemaCheck implements Check {
       const answer: Answer = this.#standard.validate(value);
       if (answer.issues === undefined && "value" in answer) {
         const { value: read } = answer;
-        found.issue = null; // behind all that the schema does, which may have another value read into the same place
+        // behind all that the schema does, which may have another value read into the same place
+        found.issue = null;
         return read;
       }
       found.issue = issueOf(answer);
@@ -148,21 +182,45 @@ const MAX_MESSAGE_LENGTH = 256;
 /** What an answer other than success says. May throw, as whatever the answer is made of may. */
 function issueOf(answer: Answer): Issue {
   if (answer.then !== undefined) {
-    answer.then(undefined, () => undefined); // nobody waits for it, and an unhandled rejection ends a process
+    // nobody waits for it, and an unhandled rejection ends a process
+    answer.then(undefined, () => undefined);
     // zod turns to its asynchronous way also when the synchronous one threw
-    const cause = new TypeError("The schema answered with a promise: a contract's schemas are synchronous; take asynchronous refinements and transforms out");
-    return new Issue([], "could not be checked at once: its schema is asynchronous, or it is nested too deeply", cause);
+    const cause = new TypeError(
+      "The schema answered with a promise: a contract's schemas are synchronous; take " +
+        "asynchronous refinements and transforms out",
+    );
+    return new Issue(
+      [],
+      "could not be checked at once: its schema is asynchronous, or it is nested too deeply",
+      cause,
+    );
   }
   const first = answer.issues?.[0];
   if (first === undefined) {
-    return new Issue([], "could not be checked", new TypeError("The schema answered with neither a value nor issues: it does not keep Standard Schema v1"));
+    return new Issue(
+      [],
+      "could not be checked",
+      new TypeError(
+        "The schema answered with neither a value nor issues: it does not keep Standard Schema v1",
+      ),
+    );
   }
   const message = typeof first.message === "string" ? first.message : "";
-  return new Issue(pathOf(first), plain(message.slice(0, MAX_MESSAGE_LENGTH * 4), MAX_MESSAGE_LENGTH) || "is not what its schema wants");
+  return new Issue(
+    pathOf(first),
+    plain(message.slice(0, MAX_MESSAGE_LENGTH * 4), MAX_MESSAGE_LENGTH) ||
+      "is not what its schema wants",
+  );
 }
 
 function thrown(error: unknown): Issue {
-  return new Issue([], isError(error) && error instanceof RangeError ? "is nested too deeply, or too large, for its schema" : "could not be checked: its schema failed", error);
+  return new Issue(
+    [],
+    isError(error) && error instanceof RangeError
+      ? "is nested too deeply, or too large, for its schema"
+      : "could not be checked: its schema failed",
+    error,
+  );
 }
 
 function pathOf({ path = [] }: SchemaIssue): (number | string)[] {
@@ -170,7 +228,9 @@ function pathOf({ path = [] }: SchemaIssue): (number | string)[] {
   for (const segment of path) {
     if (steps.length === MAX_STEPS) break;
     const key = typeof segment === "object" ? segment.key : segment;
-    steps.push(typeof key === "number" && Number.isFinite(key) ? key : cut(String(key), MAX_STEP_LENGTH));
+    steps.push(
+      typeof key === "number" && Number.isFinite(key) ? key : cut(String(key), MAX_STEP_LENGTH),
+    );
   }
   return steps;
 }

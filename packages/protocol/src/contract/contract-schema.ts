@@ -1,6 +1,7 @@
 /**
- * Contracts as data: one JSON document for each contract, for other languages, command lines and registries.
- * Owns the document's form. Must not know how a contract is read back (protocol-from-schema.ts), or what else is made of one (async-api.ts).
+ * Contracts as data: one JSON document for each contract, for other languages, command lines and
+ * registries. Owns the document's form. Must not know how a contract is read back
+ * (protocol-from-schema.ts), or what else is made of one (async-api.ts).
  *
  * @module
  */
@@ -13,13 +14,17 @@ import { annotatedShapeOf } from "./shape.ts";
 export const CONTRACT_FORMAT = "hawser-contract/1";
 
 /**
- * A JSON Schema 2020-12, a document of its own: `#` in its references is its own root, and its definitions are under `$defs`.
+ * A JSON Schema 2020-12, a document of its own: `#` in its references is its own root, and its
+ * definitions are under `$defs`.
  *
  * `false`: no value belongs here. `true`: any value, or the shape is not known.
  */
 export type JsonSchemaDocument = Readonly<Record<string, unknown>> | boolean;
 
-/** Where an event is ordered: null, with all others; or in a lane by name, or in one for each key of the payload. */
+/**
+ * Where an event is ordered: null, with all others; or in a lane by name, or in one for each key of
+ * the payload.
+ */
 export type LaneSchema = { readonly keyed: true } | { readonly name: string } | null;
 
 /** What each message of a {@link ContractSchema} has. */
@@ -79,10 +84,12 @@ export interface ContractSchema {
 }
 
 /**
- * Describe a contract as data: all that another language, or a program without its source, needs to talk with it.
+ * Describe a contract as data: all that another language, or a program without its source, needs to
+ * talk with it.
  *
- * The document is plain JSON and equal for equal contracts, member by member and in their order: keep it in a file, and compare it in a test. It
- * tells what crosses the wire (the `input` view of a schema), through Standard JSON Schema where the schema's library has it, with titles,
+ * The document is plain JSON and equal for equal contracts, member by member and in their order:
+ * keep it in a file, and compare it in a test. It tells what crosses the wire (the `input` view of
+ * a schema), through Standard JSON Schema where the schema's library has it, with titles,
  * descriptions, defaults and examples.
  *
  * Never throws for what a schema does: a shape that can't be told is `true`.
@@ -129,14 +136,42 @@ function messageSchema(entry: MessageEntry, definition: ProtocolDefinition): Mes
   const { name, from, codec, digest } = entry;
   if (entry.type === "event") {
     const { payload } = definition.events?.[name] ?? {};
-    return { name, type: "event", from, codec: codec.name, digest, delivery: entry.delivery, lane: laneSchema(entry), payload: jsonSchema(payload) };
+    return {
+      name,
+      type: "event",
+      from,
+      codec: codec.name,
+      digest,
+      delivery: entry.delivery,
+      lane: laneSchema(entry),
+      payload: jsonSchema(payload),
+    };
   }
   if (entry.type === "request") {
     const { input, output, errors } = definition.requests?.[name] ?? {};
-    return { name, type: "request", from, codec: codec.name, digest, input: jsonSchema(input), output: jsonSchema(output), errors: errorSchemas(errors) };
+    return {
+      name,
+      type: "request",
+      from,
+      codec: codec.name,
+      digest,
+      input: jsonSchema(input),
+      output: jsonSchema(output),
+      errors: errorSchemas(errors),
+    };
   }
   const { input, item, send, errors } = definition.streams?.[name] ?? {};
-  return { name, type: "stream", from, codec: codec.name, digest, input: jsonSchema(input), item: jsonSchema(item), send: jsonSchema(send), errors: errorSchemas(errors) };
+  return {
+    name,
+    type: "stream",
+    from,
+    codec: codec.name,
+    digest,
+    input: jsonSchema(input),
+    item: jsonSchema(item),
+    send: jsonSchema(send),
+    errors: errorSchemas(errors),
+  };
 }
 
 function laneSchema({ lane }: MessageEntry): LaneSchema {
@@ -144,7 +179,9 @@ function laneSchema({ lane }: MessageEntry): LaneSchema {
   return lane.name === null ? { keyed: true } : { name: lane.name };
 }
 
-function errorSchemas(errors: ErrorSchemas | undefined): Readonly<Record<string, JsonSchemaDocument>> {
+function errorSchemas(
+  errors: ErrorSchemas | undefined,
+): Readonly<Record<string, JsonSchemaDocument>> {
   const sorted = Object.entries(errors ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
   return Object.fromEntries(sorted.map(([name, schema]) => [name, jsonSchema(schema)]));
 }
@@ -152,5 +189,6 @@ function errorSchemas(errors: ErrorSchemas | undefined): Readonly<Record<string,
 function jsonSchema(schema: Schema | undefined): JsonSchemaDocument {
   if (schema === undefined) return false;
   const shape = annotatedShapeOf(schema);
-  return shape === "" ? true : (JSON.parse(shape) as JsonSchemaDocument); // a shape is the text of an object
+  // a shape is the text of an object
+  return shape === "" ? true : (JSON.parse(shape) as JsonSchemaDocument);
 }

@@ -1,6 +1,7 @@
 /**
- * Messages: one named conversation of a contract, as it is defined and as the engine uses it.
- * Owns what the definition of a request, stream or event may hold, and its digest (PROTOCOL.md §3). Must not know the other messages.
+ * Messages: one named conversation of a contract, as it is defined and as the engine uses it. Owns
+ * what the definition of a request, stream or event may hold, and its digest (PROTOCOL.md §3). Must
+ * not know the other messages.
  *
  * @module
  */
@@ -18,7 +19,10 @@ export type Side = "client" | "server";
 /** Who may open a conversation, or emit an event. */
 export type Opener = Side | "both";
 
-/** Whether an event is numbered, acknowledged and replayed (`"at-least-once"`), or sent and forgotten. */
+/**
+ * Whether an event is numbered, acknowledged and replayed (`"at-least-once"`), or sent and
+ * forgotten.
+ */
 export type Delivery = "at-least-once" | "at-most-once";
 
 /** Schemas of payloads by the name of their error. */
@@ -61,9 +65,11 @@ export interface EventDefinition {
   /** Default `"at-most-once"`. */
   readonly delivery?: Delivery;
   /**
-   * Events of one lane are handled one after the other, in the order in which they were emitted; those of two lanes independently, so that a slow
-   * handler holds up its own lane alone. A name, or a function that makes a key of the payload: `({ orderId }) => orderId`. Default: the
-   * common lane, which all events without this share. The sender alone needs it: the two ends may differ in it.
+   * Events of one lane are handled one after the other, in the order in which they were emitted;
+   * those of two lanes independently, so that a slow handler holds up its own lane alone. A name,
+   * or a function that makes a key of the payload: `({ orderId }) => orderId`. Default: the common
+   * lane, which all events without this share. The sender alone needs it: the two ends may differ
+   * in it.
    */
   readonly lane?: LaneOption;
   /** Default `"both"`. */
@@ -99,7 +105,10 @@ export interface MessageEntry {
   readonly hasItems: boolean;
   /** Of the payloads of named errors. */
   readonly errors: ReadonlyMap<string, Check>;
-  /** 16 hexadecimal digits that stand for the message's shape; `""` when a schema can't tell its own. */
+  /**
+   * 16 hexadecimal digits that stand for the message's shape; `""` when a schema can't tell its
+   * own.
+   */
   readonly digest: string;
 }
 
@@ -121,13 +130,25 @@ const deliveries: readonly unknown[] = ["at-most-once", "at-least-once"];
  * @throws {TypeError} when the definition is not one
  * @throws {RangeError} when a name is too short or too long
  */
-export function makeEntry(index: number, type: MessageType, name: string, definition: AnyDefinition, common: Codec<unknown>): MessageEntry {
+export function makeEntry(
+  index: number,
+  type: MessageType,
+  name: string,
+  definition: AnyDefinition,
+  common: Codec<unknown>,
+): MessageEntry {
   const what = `${type} ${quote(name)}`;
   checkName(what, name, type);
   checkMembers(what, definition, members[type]);
-  const { from = type === "event" ? "both" : "client", delivery = "at-most-once", codec = common } = definition;
-  if (!openers.includes(from)) throw wrong(what, `its from is ${quote(from)}; use "client", "server" or "both"`);
-  if (!deliveries.includes(delivery)) throw wrong(what, `its delivery is ${quote(delivery)}; use "at-most-once" or "at-least-once"`);
+  const {
+    from = type === "event" ? "both" : "client",
+    delivery = "at-most-once",
+    codec = common,
+  } = definition;
+  if (!openers.includes(from))
+    throw wrong(what, `its from is ${quote(from)}; use "client", "server" or "both"`);
+  if (!deliveries.includes(delivery))
+    throw wrong(what, `its delivery is ${quote(delivery)}; use "at-most-once" or "at-least-once"`);
   checkCodec(what, codec);
   const lane = laneOf(what, name, definition.lane);
   const checks = {
@@ -137,24 +158,49 @@ export function makeEntry(index: number, type: MessageType, name: string, defini
     send: definition.send === undefined ? null : check(what, "send", definition),
     errors: errorChecks(what, definition.errors),
   };
-  return Object.freeze({ index, name, type, from, codec, delivery, lane, ...checks, hasItems: definition.item !== undefined, digest: digestOf([type, codec.name, delivery, from], checks) });
+  return Object.freeze({
+    index,
+    name,
+    type,
+    from,
+    codec,
+    delivery,
+    lane,
+    ...checks,
+    hasItems: definition.item !== undefined,
+    digest: digestOf([type, codec.name, delivery, from], checks),
+  });
 }
 
 /**
- * Check that both ends can use a name: 1 to 128 bytes of UTF-8, no control characters, and no member of every object. It does not begin with
- * `$`, except for events that begin with `$/`: the Language Server Protocol has such notifications.
+ * Check that both ends can use a name: 1 to 128 bytes of UTF-8, no control characters, and no
+ * member of every object. It does not begin with `$`, except for events that begin with `$/`: the
+ * Language Server Protocol has such notifications.
  *
  * @throws {TypeError} when they can't, and no other length would help
  * @throws {RangeError} when it is empty or too long
  */
 export function checkName(what: string, name: unknown, type: MessageType | null = null): void {
-  if (typeof name !== "string") throw wrong(what, `its name is of type ${typeof name}; use a string`);
-  if (name === "") throw new RangeError(`Cannot define ${what}: its name is empty; use 1 to ${MAX_NAME_BYTES} bytes`);
+  if (typeof name !== "string")
+    throw wrong(what, `its name is of type ${typeof name}; use a string`);
+  if (name === "")
+    throw new RangeError(
+      `Cannot define ${what}: its name is empty; use 1 to ${MAX_NAME_BYTES} bytes`,
+    );
   const { length } = utf8Encode(name);
-  if (length > MAX_NAME_BYTES) throw new RangeError(`Cannot define ${what}: its name has ${length} bytes; use at most ${MAX_NAME_BYTES}`);
-  if (/[\p{Cc}\p{Cs}]/u.test(name)) throw wrong(what, "its name has a control character or half a character; take it out");
-  if (name.startsWith("$") && !(type === "event" && name.startsWith("$/"))) throw wrong(what, "names that begin with $ are kept for Hawser; choose another");
-  if (name in Object.prototype) throw wrong(what, "every object has a member of that name, which handlers would be taken from; choose another");
+  if (length > MAX_NAME_BYTES)
+    throw new RangeError(
+      `Cannot define ${what}: its name has ${length} bytes; use at most ${MAX_NAME_BYTES}`,
+    );
+  if (/[\p{Cc}\p{Cs}]/u.test(name))
+    throw wrong(what, "its name has a control character or half a character; take it out");
+  if (name.startsWith("$") && !(type === "event" && name.startsWith("$/")))
+    throw wrong(what, "names that begin with $ are kept for Hawser; choose another");
+  if (name in Object.prototype)
+    throw wrong(
+      what,
+      "every object has a member of that name, which handlers would be taken from; choose another",
+    );
 }
 
 const MAX_NAME_BYTES = 128;
@@ -164,25 +210,48 @@ const MAX_NAME_BYTES = 128;
  *
  * @throws {TypeError} when it is not
  */
-export function checkMembers(what: string, value: unknown, allowed: readonly string[] | null): void {
+export function checkMembers(
+  what: string,
+  value: unknown,
+  allowed: readonly string[] | null,
+): void {
   const [first] = allowed ?? [];
-  if (isSchema(value)) throw wrong(what, `it is a schema, where an object is wanted${first === undefined ? "" : `; write { ${first}: … }`}`);
+  if (isSchema(value))
+    throw wrong(
+      what,
+      "it is a schema, where an object is " +
+        `wanted${first === undefined ? "" : `; write { ${first}: … }`}`,
+    );
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw wrong(what, `it is ${value === null ? "null" : Array.isArray(value) ? "an array" : `a value of type ${typeof value}`}; use an object`);
+    throw wrong(
+      what,
+      "it is " +
+        `${value === null ? "null" : Array.isArray(value) ? "an array" : `a value of type ${typeof value}`}; ` +
+        "use an object",
+    );
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    throw wrong(what, "it is not a plain object: it has a class, or a member __proto__; use an object literal without");
+    throw wrong(
+      what,
+      "it is not a plain object: it has a class, or a member __proto__; use an object literal " +
+        "without",
+    );
   }
   for (const member of Reflect.ownKeys(value)) {
-    if (typeof member === "symbol") throw wrong(what, `it has the member ${String(member)}; use strings`);
+    if (typeof member === "symbol")
+      throw wrong(what, `it has the member ${String(member)}; use strings`);
     if (allowed !== null && !allowed.includes(member)) throw unknownMember(what, member, allowed);
   }
 }
 
 function unknownMember(what: string, member: string, allowed: readonly string[]): TypeError {
   const near = nearestName(member, allowed);
-  return wrong(what, `it has no member ${quote(member)}; it takes ${allowed.join(", ")}${near === null ? "" : `; did you mean ${quote(near)}?`}`);
+  return wrong(
+    what,
+    `it has no member ${quote(member)}; it takes ` +
+      `${allowed.join(", ")}${near === null ? "" : `; did you mean ${quote(near)}?`}`,
+  );
 }
 
 /** The error of a definition: says what can't be defined and why. */
@@ -192,14 +261,23 @@ export function wrong(what: string, why: string): TypeError {
 
 /** A value as it stands in an error's text. */
 export function quote(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 160 ? `${value.slice(0, 160)}…` : value);
+  if (typeof value === "string")
+    return JSON.stringify(value.length > 160 ? `${value.slice(0, 160)}…` : value);
   return value === null ? "null" : `of type ${typeof value}`;
 }
 
 function laneOf(what: string, name: string, option: unknown): LaneRule | null {
   if (option === undefined) return null;
-  if (typeof option !== "string" && typeof option !== "function") throw wrong(what, `its lane is ${quote(option)}; use a name, or a function that makes a key of the payload`);
-  if (option === "") throw wrong(what, "its lane has an empty name; use another, or leave it out for the common lane");
+  if (typeof option !== "string" && typeof option !== "function")
+    throw wrong(
+      what,
+      `its lane is ${quote(option)}; use a name, or a function that makes a key of the payload`,
+    );
+  if (option === "")
+    throw wrong(
+      what,
+      "its lane has an empty name; use another, or leave it out for the common lane",
+    );
   return makeLane(name, option as LaneOption); // any function may be called so
 }
 
@@ -208,14 +286,22 @@ function checkCodec(what: string, codec: unknown): void {
   if (flaw !== null) throw wrong(what, `its codec ${flaw}`);
 }
 
-function check(what: string, member: "input" | "item" | "output" | "payload" | "send", definition: AnyDefinition): Check {
+function check(
+  what: string,
+  member: "input" | "item" | "output" | "payload" | "send",
+  definition: AnyDefinition,
+): Check {
   const schema = definition[member];
   return schema === undefined ? nothing : compileSchema(what, member, schema);
 }
 
 function compileSchema(what: string, member: string, schema: unknown): Check {
   if (isSchema(schema)) return compile(schema);
-  throw wrong(what, `its ${member} is not a schema; use one of zod, valibot, arktype or another library of Standard Schema v1, or type<T>()`);
+  throw wrong(
+    what,
+    `its ${member} is not a schema; use one of zod, valibot, arktype or another library of ` +
+      "Standard Schema v1, or type<T>()",
+  );
 }
 
 function errorChecks(what: string, errors: ErrorSchemas | undefined): ReadonlyMap<string, Check> {
@@ -229,7 +315,20 @@ function errorChecks(what: string, errors: ErrorSchemas | undefined): ReadonlyMa
   return checks;
 }
 
-function digestOf(head: readonly string[], { input, output, item, send, errors }: Pick<MessageEntry, "errors" | "input" | "item" | "output" | "send">): string {
-  const shapes = [input, output, item, ...(send === null ? [] : [send]), ...errors.values()].map(({ shape }) => shape);
-  return shapes.includes("") ? "" : fnv1a64(JSON.stringify([head, send === null, [...errors.keys()], shapes]));
+function digestOf(
+  head: readonly string[],
+  {
+    input,
+    output,
+    item,
+    send,
+    errors,
+  }: Pick<MessageEntry, "errors" | "input" | "item" | "output" | "send">,
+): string {
+  const shapes = [input, output, item, ...(send === null ? [] : [send]), ...errors.values()].map(
+    ({ shape }) => shape,
+  );
+  return shapes.includes("")
+    ? ""
+    : fnv1a64(JSON.stringify([head, send === null, [...errors.keys()], shapes]));
 }

@@ -1,14 +1,16 @@
 /**
- * Schemas: what says whether a value is right. Standard Schema v1 (https://standardschema.dev), so that zod, valibot, arktype and
- * others fit without an adapter; and type(), which checks nothing.
- * Owns the shape of a schema and how one is told from another value. Must not know contracts or what a failed check ends.
+ * Schemas: what says whether a value is right. Standard Schema v1 (https://standardschema.dev), so
+ * that zod, valibot, arktype and others fit without an adapter; and type(), which checks nothing.
+ * Owns the shape of a schema and how one is told from another value. Must not know contracts or
+ * what a failed check ends.
  *
  * @module
  */
 import { checkNone } from "../arguments.ts";
 
 /**
- * A schema of any library that speaks Standard Schema v1: `In` is what may be sent, `Out` what the receiver gets.
+ * A schema of any library that speaks Standard Schema v1: `In` is what may be sent, `Out` what the
+ * receiver gets.
  *
  * It must answer synchronously, and must not change the value that it is shown.
  */
@@ -21,11 +23,17 @@ export interface SchemaStandard<In = unknown, Out = In> {
   readonly version: 1;
   /** The library's name. */
   readonly vendor: string;
-  /** A promise has no place here; libraries whose schemas may be asynchronous have it in their types. */
+  /**
+   * A promise has no place here; libraries whose schemas may be asynchronous have it in their
+   * types.
+   */
   readonly validate: (value: unknown) => SchemaResult<Out> | Promise<SchemaResult<Out>>;
   /** Never there at run time: where the compiler finds `In` and `Out`. */
   readonly types?: SchemaTypes<In, Out> | undefined;
-  /** Standard JSON Schema v1: lets both ends compare shapes in the handshake. Absent where the library has none. */
+  /**
+   * Standard JSON Schema v1: lets both ends compare shapes in the handshake. Absent where the
+   * library has none.
+   */
   readonly jsonSchema?: SchemaShapes | undefined;
 }
 
@@ -61,8 +69,9 @@ export interface SchemaShapes {
 }
 
 /**
- * A plain type instead of a schema: what crosses the wire is `T` by the word of whoever wrote the contract. Nothing is checked, and
- * no time is spent. Use it where both ends are one program's, and a schema of a library where the peer may be wrong.
+ * A plain type instead of a schema: what crosses the wire is `T` by the word of whoever wrote the
+ * contract. Nothing is checked, and no time is spent. Use it where both ends are one program's, and
+ * a schema of a library where the peer may be wrong.
  *
  * @example
  * ```ts
@@ -84,17 +93,28 @@ export interface PlainType<T = unknown> extends Schema<T> {
 }
 
 const UNCHECKED: Schema = Object.freeze({
-  "~standard": Object.freeze({ version: 1, vendor: "hawser", validate: (value: unknown) => ({ value }) } as const),
+  "~standard": Object.freeze({
+    version: 1,
+    vendor: "hawser",
+    validate: (value: unknown) => ({ value }),
+  } as const),
 });
 
-/** Whether a schema checks nothing: {@link type} made it, also that of another copy of this package. */
+/**
+ * Whether a schema checks nothing: {@link type} made it, also that of another copy of this package.
+ */
 export function isUnchecked(schema: Schema): boolean {
   return schema["~standard"].vendor === "hawser";
 }
 
 /** Whether a value is a schema as far as can be seen without using it. */
 export function isSchema(value: unknown): value is Schema {
-  if ((typeof value !== "object" && typeof value !== "function") || value === null || !("~standard" in value)) return false;
+  if (
+    (typeof value !== "object" && typeof value !== "function") ||
+    value === null ||
+    !("~standard" in value)
+  )
+    return false;
   const standard = value["~standard"]; // a getter in some libraries
   return (
     typeof standard === "object" &&

@@ -1,7 +1,8 @@
 /**
- * Assembly: puts a frame of unknown length together from runs of bytes, across chunks, within the limit.
- * Owns what every framing without announced lengths shares: the kept bytes, the stream's offset, oversized and malformed frames.
- * Must not know which bytes end a frame: its owner finds the runs, in the same way while a frame is passed over.
+ * Assembly: puts a frame of unknown length together from runs of bytes, across chunks, within the
+ * limit. Owns what every framing without announced lengths shares: the kept bytes, the stream's
+ * offset, oversized and malformed frames. Must not know which bytes end a frame: its owner finds
+ * the runs, in the same way while a frame is passed over.
  *
  * @module
  */
@@ -11,7 +12,10 @@ import type { FrameLimits, MalformedPolicy } from "../limits.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** One stream's frames, one after another. All indexes count from the chunk's first byte, and may be negative. */
+/**
+ * One stream's frames, one after another. All indexes count from the chunk's first byte, and may be
+ * negative.
+ */
 export class Assembly {
   readonly #limits: FrameLimits;
   readonly #onMalformed: MalformedPolicy;
@@ -25,7 +29,10 @@ export class Assembly {
     this.#onMalformed = onMalformed;
   }
 
-  /** Whether a damaged frame is passed over: its owner then calls `resume()` where the next frame begins. */
+  /**
+   * Whether a damaged frame is passed over: its owner then calls `resume()` where the next frame
+   * begins.
+   */
   get skipsMalformed(): boolean {
     return this.#onMalformed === "skip";
   }
@@ -40,13 +47,20 @@ export class Assembly {
     return this.#kept.length > 0 || this.#state === "skip";
   }
 
-  /** The payload goes on with `bytes[from, to)`, which stand at index `at` of the chunk; they are copied. */
+  /**
+   * The payload goes on with `bytes[from, to)`, which stand at index `at` of the chunk; they are
+   * copied.
+   */
   add(bytes: Uint8Array, from: number, to: number, sink: FrameSink, at: number = from): void {
     if (this.#state !== "open" || from === to) return;
-    if (this.#fits(from, to, sink, at)) this.#kept.append(bytes, from, to, this.#limits.maxFrameBytes);
+    if (this.#fits(from, to, sink, at))
+      this.#kept.append(bytes, from, to, this.#limits.maxFrameBytes);
   }
 
-  /** The payload ends with `bytes[from, to)`: deliver it, or end the passing over. A frame in one run is not copied. */
+  /**
+   * The payload ends with `bytes[from, to)`: deliver it, or end the passing over. A frame in one
+   * run is not copied.
+   */
   complete(sink: FrameSink, bytes: Uint8Array = NOTHING, from = 0, to: number = from): void {
     if (this.#state === "open" && this.#fits(from, to, sink, from)) {
       const kept = this.#kept;
@@ -69,7 +83,10 @@ export class Assembly {
     if (this.#state === "skip") this.#state = "open";
   }
 
-  /** The byte at index `at` is wrong: the frame is passed over, or decoding ends. A frame that is passed over has had its fault already. */
+  /**
+   * The byte at index `at` is wrong: the frame is passed over, or decoding ends. A frame that is
+   * passed over has had its fault already.
+   */
   refuse(at: number, detail: string, sink: FrameSink): void {
     if (this.#state !== "open") return;
     this.#die();
@@ -91,7 +108,10 @@ export class Assembly {
     if (cut) sink.fault(truncated(this.#offset, have, wanted));
   }
 
-  /** Whether the payload may go on with the bytes `[from, to)` that stand at index `at`; where not, the fault is reported. */
+  /**
+   * Whether the payload may go on with the bytes `[from, to)` that stand at index `at`; where not,
+   * the fault is reported.
+   */
   #fits(from: number, to: number, sink: FrameSink, at: number): boolean {
     const max = this.#limits.maxFrameBytes;
     const have = this.#kept.length;
@@ -115,7 +135,8 @@ const NEAR_BYTES = 64;
 /**
  * Index of the first `one` or `other` in `bytes[from, …)`, or the length where there is none.
  *
- * Far ones are searched in windows that double, so that the work stays in proportion to the distance of what is found.
+ * Far ones are searched in windows that double, so that the work stays in proportion to the
+ * distance of what is found.
  */
 export function findEither(bytes: Uint8Array, one: number, other: number, from: number): number {
   const near = Math.min(from + NEAR_BYTES, bytes.length);

@@ -7,14 +7,16 @@
  *     code 01 to fe:  code - 1 bytes follow, and then a zero, which the frame's last block leaves out
  *     code ff:        254 bytes follow, and no zero
  *
- * A frame is at least one block: the empty message is `01 00`, and a 00 alone is malformed. A last block `01` after a block
- * `ff` says nothing: it is read, because the paper's encoder writes it, and not written.
+ * A frame is at least one block: the empty message is `01 00`, and a 00 alone is malformed. A last
+ * block `01` after a block `ff` says nothing: it is read, because the paper's encoder writes it,
+ * and not written.
  *
- * Limits: payload <= maxFrameBytes, without codes.
- * Faults: FRAME_MALFORMED at a 00 inside a block or in place of the first code; FRAME_TOO_LARGE at the first excess byte, which
- * for a zero is the code in its place; FRAME_TRUNCATED. With `onMalformed: "skip"` a damaged frame ends at its 00, and a 00 in place
- * of the first code, as idle lines and leading delimiters have it, is no frame and no fault.
- * Source: S. Cheshire, M. Baker, "Consistent Overhead Byte Stuffing", IEEE/ACM Transactions on Networking 7(2), 1999.
+ * Limits: payload <= maxFrameBytes, without codes. Faults: FRAME_MALFORMED at a 00 inside a block
+ * or in place of the first code; FRAME_TOO_LARGE at the first excess byte, which for a zero is the
+ * code in its place; FRAME_TRUNCATED. With `onMalformed: "skip"` a damaged frame ends at its 00,
+ * and a 00 in place of the first code, as idle lines and leading delimiters have it, is no frame
+ * and no fault. Source: S. Cheshire, M. Baker, "Consistent Overhead Byte Stuffing", IEEE/ACM
+ * Transactions on Networking 7(2), 1999.
  *
  * @module
  */
@@ -32,7 +34,9 @@ const ZERO = Uint8Array.of(0);
 
 /** What a damaged frame does. */
 export interface CobsOptions {
-  /** `"close"` (default) ends the stream; `"skip"` passes over the frame, as a noisy line needs it. */
+  /**
+   * `"close"` (default) ends the stream; `"skip"` passes over the frame, as a noisy line needs it.
+   */
   readonly onMalformed?: MalformedPolicy;
 }
 
@@ -91,7 +95,12 @@ class CobsDecoder implements FrameDecoder {
     const before = this.#code;
     if (code === DELIMITER) {
       if (before === -1 && this.#frame.skipsMalformed) return at + 1;
-      if (before === -1) this.#frame.refuse(at, "A zero byte stands where a frame begins: the empty frame is 01 00", sink);
+      if (before === -1)
+        this.#frame.refuse(
+          at,
+          "A zero byte stands where a frame begins: the empty frame is 01 00",
+          sink,
+        );
       this.#code = -1;
       this.#frame.complete(sink);
       return at + 1;
@@ -113,7 +122,11 @@ class CobsDecoder implements FrameDecoder {
     }
     if (this.#left > 0) {
       this.#frame.add(chunk, from, at, sink);
-      this.#frame.refuse(at, "A zero byte stands inside a block: bytes are lost, or the peer does not use COBS", sink);
+      this.#frame.refuse(
+        at,
+        "A zero byte stands inside a block: bytes are lost, or the peer does not use COBS",
+        sink,
+      );
       from = at;
     }
     this.#left = 0;
@@ -126,7 +139,8 @@ class CobsDecoder implements FrameDecoder {
 const encoder: FrameEncoder = {
   headerBytes: 1,
   seal(output: ByteWriter, start: number): void {
-    // In place: the payload is moved to the end of the most room it may need, and written again from its start.
+    // In place: the payload is moved to the end of the most room it may need, and written again
+    // from its start.
     const extra = Math.floor((output.length - start - 1) / FULL_BYTES);
     if (extra > 0) output.insert(start + 1, extra);
     const { bytes, length } = output;

@@ -7,16 +7,18 @@
  *     name    = 1*tchar                       RFC 9110 §5.6.2; upper and lower case are the same
  *     value   = *( HTAB / %x20-7E / %x80-FF )
  *
- * Content-Length stands in each block exactly once; its value is a canonical decimal of at most 9 digits. A Content-Type
- * may stand there, and where it names a charset that is utf-8 or utf8. Other headers are read over.
+ * Content-Length stands in each block exactly once; its value is a canonical decimal of at most 9
+ * digits. A Content-Type may stand there, and where it names a charset that is utf-8 or utf8. Other
+ * headers are read over.
  *
- * Limits: payload <= maxFrameBytes, checked at the block's end, before anything is allocated; a block has at most 4096
- * bytes, with the empty line, and 32 headers.
- * Faults: FRAME_TOO_LARGE at the length's first digit; FRAME_TRUNCATED; FRAME_MALFORMED at the first byte that is wrong. A
- * header is judged when its LF has come, first its grammar (a bare LF last), then what it says: a second Content-Length and
- * a 33rd header are wrong at their first byte, a number at its first wrong byte or the CR it lacks a digit before, a charset
- * at its first byte, a missing Content-Length at the empty line, a block that is too long at its 4097th byte.
- * Source: Language Server Protocol 3.17, "Base Protocol".
+ * Limits: payload <= maxFrameBytes, checked at the block's end, before anything is allocated; a
+ * block has at most 4096 bytes, with the empty line, and 32 headers. Faults: FRAME_TOO_LARGE at the
+ * length's first digit; FRAME_TRUNCATED; FRAME_MALFORMED at the first byte that is wrong. A header
+ * is judged when its LF has come, first its grammar (a bare LF last), then what it says: a second
+ * Content-Length and a 33rd header are wrong at their first byte, a number at its first wrong byte
+ * or the CR it lacks a digit before, a charset at its first byte, a missing Content-Length at the
+ * empty line, a block that is too long at its 4097th byte. Source: Language Server Protocol 3.17,
+ * "Base Protocol".
  *
  * @module
  */
@@ -41,7 +43,10 @@ const CONTENT_LENGTH = utf8Encode("content-length");
 const CONTENT_TYPE = utf8Encode("content-type");
 /** 1 for each byte that may stand in a name: RFC 9110's `tchar`. */
 const NAME_BYTE = new Uint8Array(256);
-for (const byte of utf8Encode("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")) NAME_BYTE[byte] = 1;
+for (const byte of utf8Encode(
+  "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+))
+  NAME_BYTE[byte] = 1;
 
 /**
  * Any bytes, each frame after its `Content-Length`.
@@ -77,7 +82,10 @@ class HeaderBlock implements HeaderReader {
     while (at < chunk.length && this.length === -1 && this.wrong === null) {
       const room = MAX_BLOCK_BYTES - this.size;
       if (room === 0) {
-        this.wrong = { at: this.size, detail: `The headers have more than ${String(MAX_BLOCK_BYTES)} bytes` };
+        this.wrong = {
+          at: this.size,
+          detail: `The headers have more than ${String(MAX_BLOCK_BYTES)} bytes`,
+        };
         break;
       }
       const lf = chunk.indexOf(LF, at);
@@ -120,7 +128,8 @@ class HeaderBlock implements HeaderReader {
     };
     if (start === end) {
       if (end === lf) refuse(lf, "An LF stands alone: headers end with CR LF");
-      else if (this.#stated === -1) refuse(start, "The headers have no Content-Length: see whether the peer uses this framing");
+      else if (this.#stated === -1)
+        refuse(start, "The headers have no Content-Length: see whether the peer uses this framing");
       else this.length = this.#stated;
       return;
     }
@@ -131,11 +140,18 @@ class HeaderBlock implements HeaderReader {
     let colon = start;
     while (colon < end && NAME_BYTE[bytes[colon] as number] === 1) colon++; // in range
     const value = colon + 2;
-    if (colon === start || bytes[colon] !== COLON) refuse(colon, "A header does not begin with a name and a colon: see whether the peer uses this framing");
-    else if (bytes[colon + 1] !== SPACE) refuse(colon + 1, "No space follows the colon of a header");
-    else if (findControl(bytes, value, end) !== -1) refuse(findControl(bytes, value, end), "A control byte stands in a header");
+    if (colon === start || bytes[colon] !== COLON)
+      refuse(
+        colon,
+        "A header does not begin with a name and a colon: see whether the peer uses this framing",
+      );
+    else if (bytes[colon + 1] !== SPACE)
+      refuse(colon + 1, "No space follows the colon of a header");
+    else if (findControl(bytes, value, end) !== -1)
+      refuse(findControl(bytes, value, end), "A control byte stands in a header");
     else if (end === lf) refuse(lf, "An LF stands alone: headers end with CR LF");
-    else if (nameIs(CONTENT_LENGTH, bytes, start, colon)) this.#readLength(bytes, start, value, end, base);
+    else if (nameIs(CONTENT_LENGTH, bytes, start, colon))
+      this.#readLength(bytes, start, value, end, base);
     else if (nameIs(CONTENT_TYPE, bytes, start, colon)) {
       const charset = findForeignCharset(bytes, value, end);
       if (charset !== -1) refuse(charset, "The Content-Type names a charset that is not utf-8");
@@ -151,7 +167,12 @@ class HeaderBlock implements HeaderReader {
     let at = value;
     while (at < end && decimal.take(bytes[at] as number)) at++; // in range
     if (at < end || decimal.digits === 0) {
-      this.wrong = { at: base + at, detail: `Content-Length is not a decimal without leading zeros, of at most ${String(LENGTH_DIGITS)} digits` };
+      this.wrong = {
+        at: base + at,
+        detail:
+          "Content-Length is not a decimal without leading zeros, of at most " +
+          `${String(LENGTH_DIGITS)} digits`,
+      };
       return;
     }
     this.#stated = decimal.value;
@@ -162,7 +183,9 @@ class HeaderBlock implements HeaderReader {
 /** Whether `bytes[start, end)`, which are name bytes, are `name` in any case. */
 function nameIs(name: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start !== name.length) return false;
-  for (let i = 0; i < name.length; i++) if (((bytes[start + i] as number) | 0x20) !== name[i]) return false; // in range; 0x20 makes A to a
+  for (let i = 0; i < name.length; i++)
+    // in range; 0x20 makes A to a
+    if (((bytes[start + i] as number) | 0x20) !== name[i]) return false;
   return true;
 }
 
@@ -174,7 +197,10 @@ function findControl(bytes: Uint8Array, start: number, end: number): number {
   return -1;
 }
 
-/** Index of a charset in a Content-Type's value that is not UTF-8, or -1. "utf8" is what old clients write. */
+/**
+ * Index of a charset in a Content-Type's value that is not UTF-8, or -1. "utf8" is what old clients
+ * write.
+ */
 function findForeignCharset(bytes: Uint8Array, start: number, end: number): number {
   const value = String.fromCharCode(...bytes.subarray(start, end));
   for (const match of value.matchAll(/;[ \t]*charset="?([^" \t;]*)/gi)) {
@@ -184,7 +210,12 @@ function findForeignCharset(bytes: Uint8Array, start: number, end: number): numb
   return -1;
 }
 
-const encoder = decimalEncoder({ before: utf8Encode("Content-Length: "), after: utf8Encode("\r\n\r\n"), closing: Uint8Array.of(), least: 0 });
+const encoder = decimalEncoder({
+  before: utf8Encode("Content-Length: "),
+  after: utf8Encode("\r\n\r\n"),
+  closing: Uint8Array.of(),
+  least: 0,
+});
 
 const framing: Framing = Object.freeze({
   name: "contentLength",

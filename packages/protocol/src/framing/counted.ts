@@ -1,12 +1,20 @@
 /**
- * Counted frames: a header that says how long the body is, the body, and perhaps one byte that closes it.
- * Owns the way from one frame to the next across chunks: collecting, passing over, the limit. What a header looks like is its
- * reader's: see varint-prefixed.ts, decimal.ts, content-length.ts, fixed-length.ts.
+ * Counted frames: a header that says how long the body is, the body, and perhaps one byte that
+ * closes it. Owns the way from one frame to the next across chunks: collecting, passing over, the
+ * limit. What a header looks like is its reader's: see varint-prefixed.ts, decimal.ts,
+ * content-length.ts, fixed-length.ts.
  *
  * @module
  */
 import { FrameBuffer } from "../bytes/writer.ts";
-import { type FrameDecoder, type FrameSink, type FramingFault, malformed, tooLarge, truncated } from "./framing.ts";
+import {
+  type FrameDecoder,
+  type FrameSink,
+  type FramingFault,
+  malformed,
+  tooLarge,
+  truncated,
+} from "./framing.ts";
 import type { FrameLimits } from "../limits.ts";
 
 /** Reads one header after another, each across any cut. */
@@ -19,7 +27,10 @@ export interface HeaderReader {
   readonly lengthAt: number;
   /** What is wrong, counted from the header's first byte; null while nothing is. */
   readonly wrong: { readonly at: number; readonly detail: string } | null;
-  /** Read on from `chunk[from]`; returns the index after the last byte read: the chunk's end, the header's, or what is wrong. */
+  /**
+   * Read on from `chunk[from]`; returns the index after the last byte read: the chunk's end, the
+   * header's, or what is wrong.
+   */
   read(chunk: Uint8Array, from: number): number;
   /** Begin the next header. */
   reset(): void;
@@ -28,7 +39,8 @@ export interface HeaderReader {
 /**
  * Decodes counted frames. `closing` is the byte that must follow each payload, if one must.
  *
- * An oversized frame that is passed over still has its closing byte verified: where that is wrong, what follows is no frame.
+ * An oversized frame that is passed over still has its closing byte verified: where that is wrong,
+ * what follows is no frame.
  */
 export class CountedDecoder implements FrameDecoder {
   readonly #header: HeaderReader;
@@ -65,12 +77,18 @@ export class CountedDecoder implements FrameDecoder {
   end(sink: FrameSink): void {
     const cut = this.#state !== "skip" && this.partial;
     const have = this.#header.size + this.#body.length;
-    const wanted = this.#state === "body" ? `${String(this.#bodyBytes() - this.#body.length)} bytes` : "the rest of its header";
+    const wanted =
+      this.#state === "body"
+        ? `${String(this.#bodyBytes() - this.#body.length)} bytes`
+        : "the rest of its header";
     this.#die();
     if (cut) sink.fault(truncated(this.#offset, have, wanted));
   }
 
-  /** The header, and what the chunk holds of the body: an empty body is complete without another byte. */
+  /**
+   * The header, and what the chunk holds of the body: an empty body is complete without another
+   * byte.
+   */
   #read(chunk: Uint8Array, from: number, sink: FrameSink): number {
     const header = this.#header;
     const began = this.#offset + from - header.size;
@@ -119,7 +137,14 @@ export class CountedDecoder implements FrameDecoder {
     this.#header.reset();
     this.#state = "header";
     if (this.#closing === null || chunk[end - 1] === this.#closing) return true;
-    this.#refuse(malformed(this.#offset + end - 1, `The byte after the payload is not "${String.fromCharCode(this.#closing)}": the length is wrong`), sink);
+    this.#refuse(
+      malformed(
+        this.#offset + end - 1,
+        `The byte after the payload is not "${String.fromCharCode(this.#closing)}": the length ` +
+          "is wrong",
+      ),
+      sink,
+    );
     return false;
   }
 

@@ -4,7 +4,8 @@
  *     0, or a digit 1 to 9 and up to eight more digits      no sign, no space, no leading zero, no hex
  *
  * Nine digits are what the reference decoder of netstrings reads, and exact in any number type.
- * Owns the number, the header that is nothing but the number and one byte, and the encoder. Must not know who counts what.
+ * Owns the number, the header that is nothing but the number and one byte, and the encoder. Must
+ * not know who counts what.
  *
  * @module
  */
@@ -20,8 +21,9 @@ const ZERO = 0x30;
 const NINE = 0x39;
 
 /**
- * The number that a text of the wire says in decimal, or null where it is not one from `least` to `most` in the canonical form: digits
- * alone, no leading zero. What `Number()` reads besides is refused: "", " 1", "0x10", "1e3", "1.0", "007", "+5", "-0".
+ * The number that a text of the wire says in decimal, or null where it is not one from `least` to
+ * `most` in the canonical form: digits alone, no leading zero. What `Number()` reads besides is
+ * refused: "", " 1", "0x10", "1e3", "1.0", "007", "+5", "-0".
  *
  * Limits: `most` <= 2^53 - 1
  *
@@ -35,7 +37,11 @@ const NINE = 0x39;
  * assert.equal(parseDecimal("0x10"), null);
  * ```
  */
-export function parseDecimal(text: string, least = 0, most: number = Number.MAX_SAFE_INTEGER): number | null {
+export function parseDecimal(
+  text: string,
+  least = 0,
+  most: number = Number.MAX_SAFE_INTEGER,
+): number | null {
   if (!/^(?:0|[1-9][0-9]{0,15})$/.test(text)) return null;
   const value = Number(text); // of the form above alone; exact up to `most`
   return value >= least && value <= most ? value : null;
@@ -46,7 +52,10 @@ export class Decimal {
   value = 0;
   digits = 0;
 
-  /** Take one more digit; false, having taken nothing, when no canonical decimal goes on with this byte. */
+  /**
+   * Take one more digit; false, having taken nothing, when no canonical decimal goes on with this
+   * byte.
+   */
   take(byte: number): boolean {
     const leadingZero = this.value === 0 && this.digits > 0;
     if (byte < ZERO || byte > NINE || leadingZero || this.digits === LENGTH_DIGITS) return false;
@@ -87,7 +96,12 @@ export class DecimalHeader implements HeaderReader {
       }
       if (!decimal.take(byte) || decimal.value < this.#least) {
         const after = String.fromCharCode(this.#after);
-        this.wrong = { at: this.size - 1, detail: `The length is not a decimal from ${String(this.#least)} on, without leading zeros, of at most ${String(LENGTH_DIGITS)} digits, and "${after}"` };
+        this.wrong = {
+          at: this.size - 1,
+          detail:
+            `The length is not a decimal from ${String(this.#least)} on, without leading zeros, ` +
+            `of at most ${String(LENGTH_DIGITS)} digits, and "${after}"`,
+        };
         return at + 1;
       }
     }
@@ -121,11 +135,16 @@ export function decimalEncoder({ before, after, closing, least }: DecimalLayout)
       const length = output.length - start - headerBytes;
       const digits = String(length);
       if (length < least || digits.length > LENGTH_DIGITS) {
-        throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send a message of ${digits} bytes: this framing says lengths from ${String(least)} on in at most ${String(LENGTH_DIGITS)} digits`);
+        throw new HawserError(
+          "PAYLOAD_FORBIDDEN",
+          `Cannot send a message of ${digits} bytes: this framing says lengths from ` +
+            `${String(least)} on in at most ${String(LENGTH_DIGITS)} digits`,
+        );
       }
       if (digits.length > 1) output.insert(start + headerBytes, digits.length - 1);
       output.bytes.set(before, start);
-      for (let i = 0; i < digits.length; i++) output.bytes[start + before.length + i] = digits.charCodeAt(i);
+      for (let i = 0; i < digits.length; i++)
+        output.bytes[start + before.length + i] = digits.charCodeAt(i);
       output.bytes.set(after, start + before.length + digits.length);
       for (const byte of closing) output.byte(byte);
     },

@@ -1,7 +1,7 @@
 /**
- * defineFraming(): a framing of one's own, checked and frozen.
- * Owns nothing but the check of its shape; what a framing must do is said in framing.ts, and held to it by `verifyFraming`
- * of `@hawser/protocol/testing`. A guide that builds one: docs/guides/own-framing.md.
+ * defineFraming(): a framing of one's own, checked and frozen. Owns nothing but the check of its
+ * shape; what a framing must do is said in framing.ts, and held to it by `verifyFraming` of
+ * `@hawser/protocol/testing`. A guide that builds one: docs/guides/own-framing.md.
  *
  * @module
  */
@@ -15,11 +15,16 @@ export interface FramingDefinition {
   readonly name: string;
   /** A decoder for one connection's inbound bytes, which keeps the law of cuts. */
   readonly decoder: (limits: FrameLimits) => FrameDecoder;
-  /** An encoder for one connection's outbound frames; it refuses what its decoder would read differently. */
+  /**
+   * An encoder for one connection's outbound frames; it refuses what its decoder would read
+   * differently.
+   */
   readonly encoder: (limits: FrameLimits) => FrameEncoder;
   /** Set where the stream's end ends the last frame, too: `end` of the decoder delivers it. */
   readonly unterminated?: "deliver";
-  /** Set where a damaged frame is one fault that is not fatal, and the decoder finds the next frame. */
+  /**
+   * Set where a damaged frame is one fault that is not fatal, and the decoder finds the next frame.
+   */
   readonly onMalformed?: "skip";
 }
 
@@ -48,12 +53,35 @@ export interface FramingDefinition {
  * ```
  */
 export function defineFraming(definition: FramingDefinition): Framing {
-  checkOptions("defineFraming()", definition, ["name", "decoder", "encoder", "unterminated", "onMalformed"]);
-  const { name, decoder, encoder, unterminated, onMalformed }: { readonly [part in keyof FramingDefinition]: unknown } = definition;
-  if (typeof name !== "string" || name === "") throw new TypeError("Cannot define a framing without a name: it is a string that is not empty");
-  if (typeof decoder !== "function") throw new TypeError(`Cannot define the framing ${name}: its decoder is a function that returns { push, end }`);
-  if (typeof encoder !== "function") throw new TypeError(`Cannot define the framing ${name}: its encoder is a function that returns { headerBytes, seal }`);
-  if (unterminated !== undefined && unterminated !== "deliver") throw new TypeError(`Cannot define the framing ${name}: its unterminated is "deliver" or absent`);
+  checkOptions("defineFraming()", definition, [
+    "name",
+    "decoder",
+    "encoder",
+    "unterminated",
+    "onMalformed",
+  ]);
+  const {
+    name,
+    decoder,
+    encoder,
+    unterminated,
+    onMalformed,
+  }: { readonly [part in keyof FramingDefinition]: unknown } = definition;
+  if (typeof name !== "string" || name === "")
+    throw new TypeError("Cannot define a framing without a name: it is a string that is not empty");
+  if (typeof decoder !== "function")
+    throw new TypeError(
+      `Cannot define the framing ${name}: its decoder is a function that returns { push, end }`,
+    );
+  if (typeof encoder !== "function")
+    throw new TypeError(
+      `Cannot define the framing ${name}: its encoder is a function that returns { ` +
+        "headerBytes, seal }",
+    );
+  if (unterminated !== undefined && unterminated !== "deliver")
+    throw new TypeError(
+      `Cannot define the framing ${name}: its unterminated is "deliver" or absent`,
+    );
   if (onMalformed !== undefined && onMalformed !== "skip") {
     throw new TypeError(`Cannot define the framing ${name}: its onMalformed is "skip" or absent`);
   }

@@ -3,32 +3,45 @@
  *
  *     payload delimiter
  *
- * The delimiter is the first occurrence after the last one: with delimiter "||", `a|||` is the frame `a` and then `|`.
+ * The delimiter is the first occurrence after the last one: with delimiter "||", `a|||` is the
+ * frame `a` and then `|`.
  *
- * Limits: payload <= maxFrameBytes; the delimiter does not count, and neither does a beginning of it.
- * Faults: FRAME_TOO_LARGE at the first excess byte, FRAME_TRUNCATED for a last frame without delimiter, whose `size` says how much of it
- * there was. With `unterminated: "deliver"` that frame is delivered, a beginning of the delimiter at its end too, unless it has more
- * than maxFrameBytes with that.
+ * Limits: payload <= maxFrameBytes; the delimiter does not count, and neither does a beginning of
+ * it. Faults: FRAME_TOO_LARGE at the first excess byte, FRAME_TRUNCATED for a last frame without
+ * delimiter, whose `size` says how much of it there was. With `unterminated: "deliver"` that frame
+ * is delivered, a beginning of the delimiter at its end too, unless it has more than maxFrameBytes
+ * with that.
  *
  * @module
  */
 import { bytesOf, checkOptions } from "../arguments.ts";
 import { type ByteWriter, FrameBuffer } from "../bytes/writer.ts";
 import { HawserError } from "../errors.ts";
-import { type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, tooLarge, truncated } from "./framing.ts";
+import {
+  type FrameDecoder,
+  type FrameEncoder,
+  type FrameSink,
+  type Framing,
+  tooLarge,
+  truncated,
+} from "./framing.ts";
 import { type FrameLimits, resolveUnterminatedPolicy, type UnterminatedPolicy } from "../limits.ts";
 import { Needle, NeedleSearch } from "../bytes/search.ts";
 
 /** What is read besides. */
 export interface DelimitedOptions {
-  /** What the stream's end does to a last frame without delimiter: `"fault"` (default) is FRAME_TRUNCATED, `"deliver"` takes it for a frame. */
+  /**
+   * What the stream's end does to a last frame without delimiter: `"fault"` (default) is
+   * FRAME_TRUNCATED, `"deliver"` takes it for a frame.
+   */
   readonly unterminated?: UnterminatedPolicy;
 }
 
 /**
  * Frames that end with `delimiter`: text (its UTF-8) or bytes, one or more of them.
  *
- * @throws {TypeError} when the delimiter is neither text nor bytes, or an option is none of its values, or is not known
+ * @throws {TypeError} when the delimiter is neither text nor bytes, or an option is none of its
+ *   values, or is not known
  * @throws {RangeError} when it is empty
  * @example
  * ```ts
@@ -95,7 +108,8 @@ class DelimitedDecoder implements FrameDecoder {
     const { bytes, length } = this.#frame;
     this.#frame.clear();
     if (!isCut) return;
-    if (this.#unterminated === "fault" || length > this.#limits.maxFrameBytes) sink.fault(truncated(this.#offset, length, "the delimiter"));
+    if (this.#unterminated === "fault" || length > this.#limits.maxFrameBytes)
+      sink.fault(truncated(this.#offset, length, "the delimiter"));
     else sink.frame(bytes, 0, length);
   }
 
@@ -106,7 +120,12 @@ class DelimitedDecoder implements FrameDecoder {
     if (size > this.#limits.maxFrameBytes) {
       this.#oversize(began, sink);
     } else {
-      this.#frame.append(chunk, start, chunk.length, this.#limits.maxFrameBytes + this.#needle.length);
+      this.#frame.append(
+        chunk,
+        start,
+        chunk.length,
+        this.#limits.maxFrameBytes + this.#needle.length,
+      );
     }
   }
 
@@ -141,11 +160,16 @@ function delimitedEncoder(needle: Needle): FrameEncoder {
     seal(output: ByteWriter, start: number): void {
       const end = output.length;
       output.append(needle.bytes);
-      // Searched with its delimiter: a payload that ends with the delimiter's beginning may complete one too early.
-      if (new NeedleSearch(needle).next(output.bytes, start, output.length) !== end + needle.length) {
+      // Searched with its delimiter: a payload that ends with the delimiter's beginning may
+      // complete one too early.
+      if (
+        new NeedleSearch(needle).next(output.bytes, start, output.length) !==
+        end + needle.length
+      ) {
         throw new HawserError(
           "PAYLOAD_FORBIDDEN",
-          "Cannot send a message that holds its own delimiter: choose another delimiter, or use lengthPrefixed() on both ends",
+          "Cannot send a message that holds its own delimiter: choose another delimiter, or " +
+            "use lengthPrefixed() on both ends",
         );
       }
     },

@@ -5,14 +5,15 @@
  *
  *     a line that begins with a dot is sent with one more dot before it
  *
- * The payload is whole lines and keeps the CR LF of its last one, as in the RFC, where the CRLF before the dot ends the line
- * before; so the payload is what was sent, and the empty payload is `"." CR LF` alone. Only CR LF ends a line.
- * A line that begins with a dot and holds more loses the dot, whatever follows it (§4.5.2).
+ * The payload is whole lines and keeps the CR LF of its last one, as in the RFC, where the CRLF
+ * before the dot ends the line before; so the payload is what was sent, and the empty payload is
+ * `"." CR LF` alone. Only CR LF ends a line. A line that begins with a dot and holds more loses the
+ * dot, whatever follows it (§4.5.2).
  *
- * Limits: payload <= maxFrameBytes, with its line endings, without the dots added.
- * Faults: FRAME_MALFORMED at a CR or LF that stands alone; FRAME_TOO_LARGE at the first excess byte, a line ending's once it is
- * whole; FRAME_TRUNCATED. A message that is passed over ends at its line of one dot.
- * Source: RFC 5321 §4.5.2 (transparency), §2.3.8 (lines), §4.1.1.4 (the end of the data).
+ * Limits: payload <= maxFrameBytes, with its line endings, without the dots added. Faults:
+ * FRAME_MALFORMED at a CR or LF that stands alone; FRAME_TOO_LARGE at the first excess byte, a line
+ * ending's once it is whole; FRAME_TRUNCATED. A message that is passed over ends at its line of one
+ * dot. Source: RFC 5321 §4.5.2 (transparency), §2.3.8 (lines), §4.1.1.4 (the end of the data).
  *
  * @module
  */
@@ -51,8 +52,8 @@ export function dotStuffed(...none: readonly []): Framing {
 class DotDecoder implements FrameDecoder {
   readonly #message: Assembly;
   /**
-   * "line" is where a line begins, "text" inside one, "cr" after a CR there; "dot" after the dot that a line begins with,
-   * "dotCr" after a CR behind it. A CR is kept only with its LF.
+   * "line" is where a line begins, "text" inside one, "cr" after a CR there; "dot" after the dot
+   * that a line begins with, "dotCr" after a CR behind it. A CR is kept only with its LF.
    */
   #place: "line" | "text" | "cr" | "dot" | "dotCr" = "line";
 
@@ -147,14 +148,21 @@ function countDots({ bytes, length }: ByteWriter, start: number): number {
     if (bytes[at] === DOT) dots++;
     while (at < length && bytes[at] !== CR && bytes[at] !== LF) at++;
     if (at + 1 >= length || bytes[at] !== CR || bytes[at + 1] !== LF) {
-      throw new HawserError("PAYLOAD_FORBIDDEN", "Cannot send a message that is not whole lines: each ends with CR LF, also the last, and holds no CR or LF alone");
+      throw new HawserError(
+        "PAYLOAD_FORBIDDEN",
+        "Cannot send a message that is not whole lines: each ends with CR LF, also the last, " +
+          "and holds no CR or LF alone",
+      );
     }
     at += 2;
   }
   return dots;
 }
 
-/** Double the dots in place: the payload is moved to the end of the room it will need, then rewritten from its start. */
+/**
+ * Double the dots in place: the payload is moved to the end of the room it will need, then
+ * rewritten from its start.
+ */
 function stuff(output: ByteWriter, start: number, dots: number): void {
   output.insert(start, dots);
   const { bytes, length } = output;

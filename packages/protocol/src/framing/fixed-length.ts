@@ -3,8 +3,8 @@
  *
  *     payload payload payload ...     each of `bytes` bytes
  *
- * Limits: `bytes` <= maxFrameBytes: above it each frame is too large.
- * Faults: FRAME_TOO_LARGE at the frame's first byte, FRAME_TRUNCATED. No byte is structure, so none is malformed.
+ * Limits: `bytes` <= maxFrameBytes: above it each frame is too large. Faults: FRAME_TOO_LARGE at
+ * the frame's first byte, FRAME_TRUNCATED. No byte is structure, so none is malformed.
  *
  * @module
  */
@@ -31,7 +31,10 @@ const MAX_BYTES = 0x7fff_ffff;
  */
 export function fixedLength(bytes: number): Framing {
   if (!Number.isInteger(bytes) || bytes < 1 || bytes > MAX_BYTES) {
-    throw new RangeError(`Cannot use fixedLength(${describeValue(bytes)}): it is a whole number of bytes from 1 to ${String(MAX_BYTES)}`);
+    throw new RangeError(
+      `Cannot use fixedLength(${describeValue(bytes)}): it is a whole number of bytes from 1 ` +
+        `to ${String(MAX_BYTES)}`,
+    );
   }
   /** A header of no bytes, which is always complete. */
   const header: HeaderReader = Object.freeze({
@@ -56,7 +59,10 @@ function fixedEncoder(bytes: number): FrameEncoder {
     seal(output: ByteWriter, start: number): void {
       const length = output.length - start;
       if (length !== bytes) {
-        throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send a message of ${String(length)} bytes: each frame has ${String(bytes)}`);
+        throw new HawserError(
+          "PAYLOAD_FORBIDDEN",
+          `Cannot send a message of ${String(length)} bytes: each frame has ${String(bytes)}`,
+        );
       }
     },
   };

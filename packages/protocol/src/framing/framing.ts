@@ -1,6 +1,7 @@
 /**
- * What a framing is: the rule that cuts a byte stream into frames, as a decoder and an encoder, and the plain way to try one.
- * Owns the contract (the law of cuts) and the text of its faults. Must not know codecs, sentinels or sockets.
+ * What a framing is: the rule that cuts a byte stream into frames, as a decoder and an encoder, and
+ * the plain way to try one. Owns the contract (the law of cuts) and the text of its faults. Must
+ * not know codecs, sentinels or sockets.
  *
  * @module
  */
@@ -10,10 +11,12 @@ import { HawserError } from "../errors.ts";
 import { type FrameLimits, resolveFrameLimits } from "../limits.ts";
 
 /**
- * A rule that cuts bytes into frames; a value without state, shared by every connection that uses it.
+ * A rule that cuts bytes into frames; a value without state, shared by every connection that uses
+ * it.
  *
- * The law of cuts: for every way of cutting the same bytes into chunks, the decoder reports the same frames and the same
- * faults at the same offsets, in linear time, keeping at most one frame of `maxFrameBytes` and its header.
+ * The law of cuts: for every way of cutting the same bytes into chunks, the decoder reports the
+ * same frames and the same faults at the same offsets, in linear time, keeping at most one frame of
+ * `maxFrameBytes` and its header.
  */
 export interface Framing {
   readonly name: string;
@@ -21,7 +24,10 @@ export interface Framing {
   readonly unframed?: true;
   /** Set where the stream's end ends the last frame, too, instead of being a fault. */
   readonly unterminated?: "deliver";
-  /** Set where a damaged frame is a fault of its own, which is not fatal, and the next frame is found. */
+  /**
+   * Set where a damaged frame is a fault of its own, which is not fatal, and the next frame is
+   * found.
+   */
   readonly onMalformed?: "skip";
   /** A decoder for one connection's inbound bytes. */
   decoder(limits: FrameLimits): FrameDecoder;
@@ -35,38 +41,60 @@ export interface Framing {
  * @throws {TypeError} when it is not
  */
 export function checkFraming(what: string, value: unknown): asserts value is Framing {
-  if (typeof value === "function") throw new TypeError(`${what} takes a framing, got a function: call it, as in lines()`);
+  if (typeof value === "function")
+    throw new TypeError(`${what} takes a framing, got a function: call it, as in lines()`);
   if (typeof value !== "object" || value === null) {
-    throw new TypeError(`${what} takes a framing, got ${describeValue(value)}: use lines(), lengthPrefixed() or another, or one of defineFraming()`);
+    throw new TypeError(
+      `${what} takes a framing, got ${describeValue(value)}: use lines(), lengthPrefixed() or ` +
+        "another, or one of defineFraming()",
+    );
   }
   const { name, decoder, encoder } = value as Partial<Framing>; // looked at before it is believed
   if (typeof name !== "string" || typeof decoder !== "function" || typeof encoder !== "function") {
-    throw new TypeError(`${what} takes a framing, got an object without name, decoder() and encoder(): use lines(), lengthPrefixed() or another`);
+    throw new TypeError(
+      `${what} takes a framing, got an object without name, decoder() and encoder(): use ` +
+        "lines(), lengthPrefixed() or another",
+    );
   }
 }
 
 /** Cuts one stream. After a fatal fault, and after `end`, it ignores what it is given. */
 export interface FrameDecoder {
   /**
-   * Take the next bytes; the chunk is not kept, its owner may overwrite it when this returns.
-   * Not to be called from its own sink: the bytes would come before the rest of the chunk. `search` is the codec's, if it has one.
+   * Take the next bytes; the chunk is not kept, its owner may overwrite it when this returns. Not
+   * to be called from its own sink: the bytes would come before the rest of the chunk. `search` is
+   * the codec's, if it has one.
    */
   push(chunk: Uint8Array, sink: FrameSink, search?: ChunkSearch): void;
-  /** The stream is over: a frame that has begun is truncated, or delivered where the framing says `unterminated: "deliver"`. */
+  /**
+   * The stream is over: a frame that has begun is truncated, or delivered where the framing says
+   * `unterminated: "deliver"`.
+   */
   end(sink: FrameSink): void;
-  /** Whether a frame has begun and is not complete; where it is absent, `frameTimeoutMs` can't guard the framing. */
+  /**
+   * Whether a frame has begun and is not complete; where it is absent, `frameTimeoutMs` can't guard
+   * the framing.
+   */
   readonly partial?: boolean;
 }
 
-/** A search in the text that a codec makes of a chunk anyway, which is quicker than one in its bytes: for framings that look for a delimiter. */
+/**
+ * A search in the text that a codec makes of a chunk anyway, which is quicker than one in its
+ * bytes: for framings that look for a delimiter.
+ */
 export interface ChunkSearch {
-  /** Offset of the first `character`, which is ASCII, in `chunk` from `start` on; -1 when it is not near, or the text is that of another chunk. */
+  /**
+   * Offset of the first `character`, which is ASCII, in `chunk` from `start` on; -1 when it is not
+   * near, or the text is that of another chunk.
+   */
   indexOf(chunk: Uint8Array, character: string, start: number): number;
 }
 
 /** Where a decoder puts what it found, in stream order. */
 export interface FrameSink {
-  /** One frame's payload is `bytes[start, end)`, valid only until this returns: copy what is kept. */
+  /**
+   * One frame's payload is `bytes[start, end)`, valid only until this returns: copy what is kept.
+   */
   frame(bytes: Uint8Array, start: number, end: number): void;
   fault(fault: FramingFault): void;
 }
@@ -76,27 +104,33 @@ export interface FrameEncoder {
   /** Bytes left free before the payload for a header of fixed size. */
   readonly headerBytes: number;
   /**
-   * Make a frame of what was written: the payload is `output.bytes[start + headerBytes, output.length)`.
+   * Make a frame of what was written: the payload is `output.bytes[start + headerBytes,
+   * output.length)`.
    *
-   * Fills the header, appends the trailer, or rewrites the payload, so that the frame begins at `start` and ends the output.
-   * The payload is at most `maxFrameBytes` long. The caller truncates the output to `start` when this throws.
+   * Fills the header, appends the trailer, or rewrites the payload, so that the frame begins at
+   * `start` and ends the output. The payload is at most `maxFrameBytes` long. The caller truncates
+   * the output to `start` when this throws.
    *
    * @throws {HawserError} PAYLOAD_FORBIDDEN when the framing can't carry these bytes
    */
   seal(output: ByteWriter, start: number): void;
   /**
-   * The whole frame of a text payload, as text; null when only `seal` can tell, which then judges its bytes.
-   * Absent where a frame of text is not text. What it saves: the texts of a turn are encoded at once.
+   * The whole frame of a text payload, as text; null when only `seal` can tell, which then judges
+   * its bytes. Absent where a frame of text is not text. What it saves: the texts of a turn are
+   * encoded at once.
    */
   frameText?(text: string): string | null;
 }
 
-/** What is wrong with a stream of frames, as plain data: the same for every cut of the same bytes. */
+/**
+ * What is wrong with a stream of frames, as plain data: the same for every cut of the same bytes.
+ */
 export interface FramingFault {
   readonly code: "FRAME_MALFORMED" | "FRAME_TOO_LARGE" | "FRAME_TRUNCATED";
   /**
-   * Offset in the stream, in bytes, of the first byte that is wrong: the first excess byte of a frame that is delimited,
-   * the first byte of a length that is too large, the stream's length when it is truncated.
+   * Offset in the stream, in bytes, of the first byte that is wrong: the first excess byte of a
+   * frame that is delimited, the first byte of a length that is too large, the stream's length when
+   * it is truncated.
    */
   readonly offset: number;
   /** Whether decoding ended here; false when the frame is passed over (`onOversize: "skip"`). */
@@ -130,7 +164,11 @@ export interface DecodedChunks {
  * assert.equal(fault, null);
  * ```
  */
-export function decodeChunks(framing: Framing, chunks: Iterable<Uint8Array>, limits?: Partial<FrameLimits>): DecodedChunks {
+export function decodeChunks(
+  framing: Framing,
+  chunks: Iterable<Uint8Array>,
+  limits?: Partial<FrameLimits>,
+): DecodedChunks {
   checkFraming("decodeChunks()", framing);
   const frames: Uint8Array[] = [];
   let first: FramingFault | null = null;
@@ -153,7 +191,11 @@ export function decodeChunks(framing: Framing, chunks: Iterable<Uint8Array>, lim
  * @throws {HawserError} PAYLOAD_TOO_LARGE or PAYLOAD_FORBIDDEN
  * @throws {TypeError} when the framing or a payload is not one
  */
-export function encodeFrames(framing: Framing, payloads: Iterable<Uint8Array>, limits?: Partial<FrameLimits>): Uint8Array {
+export function encodeFrames(
+  framing: Framing,
+  payloads: Iterable<Uint8Array>,
+  limits?: Partial<FrameLimits>,
+): Uint8Array {
   checkFraming("encodeFrames()", framing);
   const resolved = resolveFrameLimits(limits);
   const encoder = framing.encoder(resolved);
@@ -168,23 +210,38 @@ export function encodeFrames(framing: Framing, payloads: Iterable<Uint8Array>, l
 }
 
 function checkBytes(what: string, value: unknown): void {
-  if (!(value instanceof Uint8Array)) throw new TypeError(`${what} takes a list of Uint8Arrays, got ${describeValue(value)} in it`);
+  if (!(value instanceof Uint8Array))
+    throw new TypeError(`${what} takes a list of Uint8Arrays, got ${describeValue(value)} in it`);
 }
 
-/** Leave room for a frame's header; returns where the frame starts. Pairs with {@link sealFrame}. */
+/**
+ * Leave room for a frame's header; returns where the frame starts. Pairs with {@link sealFrame}.
+ */
 export function openFrame(encoder: FrameEncoder, output: ByteWriter): number {
   return output.skip(encoder.headerBytes);
 }
 
-/** Complete the frame that starts at `start`, or throw; the caller truncates the output to `start` then. */
-export function sealFrame(encoder: FrameEncoder, output: ByteWriter, start: number, maxFrameBytes: number): void {
+/**
+ * Complete the frame that starts at `start`, or throw; the caller truncates the output to `start`
+ * then.
+ */
+export function sealFrame(
+  encoder: FrameEncoder,
+  output: ByteWriter,
+  start: number,
+  maxFrameBytes: number,
+): void {
   const size = output.length - start - encoder.headerBytes;
   if (size > maxFrameBytes) throw payloadTooLarge(size, maxFrameBytes);
   encoder.seal(output, start);
 }
 
 function payloadTooLarge(size: number, maxFrameBytes: number): HawserError {
-  return new HawserError("PAYLOAD_TOO_LARGE", `Cannot send a message of ${String(size)} bytes: maxFrameBytes is ${String(maxFrameBytes)}; raise it on both ends, or send less`);
+  return new HawserError(
+    "PAYLOAD_TOO_LARGE",
+    `Cannot send a message of ${String(size)} bytes: maxFrameBytes is ` +
+      `${String(maxFrameBytes)}; raise it on both ends, or send less`,
+  );
 }
 
 /** The sentence for a fault, at most 256 bytes. */
@@ -192,8 +249,16 @@ export function describeFault(fault: FramingFault): string {
   return `${fault.detail} (at byte ${String(fault.offset)} of the stream)`;
 }
 
-/** The fault of a frame whose payload is above `limit`; `size` is what is announced, or seen when nothing is announced. */
-export function tooLarge(offset: number, size: number, limits: FrameLimits, announced: boolean): FramingFault {
+/**
+ * The fault of a frame whose payload is above `limit`; `size` is what is announced, or seen when
+ * nothing is announced.
+ */
+export function tooLarge(
+  offset: number,
+  size: number,
+  limits: FrameLimits,
+  announced: boolean,
+): FramingFault {
   const limit = limits.maxFrameBytes;
   const amount = announced ? `${String(size)} bytes` : `more than ${String(limit)} bytes`;
   return {
@@ -202,7 +267,9 @@ export function tooLarge(offset: number, size: number, limits: FrameLimits, anno
     fatal: limits.onOversize !== "skip",
     limit,
     size,
-    detail: `The peer's frame has ${amount}, maxFrameBytes is ${String(limit)}: raise the limit, or see whether the peer uses this framing`,
+    detail:
+      `The peer's frame has ${amount}, maxFrameBytes is ${String(limit)}: raise the limit, or ` +
+      "see whether the peer uses this framing",
   };
 }
 

@@ -3,20 +3,21 @@
  *
  *     RS payload LF                 1e 7b 7d 0a
  *
- * A text may hold line feeds, as a pretty-printed one does: it ends at the first LF that stands outside its strings and
- * brackets, after its first byte that is not blank (space, tab, CR, LF). So it is delivered when its LF has come, not when the next
- * text begins. Nothing else is looked at: whether the payload is JSON is the codec's question. Between a text and the
- * next RS blanks are read over, which the RFC counts to the text; so is an RS before another RS, or at the
- * stream's end, which has no text.
+ * A text may hold line feeds, as a pretty-printed one does: it ends at the first LF that stands
+ * outside its strings and brackets, after its first byte that is not blank (space, tab, CR, LF). So
+ * it is delivered when its LF has come, not when the next text begins. Nothing else is looked at:
+ * whether the payload is JSON is the codec's question. Between a text and the next RS blanks are
+ * read over, which the RFC counts to the text; so is an RS before another RS, or at the stream's
+ * end, which has no text.
  *
- * Limits: payload <= maxFrameBytes.
- * Faults: FRAME_MALFORMED at a byte before an RS that is not one (or blank, after the first text), and at an RS that comes before
- * the LF: the text before it was cut off; FRAME_TOO_LARGE at the first excess byte; FRAME_TRUNCATED. A text that is passed over ends
- * where it would have ended, or at the next RS.
- * Deviates: §2.1 says that a parser SHOULD go on behind a damaged text; so it is with `onMalformed: "skip"`, where one fault is
- * reported, and the next RS begins the next text. By default the stream ends: over TCP bytes do not get lost, and a peer that sends
- * others speaks something else.
- * Source: RFC 7464 §2.1, §2.2 (grammar), §2.4 (why the LF must be there).
+ * Limits: payload <= maxFrameBytes. Faults: FRAME_MALFORMED at a byte before an RS that is not one
+ * (or blank, after the first text), and at an RS that comes before the LF: the text before it was
+ * cut off; FRAME_TOO_LARGE at the first excess byte; FRAME_TRUNCATED. A text that is passed over
+ * ends where it would have ended, or at the next RS. Deviates: §2.1 says that a parser SHOULD go on
+ * behind a damaged text; so it is with `onMalformed: "skip"`, where one fault is reported, and the
+ * next RS begins the next text. By default the stream ends: over TCP bytes do not get lost, and a
+ * peer that sends others speaks something else. Source: RFC 7464 §2.1, §2.2 (grammar), §2.4 (why
+ * the LF must be there).
  *
  * @module
  */
@@ -38,13 +39,16 @@ const CLOSE = 0x7d;
 
 /** What a damaged text does. */
 export interface JsonSequenceOptions {
-  /** `"close"` (default) ends the stream; `"skip"` passes over what is damaged, up to the next RS, as RFC 7464 §2.1 recommends. */
+  /**
+   * `"close"` (default) ends the stream; `"skip"` passes over what is damaged, up to the next RS,
+   * as RFC 7464 §2.1 recommends.
+   */
   readonly onMalformed?: MalformedPolicy;
 }
 
 /**
- * JSON texts. A payload that has no end where its LF is put (empty, an open bracket, two texts on two lines) or holds an RS
- * is refused.
+ * JSON texts. A payload that has no end where its LF is put (empty, an open bracket, two texts on
+ * two lines) or holds an RS is refused.
  *
  * @example
  * ```ts
@@ -96,7 +100,12 @@ class SequenceDecoder implements FrameDecoder {
     if (byte === RS) {
       this.#place = "text";
       this.#payload.resume(); // what stood before it was passed over
-    } else if (this.#place === "start" || !isBlank(byte)) this.#payload.refuse(at, "A text begins with RS (1e): see whether the peer sends JSON text sequences", sink);
+    } else if (this.#place === "start" || !isBlank(byte))
+      this.#payload.refuse(
+        at,
+        "A text begins with RS (1e): see whether the peer sends JSON text sequences",
+        sink,
+      );
     return at + 1;
   }
 
@@ -109,7 +118,12 @@ class SequenceDecoder implements FrameDecoder {
     } else {
       payload.add(chunk, at, stop, sink);
       if (chunk[stop] === RS) {
-        if (payload.begun) payload.refuse(stop, "A text begins before the LF of the one before it: that one was cut off", sink);
+        if (payload.begun)
+          payload.refuse(
+            stop,
+            "A text begins before the LF of the one before it: that one was cut off",
+            sink,
+          );
         payload.resume();
       }
     }
@@ -124,7 +138,10 @@ class TextScan {
   /** Open brackets; which kind closes which is not looked at. */
   #depth = 0;
 
-  /** Index of the LF that ends the text, or of an RS, in `bytes[from, end)`, or `end`. Where it finds one, the next text begins. */
+  /**
+   * Index of the LF that ends the text, or of an RS, in `bytes[from, end)`, or `end`. Where it
+   * finds one, the next text begins.
+   */
   next(bytes: Uint8Array, from: number, end: number): number {
     let place = this.#place;
     let depth = this.#depth;
@@ -164,7 +181,11 @@ const encoder: FrameEncoder = {
     output.bytes[start] = RS;
     output.byte(LF);
     if (new TextScan().next(output.bytes, start + 1, output.length) !== output.length - 1) {
-      throw new HawserError("PAYLOAD_FORBIDDEN", "Cannot send a message that is not one JSON text: it is empty, has an open string or bracket, goes on after its line, or holds RS (1e)");
+      throw new HawserError(
+        "PAYLOAD_FORBIDDEN",
+        "Cannot send a message that is not one JSON text: it is empty, has an open string or " +
+          "bracket, goes on after its line, or holds RS (1e)",
+      );
     }
   },
 };

@@ -5,18 +5,28 @@
  *     payload LF          ending "lf"    CR is payload
  *     payload CR LF       ending "crlf"  a CR or an LF that stands alone is malformed
  *
- * Limits: payload <= maxFrameBytes; the ending does not count.
- * Faults: FRAME_TOO_LARGE at the first excess byte, FRAME_MALFORMED at the lone byte, FRAME_TRUNCATED for a last line without ending,
- * whose `size` says how much of it there was. With `unterminated: "deliver"` that line is delivered: without a CR at its end where the
- * ending is "any"; where it is "crlf", a line with a CR in it is still truncated.
- * Source: POSIX.1-2017 3.206 (line); RFC 5321 §2.3.8 (CRLF, and that CR and LF never stand alone).
+ * Limits: payload <= maxFrameBytes; the ending does not count. Faults: FRAME_TOO_LARGE at the first
+ * excess byte, FRAME_MALFORMED at the lone byte, FRAME_TRUNCATED for a last line without ending,
+ * whose `size` says how much of it there was. With `unterminated: "deliver"` that line is
+ * delivered: without a CR at its end where the ending is "any"; where it is "crlf", a line with a
+ * CR in it is still truncated. Source: POSIX.1-2017 3.206 (line); RFC 5321 §2.3.8 (CRLF, and that
+ * CR and LF never stand alone).
  *
  * @module
  */
 import { checkOptions, describeValue } from "../arguments.ts";
 import { type ByteWriter, FrameBuffer } from "../bytes/writer.ts";
 import { HawserError } from "../errors.ts";
-import { type ChunkSearch, type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, malformed, tooLarge, truncated } from "./framing.ts";
+import {
+  type ChunkSearch,
+  type FrameDecoder,
+  type FrameEncoder,
+  type FrameSink,
+  type Framing,
+  malformed,
+  tooLarge,
+  truncated,
+} from "./framing.ts";
 import { type FrameLimits, resolveUnterminatedPolicy, type UnterminatedPolicy } from "../limits.ts";
 
 /** Which bytes end a line. */
@@ -24,9 +34,15 @@ export type LineEnding = "any" | "crlf" | "lf";
 
 const LF = 0x0a;
 const CR = 0x0d;
-/** Lines up to this long are searched by 16 bytes at a time, longer ones by `indexOf`, whose call costs as much. Measured: bench/HISTORY.md. */
+/**
+ * Lines up to this long are searched by 16 bytes at a time, longer ones by `indexOf`, whose call
+ * costs as much. Measured: bench/HISTORY.md.
+ */
 const NEAR_BYTES = 160;
-/** Bytes of a chunk that the codec's text is searched in, and of a line after which it is no more: its blocks hold several lines. */
+/**
+ * Bytes of a chunk that the codec's text is searched in, and of a line after which it is no more:
+ * its blocks hold several lines.
+ */
 const MANY_BYTES = 1_024;
 /** Bytes of a chunk for which a DataView costs more than it saves. */
 const FEW_BYTES = 128;
@@ -34,20 +50,25 @@ const FEW_BYTES = 128;
 /** How lines end. */
 export interface LinesOptions {
   /**
-   * Which ending is read: `"any"` (default: LF, with or without a CR before it), `"lf"` (a CR is payload) or `"crlf"` (strict, as the
-   * internet's text protocols want it). What is sent must be read back as it was: with `"any"` no line ends with a CR.
+   * Which ending is read: `"any"` (default: LF, with or without a CR before it), `"lf"` (a CR is
+   * payload) or `"crlf"` (strict, as the internet's text protocols want it). What is sent must be
+   * read back as it was: with `"any"` no line ends with a CR.
    */
   readonly ending?: LineEnding;
   /** Which ending is written. Default the one that is read, and LF where any is. */
   readonly write?: "crlf" | "lf";
-  /** What the stream's end does to a last line without ending: `"fault"` (default) is FRAME_TRUNCATED, `"deliver"` takes it for a line. */
+  /**
+   * What the stream's end does to a last line without ending: `"fault"` (default) is
+   * FRAME_TRUNCATED, `"deliver"` takes it for a line.
+   */
   readonly unterminated?: UnterminatedPolicy;
 }
 
 /**
  * Lines of any bytes but the ending.
  *
- * @throws {TypeError} when an option is none of its values, or is not known; and when what is written would not be read
+ * @throws {TypeError} when an option is none of its values, or is not known; and when what is
+ *   written would not be read
  * @example
  * ```ts
  * import assert from "node:assert/strict";
@@ -63,10 +84,15 @@ export function lines(options: LinesOptions = {}): Framing {
   checkOptions("lines()", options, ["ending", "write", "unterminated"]);
   const { ending = "any", write = ending === "crlf" ? "crlf" : "lf" } = options;
   if (typeof ending !== "string" || !Object.hasOwn(encoders, ending)) {
-    throw new TypeError(`Cannot use line ending ${describeValue(ending)}: it is "lf", "crlf" or "any"`);
+    throw new TypeError(
+      `Cannot use line ending ${describeValue(ending)}: it is "lf", "crlf" or "any"`,
+    );
   }
   if (!["crlf", "lf"].includes(write) || (ending !== "any" && write !== ending)) {
-    throw new TypeError(`Cannot use write ${describeValue(write)} with ending "${ending}": it is ${ending === "any" ? '"crlf" or "lf"' : `"${ending}"`}`);
+    throw new TypeError(
+      `Cannot use write ${describeValue(write)} with ending "${ending}": it is ` +
+        (ending === "any" ? '"crlf" or "lf"' : `"${ending}"`),
+    );
   }
   const unterminated = resolveUnterminatedPolicy(options.unterminated);
   const encoder = encoders[write === "crlf" ? "crlf" : ending];
@@ -82,7 +108,10 @@ class LineDecoder implements FrameDecoder {
   readonly #ending: LineEnding;
   readonly #limits: FrameLimits;
   readonly #unterminated: UnterminatedPolicy;
-  /** The begun line, without its ending as far as it is known; null between lines, where an idle connection is. */
+  /**
+   * The begun line, without its ending as far as it is known; null between lines, where an idle
+   * connection is.
+   */
   #line: FrameBuffer | null = null;
   /** "line" collects; "skip" passes over the rest of an oversized line; "dead" ignores. */
   #state: "line" | "skip" | "dead" = "line";
@@ -105,11 +134,13 @@ class LineDecoder implements FrameDecoder {
     const { maxFrameBytes } = this.#limits;
     const isStrict = this.#ending === "crlf";
     const isAny = this.#ending === "any";
-    let line = this.#kept === 0 ? null : this.#line; // only the chunk's first line can have begun before it
+    // only the chunk's first line can have begun before it
+    let line = this.#kept === 0 ? null : this.#line;
     let start = 0;
     let near = NEAR_BYTES;
     let text = search !== undefined && chunk.length >= MANY_BYTES ? search : null;
-    const view = chunk.length < FEW_BYTES ? null : new DataView(chunk.buffer, chunk.byteOffset, chunk.length);
+    const view =
+      chunk.length < FEW_BYTES ? null : new DataView(chunk.buffer, chunk.byteOffset, chunk.length);
     while (start < chunk.length && this.#state !== "dead") {
       let lf = text === null ? -1 : text.indexOf(chunk, "\n", start);
       if (lf === -1) lf = findLf(chunk, view, start, near);
@@ -118,7 +149,8 @@ class LineDecoder implements FrameDecoder {
         break;
       }
       const end = isAny && lf > start && chunk[lf - 1] === CR ? lf - 1 : lf;
-      if (!isStrict && this.#state === "line" && line === null && end - start <= maxFrameBytes) sink.frame(chunk, start, end);
+      if (!isStrict && this.#state === "line" && line === null && end - start <= maxFrameBytes)
+        sink.frame(chunk, start, end);
       else if (this.#state === "skip") this.#resume(lf > 0 ? chunk[lf - 1] : this.#last);
       else if (line === null) this.#complete(chunk, start, lf, this.#offset + start, sink);
       else this.#join(line, chunk, start, lf, sink);
@@ -145,7 +177,11 @@ class LineDecoder implements FrameDecoder {
     if (this.#unterminated === "fault" || (this.#ending === "crlf" && cr !== -1)) {
       sink.fault(truncated(this.#offset, length, "the line ending"));
     } else {
-      sink.frame(bytes, 0, this.#ending === "any" && bytes[length - 1] === CR ? length - 1 : length);
+      sink.frame(
+        bytes,
+        0,
+        this.#ending === "any" && bytes[length - 1] === CR ? length - 1 : length,
+      );
     }
   }
 
@@ -209,7 +245,9 @@ class LineDecoder implements FrameDecoder {
 
   #malformed(offset: number, what: string, sink: FrameSink): void {
     this.#state = "dead";
-    sink.fault(malformed(offset, `${what}: lines of this framing end with CR LF, and hold neither`));
+    sink.fault(
+      malformed(offset, `${what}: lines of this framing end with CR LF, and hold neither`),
+    );
   }
 
   #oversize(began: number, sink: FrameSink): void {
@@ -220,13 +258,18 @@ class LineDecoder implements FrameDecoder {
     sink.fault(fault);
   }
 
-  /** An oversized line is passed over up to its ending; `before` is the byte before the LF just seen. */
+  /**
+   * An oversized line is passed over up to its ending; `before` is the byte before the LF just
+   * seen.
+   */
   #resume(before: number | undefined): void {
     if (this.#state === "skip" && (this.#ending !== "crlf" || before === CR)) this.#state = "line";
   }
 }
 
-/** `indexOf(LF)`, but by words for the first `near` bytes, which is quicker where the LF is near. */
+/**
+ * `indexOf(LF)`, but by words for the first `near` bytes, which is quicker where the LF is near.
+ */
 function findLf(bytes: Uint8Array, view: DataView | null, from: number, near: number): number {
   const { length } = bytes;
   let at = from;
@@ -248,7 +291,10 @@ function findLf(bytes: Uint8Array, view: DataView | null, from: number, near: nu
   return -1;
 }
 
-/** Bit 7 of the first byte that is LF, in a word of four; bits of bytes behind it may be set wrongly. Zero without one. */
+/**
+ * Bit 7 of the first byte that is LF, in a word of four; bits of bytes behind it may be set
+ * wrongly. Zero without one.
+ */
 function lfBits(word: number): number {
   const rest = word ^ 0x0a0a0a0a;
   return (rest - 0x01010101) & ~rest & 0x80808080;
@@ -261,8 +307,12 @@ function firstByte(bits: number): number {
 
 const encoders: Readonly<Record<LineEnding, FrameEncoder>> = Object.freeze({
   lf: lineEncoder("lf", (text) => (text.includes("\n") ? null : `${text}\n`)),
-  crlf: lineEncoder("crlf", (text) => (text.includes("\n") || text.includes("\r") ? null : `${text}\r\n`)),
-  any: lineEncoder("any", (text) => (text.includes("\n") || text.endsWith("\r") ? null : `${text}\n`)),
+  crlf: lineEncoder("crlf", (text) =>
+    text.includes("\n") || text.includes("\r") ? null : `${text}\r\n`,
+  ),
+  any: lineEncoder("any", (text) =>
+    text.includes("\n") || text.endsWith("\r") ? null : `${text}\n`,
+  ),
 });
 
 function lineEncoder(ending: LineEnding, frameText: (text: string) => string | null): FrameEncoder {
@@ -288,7 +338,8 @@ function sealLine(output: ByteWriter, start: number, ending: LineEnding): void {
   ) {
     throw new HawserError(
       "PAYLOAD_FORBIDDEN",
-      "Cannot send a message that holds its own line ending: send it as several lines, or use lengthPrefixed() on both ends",
+      "Cannot send a message that holds its own line ending: send it as several lines, or use " +
+        "lengthPrefixed() on both ends",
     );
   }
 }

@@ -3,15 +3,16 @@
  *
  *     SB payload EB CR              0b  4d 53 48 7c ... 0d  1c 0d
  *
- * SB and EB never stand in a payload, EB also not alone: after an EB comes CR. Other control bytes, which the specification
- * does not allow there either but real systems send (LF, tab), are payload. Nothing stands between two blocks,
- * unless `skipBetween: "crlf"` says that CR and LF may.
+ * SB and EB never stand in a payload, EB also not alone: after an EB comes CR. Other control bytes,
+ * which the specification does not allow there either but real systems send (LF, tab), are payload.
+ * Nothing stands between two blocks, unless `skipBetween: "crlf"` says that CR and LF may.
  *
- * Limits: payload <= maxFrameBytes; SB, EB and CR do not count.
- * Faults: FRAME_MALFORMED at a byte between blocks that is not SB, at an SB inside a block, and at the byte after an EB that
- * is not CR; FRAME_TOO_LARGE at the first excess byte; FRAME_TRUNCATED. A block that is passed over ends at its EB CR; with
- * `onMalformed: "skip"` also at the next SB, to which whatever stands between two blocks is passed over, too, with one fault.
- * Source: HL7 "Transport Specification: MLLP, Release 1", §2 (block format).
+ * Limits: payload <= maxFrameBytes; SB, EB and CR do not count. Faults: FRAME_MALFORMED at a byte
+ * between blocks that is not SB, at an SB inside a block, and at the byte after an EB that is not
+ * CR; FRAME_TOO_LARGE at the first excess byte; FRAME_TRUNCATED. A block that is passed over ends
+ * at its EB CR; with `onMalformed: "skip"` also at the next SB, to which whatever stands between
+ * two blocks is passed over, too, with one fault. Source: HL7 "Transport Specification: MLLP,
+ * Release 1", §2 (block format).
  *
  * @module
  */
@@ -31,9 +32,14 @@ const BETWEEN: readonly string[] = ["crlf", "none"];
 
 /** What else is read. */
 export interface MllpOptions {
-  /** `"crlf"` reads over CR and LF between two blocks. Default `"none"`: such a byte is malformed. */
+  /**
+   * `"crlf"` reads over CR and LF between two blocks. Default `"none"`: such a byte is malformed.
+   */
   readonly skipBetween?: "crlf" | "none";
-  /** What a damaged block, or what stands between two, does: `"close"` (default) ends the stream; `"skip"` passes over it, up to the next SB. */
+  /**
+   * What a damaged block, or what stands between two, does: `"close"` (default) ends the stream;
+   * `"skip"` passes over it, up to the next SB.
+   */
   readonly onMalformed?: MalformedPolicy;
 }
 
@@ -54,7 +60,9 @@ export function mllp(options: MllpOptions = {}): Framing {
   checkOptions("mllp()", options, ["skipBetween", "onMalformed"]);
   const { skipBetween = "none" } = options;
   if (!BETWEEN.includes(skipBetween)) {
-    throw new TypeError(`Cannot use skipBetween ${describeValue(skipBetween)}: it is "crlf" or "none"`);
+    throw new TypeError(
+      `Cannot use skipBetween ${describeValue(skipBetween)}: it is "crlf" or "none"`,
+    );
   }
   const onMalformed = resolveMalformedPolicy(options.onMalformed);
   return Object.freeze({
@@ -99,7 +107,8 @@ class MllpDecoder implements FrameDecoder {
     if (byte === SB) {
       this.#place = "block";
       this.#block.resume(); // what stood before it was passed over
-    } else if (this.#skipBetween === "none" || (byte !== CR && byte !== LF)) this.#block.refuse(at, "A block begins with 0b: see whether the peer uses MLLP", sink);
+    } else if (this.#skipBetween === "none" || (byte !== CR && byte !== LF))
+      this.#block.refuse(at, "A block begins with 0b: see whether the peer uses MLLP", sink);
     return at + 1;
   }
 
@@ -122,7 +131,10 @@ class MllpDecoder implements FrameDecoder {
     if (this.#block.skipsMalformed) this.#block.resume();
   }
 
-  /** The byte after an EB. One that is wrong is looked at again, because it may end a block that is passed over. */
+  /**
+   * The byte after an EB. One that is wrong is looked at again, because it may end a block that is
+   * passed over.
+   */
   #close(chunk: Uint8Array, at: number, sink: FrameSink): number {
     if (chunk[at] === CR) {
       this.#place = "between";
@@ -140,7 +152,10 @@ const encoder: FrameEncoder = {
   seal(output: ByteWriter, start: number): void {
     for (let at = start + 1; at < output.length; at++) {
       if (output.bytes[at] === SB || output.bytes[at] === EB) {
-        throw new HawserError("PAYLOAD_FORBIDDEN", "Cannot send a message that holds a byte 0b or 1c: they begin and end the blocks of MLLP");
+        throw new HawserError(
+          "PAYLOAD_FORBIDDEN",
+          "Cannot send a message that holds a byte 0b or 1c: they begin and end the blocks of MLLP",
+        );
       }
     }
     output.bytes[start] = SB;

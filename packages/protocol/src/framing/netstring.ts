@@ -6,9 +6,10 @@
  * The length is a canonical decimal: `0`, or no leading zero; at most 9 digits.
  *
  * Limits: payload <= maxFrameBytes, checked when the colon has come, before anything is allocated.
- * Faults: FRAME_MALFORMED at the byte that no canonical length goes on with, and at what stands in the comma's place (also
- * after a frame that was passed over); FRAME_TOO_LARGE at the length's first digit; FRAME_TRUNCATED.
- * Source: D. J. Bernstein, "Netstrings", 1997 (https://cr.yp.to/proto/netstrings.txt).
+ * Faults: FRAME_MALFORMED at the byte that no canonical length goes on with, and at what stands in
+ * the comma's place (also after a frame that was passed over); FRAME_TOO_LARGE at the length's
+ * first digit; FRAME_TRUNCATED. Source: D. J. Bernstein, "Netstrings", 1997
+ * (https://cr.yp.to/proto/netstrings.txt).
  *
  * @module
  */
@@ -37,7 +38,12 @@ export function netstring(...none: readonly []): Framing {
   return framing;
 }
 
-const encoder = decimalEncoder({ before: Uint8Array.of(), after: Uint8Array.of(COLON), closing: Uint8Array.of(COMMA), least: 0 });
+const encoder = decimalEncoder({
+  before: Uint8Array.of(),
+  after: Uint8Array.of(COLON),
+  closing: Uint8Array.of(COMMA),
+  least: 0,
+});
 
 const framing: Framing = Object.freeze({
   name: "netstring",

@@ -1,10 +1,11 @@
 /**
- * raw(): no framing. What the network delivers is what the handler gets.
- * For streams that have no messages, and for protocols that end with a suffix (`sentinel: { suffix }`).
+ * raw(): no framing. What the network delivers is what the handler gets. For streams that have no
+ * messages, and for protocols that end with a suffix (`sentinel: { suffix }`).
  *
  *     any bytes, in pieces of the network's choosing
  *
- * Limits: a piece is at most maxFrameBytes; a larger chunk is delivered in several. It has no faults.
+ * Limits: a piece is at most maxFrameBytes; a larger chunk is delivered in several. It has no
+ * faults.
  *
  * @module
  */

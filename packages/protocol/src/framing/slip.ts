@@ -8,14 +8,15 @@
  *
  * The four bytes can be others, as some devices have them.
  *
- * An END where no frame has begun is ignored, as the RFC wants it; so an empty message has no form, and is not sent.
+ * An END where no frame has begun is ignored, as the RFC wants it; so an empty message has no form,
+ * and is not sent.
  *
- * Limits: payload <= maxFrameBytes, without escapes.
- * Faults: FRAME_MALFORMED at the byte after an ESC that is neither ESC_END nor ESC_ESC; FRAME_TOO_LARGE at the first excess
- * byte, which for an escaped one is its ESC, once what follows it has been verified; FRAME_TRUNCATED. With `onMalformed: "skip"`
- * a damaged frame is passed over up to its END.
- * Deviates: RFC 1055 lets a receiver keep the byte after a wrong ESC; here the frame is refused, since it is not what was sent.
- * Source: RFC 1055.
+ * Limits: payload <= maxFrameBytes, without escapes. Faults: FRAME_MALFORMED at the byte after an
+ * ESC that is neither ESC_END nor ESC_ESC; FRAME_TOO_LARGE at the first excess byte, which for an
+ * escaped one is its ESC, once what follows it has been verified; FRAME_TRUNCATED. With
+ * `onMalformed: "skip"` a damaged frame is passed over up to its END. Deviates: RFC 1055 lets a
+ * receiver keep the byte after a wrong ESC; here the frame is refused, since it is not what was
+ * sent. Source: RFC 1055.
  *
  * @module
  */
@@ -28,9 +29,15 @@ import { type FrameLimits, type MalformedPolicy, resolveMalformedPolicy } from "
 
 /** How frames are sent. */
 export interface SlipOptions {
-  /** Send an END before each frame too, so that noise on the line does not become a part of it. Default false. */
+  /**
+   * Send an END before each frame too, so that noise on the line does not become a part of it.
+   * Default false.
+   */
   readonly leadingEnd?: boolean;
-  /** What a wrong byte after an ESC does: `"close"` (default) ends the stream; `"skip"` passes over its frame, as a noisy line needs it. */
+  /**
+   * What a wrong byte after an ESC does: `"close"` (default) ends the stream; `"skip"` passes over
+   * its frame, as a noisy line needs it.
+   */
   readonly onMalformed?: MalformedPolicy;
   /** The byte that ends a frame. Default 0xc0. */
   readonly end?: number;
@@ -58,7 +65,8 @@ export interface SlipOptions {
 export function slip(options: SlipOptions = {}): Framing {
   checkOptions("slip()", options, ["leadingEnd", "onMalformed", ...byteNames]);
   const { leadingEnd = false } = options;
-  if (typeof leadingEnd !== "boolean") throw new TypeError("Cannot use leadingEnd: it is true or false");
+  if (typeof leadingEnd !== "boolean")
+    throw new TypeError("Cannot use leadingEnd: it is true or false");
   const onMalformed = resolveMalformedPolicy(options.onMalformed);
   const bytes = resolveBytes(options);
   const encoder = slipEncoder(bytes, leadingEnd);
@@ -78,15 +86,29 @@ interface Bytes extends Readonly<Record<(typeof byteNames)[number], number>> {
   readonly escapeRun: Uint8Array;
 }
 
-function resolveBytes({ end = 0xc0, escape = 0xdb, escapedEnd = 0xdc, escapedEscape = 0xdd }: SlipOptions): Bytes {
+function resolveBytes({
+  end = 0xc0,
+  escape = 0xdb,
+  escapedEnd = 0xdc,
+  escapedEscape = 0xdd,
+}: SlipOptions): Bytes {
   const bytes = { end, escape, escapedEnd, escapedEscape };
   for (const name of byteNames) {
     const byte: unknown = bytes[name];
-    if (typeof byte !== "number") throw new TypeError(`Cannot use ${name} ${describeValue(byte)}: it is a byte, a whole number from 0 to 255`);
-    if (!Number.isInteger(byte) || byte < 0 || byte > 255) throw new RangeError(`Cannot use ${name} ${String(byte)}: it is a byte, from 0 to 255`);
+    if (typeof byte !== "number")
+      throw new TypeError(
+        `Cannot use ${name} ${describeValue(byte)}: it is a byte, a whole number from 0 to 255`,
+      );
+    if (!Number.isInteger(byte) || byte < 0 || byte > 255)
+      throw new RangeError(`Cannot use ${name} ${String(byte)}: it is a byte, from 0 to 255`);
   }
-  const told = end !== escape && escapedEnd !== end && escapedEscape !== end && escapedEnd !== escapedEscape;
-  if (!told) throw new RangeError("Cannot use these bytes: end, escape and what is escaped must differ, so that each is read as what it is");
+  const told =
+    end !== escape && escapedEnd !== end && escapedEscape !== end && escapedEnd !== escapedEscape;
+  if (!told)
+    throw new RangeError(
+      "Cannot use these bytes: end, escape and what is escaped must differ, so that each is " +
+        "read as what it is",
+    );
   return { ...bytes, endRun: Uint8Array.of(end), escapeRun: Uint8Array.of(escape) };
 }
 
@@ -130,13 +152,21 @@ class SlipDecoder implements FrameDecoder {
     this.#frame.end(this.partial, "the END", sink);
   }
 
-  /** The byte after an ESC. One that is wrong is looked at again, because it may end a frame that is passed over. */
+  /**
+   * The byte after an ESC. One that is wrong is looked at again, because it may end a frame that is
+   * passed over.
+   */
   #unescape(chunk: Uint8Array, at: number, sink: FrameSink): number {
     this.#place = "plain";
     const { escape, escapedEnd, escapedEscape, endRun, escapeRun } = this.#bytes;
     const byte = chunk[at];
     if (byte !== escapedEnd && byte !== escapedEscape) {
-      this.#frame.refuse(at, `After ESC (${hex(escape)}) comes ${hex(escapedEnd)} or ${hex(escapedEscape)}: see whether the peer uses SLIP`, sink);
+      this.#frame.refuse(
+        at,
+        `After ESC (${hex(escape)}) comes ${hex(escapedEnd)} or ${hex(escapedEscape)}: see ` +
+          "whether the peer uses SLIP",
+        sink,
+      );
       return at;
     }
     this.#frame.add(byte === escapedEnd ? endRun : escapeRun, 0, 1, sink, at - 1);
@@ -154,7 +184,11 @@ function slipEncoder(special: Bytes, leadingEnd: boolean): FrameEncoder {
     headerBytes,
     seal(output: ByteWriter, start: number): void {
       const payload = start + headerBytes;
-      if (output.length === payload) throw new HawserError("PAYLOAD_FORBIDDEN", "Cannot send an empty message: SLIP has no empty frames");
+      if (output.length === payload)
+        throw new HawserError(
+          "PAYLOAD_FORBIDDEN",
+          "Cannot send an empty message: SLIP has no empty frames",
+        );
       if (leadingEnd) output.bytes[start] = special.end;
       escapePayload(special, output, payload);
       output.byte(special.end);
@@ -162,10 +196,18 @@ function slipEncoder(special: Bytes, leadingEnd: boolean): FrameEncoder {
   };
 }
 
-/** Escape `output.bytes[start, output.length)` in place: moved to the end of the room it will need, then rewritten from its start. */
-function escapePayload({ end, escape, escapedEnd, escapedEscape }: Bytes, output: ByteWriter, start: number): void {
+/**
+ * Escape `output.bytes[start, output.length)` in place: moved to the end of the room it will need,
+ * then rewritten from its start.
+ */
+function escapePayload(
+  { end, escape, escapedEnd, escapedEscape }: Bytes,
+  output: ByteWriter,
+  start: number,
+): void {
   let specials = 0;
-  for (let at = start; at < output.length; at++) if (output.bytes[at] === end || output.bytes[at] === escape) specials++;
+  for (let at = start; at < output.length; at++)
+    if (output.bytes[at] === end || output.bytes[at] === escape) specials++;
   if (specials === 0) return;
   output.insert(start, specials);
   const { bytes, length } = output;

@@ -1,15 +1,18 @@
 /**
- * varintPrefixed(): frames that begin with their length as a variable number of bytes, as Protocol Buffers delimits messages.
+ * varintPrefixed(): frames that begin with their length as a variable number of bytes, as Protocol
+ * Buffers delimits messages.
  *
  *     length | payload              ac 02 | 300 bytes
  *     length: 7 bits in each byte, the low ones first; the high bit is set in each but the last (LEB128, unsigned)
  *
- * A length has one form, without zero bytes at its end; others are read where `minimal` is false. At most 5 bytes: lengths below 2^35.
+ * A length has one form, without zero bytes at its end; others are read where `minimal` is false.
+ * At most 5 bytes: lengths below 2^35.
  *
- * Limits: payload <= maxFrameBytes, checked when the length is complete, before anything is allocated.
- * Faults: FRAME_MALFORMED at a last byte that is zero after others, and at a fifth byte that wants a sixth;
- * FRAME_TOO_LARGE at the length's first byte; FRAME_TRUNCATED.
- * Source: DWARF 5 §7.6 (LEB128); protobuf.dev, "Encoding": Base 128 Varints, and "Techniques": Streaming Multiple Messages.
+ * Limits: payload <= maxFrameBytes, checked when the length is complete, before anything is
+ * allocated. Faults: FRAME_MALFORMED at a last byte that is zero after others, and at a fifth byte
+ * that wants a sixth; FRAME_TOO_LARGE at the length's first byte; FRAME_TRUNCATED. Source: DWARF 5
+ * §7.6 (LEB128); protobuf.dev, "Encoding": Base 128 Varints, and "Techniques": Streaming Multiple
+ * Messages.
  *
  * @module
  */
@@ -25,7 +28,10 @@ const MORE = 0x80;
 
 /** Which lengths are read. */
 export interface VarintPrefixedOptions {
-  /** False: also those with zero bytes at their end, as encoders of a fixed width write them. Default true. */
+  /**
+   * False: also those with zero bytes at their end, as encoders of a fixed width write them.
+   * Default true.
+   */
   readonly minimal?: boolean;
 }
 
@@ -73,7 +79,8 @@ class VarintHeader implements HeaderReader {
       this.#weight *= MORE;
       if (byte >= MORE && this.size < MAX_LENGTH_BYTES) continue;
       if (byte >= MORE) this.#refuse("The length has more than 5 bytes");
-      else if (byte === 0 && this.size > 1 && this.#minimal) this.#refuse("The length ends with a byte that adds nothing: it has a shorter form");
+      else if (byte === 0 && this.size > 1 && this.#minimal)
+        this.#refuse("The length ends with a byte that adds nothing: it has a shorter form");
       else this.length = this.#value;
       return at + 1;
     }
@@ -100,7 +107,10 @@ const encoder: FrameEncoder = {
     let lengthBytes = 1;
     for (let rest = length; rest >= MORE; rest = Math.floor(rest / MORE)) lengthBytes++;
     if (lengthBytes > MAX_LENGTH_BYTES) {
-      throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send a message of ${String(length)} bytes: a varint of 5 bytes can't say that`);
+      throw new HawserError(
+        "PAYLOAD_FORBIDDEN",
+        `Cannot send a message of ${String(length)} bytes: a varint of 5 bytes can't say that`,
+      );
     }
     if (lengthBytes > 1) output.insert(start + 1, lengthBytes - 1);
     let rest = length;

@@ -33,7 +33,10 @@ export class Caller {
   /** Sends what must be sent. */
   readonly #responder: Responder;
   readonly #calls = new Map<number, Outbound>();
-  /** Those above `maxConversations`, in order; among them some that were given up. And how many do wait. */
+  /**
+   * Those above `maxConversations`, in order; among them some that were given up. And how many do
+   * wait.
+   */
   readonly #queue = new Fifo<Outbound>();
   #queued = 0;
   /** Bytes of the requests that are open, about. */
@@ -61,12 +64,19 @@ export class Caller {
   }
 
   /**
-   * Send a request, or let it wait for its turn: JSON-RPC's peers can't say how many they take at once, so it is as many, and as much, as this side does.
-   * `method` and `params` are JSON texts.
+   * Send a request, or let it wait for its turn: JSON-RPC's peers can't say how many they take at
+   * once, so it is as many, and as much, as this side does. `method` and `params` are JSON texts.
    *
    * @throws {HawserError} PAYLOAD_TOO_LARGE, PAYLOAD_FORBIDDEN, WRITE_BUFFER_FULL, OVERLOADED
    */
-  open(entry: MessageEntry, method: string, params: string, nowMs: number, timeoutMs: number, sink: CallSink): OutboundCall {
+  open(
+    entry: MessageEntry,
+    method: string,
+    params: string,
+    nowMs: number,
+    timeoutMs: number,
+    sink: CallSink,
+  ): OutboundCall {
     const call = new Outbound(entry, nowMs, timeoutMs, sink, this);
     call.bytes = method.length + params.length;
     if (this.#queued > 0 || !this.#hasRoom(call)) this.#wait(call, method, params);
@@ -77,7 +87,10 @@ export class Caller {
 
   #hasRoom({ bytes }: Outbound): boolean {
     const { maxConversations, maxInputBytes } = this.#context.limits;
-    return this.#calls.size < maxConversations && (this.#openBytes === 0 || this.#openBytes + bytes <= maxInputBytes);
+    return (
+      this.#calls.size < maxConversations &&
+      (this.#openBytes === 0 || this.#openBytes + bytes <= maxInputBytes)
+    );
   }
 
   #send(call: Outbound, method: string, params: string): void {
@@ -99,7 +112,12 @@ export class Caller {
     checkSize(bytes, maxMessageBytes);
     this.#outbox.checkRoom(bytes, maxQueuedBytes);
     if (this.#queued >= maxQueuedCalls) {
-      throw new HawserError("OVERLOADED", `Cannot open "${plain(call.entry.name, 60)}": maxQueuedCalls ${String(maxQueuedCalls)} wait for answers to others; await answers before the next`, { origin: "local" });
+      throw new HawserError(
+        "OVERLOADED",
+        `Cannot open "${plain(call.entry.name, 60)}": maxQueuedCalls ${String(maxQueuedCalls)} ` +
+          "wait for answers to others; await answers before the next",
+        { origin: "local" },
+      );
     }
     call.unsent = { method, params };
     this.#outbox.queuedCallBytes += bytes;
@@ -169,7 +187,8 @@ export class Caller {
     this.#delete(call);
     if (call.waiting === null || !this.#outbox.takeBack(call.waiting)) {
       const [oldest] = this.#givenUp;
-      if (oldest !== undefined && this.#givenUp.size >= this.#context.limits.maxConversations) this.#givenUp.delete(oldest);
+      if (oldest !== undefined && this.#givenUp.size >= this.#context.limits.maxConversations)
+        this.#givenUp.delete(oldest);
       this.#givenUp.add(call.id);
       this.#responder.answer(cancelText(this.#context.dialect.cancel, call.id), null);
     }
@@ -188,7 +207,16 @@ export class Caller {
       if (call.deadlineMs <= nowMs) due.push(call);
       else this.#dueMs = Math.min(this.#dueMs, call.deadlineMs);
     }
-    for (const call of due) this.giveUp(call, new HawserError("DEADLINE_EXCEEDED", `"${plain(call.entry.name, 60)}" was not answered within timeoutMs ${String(call.timeoutMs)}`, { origin: "local" }));
+    for (const call of due)
+      this.giveUp(
+        call,
+        new HawserError(
+          "DEADLINE_EXCEEDED",
+          `"${plain(call.entry.name, 60)}" was not answered within timeoutMs ` +
+            String(call.timeoutMs),
+          { origin: "local" },
+        ),
+      );
   }
 
   /** The connection is gone. */
@@ -200,7 +228,13 @@ export class Caller {
     this.#queued = 0;
     for (const call of calls) call.unsent = null; // what is cancelled from now on is over
     for (const { entry, isSent, sink } of calls) {
-      const error = isSent ? reason : new HawserError("NOT_SENT", `The connection was lost while "${plain(entry.name, 60)}" was open, before it had been sent`);
+      const error = isSent
+        ? reason
+        : new HawserError(
+            "NOT_SENT",
+            `The connection was lost while "${plain(entry.name, 60)}" was open, before it had ` +
+              "been sent",
+          );
       this.#context.turn.run(() => {
         sink.fail(error);
       });
@@ -211,16 +245,35 @@ export class Caller {
     return this.#queue.toArray().filter(({ unsent }) => unsent !== null);
   }
 
-  #read(entry: MessageEntry, { error, jsonrpc, result }: Response): HawserError | { readonly value: unknown } {
-    // Peers that send both members say null in one of them. JavaScript's servers send neither where the result is undefined.
+  #read(
+    entry: MessageEntry,
+    { error, jsonrpc, result }: Response,
+  ): HawserError | { readonly value: unknown } {
+    // Peers that send both members say null in one of them. JavaScript's servers send neither where
+    // the result is undefined.
     const isError = error !== undefined && error !== null;
-    if (jsonrpc !== "2.0" || (error === null && result === undefined) || (isError && result !== undefined && result !== null)) {
-      return peerError("MESSAGE_INVALID", `The answer to "${plain(entry.name, 60)}" is no response of JSON-RPC 2.0`, { scope: "conversation" });
+    if (
+      jsonrpc !== "2.0" ||
+      (error === null && result === undefined) ||
+      (isError && result !== undefined && result !== null)
+    ) {
+      return peerError(
+        "MESSAGE_INVALID",
+        `The answer to "${plain(entry.name, 60)}" is no response of JSON-RPC 2.0`,
+        { scope: "conversation" },
+      );
     }
     if (isError) return readFailure(this.#context.dialect.codes, entry, error);
     const value = readNullable(entry.output, result);
     const issue = issueIn(entry.output, value);
-    return issue === null ? { value } : invalid("OUTPUT_INVALID", `The answer to "${plain(entry.name, 60)}" is invalid`, issue.cause === undefined ? "remote" : "local", issue);
+    return issue === null
+      ? { value }
+      : invalid(
+          "OUTPUT_INVALID",
+          `The answer to "${plain(entry.name, 60)}" is invalid`,
+          issue.cause === undefined ? "remote" : "local",
+          issue,
+        );
   }
 }
 
@@ -250,7 +303,13 @@ class Outbound implements OutboundCall {
   readonly sink: CallSink;
   readonly #caller: Caller;
 
-  constructor(entry: MessageEntry, nowMs: number, timeoutMs: number, sink: CallSink, caller: Caller) {
+  constructor(
+    entry: MessageEntry,
+    nowMs: number,
+    timeoutMs: number,
+    sink: CallSink,
+    caller: Caller,
+  ) {
     this.entry = entry;
     this.timeoutMs = timeoutMs;
     this.deadlineMs = nowMs + timeoutMs;
@@ -264,11 +323,16 @@ class Outbound implements OutboundCall {
   }
 
   cancel(reason?: HawserError): void {
-    this.#caller.giveUp(this, reason ?? new HawserError("CALL_CANCELLED", `"${plain(this.entry.name, 60)}" was cancelled`));
+    this.#caller.giveUp(
+      this,
+      reason ?? new HawserError("CALL_CANCELLED", `"${plain(this.entry.name, 60)}" was cancelled`),
+    );
   }
 
   send(): boolean {
-    throw new TypeError(`Cannot send an item with "${plain(this.entry.name, 60)}": its opener sends none`);
+    throw new TypeError(
+      `Cannot send an item with "${plain(this.entry.name, 60)}": its opener sends none`,
+    );
   }
 
   end(): void {

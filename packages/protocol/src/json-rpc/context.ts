@@ -10,7 +10,10 @@ import type { SessionSink } from "../session/types.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Turn } from "./turn.ts";
 
-/** What becomes of the frames that wait when the session ends: an orderly end sends them, a peer that does not read gets no more. */
+/**
+ * What becomes of the frames that wait when the session ends: an orderly end sends them, a peer
+ * that does not read gets no more.
+ */
 export type Rest = "drop" | "flush";
 
 /** What a session's parts work with. */

@@ -18,7 +18,10 @@ export class EventQueue {
   readonly #context: Context;
   readonly #waiting = new Fifo<Arrived>();
   #bytes = 0;
-  /** "idle"; "handing": inside `sink.event`; "handed": still inside, but its handler is through; "handling": not inside, and it is not. */
+  /**
+   * "idle"; "handing": inside `sink.event`; "handed": still inside, but its handler is through;
+   * "handling": not inside, and it is not.
+   */
   #state: "handed" | "handing" | "handling" | "idle" = "idle";
 
   constructor(context: Context) {
@@ -46,7 +49,11 @@ export class EventQueue {
 
   #hand(): void {
     const { sink, turn } = this.#context;
-    for (let arrived = this.#waiting.shift(); arrived !== undefined; arrived = this.#waiting.shift()) {
+    for (
+      let arrived = this.#waiting.shift();
+      arrived !== undefined;
+      arrived = this.#waiting.shift()
+    ) {
       const { cost, entry, payload } = arrived;
       this.#bytes -= cost;
       this.#state = "handing";

@@ -36,7 +36,15 @@ export class Inbound implements InboundCall {
   readonly #answers: Answers;
   #state: "finished" | "open" = "open";
 
-  constructor(entry: MessageEntry, input: unknown, id: Id, batch: Batch | null, bytes: number, decodedBytes: number, answers: Answers) {
+  constructor(
+    entry: MessageEntry,
+    input: unknown,
+    id: Id,
+    batch: Batch | null,
+    bytes: number,
+    decodedBytes: number,
+    answers: Answers,
+  ) {
     this.entry = entry;
     this.input = input;
     this.id = id;
@@ -55,7 +63,9 @@ export class Inbound implements InboundCall {
   }
 
   send(): boolean {
-    throw new TypeError(`Cannot send an item with "${plain(this.entry.name, 60)}": it is a request; use reply()`);
+    throw new TypeError(
+      `Cannot send an item with "${plain(this.entry.name, 60)}": it is a request; use reply()`,
+    );
   }
 
   end(): void {

@@ -1,6 +1,7 @@
 /**
- * One connection, from its first byte to its last: bytes become messages, and each goes to whom it is for.
- * Owns what is a request, a notification, a response, a batch or none of them. Must not know the state of the session.
+ * One connection, from its first byte to its last: bytes become messages, and each goes to whom it
+ * is for. Owns what is a request, a notification, a response, a batch or none of them. Must not
+ * know the state of the session.
  *
  * Source: JSON-RPC 2.0 §4 to §6; names with `$/`: Language Server Protocol 3.17, "Base Protocol".
  *
@@ -10,7 +11,12 @@ import { type ReadBudget, unlimitedBudget } from "../wire/budget.ts";
 import type { ByteWriter } from "../bytes/writer.ts";
 import { issueIn } from "../contract/check.ts";
 import { HawserError } from "../errors.ts";
-import { describeFault, type FrameDecoder, type FrameSink, type FramingFault } from "../framing/framing.ts";
+import {
+  describeFault,
+  type FrameDecoder,
+  type FrameSink,
+  type FramingFault,
+} from "../framing/framing.ts";
 import { Inbox } from "../wire/inbox.ts";
 import type { MessageEntry } from "../contract/message.ts";
 import { invalid } from "../session/frames/failure.ts";
@@ -59,7 +65,10 @@ export class Link implements FrameSink {
     const { dialect, limits } = context;
     this.#context = context;
     this.#events = events;
-    this.#decoder = dialect.framing.decoder({ maxFrameBytes: limits.maxMessageBytes, onOversize: "close" });
+    this.#decoder = dialect.framing.decoder({
+      maxFrameBytes: limits.maxMessageBytes,
+      onOversize: "close",
+    });
     this.outbox = new Outbox(output, context);
     this.responder = new Responder(context, this.outbox);
     this.caller = new Caller(context, this.outbox, this.responder);
@@ -120,7 +129,10 @@ export class Link implements FrameSink {
     this.#inbox = null;
     this.#yielded = false;
     const { turn } = this.#context;
-    const unsent = new HawserError("NOT_SENT", "The connection was lost before the event had been sent");
+    const unsent = new HawserError(
+      "NOT_SENT",
+      "The connection was lost before the event had been sent",
+    );
     for (const { settled } of this.outbox.clear()) turn.run(() => settled?.("not-sent", unsent));
     this.caller.lose(reason);
     this.responder.lose(reason);
@@ -138,12 +150,31 @@ export class Link implements FrameSink {
     const { responder } = this;
     const { dialect, limits } = this.#context;
     if (!fault.fatal) {
-      responder.answer(errorText(null, errorObject(PARSE_ERROR, "Parse error: the message is damaged, and was passed over")), null);
-      this.#dropped(peerError(fault.code, describeFault(fault), { cause: fault, scope: "conversation" }));
+      responder.answer(
+        errorText(
+          null,
+          errorObject(PARSE_ERROR, "Parse error: the message is damaged, and was passed over"),
+        ),
+        null,
+      );
+      this.#dropped(
+        peerError(fault.code, describeFault(fault), { cause: fault, scope: "conversation" }),
+      );
     } else if (fault.code === "FRAME_TOO_LARGE") {
       const limit = `maxMessageBytes (${String(limits.maxMessageBytes)})`;
-      responder.answer(errorText(null, errorObject(INVALID_REQUEST, `Invalid Request: it has more than ${limit}`)), null);
-      this.#context.broken(peerError("MESSAGE_TOO_LARGE", `The peer's message has more than ${limit}: raise the limit, or see whether the peer uses ${dialect.framing.name}`, { cause: fault }), "flush");
+      responder.answer(
+        errorText(null, errorObject(INVALID_REQUEST, `Invalid Request: it has more than ${limit}`)),
+        null,
+      );
+      this.#context.broken(
+        peerError(
+          "MESSAGE_TOO_LARGE",
+          `The peer's message has more than ${limit}: raise the limit, or see whether the peer ` +
+            `uses ${dialect.framing.name}`,
+          { cause: fault },
+        ),
+        "flush",
+      );
     } else {
       responder.answer(errorText(null, errorObject(PARSE_ERROR, "Parse error")), null);
       this.#context.broken(peerError(fault.code, describeFault(fault), { cause: fault }), "flush");
@@ -201,8 +232,14 @@ export class Link implements FrameSink {
   #batch(messages: readonly unknown[], cost: number): void {
     const most = this.#context.dialect.maxBatchMessages;
     if (messages.length === 0 || messages.length > most) {
-      const why = messages.length === 0 ? "the batch is empty" : `the batch has more than ${String(most)} members`;
-      this.responder.answer(errorText(null, errorObject(INVALID_REQUEST, `Invalid Request: ${why}`)), null);
+      const why =
+        messages.length === 0
+          ? "the batch is empty"
+          : `the batch has more than ${String(most)} members`;
+      this.responder.answer(
+        errorText(null, errorObject(INVALID_REQUEST, `Invalid Request: ${why}`)),
+        null,
+      );
       return;
     }
     const batch = new Batch();
@@ -217,21 +254,41 @@ export class Link implements FrameSink {
   #message(value: unknown, batch: Batch | null, cost: number): void {
     const { caller, responder } = this;
     const { cancel } = this.#context.dialect;
-    const message: Message = typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
+    const message: Message =
+      typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
     const { error, id, jsonrpc, method, params, result } = message;
-    // What names no method answers a request of this side: also where it has neither member, as JavaScript's servers say undefined.
-    if (method === undefined && (result !== undefined || error !== undefined || caller.hasUsed(id))) {
+    // What names no method answers a request of this side: also where it has neither member, as
+    // JavaScript's servers say undefined.
+    if (
+      method === undefined &&
+      (result !== undefined || error !== undefined || caller.hasUsed(id))
+    ) {
       // Never answered: two peers who do not understand each other would go on for ever.
       if (!caller.response(message)) this.#drop(describeResponse(message));
-    } else if (jsonrpc !== "2.0" || typeof method !== "string" || (params !== undefined && typeof params !== "object") || (id !== undefined && !isId(id))) {
-      responder.answer(errorText(isId(id) ? id : null, errorObject(INVALID_REQUEST, `Invalid Request: ${describeInvalid(message)}`)), batch);
+    } else if (
+      jsonrpc !== "2.0" ||
+      typeof method !== "string" ||
+      (params !== undefined && typeof params !== "object") ||
+      (id !== undefined && !isId(id))
+    ) {
+      responder.answer(
+        errorText(
+          isId(id) ? id : null,
+          errorObject(INVALID_REQUEST, `Invalid Request: ${describeInvalid(message)}`),
+        ),
+        batch,
+      );
     } else if (id !== undefined) {
       responder.request(id, this.#find(method), params, batch, cost);
     } else if (method === cancel.method) {
-      const cancelled: unknown = typeof params === "object" && params !== null && Object.hasOwn(params, cancel.id) ? Reflect.get(params, cancel.id) : undefined;
+      const cancelled: unknown =
+        typeof params === "object" && params !== null && Object.hasOwn(params, cancel.id)
+          ? Reflect.get(params, cancel.id)
+          : undefined;
       if (isId(cancelled)) responder.cancel(cancelled);
       else this.#drop(`a ${quote(method)} without ${quote(cancel.id)}`);
-    } else if (!method.startsWith("$/") || this.#find(method) !== null) { // LSP: who does not know such a notification ignores it
+    } else if (!method.startsWith("$/") || this.#find(method) !== null) {
+      // LSP: who does not know such a notification ignores it
       this.#event(method, params, cost);
     }
   }
@@ -239,17 +296,38 @@ export class Link implements FrameSink {
   #event(method: string, params: unknown, cost: number): void {
     const entry = this.#find(method);
     if (entry?.type !== "event") {
-      this.#dropped(peerError("MESSAGE_UNKNOWN", `The peer's event ${quote(method)} was dropped: the contract has none of that name from its side`, { scope: "conversation" }));
+      this.#dropped(
+        peerError(
+          "MESSAGE_UNKNOWN",
+          `The peer's event ${quote(method)} was dropped: the contract has none of that name ` +
+            "from its side",
+          { scope: "conversation" },
+        ),
+      );
       return;
     }
     const payload = readParams(entry.input, params);
     if (this.#isLost) return; // the program's schema has ended the session
     const issue = issueIn(entry.input, payload);
     if (issue !== null) {
-      this.#dropped(invalid("EVENT_INVALID", `The peer's event ${quote(method)} was dropped: its payload is invalid`, issue.cause === undefined ? "remote" : "local", issue));
+      this.#dropped(
+        invalid(
+          "EVENT_INVALID",
+          `The peer's event ${quote(method)} was dropped: its payload is invalid`,
+          issue.cause === undefined ? "remote" : "local",
+          issue,
+        ),
+      );
     } else if (!this.#events.push(entry, payload, cost)) {
       const most = String(this.#context.limits.eventWindowBytes);
-      this.#dropped(peerError("OVERLOADED", `The peer's event ${quote(method)} was dropped: eventWindowBytes (${most}) of events wait for their handlers`, { origin: "local" }));
+      this.#dropped(
+        peerError(
+          "OVERLOADED",
+          `The peer's event ${quote(method)} was dropped: eventWindowBytes (${most}) of events ` +
+            "wait for their handlers",
+          { origin: "local" },
+        ),
+      );
     }
   }
 
@@ -290,14 +368,21 @@ function quote(method: string): string {
 function describeInvalid({ id, jsonrpc, method, params }: Message): string {
   if (jsonrpc !== "2.0") return 'jsonrpc is not "2.0"';
   if (typeof method !== "string") return "method is not a string";
-  if (params !== undefined && typeof params !== "object") return "params is not an object or an array";
-  return typeof id === "number" ? "id is a number that can't be given back exactly" : "id is not a string, a number or null";
+  if (params !== undefined && typeof params !== "object")
+    return "params is not an object or an array";
+  return typeof id === "number"
+    ? "id is a number that can't be given back exactly"
+    : "id is not a string, a number or null";
 }
 
 /** A response that answers nothing here. */
 function describeResponse({ error, id }: Message): string {
   const request = id === null ? "something that it could not read" : "a request that is not open";
   if (typeof error !== "object" || error === null) return `a result for ${request}`;
-  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown }; // as they may be
-  return `the error ${typeof code === "number" ? String(code) : "without a code"} for ${request}${typeof message === "string" ? `: ${plain(message.slice(0, 200), 80)}` : ""}`;
+  // as they may be
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  return (
+    `the error ${typeof code === "number" ? String(code) : "without a code"} for ` +
+    `${request}${typeof message === "string" ? `: ${plain(message.slice(0, 200), 80)}` : ""}`
+  );
 }

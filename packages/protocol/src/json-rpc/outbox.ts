@@ -1,6 +1,7 @@
 /**
- * What one connection is sent: texts become frames in the output, or wait here while the output is full.
- * Owns the order of what is sent, what may wait, and what is known to have left. Must not know what the texts mean.
+ * What one connection is sent: texts become frames in the output, or wait here while the output is
+ * full. Owns the order of what is sent, what may wait, and what is known to have left. Must not
+ * know what the texts mean.
  *
  * @module
  */
@@ -16,7 +17,10 @@ import type { Context } from "./context.ts";
 const HIGH_BYTES = 65_536;
 /** Bytes of output above which the driver is told at once, and not at the end of its call. */
 const FULL_BYTES = 49_152;
-/** What answers that must be given may go over `maxQueuedBytes`: they are small, but a peer that never reads must not have many. */
+/**
+ * What answers that must be given may go over `maxQueuedBytes`: they are small, but a peer that
+ * never reads must not have many.
+ */
 const SLACK_BYTES = 65_536;
 
 /** A frame that is not in the output, or not all of it. */
@@ -59,7 +63,8 @@ export class Outbox {
   }
 
   /**
-   * Send a message: null when it is in the output, else the frame that waits. Nothing is sent when this throws.
+   * Send a message: null when it is in the output, else the frame that waits. Nothing is sent when
+   * this throws.
    *
    * @throws {HawserError} PAYLOAD_TOO_LARGE, PAYLOAD_FORBIDDEN, WRITE_BUFFER_FULL
    */
@@ -72,7 +77,8 @@ export class Outbox {
   /**
    * Send an answer that the peer must have, whatever its size.
    *
-   * @throws {HawserError} PAYLOAD_FORBIDDEN when the framing can't carry it; WRITE_BUFFER_FULL when too much waits already
+   * @throws {HawserError} PAYLOAD_FORBIDDEN when the framing can't carry it; WRITE_BUFFER_FULL when
+   *   too much waits already
    */
   putAnswer(message: Uint8Array | string): void {
     this.checkRoom(0);
@@ -86,7 +92,11 @@ export class Outbox {
    */
   checkRoom(bytes: number, most: number = this.#context.limits.maxQueuedBytes + SLACK_BYTES): void {
     if (this.queuedBytes + this.#output.length + bytes <= most) return;
-    throw new HawserError("WRITE_BUFFER_FULL", `More than maxQueuedBytes (${String(this.#context.limits.maxQueuedBytes)}) wait to be sent: the peer reads slower than this side sends`);
+    throw new HawserError(
+      "WRITE_BUFFER_FULL",
+      `More than maxQueuedBytes (${String(this.#context.limits.maxQueuedBytes)}) wait to be ` +
+        "sent: the peer reads slower than this side sends",
+    );
   }
 
   /** Take a frame back, unless some of it is in the output already: then false. */
@@ -97,7 +107,10 @@ export class Outbox {
     return true;
   }
 
-  /** Nobody waits for this event any more: take its frame back, unless some of it has left. Null: it does not wait. */
+  /**
+   * Nobody waits for this event any more: take its frame back, unless some of it has left. Null: it
+   * does not wait.
+   */
   withdraw(settled: Settled): "not-sent" | "unknown" | null {
     const waiting = this.#waiting.toArray().find((each) => each.settled === settled);
     if (waiting === undefined) return null;
@@ -111,7 +124,10 @@ export class Outbox {
     const before = output.length;
     const left: Waiting[] = [];
     for (let waiting = this.#waiting.first; waiting !== undefined; waiting = this.#waiting.first) {
-      const end = Math.min(waiting.bytes.length, waiting.at + Math.max(0, highBytes - output.length));
+      const end = Math.min(
+        waiting.bytes.length,
+        waiting.at + Math.max(0, highBytes - output.length),
+      );
       output.append(waiting.bytes, waiting.at, end);
       this.#waitingBytes -= end - waiting.at;
       waiting.at = end;
@@ -131,7 +147,12 @@ export class Outbox {
     return dropped.filter(({ settled }) => settled !== null);
   }
 
-  #put(message: Uint8Array | string, settled: Settled | null, maxMessageBytes: number, maxQueuedBytes: number): Waiting | null {
+  #put(
+    message: Uint8Array | string,
+    settled: Settled | null,
+    maxMessageBytes: number,
+    maxQueuedBytes: number,
+  ): Waiting | null {
     const { turn } = this.#context;
     if (!this.waits && this.#output.length < HIGH_BYTES) {
       this.#encode(message, this.#output, maxMessageBytes);
@@ -155,7 +176,8 @@ export class Outbox {
     const encoder = this.#encoder;
     const start = openFrame(encoder, output);
     try {
-      if (typeof message === "string") utf8Write(message, output); // JSON.stringify leaves no lone surrogate
+      if (typeof message === "string")
+        utf8Write(message, output); // JSON.stringify leaves no lone surrogate
       else output.append(message);
       checkSize(output.length - start - encoder.headerBytes, maxMessageBytes);
       encoder.seal(output, start);
@@ -163,7 +185,11 @@ export class Outbox {
       output.truncate(start);
       const own = readHawserError(cause);
       if (own !== null) throw own;
-      throw new HawserError("PAYLOAD_FORBIDDEN", `Cannot send a message: ${this.#context.dialect.framing.name} can't carry it`, { cause });
+      throw new HawserError(
+        "PAYLOAD_FORBIDDEN",
+        `Cannot send a message: ${this.#context.dialect.framing.name} can't carry it`,
+        { cause },
+      );
     }
   }
 }
@@ -171,5 +197,9 @@ export class Outbox {
 /** @throws {HawserError} PAYLOAD_TOO_LARGE */
 export function checkSize(size: number, maxMessageBytes: number): void {
   if (size <= maxMessageBytes) return;
-  throw new HawserError("PAYLOAD_TOO_LARGE", `Cannot send a message of ${String(size)} bytes or more: maxMessageBytes is ${String(maxMessageBytes)}; raise it on both ends, or send less`);
+  throw new HawserError(
+    "PAYLOAD_TOO_LARGE",
+    `Cannot send a message of ${String(size)} bytes or more: maxMessageBytes is ` +
+      `${String(maxMessageBytes)}; raise it on both ends, or send less`,
+  );
 }

@@ -29,7 +29,9 @@ export function writeParams(check: Check, input: unknown, codec?: Codec<unknown>
   if (!text.startsWith("[")) return `[${text}]`;
   if (Array.isArray(input) && input.length !== 1) return text;
   const [only, ...others] = JSON.parse(text) as unknown[]; // as its first letter says
-  return others.length > 0 || text === "[]" || Issue.is(readInbound(check, only)) ? text : `[${text}]`;
+  return others.length > 0 || text === "[]" || Issue.is(readInbound(check, only))
+    ? text
+    : `[${text}]`;
 }
 
 /**
@@ -54,12 +56,18 @@ export function readParams(check: Check, params: unknown): unknown {
 /** What the program gets for a value that came where JSON has null for nothing, or the Issue. */
 export function readNullable(check: Check, value: unknown): unknown {
   if (value !== null) return readInbound(check, value);
-  return check.kind === "nothing" ? undefined : readEither(() => readInbound(check, null), () => readInbound(check, undefined));
+  return check.kind === "nothing"
+    ? undefined
+    : readEither(
+        () => readInbound(check, null),
+        () => readInbound(check, undefined),
+      );
 }
 
 function readEither(first: () => unknown, second: () => unknown): unknown {
   const one = first();
   if (!Issue.is(one)) return one;
   const other = second();
-  return Issue.is(other) && other.path.length <= one.path.length ? one : other; // the schema that came further knows better
+  // the schema that came further knows better
+  return Issue.is(other) && other.path.length <= one.path.length ? one : other;
 }

@@ -1,8 +1,10 @@
 /**
- * The peer's requests on one connection, one by one or in batches, and their answers.
- * Owns what is open here, how many that may be, and that each is answered once. Must not know how a message is told from another.
+ * The peer's requests on one connection, one by one or in batches, and their answers. Owns what is
+ * open here, how many that may be, and that each is answered once. Must not know how a message is
+ * told from another.
  *
- * Source: JSON-RPC 2.0 §5 and §6; `$/cancelRequest`: Language Server Protocol 3.17, "Cancellation Support".
+ * Source: JSON-RPC 2.0 §5 and §6; `$/cancelRequest`: Language Server Protocol 3.17, "Cancellation
+ * Support".
  *
  * @module
  */
@@ -12,7 +14,14 @@ import type { MessageEntry } from "../contract/message.ts";
 import { invalid } from "../session/frames/failure.ts";
 import { plain } from "../session/quote.ts";
 import { peerError } from "../stack.ts";
-import { errorObject, failureObject, INVALID_REQUEST, invalidParams, METHOD_NOT_FOUND, namedObject } from "./codes.ts";
+import {
+  errorObject,
+  failureObject,
+  INVALID_REQUEST,
+  invalidParams,
+  METHOD_NOT_FOUND,
+  namedObject,
+} from "./codes.ts";
 import type { Context } from "./context.ts";
 import { type Answers, Batch, Inbound } from "./inbound.ts";
 import { checkSize, type Outbox } from "./outbox.ts";
@@ -59,8 +68,17 @@ export class Responder implements Answers {
     for (const call of open) this.#cancel(call, reason);
   }
 
-  /** A request of about so many bytes has come; `entry` is null where the peer has none of that name. */
-  request(id: Id, entry: MessageEntry | null, params: unknown, batch: Batch | null, bytes: number): void {
+  /**
+   * A request of about so many bytes has come; `entry` is null where the peer has none of that
+   * name.
+   */
+  request(
+    id: Id,
+    entry: MessageEntry | null,
+    params: unknown,
+    batch: Batch | null,
+    bytes: number,
+  ): void {
     const decodedBytes = this.#decoded.weighValue(params, batch === null ? bytes : null);
     const refusal = this.#refusal(id, entry, bytes, decodedBytes);
     if (refusal !== null || entry === null) {
@@ -89,10 +107,17 @@ export class Responder implements Answers {
   cancel(id: Id): void {
     const call = this.#byId.get(id);
     if (call === undefined) return; // the answer is on its way
-    this.#cancel(call, peerError("CALL_CANCELLED", `"${plain(call.entry.name, 60)}" was cancelled by its opener`, { origin: "remote" }));
+    this.#cancel(
+      call,
+      peerError("CALL_CANCELLED", `"${plain(call.entry.name, 60)}" was cancelled by its opener`, {
+        origin: "remote",
+      }),
+    );
   }
 
-  /** The members of a batch have been read: what they are answered with leaves when it is complete. */
+  /**
+   * The members of a batch have been read: what they are answered with leaves when it is complete.
+   */
   close(batch: Batch): void {
     if (--batch.open > 0 || batch.text.length === 0) return;
     this.#outbox.batchedBytes -= batch.text.length;
@@ -103,15 +128,29 @@ export class Responder implements Answers {
   reply(call: Inbound, output: unknown): HawserError | null {
     return this.#answer(call, () => {
       const issue = call.entry.output.outbound(output);
-      if (issue !== null) throw invalid("OUTPUT_INVALID", `Cannot answer "${plain(call.entry.name, 60)}" with this`, "local", issue);
-      this.#put(resultText(call.id, output === undefined ? "null" : valueText(call.entry.codec, output)), call.batch);
+      if (issue !== null)
+        throw invalid(
+          "OUTPUT_INVALID",
+          `Cannot answer "${plain(call.entry.name, 60)}" with this`,
+          "local",
+          issue,
+        );
+      this.#put(
+        resultText(call.id, output === undefined ? "null" : valueText(call.entry.codec, output)),
+        call.batch,
+      );
     });
   }
 
   fail(call: Inbound, failure: HawserError | NamedFailure): HawserError | null {
     return this.#answer(call, () => {
-      if (isHawserError(failure)) this.answer(errorText(call.id, failureObject(failure.code, failure.path)), call.batch);
-      else this.#put(errorText(call.id, namedObject(this.#context.dialect.codes, call.entry, failure)), call.batch);
+      if (isHawserError(failure))
+        this.answer(errorText(call.id, failureObject(failure.code, failure.path)), call.batch);
+      else
+        this.#put(
+          errorText(call.id, namedObject(this.#context.dialect.codes, call.entry, failure)),
+          call.batch,
+        );
     });
   }
 
@@ -128,18 +167,33 @@ export class Responder implements Answers {
     } catch (thrown) {
       const error = thrown as HawserError; // the outbox throws nothing else
       if (error.code !== "WRITE_BUFFER_FULL") this.#context.broken(error, "flush");
-      else this.#context.broken(peerError("SLOW_CONSUMER", "The peer asks, but does not read the answers: more than maxQueuedBytes of them wait"), "drop");
+      else
+        this.#context.broken(
+          peerError(
+            "SLOW_CONSUMER",
+            "The peer asks, but does not read the answers: more than maxQueuedBytes of them wait",
+          ),
+          "drop",
+        );
     }
   }
 
   /** Why a request is not served, as an error object, or null. */
   #refusal(id: Id, entry: MessageEntry | null, bytes: number, decodedBytes: number): string | null {
     if (entry === null) return errorObject(METHOD_NOT_FOUND, "Method not found");
-    if (entry.type !== "request") return errorObject(METHOD_NOT_FOUND, "Method not found: it is a notification, and takes no id");
-    if (this.#byId.has(id)) return errorObject(INVALID_REQUEST, "Invalid Request: another with this id is open");
+    if (entry.type !== "request")
+      return errorObject(
+        METHOD_NOT_FOUND,
+        "Method not found: it is a notification, and takes no id",
+      );
+    if (this.#byId.has(id))
+      return errorObject(INVALID_REQUEST, "Invalid Request: another with this id is open");
     if (this.#state === "draining") return failureObject("DRAINING");
     const { maxConversations, maxInputBytes } = this.#context.limits;
-    const fits = this.#open.size < maxConversations && (this.#open.size === 0 || (this.#openBytes + bytes <= maxInputBytes && this.#decoded.fits(decodedBytes)));
+    const fits =
+      this.#open.size < maxConversations &&
+      (this.#open.size === 0 ||
+        (this.#openBytes + bytes <= maxInputBytes && this.#decoded.fits(decodedBytes)));
     return fits ? null : failureObject("OVERLOADED");
   }
 
@@ -154,7 +208,10 @@ export class Responder implements Answers {
     this.#context.turn.run(() => call.sink?.cancelled(reason));
   }
 
-  /** Give a call the answer that `give` sends; where that throws a HawserError, tell the peer that there is none, and return why. */
+  /**
+   * Give a call the answer that `give` sends; where that throws a HawserError, tell the peer that
+   * there is none, and return why.
+   */
   #answer(call: Inbound, give: () => void): HawserError | null {
     if (!this.#open.delete(call)) return null;
     const { batch, bytes, cancellation, decodedBytes, id } = call;

@@ -1,7 +1,8 @@
 /**
- * The JSON-RPC 2.0 engine: a contract's conversations as requests, responses and notifications, over one connection after another.
- * Owns the state of a session and what the driver may do in it. Must not know sockets or time. What comes is link.ts; requests are
- * responder.ts and caller.ts; how values look on the wire is text.ts, params.ts and codes.ts.
+ * The JSON-RPC 2.0 engine: a contract's conversations as requests, responses and notifications,
+ * over one connection after another. Owns the state of a session and what the driver may do in it.
+ * Must not know sockets or time. What comes is link.ts; requests are responder.ts and caller.ts;
+ * how values look on the wire is text.ts, params.ts and codes.ts.
  *
  *     attach, welcome   new, lost -> ready                       at once: JSON-RPC has no handshake
  *     drain             ready -> draining -> closed              when nothing is open: the peer can't be asked to close
@@ -78,7 +79,16 @@ export class JsonRpcSession implements Session {
         this.#closeWhenDrained();
       },
       broken: (error, rest) => {
-        this.#end(error, new HawserError("SESSION_LOST", "The session ended while the call was open: whether the peer has handled it is not known", { cause: error }), rest);
+        this.#end(
+          error,
+          new HawserError(
+            "SESSION_LOST",
+            "The session ended while the call was open: whether the peer has handled it is not " +
+              "known",
+            { cause: error },
+          ),
+          rest,
+        );
       },
     };
     this.#events = new EventQueue(this.#context);
@@ -97,8 +107,14 @@ export class JsonRpcSession implements Session {
   }
 
   attach(output: ByteWriter, nowMs: number, auth?: unknown): void {
-    if (this.side !== "client" || (this.#state !== "new" && this.#state !== "lost")) throw new TypeError(`Cannot attach the session of a ${this.side} that is ${this.#state}`);
-    if (auth !== undefined) throw new HawserError("PAYLOAD_FORBIDDEN", "Cannot send auth: JSON-RPC has no greeting that carries it; make it a request of the contract");
+    if (this.side !== "client" || (this.#state !== "new" && this.#state !== "lost"))
+      throw new TypeError(`Cannot attach the session of a ${this.side} that is ${this.#state}`);
+    if (auth !== undefined)
+      throw new HawserError(
+        "PAYLOAD_FORBIDDEN",
+        "Cannot send auth: JSON-RPC has no greeting that carries it; make it a request of the " +
+          "contract",
+      );
     this.#begin(output, nowMs);
   }
 
@@ -107,7 +123,11 @@ export class JsonRpcSession implements Session {
   }
 
   welcome(output: ByteWriter, _hello: Hello, resumed: boolean, nowMs: number): void {
-    if (this.side !== "server" || this.#state !== "new" || resumed) throw new TypeError(`Cannot welcome with the session of a ${this.side} that is ${this.#state}${resumed ? ": JSON-RPC resumes none" : ""}`);
+    if (this.side !== "server" || this.#state !== "new" || resumed)
+      throw new TypeError(
+        `Cannot welcome with the session of a ${this.side} that is ` +
+          `${this.#state}${resumed ? ": JSON-RPC resumes none" : ""}`,
+      );
     this.#begin(output, nowMs);
   }
 
@@ -130,7 +150,8 @@ export class JsonRpcSession implements Session {
     turn.enter();
     try {
       this.#link?.goOn(budget);
-      if (this.#partialMs !== null) this.#partialMs = nowMs; // the rest of it could not come meanwhile
+      // the rest of it could not come meanwhile
+      if (this.#partialMs !== null) this.#partialMs = nowMs;
     } finally {
       turn.leave();
     }
@@ -143,7 +164,15 @@ export class JsonRpcSession implements Session {
     const { turn } = this.#context;
     turn.enter();
     this.#state = this.side === "client" ? "lost" : "closed";
-    this.#leave(this.#link, new HawserError("SESSION_LOST", "The connection was lost while the call was open: whether the peer has handled it is not known", { cause }));
+    this.#leave(
+      this.#link,
+      new HawserError(
+        "SESSION_LOST",
+        "The connection was lost while the call was open: whether the peer has handled it is " +
+          "not known",
+        { cause },
+      ),
+    );
     turn.leave();
   }
 
@@ -161,7 +190,8 @@ export class JsonRpcSession implements Session {
   }
 
   deadline(): number {
-    const frameDueMs = this.#partialMs === null ? Infinity : this.#partialMs + this.#context.limits.frameTimeoutMs;
+    const frameDueMs =
+      this.#partialMs === null ? Infinity : this.#partialMs + this.#context.limits.frameTimeoutMs;
     return Math.min(frameDueMs, this.#link?.caller.dueMs ?? Infinity);
   }
 
@@ -175,9 +205,22 @@ export class JsonRpcSession implements Session {
 
   #tickPartial(nowMs: number): void {
     const { frameTimeoutMs } = this.#context.limits;
-    if (this.#partialMs === null || this.#link === null || this.#link.yielded || nowMs - this.#partialMs < frameTimeoutMs) return;
+    if (
+      this.#partialMs === null ||
+      this.#link === null ||
+      this.#link.yielded ||
+      nowMs - this.#partialMs < frameTimeoutMs
+    )
+      return;
     this.#partialMs = null;
-    this.#context.broken(peerError("FRAME_TIMEOUT", `The peer began a message and did not complete it within frameTimeoutMs ${String(frameTimeoutMs)}`), "flush");
+    this.#context.broken(
+      peerError(
+        "FRAME_TIMEOUT",
+        "The peer began a message and did not complete it within frameTimeoutMs " +
+          String(frameTimeoutMs),
+      ),
+      "flush",
+    );
   }
 
   transmit(highBytes: number): boolean {
@@ -213,7 +256,14 @@ export class JsonRpcSession implements Session {
     return this.#open(link, entry, method, utf8Decode(body, 0, body.length), options, sink);
   }
 
-  #open(link: Link, entry: MessageEntry, method: string, params: string, options: CallOptions, sink: CallSink): OutboundCall {
+  #open(
+    link: Link,
+    entry: MessageEntry,
+    method: string,
+    params: string,
+    options: CallOptions,
+    sink: CallSink,
+  ): OutboundCall {
     const { nowMs = this.#nowMs, timeoutMs = Infinity } = options;
     const { turn } = this.#context;
     turn.enter();
@@ -224,7 +274,12 @@ export class JsonRpcSession implements Session {
     }
   }
 
-  emit(entry: MessageEntry, payload: unknown, _options: EmitOptions, settled: Settled | null): boolean {
+  emit(
+    entry: MessageEntry,
+    payload: unknown,
+    _options: EmitOptions,
+    settled: Settled | null,
+  ): boolean {
     const method = this.#method(entry, "event");
     const link = this.#connected(entry);
     const text = eventText(entry, method, payload);
@@ -232,7 +287,11 @@ export class JsonRpcSession implements Session {
     return this.#notify(link.outbox, text, settled);
   }
 
-  emitPrepared({ body, entry }: PreparedEvent, _options: EmitOptions, settled: Settled | null): boolean {
+  emitPrepared(
+    { body, entry }: PreparedEvent,
+    _options: EmitOptions,
+    settled: Settled | null,
+  ): boolean {
     this.#method(entry, "event");
     return this.#notify(this.#connected(entry).outbox, body, settled);
   }
@@ -253,8 +312,13 @@ export class JsonRpcSession implements Session {
   }
 
   flushEvents(done: (error: HawserError | null) => void): void {
-    const isOver = this.#state === "closed"; // everything leaves in the order in which it is sent, so there is nothing to wait for
-    done(isOver ? new HawserError("SESSION_CLOSED", "Cannot wait for events to leave: the session is over") : null);
+    // everything leaves in the order in which it is sent, so there is nothing to wait for
+    const isOver = this.#state === "closed";
+    done(
+      isOver
+        ? new HawserError("SESSION_CLOSED", "Cannot wait for events to leave: the session is over")
+        : null,
+    );
   }
 
   drain(): void {
@@ -267,8 +331,17 @@ export class JsonRpcSession implements Session {
   close(code: CloseCode = "NORMAL", message = ""): void {
     const { turn } = this.#context;
     turn.enter();
-    if (code !== "NORMAL" && code !== "DRAINED") this.#link?.responder.answer(errorText(null, failureObject(code, null, message)), null);
-    this.#end(null, new HawserError("SESSION_CLOSED", "The session was closed while the call was open: whether the peer has handled it is not known"), "flush");
+    if (code !== "NORMAL" && code !== "DRAINED")
+      this.#link?.responder.answer(errorText(null, failureObject(code, null, message)), null);
+    this.#end(
+      null,
+      new HawserError(
+        "SESSION_CLOSED",
+        "The session was closed while the call was open: whether the peer has handled it is " +
+          "not known",
+      ),
+      "flush",
+    );
     turn.leave();
   }
 
@@ -290,27 +363,42 @@ export class JsonRpcSession implements Session {
   #method(entry: MessageEntry, type: "event" | "request"): string {
     const method = this.#context.dialect.methods.get(entry);
     const { from } = entry;
-    if (method !== undefined && entry.type === type && (from === "both" || from === this.side)) return method;
+    if (method !== undefined && entry.type === type && (from === "both" || from === this.side))
+      return method;
     const cannot = `Cannot ${type === "event" ? "emit" : "open"} "${plain(entry.name, 60)}"`;
     if (method === undefined) throw new TypeError(`${cannot}: it is of another contract`);
-    if (entry.type !== type) throw new TypeError(`${cannot}: it is ${entry.type === "event" ? "an event" : "a request"}`);
+    if (entry.type !== type)
+      throw new TypeError(`${cannot}: it is ${entry.type === "event" ? "an event" : "a request"}`);
     throw new TypeError(`${cannot} from the ${this.side}: it is the ${from}'s`);
   }
 
   #connected(entry: MessageEntry): Link {
     if (this.#link !== null) return this.#link;
     const cannot = `Cannot send "${plain(entry.name, 60)}"`;
-    if (this.#state === "closed") throw new HawserError("SESSION_CLOSED", `${cannot}: the session is over`);
+    if (this.#state === "closed")
+      throw new HawserError("SESSION_CLOSED", `${cannot}: the session is over`);
     throw new HawserError("NOT_READY", `${cannot}: the session has no connection`);
   }
 
-  /** Throws where the program's code, which has run since `link` was looked up, has ended the session or lost its connection. */
+  /**
+   * Throws where the program's code, which has run since `link` was looked up, has ended the
+   * session or lost its connection.
+   */
   #checkSame(link: Link, entry: MessageEntry): void {
-    if (this.#connected(entry) !== link) throw new HawserError("NOT_SENT", `Cannot send "${plain(entry.name, 60)}": the connection was lost while it was encoded`);
+    if (this.#connected(entry) !== link)
+      throw new HawserError(
+        "NOT_SENT",
+        `Cannot send "${plain(entry.name, 60)}": the connection was lost while it was encoded`,
+      );
   }
 
   #checkDraining(entry: MessageEntry): void {
-    if (this.#state === "draining") throw new HawserError("DRAINING", `Cannot open "${plain(entry.name, 60)}": this session drains`, { origin: "local" });
+    if (this.#state === "draining")
+      throw new HawserError(
+        "DRAINING",
+        `Cannot open "${plain(entry.name, 60)}": this session drains`,
+        { origin: "local" },
+      );
   }
 
   #notify(outbox: Outbox, message: Uint8Array | string, settled: Settled | null): boolean {
@@ -319,7 +407,10 @@ export class JsonRpcSession implements Session {
     try {
       const isOut = outbox.put(message, settled) === null;
       if (!isOut) this.#isFull = true;
-      else if (settled !== null) turn.run(() => { settled("unknown", null); });
+      else if (settled !== null)
+        turn.run(() => {
+          settled("unknown", null);
+        });
       return isOut;
     } finally {
       turn.leave();
@@ -328,11 +419,13 @@ export class JsonRpcSession implements Session {
 
   /** Fill the output, and tell whose events are in it. */
   #left(outbox: Outbox, highBytes: number): void {
-    for (const { settled } of outbox.transmit(highBytes)) this.#context.turn.run(() => settled?.("unknown", null));
+    for (const { settled } of outbox.transmit(highBytes))
+      this.#context.turn.run(() => settled?.("unknown", null));
   }
 
   #closeWhenDrained(): void {
-    if (this.#state === "draining" && this.openCalls === 0 && this.#events.isIdle) this.close("DRAINED");
+    if (this.#state === "draining" && this.openCalls === 0 && this.#events.isIdle)
+      this.close("DRAINED");
   }
 
   /** Over for good. */
@@ -369,7 +462,13 @@ export class JsonRpcSession implements Session {
  */
 export function inputText(entry: MessageEntry, input: unknown): string {
   const issue = entry.input.outbound(input);
-  if (issue !== null) throw invalid("INPUT_INVALID", `The input of "${plain(entry.name, 60)}" is invalid`, "local", issue);
+  if (issue !== null)
+    throw invalid(
+      "INPUT_INVALID",
+      `The input of "${plain(entry.name, 60)}" is invalid`,
+      "local",
+      issue,
+    );
   return writeParams(entry.input, input, entry.codec);
 }
 
@@ -380,6 +479,12 @@ export function inputText(entry: MessageEntry, input: unknown): string {
  */
 export function eventText(entry: MessageEntry, method: string, payload: unknown): string {
   const issue = entry.input.outbound(payload);
-  if (issue !== null) throw invalid("EVENT_INVALID", `The payload of "${plain(entry.name, 60)}" is invalid`, "local", issue);
+  if (issue !== null)
+    throw invalid(
+      "EVENT_INVALID",
+      `The payload of "${plain(entry.name, 60)}" is invalid`,
+      "local",
+      issue,
+    );
   return notificationText(method, writeParams(entry.input, payload, entry.codec));
 }

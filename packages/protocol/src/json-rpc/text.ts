@@ -14,9 +14,16 @@
 /** What tells an answer's request: chosen by who asked. */
 export type Id = number | string | null;
 
-/** Whether a value is an id that can be given back as it came: `JSON.parse` has rounded what is above 2^53. */
+/**
+ * Whether a value is an id that can be given back as it came: `JSON.parse` has rounded what is
+ * above 2^53.
+ */
 export function isId(value: unknown): value is Id {
-  return value === null || typeof value === "string" || (typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER);
+  return (
+    value === null ||
+    typeof value === "string" ||
+    (typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER)
+  );
 }
 
 /** A request; `method` and `params` are JSON texts, `params` may be "". */
@@ -29,7 +36,10 @@ export function notificationText(method: string, params: string): string {
   return `{"jsonrpc":"2.0","method":${method}${params === "" ? "" : `,"params":${params}`}}`;
 }
 
-/** The notification that cancels a request: its method, and the member of its params that is the request's id. */
+/**
+ * The notification that cancels a request: its method, and the member of its params that is the
+ * request's id.
+ */
 export interface CancelMethod {
   readonly method: string;
   readonly id: string;

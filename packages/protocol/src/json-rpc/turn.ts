@@ -1,6 +1,6 @@
 /**
- * One call of the driver, with all that it leads to: what was written is told once, what callbacks throw comes out at the end.
- * Owns the two. Must not know what the calls do.
+ * One call of the driver, with all that it leads to: what was written is told once, what callbacks
+ * throw comes out at the end. Owns the two. Must not know what the calls do.
  *
  * @module
  */

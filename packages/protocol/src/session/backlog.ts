@@ -1,6 +1,7 @@
 /**
  * Backlog: messages that wait encoded, packed behind each other, until the program asks for them.
- * Owns their storage: no object per message, and at most some twice the bytes that wait. Must not know what a message means.
+ * Owns their storage: no object per message, and at most some twice the bytes that wait. Must not
+ * know what a message means.
  *
  *     [ length u32 | bytes ]*
  *
@@ -22,7 +23,10 @@ export class Backlog {
   #at = 0;
   /** How many messages wait. */
   count = 0;
-  /** Where the message is that `peek` found, or `shift` took out; the storage is `bytes` until the next call. */
+  /**
+   * Where the message is that `peek` found, or `shift` took out; the storage is `bytes` until the
+   * next call.
+   */
   start = 0;
   end = 0;
 

@@ -1,5 +1,6 @@
 /**
- * Fifo: a queue that is as quick with a hundred thousand items as with one, which `Array.shift` is not.
+ * Fifo: a queue that is as quick with a hundred thousand items as with one, which `Array.shift` is
+ * not.
  *
  * @module
  */

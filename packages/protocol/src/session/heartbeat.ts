@@ -45,7 +45,9 @@ export class Heartbeat {
 
   /** When `tick` has something to do. */
   get deadlineMs(): number {
-    return this.#askedMs === -Infinity ? this.#heardMs + this.#interval : this.#askedMs + this.#timeout;
+    return this.#askedMs === -Infinity
+      ? this.#heardMs + this.#interval
+      : this.#askedMs + this.#timeout;
   }
 
   /** What is due. After `"ping"`, PING is to be sent with the number `count`. */
@@ -59,7 +61,10 @@ export class Heartbeat {
     return "ping";
   }
 
-  /** Asks out of turn, unless a PING is unanswered. True: PING is to be sent with the number `count`. */
+  /**
+   * Asks out of turn, unless a PING is unanswered. True: PING is to be sent with the number
+   * `count`.
+   */
   ask(nowMs: number): boolean {
     if (this.#pingMs !== null) return false;
     this.#pingMs = nowMs;

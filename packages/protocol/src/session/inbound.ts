@@ -1,12 +1,37 @@
 /**
- * Inbound: each frame held against what is true of its kind, and handed to whom it concerns (PROTOCOL.md §1, §2).
- * Owns the checks that come before a frame's meaning: kind, state, id, size, pieces, head. Must not know what a frame does.
+ * Inbound: each frame held against what is true of its kind, and handed to whom it concerns
+ * (PROTOCOL.md §1, §2). Owns the checks that come before a frame's meaning: kind, state, id, size,
+ * pieces, head. Must not know what a frame does.
  *
  * @module
  */
 import type { Calls } from "./calls/calls.ts";
 import type { Emitter } from "./events/emitter.ts";
-import { ACK, CANCEL, COUNTED_BYTES, CREDIT, END, EVENT, FAIL, frameRules, HELLO, IGNORABLE, ITEM, kindName, LANE, MAX_PAYLOAD, MESSAGES, MORE, readU32, REJECT, REQUEST, RESULT, STOP, STREAM, WINDOW } from "./frames/frames.ts";
+import {
+  ACK,
+  CANCEL,
+  COUNTED_BYTES,
+  CREDIT,
+  END,
+  EVENT,
+  FAIL,
+  frameRules,
+  HELLO,
+  IGNORABLE,
+  ITEM,
+  kindName,
+  LANE,
+  MAX_PAYLOAD,
+  MESSAGES,
+  MORE,
+  readU32,
+  REJECT,
+  REQUEST,
+  RESULT,
+  STOP,
+  STREAM,
+  WINDOW,
+} from "./frames/frames.ts";
 import { Head } from "./frames/head.ts";
 import type { Link } from "./link.ts";
 import { pieceKey, Pieces, type PiecesHost } from "./frames/pieces.ts";
@@ -52,7 +77,10 @@ export class Inbound implements FrameTarget, PiecesHost {
   }
 
   badLength(length: number): void {
-    this.#violate(`sent a frame of length ${String(length)}: it is ${String(COUNTED_BYTES)} to ${String(MAX_PAYLOAD + COUNTED_BYTES)}, and less before the session is ready`);
+    this.#violate(
+      `sent a frame of length ${String(length)}: it is ${String(COUNTED_BYTES)} to ` +
+        `${String(MAX_PAYLOAD + COUNTED_BYTES)}, and less before the session is ready`,
+    );
   }
 
   frame(kind: number, id: number, bytes: Uint8Array, start: number, end: number): boolean {
@@ -62,15 +90,25 @@ export class Inbound implements FrameTarget, PiecesHost {
     const whole = kind & ~MORE;
     const rule = frameRules[whole];
     const size = end - start;
-    if (rule === undefined || (frameRows[whole]?.[this.#control.current] === "!" && !this.#goesOn(whole, id)) || (kind !== whole && !rule.cut)) {
+    if (
+      rule === undefined ||
+      (frameRows[whole]?.[this.#control.current] === "!" && !this.#goesOn(whole, id)) ||
+      (kind !== whole && !rule.cut)
+    ) {
       if (rule === undefined && (kind & IGNORABLE) !== 0) return true;
       const isEchoed = whole === HELLO && link.side === "client";
-      this.#violate(`sent ${kindName(kind)}${kind === whole ? "" : " in pieces"}, which may not come here${isEchoed ? ": it may be an echo server, which sends back what it gets" : ""}`);
+      this.#violate(
+        `sent ${kindName(kind)}${kind === whole ? "" : " in pieces"}, which may not come ` +
+          `here${isEchoed ? ": it may be an echo server, which sends back what it gets" : ""}`,
+      );
     } else if ((rule.id === "zero" && id !== 0) || (rule.id === "conversation" && id === 0)) {
       this.#violate(`sent ${rule.name} with the id ${String(id)}`);
     } else if (whole === MESSAGES) {
       this.#control.control(kind, bytes, start, end);
-    } else if (rule.cut && (kind !== whole || (this.#pieces.any && this.#pieces.has(pieceKey(whole, id))))) {
+    } else if (
+      rule.cut &&
+      (kind !== whole || (this.#pieces.any && this.#pieces.has(pieceKey(whole, id))))
+    ) {
       this.#piece(kind, whole, rule.min, id, bytes, start, end);
     } else if (size < rule.min || size > rule.max) {
       this.#violate(`sent ${rule.name} with ${String(size)} bytes`);
@@ -89,7 +127,15 @@ export class Inbound implements FrameTarget, PiecesHost {
   }
 
   /** A frame that is a piece; `min`: what the joined payload has at least. */
-  #piece(kind: number, whole: number, min: number, id: number, bytes: Uint8Array, start: number, end: number): void {
+  #piece(
+    kind: number,
+    whole: number,
+    min: number,
+    id: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     const link = this.#link;
     const { epoch } = link;
     const message = this.#pieces.take(kind, id, bytes, start, end, this);
@@ -98,7 +144,8 @@ export class Inbound implements FrameTarget, PiecesHost {
     if (joined.length < min) {
       this.#violate(`sent ${kindName(whole)} with ${String(joined.length)} bytes`);
     } else if (!isTaken) {
-      if (this.#readHead(whole, joined.bytes, 0, joined.length)) this.#calls.overloaded(id, this.#head);
+      if (this.#readHead(whole, joined.bytes, 0, joined.length))
+        this.#calls.overloaded(id, this.#head);
     } else {
       link.joined = joined.bytes;
       this.#take(whole, id, joined.bytes, 0, joined.length);
@@ -106,7 +153,10 @@ export class Inbound implements FrameTarget, PiecesHost {
     }
   }
 
-  /** @see PiecesHost: what can be said against a message is said at its first piece, before it takes memory. */
+  /**
+   * @see PiecesHost: what can be said against a message is said at its first piece, before it takes
+   *   memory.
+   */
   mayBegin(kind: number, id: number): boolean {
     return kind === EVENT ? this.#receiver.begins(id) : this.#calls.admits(kind, id);
   }
@@ -126,13 +176,20 @@ export class Inbound implements FrameTarget, PiecesHost {
     const link = this.#link;
     if (!isPartial) this.#partial = null;
     else if (this.#partial === null) this.#partial = new Stall(link.nowMs, link.receivedBytes);
-    else if (this.#partialFrames !== this.#frames) this.#partial.grew(link.nowMs, link.receivedBytes);
+    else if (this.#partialFrames !== this.#frames)
+      this.#partial.grew(link.nowMs, link.receivedBytes);
     this.#partialFrames = this.#frames;
   }
 
-  /** When the frame or message that has not grown for the longest time last grew; Infinity: nothing is unfinished. */
+  /**
+   * When the frame or message that has not grown for the longest time last grew; Infinity: nothing
+   * is unfinished.
+   */
   get sinceMs(): number {
-    return Math.min(this.#partial?.sinceMs ?? Infinity, this.#pieces.any ? this.#pieces.sinceMs : Infinity);
+    return Math.min(
+      this.#partial?.sinceMs ?? Infinity,
+      this.#pieces.any ? this.#pieces.sinceMs : Infinity,
+    );
   }
 
   /** The process stood still for `ms`, until now: nothing could grow. */
@@ -148,14 +205,19 @@ export class Inbound implements FrameTarget, PiecesHost {
     if (nowMs - this.sinceMs < frameTimeoutMs) return;
     const isCut = this.#partial?.isOver(nowMs, link.receivedBytes, frameTimeoutMs) === true;
     const what = isCut ? "a frame" : this.#pieces.stalled(nowMs, frameTimeoutMs);
-    if (what !== null) link.violate("FRAME_TIMEOUT", `began ${what} and sent no more of it for frameTimeoutMs ${String(frameTimeoutMs)}`);
+    if (what !== null)
+      link.violate(
+        "FRAME_TIMEOUT",
+        `began ${what} and sent no more of it for frameTimeoutMs ${String(frameTimeoutMs)}`,
+      );
   }
 
   #take(kind: number, id: number, bytes: Uint8Array, start: number, end: number): void {
     switch (kind) {
       case REQUEST:
       case STREAM:
-        if (this.#readHead(kind, bytes, start, end)) this.#calls.opened(kind, id, this.#head, bytes, end);
+        if (this.#readHead(kind, bytes, start, end))
+          this.#calls.opened(kind, id, this.#head, bytes, end);
         return;
       case RESULT:
       case FAIL:
@@ -163,7 +225,8 @@ export class Inbound implements FrameTarget, PiecesHost {
         if (this.#fits(kind, end - start)) this.#calls.frame(kind, id, bytes, start, end);
         return;
       case EVENT:
-        if (this.#readHead(kind, bytes, start, end)) this.#receiver.event(id, this.#head, bytes, end);
+        if (this.#readHead(kind, bytes, start, end))
+          this.#receiver.event(id, this.#head, bytes, end);
         return;
       case CANCEL:
       case END:
@@ -205,7 +268,11 @@ export class Inbound implements FrameTarget, PiecesHost {
   #fits(kind: number, size: number): boolean {
     const most = this.#link.limits.maxMessageBytes;
     if (size <= most) return true;
-    this.#link.violate("MESSAGE_TOO_LARGE", `sent ${kindName(kind)} with a body of ${String(size)} bytes: maxMessageBytes is ${String(most)}`);
+    this.#link.violate(
+      "MESSAGE_TOO_LARGE",
+      `sent ${kindName(kind)} with a body of ${String(size)} bytes: maxMessageBytes is ` +
+        String(most),
+    );
     return false;
   }
 

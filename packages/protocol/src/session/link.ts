@@ -1,6 +1,7 @@
 /**
- * Link: the connection at hand as the parts of a session see it: where to write, what the peer takes, how to end it all.
- * Owns writing one message with a body, and what callbacks throw. Must not know conversations or events.
+ * Link: the connection at hand as the parts of a session see it: where to write, what the peer
+ * takes, how to end it all. Owns writing one message with a body, and what callbacks throw. Must
+ * not know conversations or events.
  *
  * @module
  */
@@ -21,8 +22,8 @@ import type { SessionSink } from "./types.ts";
 import { Window } from "./window.ts";
 
 /**
- * Bytes of output above which the driver is told at once, and not at the end of a chunk: what is answered to the first half of a large
- * chunk may leave while the second is read.
+ * Bytes of output above which the driver is told at once, and not at the end of a chunk: what is
+ * answered to the first half of a large chunk may leave while the second is read.
  */
 const FULL_BYTES = 8_192;
 
@@ -88,7 +89,14 @@ export class Link {
   #wrote = false;
   #thrown: { readonly error: unknown } | null = null;
 
-  constructor(side: Side, entries: readonly MessageEntry[], limits: SessionLimits, sink: SessionSink, violate: Violate, admit: Admit) {
+  constructor(
+    side: Side,
+    entries: readonly MessageEntry[],
+    limits: SessionLimits,
+    sink: SessionSink,
+    violate: Violate,
+    admit: Admit,
+  ) {
     this.side = side;
     this.entries = entries;
     this.limits = limits;
@@ -109,16 +117,22 @@ export class Link {
   }
 
   /**
-   * What goes out for a value that this side opens a conversation with, or emits: checked, then encoded. Both run the program's code;
-   * the state is looked at before and after.
+   * What goes out for a value that this side opens a conversation with, or emits: checked, then
+   * encoded. Both run the program's code; the state is looked at before and after.
    *
    * `checked` is called between the two.
    *
-   * @throws {HawserError} `code` where the schema refuses the value; PAYLOAD_FORBIDDEN; what the state says; NOT_SENT where the
-   *   connection has changed meanwhile, except for `"retain"`
+   * @throws {HawserError} `code` where the schema refuses the value; PAYLOAD_FORBIDDEN; what the
+   *   state says; NOT_SENT where the connection has changed meanwhile, except for `"retain"`
    * @throws what `checked` throws
    */
-  prepare(input: "emit" | "open" | "retain", entry: MessageEntry, value: unknown, code: "EVENT_INVALID" | "INPUT_INVALID", checked: (() => void) | null = null): Body {
+  prepare(
+    input: "emit" | "open" | "retain",
+    entry: MessageEntry,
+    value: unknown,
+    code: "EVENT_INVALID" | "INPUT_INVALID",
+    checked: (() => void) | null = null,
+  ): Body {
     const { epoch, moves } = this;
     const issue = entry.input.outbound(value);
     if (issue !== null) throw invalid(code, `${cannot(input, entry)} with this`, "local", issue);
@@ -128,10 +142,16 @@ export class Link {
     return body;
   }
 
-  /** The program's code has changed the session's state: throws where nothing can be sent any more. */
+  /**
+   * The program's code has changed the session's state: throws where nothing can be sent any more.
+   */
   #moved(input: "emit" | "open" | "retain", entry: MessageEntry, epoch: number): void {
     this.#admit(input, entry);
-    if (epoch !== this.epoch && input !== "retain") throw new HawserError("NOT_SENT", `${cannot(input, entry)}: the connection was lost while it was encoded`);
+    if (epoch !== this.epoch && input !== "retain")
+      throw new HawserError(
+        "NOT_SENT",
+        `${cannot(input, entry)}: the connection was lost while it was encoded`,
+      );
   }
 
   /** A call of the driver begins; pairs with `leave`. */
@@ -187,7 +207,8 @@ export class Link {
     if (this.#hungry.size === 0) return;
     const waiting = [...this.#hungry];
     this.#hungry.clear();
-    for (const hungry of waiting) hungry.feed(); // those that there is no memory for are hungry again
+    // those that there is no memory for are hungry again
+    for (const hungry of waiting) hungry.feed();
   }
 
   /** Move what may move into the output. */
@@ -198,8 +219,9 @@ export class Link {
   }
 
   /**
-   * What the codec makes of a value. Called before a frame is opened: this runs the program's code, which may send, end the session, or
-   * lose the connection, so the caller looks at its state again before it writes. Write the body before the next one is encoded.
+   * What the codec makes of a value. Called before a frame is opened: this runs the program's code,
+   * which may send, end the session, or lose the connection, so the caller looks at its state again
+   * before it writes. Write the body before the next one is encoded.
    *
    * @throws {HawserError} PAYLOAD_FORBIDDEN
    */
@@ -214,8 +236,8 @@ export class Link {
   }
 
   /**
-   * Append a body behind what was written since `start`; where this throws, the output is truncated to `start`.
-   * Returns the body's bytes.
+   * Append a body behind what was written since `start`; where this throws, the output is truncated
+   * to `start`. Returns the body's bytes.
    *
    * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_TOO_LARGE
    */
@@ -225,7 +247,10 @@ export class Link {
       output.append(body);
     } else if (!utf8Write(body, output)) {
       output.truncate(start);
-      throw forbidden(entry, new TypeError("The codec's text has a lone surrogate, which has no UTF-8"));
+      throw forbidden(
+        entry,
+        new TypeError("The codec's text has a lone surrogate, which has no UTF-8"),
+      );
     }
     const length = output.length - from;
     this.checkBody(start, entry, length, output);
@@ -233,13 +258,15 @@ export class Link {
   }
 
   /**
-   * As `body`, for a message that `seal` or `queue` sends next: what is too long for one frame, and need not be copied, is left where it is.
+   * As `body`, for a message that `seal` or `queue` sends next: what is too long for one frame, and
+   * need not be copied, is left where it is.
    *
    * @throws {HawserError} as `body` does
    */
   write(start: number, entry: MessageEntry, body: Body): number {
     const { length } = body;
-    if (typeof body === "string" || length <= MAX_PAYLOAD || entry.codec.uncopied !== true) return this.body(start, entry, body);
+    if (typeof body === "string" || length <= MAX_PAYLOAD || entry.codec.uncopied !== true)
+      return this.body(start, entry, body);
     this.checkBody(start, entry, length, this.output);
     this.#uncopied = body;
     return length;
@@ -249,7 +276,11 @@ export class Link {
     const most = this.peer.limits.maxMessageBytes;
     if (length <= most) return;
     output.truncate(start);
-    throw new HawserError("PAYLOAD_TOO_LARGE", `Cannot send "${plain(entry.name, 60)}" with ${String(length)} bytes: the peer takes at most ${String(most)} (its maxMessageBytes)`);
+    throw new HawserError(
+      "PAYLOAD_TOO_LARGE",
+      `Cannot send "${plain(entry.name, 60)}" with ${String(length)} bytes: the peer takes at ` +
+        `most ${String(most)} (its maxMessageBytes)`,
+    );
   }
 
   /** True if what was written since `start` is not too large for one frame. */
@@ -257,7 +288,10 @@ export class Link {
     return this.output.length - start - HEADER_BYTES <= MAX_PAYLOAD && this.#uncopied.length === 0;
   }
 
-  /** Complete the frame at `start` if it may go as it is: true. False: it is too large for one frame. */
+  /**
+   * Complete the frame at `start` if it may go as it is: true. False: it is too large for one
+   * frame.
+   */
   seal(start: number): boolean {
     if (!this.fits(start)) return false;
     this.finish(start);
@@ -292,11 +326,16 @@ export class Link {
 
   /** Throws where no more may wait: nothing at all, or not `bytes` more. */
   checkRoom(bytes = 1): void {
-    if (this.outbox.queuedBytes + this.output.length + bytes > this.limits.maxQueuedBytes) throw this.full();
+    if (this.outbox.queuedBytes + this.output.length + bytes > this.limits.maxQueuedBytes)
+      throw this.full();
   }
 
   full(): HawserError {
-    return new HawserError("WRITE_BUFFER_FULL", `More than maxQueuedBytes (${String(this.limits.maxQueuedBytes)}) wait to be sent: the peer reads slower than this side sends`);
+    return new HawserError(
+      "WRITE_BUFFER_FULL",
+      `More than maxQueuedBytes (${String(this.limits.maxQueuedBytes)}) wait to be sent: the ` +
+        "peer reads slower than this side sends",
+    );
   }
 
   #tell(): void {
@@ -327,5 +366,9 @@ function cannot(input: "emit" | "open" | "retain", entry: MessageEntry): string 
 }
 
 function forbidden(entry: MessageEntry, cause: unknown): HawserError {
-  return new HawserError("PAYLOAD_FORBIDDEN", `Cannot send "${plain(entry.name, 60)}": ${entry.codec.name}() can't encode what it carries`, { cause });
+  return new HawserError(
+    "PAYLOAD_FORBIDDEN",
+    `Cannot send "${plain(entry.name, 60)}": ${entry.codec.name}() can't encode what it carries`,
+    { cause },
+  );
 }

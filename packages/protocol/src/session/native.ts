@@ -5,7 +5,12 @@
  * @module
  */
 import { BodyEncoder } from "../codec/body.ts";
-import { checkProtocol, type MessageEntry, type Protocol, type Side } from "../contract/contract.ts";
+import {
+  checkProtocol,
+  type MessageEntry,
+  type Protocol,
+  type Side,
+} from "../contract/contract.ts";
 import { HawserError } from "../errors.ts";
 import { utf8Encode } from "../bytes/utf8-write.ts";
 import { CONTRACT_FEATURE, OfferedContract } from "./handshake/contract-request.ts";
@@ -16,7 +21,15 @@ import { encodeValue } from "./link.ts";
 import { MAX_LIST_BYTES, OwnList } from "./handshake/message-list.ts";
 import { plain } from "./quote.ts";
 import { type ChunkReader, NativeSession } from "./session.ts";
-import type { Greeter, PreparedCall, PreparedEvent, Session, SessionKind, SessionOptions, SessionSink } from "./types.ts";
+import type {
+  Greeter,
+  PreparedCall,
+  PreparedEvent,
+  Session,
+  SessionKind,
+  SessionOptions,
+  SessionSink,
+} from "./types.ts";
 
 /**
  * Sessions as PROTOCOL.md describes them, for a contract.
@@ -55,7 +68,9 @@ class NativeSessions implements SessionKind {
     this.#own = new OwnList(contract);
     checkSize(contract, this.#own);
     const chunked = new Set<ChunkReader>();
-    for (const { codec } of contract.messages) if (codec.chunk !== undefined) chunked.add(codec as ChunkReader); // it has one, as was just seen
+    for (const { codec } of contract.messages)
+      // it has one, as was just seen
+      if (codec.chunk !== undefined) chunked.add(codec as ChunkReader);
     this.#chunked = [...chunked];
   }
 
@@ -63,7 +78,11 @@ class NativeSessions implements SessionKind {
     return new NativeGreeter(this.contract, this.#own, offerContract ? FEATURES : NO_FEATURES);
   }
 
-  session(side: Side, { limits, random, retention, offerContract = false }: SessionOptions, sink: SessionSink): Session {
+  session(
+    side: Side,
+    { limits, random, retention, offerContract = false }: SessionOptions,
+    sink: SessionSink,
+  ): Session {
     const isOffered = side === "server" && offerContract;
     const parts = {
       contract: this.contract,
@@ -84,14 +103,26 @@ class NativeSessions implements SessionKind {
 
   prepare(entry: MessageEntry, payload: unknown): PreparedEvent {
     const issue = entry.input.outbound(payload);
-    if (issue !== null) throw invalid("EVENT_INVALID", `Cannot emit "${plain(entry.name, 60)}" with this`, "local", issue);
+    if (issue !== null)
+      throw invalid(
+        "EVENT_INVALID",
+        `Cannot emit "${plain(entry.name, 60)}" with this`,
+        "local",
+        issue,
+      );
     const lane = entry.lane?.numberOf(payload) ?? 0;
     return { entry, body: keptBody(entry, payload), lane, holders: 0 };
   }
 
   prepareCall(entry: MessageEntry, input: unknown): PreparedCall {
     const issue = entry.input.outbound(input);
-    if (issue !== null) throw invalid("INPUT_INVALID", `Cannot call "${plain(entry.name, 60)}" with this`, "local", issue);
+    if (issue !== null)
+      throw invalid(
+        "INPUT_INVALID",
+        `Cannot call "${plain(entry.name, 60)}" with this`,
+        "local",
+        issue,
+      );
     return { entry, body: keptBody(entry, input) };
   }
 }
@@ -107,6 +138,8 @@ function checkSize(contract: Protocol, own: OwnList): void {
   const { length } = own.text;
   if (length <= MAX_LIST_BYTES) return;
   throw new RangeError(
-    `Cannot use the contract "${plain(contract.name, 60)}" for sessions: the list of its ${String(contract.messages.length)} messages has ${String(length)} bytes, and at most ${String(MAX_LIST_BYTES)} can be told; split it, or shorten their names`,
+    `Cannot use the contract "${plain(contract.name, 60)}" for sessions: the list of its ` +
+      `${String(contract.messages.length)} messages has ${String(length)} bytes, and at most ` +
+      `${String(MAX_LIST_BYTES)} can be told; split it, or shorten their names`,
   );
 }

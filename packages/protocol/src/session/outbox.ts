@@ -1,7 +1,7 @@
 /**
- * Outbox: messages that can't go straight into the output, because they are large, have no credit, or stand behind one of these.
- * Owns the order within a lane, the pieces of large messages, and the turns that lanes take (PROTOCOL.md §1, §5).
- * Must not know what a message means.
+ * Outbox: messages that can't go straight into the output, because they are large, have no credit,
+ * or stand behind one of these. Owns the order within a lane, the pieces of large messages, and the
+ * turns that lanes take (PROTOCOL.md §1, §5). Must not know what a message means.
  *
  * @module
  */
@@ -19,7 +19,10 @@ export interface Waiting {
   readonly cost: number;
   /** Bytes that it adds to `queuedBytes`: none where somebody else counts them. */
   readonly counted: number;
-  /** Of an event that is sent again, and waits in the common lane: its own lane, whose credit it takes too. */
+  /**
+   * Of an event that is sent again, and waits in the common lane: its own lane, whose credit it
+   * takes too.
+   */
   readonly account?: Lane;
   /** For the lane's owner. */
   readonly tag: unknown;
@@ -29,7 +32,10 @@ export interface Waiting {
 export interface LaneOwner {
   /** The last byte of a message is in the output. */
   written(message: Waiting): void;
-  /** There is credit for the items of all streams again, which the lane waited for with nothing to send. */
+  /**
+   * There is credit for the items of all streams again, which the lane waited for with nothing to
+   * send.
+   */
   widened(): void;
   /** An event is about to begin: false drops it in place of that. */
   begins?(message: Waiting): boolean;
@@ -37,7 +43,10 @@ export interface LaneOwner {
 
 /** The messages of one id and direction: what is put in comes out in this order. */
 export class Lane {
-  /** The conversation's, or the number of a lane of events; 0 for the common one, and while a call waits to be opened. */
+  /**
+   * The conversation's, or the number of a lane of events; 0 for the common one, and while a call
+   * waits to be opened.
+   */
   id: number;
   readonly owner: LaneOwner;
   /** True if it carries events, and no conversation. */
@@ -47,7 +56,10 @@ export class Lane {
   readonly queue: Fifo<Waiting> = new Fifo<Waiting>();
   /** Bytes of the first message that are out. */
   out = 0;
-  /** The lane's place: among those that take turns, or those that wait for the credit of all streams, or of all events. */
+  /**
+   * The lane's place: among those that take turns, or those that wait for the credit of all
+   * streams, or of all events.
+   */
   listed: "no" | "starved" | "turns" = "no";
   /** Whether nothing may move: the conversation is not open yet. */
   held = false;
@@ -81,7 +93,10 @@ export class Outbox {
   queuedBytes = 0;
   /** What the peer lets this side send of items, of all streams together; may be below zero. */
   window = 0;
-  /** The common lane of events, whose credit is the account of all events; null: there is no connection. */
+  /**
+   * The common lane of events, whose credit is the account of all events; null: there is no
+   * connection.
+   */
   events: Lane | null = null;
   /** Lanes whose next item waits for the first, and lanes whose next event waits for the second. */
   readonly #starved = new Set<Lane>();
@@ -155,7 +170,10 @@ export class Outbox {
     (lane.isEvents ? this.#starvedEvents : this.#starved).add(lane);
   }
 
-  /** Move what waits into the output while that is shorter than `highBytes`; returns whether more could move if there were room. */
+  /**
+   * Move what waits into the output while that is shorter than `highBytes`; returns whether more
+   * could move if there were room.
+   */
   pump(output: ByteWriter, highBytes: number): boolean {
     const turns = this.#turns;
     const connection = this.#connection;
@@ -191,7 +209,8 @@ export class Outbox {
 
   /** There is credit of all events: one lane that waited for it takes its turn. */
   #feedEvents(): boolean {
-    if (this.#starvedEvents.size === 0 || this.events === null || this.events.credit <= 0) return false;
+    if (this.#starvedEvents.size === 0 || this.events === null || this.events.credit <= 0)
+      return false;
     for (const lane of this.#starvedEvents) {
       this.#starvedEvents.delete(lane);
       lane.listed = "no";
@@ -204,14 +223,18 @@ export class Outbox {
   /** False where the lane's next message is an event that is dropped in place of being begun. */
   #begins(lane: Lane): boolean {
     const message = lane.queue.first as Waiting; // movable, so there is one
-    if (lane.out > 0 || message.kind !== EVENT || lane.owner.begins?.(message) !== false) return true;
+    if (lane.out > 0 || message.kind !== EVENT || lane.owner.begins?.(message) !== false)
+      return true;
     lane.queue.shift();
     this.queuedBytes -= message.counted;
     this.#list(lane);
     return false;
   }
 
-  /** There is credit of all streams again: lanes that waited for it take turns, or their owners may send. */
+  /**
+   * There is credit of all streams again: lanes that waited for it take turns, or their owners may
+   * send.
+   */
   #feed(): void {
     const connection = this.#connection;
     const starved = [...this.#starved];
@@ -250,7 +273,8 @@ export class Outbox {
       lane.credit -= cost;
       if (kind === ITEM) this.window -= cost;
       else if (account !== undefined) account.credit -= cost;
-      else if (lane.isEvents && lane !== this.events && this.events !== null) this.events.credit -= cost;
+      else if (lane.isEvents && lane !== this.events && this.events !== null)
+        this.events.credit -= cost;
       if (!isLast) this.#begun++;
     } else if (isLast) {
       this.#begun--;
@@ -266,14 +290,24 @@ export class Outbox {
     return message;
   }
 
-  /** True if the lane's next message is an item that the credit of all streams does not let begin, or an event that that of all events does not. */
+  /**
+   * True if the lane's next message is an item that the credit of all streams does not let begin,
+   * or an event that that of all events does not.
+   */
   #isStarved(lane: Lane): boolean {
-    if (lane.isEvents) return lane !== this.events && lane.out === 0 && this.events !== null && this.events.credit <= 0;
+    if (lane.isEvents)
+      return (
+        lane !== this.events && lane.out === 0 && this.events !== null && this.events.credit <= 0
+      );
     return this.window <= 0 && lane.out === 0 && lane.queue.first?.kind === ITEM;
   }
 
   #mayMove(lane: Lane): boolean {
-    return lane.out > 0 || lengthOf(lane.queue.first as Waiting) <= MAX_PAYLOAD || this.#begun < this.maxPartials;
+    return (
+      lane.out > 0 ||
+      lengthOf(lane.queue.first as Waiting) <= MAX_PAYLOAD ||
+      this.#begun < this.maxPartials
+    );
   }
 
   #passOver(lane: Lane, passed: number): number {
@@ -298,10 +332,18 @@ function lengthOf({ payload, rest }: Waiting): number {
 }
 
 /** A frame with the bytes `[from, to)` of a message. */
-function writePiece(output: ByteWriter, kind: number, id: number, { payload, rest }: Waiting, from: number, to: number): void {
+function writePiece(
+  output: ByteWriter,
+  kind: number,
+  id: number,
+  { payload, rest }: Waiting,
+  from: number,
+  to: number,
+): void {
   const { length } = payload;
   const start = openFrame(output, kind, id);
   if (from < length) output.append(payload, from, Math.min(to, length));
-  if (rest !== undefined && to > length) output.append(rest, Math.max(0, from - length), to - length);
+  if (rest !== undefined && to > length)
+    output.append(rest, Math.max(0, from - length), to - length);
   sealFrame(output, start);
 }

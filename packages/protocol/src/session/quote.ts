@@ -7,7 +7,12 @@ import { printable } from "../printable.ts";
 
 /** At most `length` characters of a text that the peer chose, on one line and printable. */
 export function plain(text: string, length = 120): string {
-  const line = printable(text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " ").trim().toWellFormed());
+  const line = printable(
+    text
+      .replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " ")
+      .trim()
+      .toWellFormed(),
+  );
   return (line.length > length ? `${line.slice(0, length - 1)}…` : line).toWellFormed();
 }
 

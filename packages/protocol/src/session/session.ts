@@ -1,7 +1,7 @@
 /**
- * The native session: PROTOCOL.md as one state machine without I/O.
- * Owns the state (transitions.ts), the handshake, and how a session ends. Must not know conversations (calls.ts), events
- * (emitter.ts, receiver.ts), or where bytes come from.
+ * The native session: PROTOCOL.md as one state machine without I/O. Owns the state
+ * (transitions.ts), the handshake, and how a session ends. Must not know conversations (calls.ts),
+ * events (emitter.ts, receiver.ts), or where bytes come from.
  *
  *     receive -> Reader -> Inbound -> Calls | Receiver | Emitter -> sink
  *     open, emit -> Calls | Emitter -> Link -> output, or Outbox and later output
@@ -19,22 +19,71 @@ import type { OfferedContract } from "./handshake/contract-request.ts";
 import { lossReason, type LossReason } from "./calls/conversation.ts";
 import { Emitter } from "./events/emitter.ts";
 import { formatClosing, readClosing } from "./frames/failure.ts";
-import { CLOSE, DRAIN, HELLO, MESSAGES, MORE, PING, PONG, readU64, REFUSE, SIGNATURE, WANT, WELCOME, writeEmpty, writeFrame, writeNumbered, writeText } from "./frames/frames.ts";
+import {
+  CLOSE,
+  DRAIN,
+  HELLO,
+  MESSAGES,
+  MORE,
+  PING,
+  PONG,
+  readU64,
+  REFUSE,
+  SIGNATURE,
+  WANT,
+  WELCOME,
+  writeEmpty,
+  writeFrame,
+  writeNumbered,
+  writeText,
+} from "./frames/frames.ts";
 import { NativeHello } from "./handshake/greeter.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { formatHello, formatWelcome, introduce, type Opening, readWelcome, type WelcomeText } from "./handshake/hello.ts";
+import {
+  formatHello,
+  formatWelcome,
+  introduce,
+  type Opening,
+  readWelcome,
+  type WelcomeText,
+} from "./handshake/hello.ts";
 import { type Control, Inbound } from "./inbound.ts";
 import type { SessionLimits } from "./limits.ts";
 import { Link, type Violate } from "./link.ts";
-import { ForeignView, ListReader, type MessageView, type OwnList } from "./handshake/message-list.ts";
+import {
+  ForeignView,
+  ListReader,
+  type MessageView,
+  type OwnList,
+} from "./handshake/message-list.ts";
 import { GreetedPeer, type PeerLimits } from "./handshake/peer.ts";
 import { hexadecimal, plain } from "./quote.ts";
 import { Reader } from "./frames/reader.ts";
 import { Receiver } from "./events/receiver.ts";
 import { Recogniser } from "./handshake/recognise.ts";
 import type { Retention } from "./events/retention.ts";
-import { type Cell, type Input, isConnected, publicState, type State, transitions } from "./transitions.ts";
-import type { CallOptions, CallSink, CloseCode, EmitOptions, Hello, OutboundCall, PreparedCall, PreparedEvent, Session, SessionSink, SessionState, Settled } from "./types.ts";
+import {
+  type Cell,
+  type Input,
+  isConnected,
+  publicState,
+  type State,
+  transitions,
+} from "./transitions.ts";
+import type {
+  CallOptions,
+  CallSink,
+  CloseCode,
+  EmitOptions,
+  Hello,
+  OutboundCall,
+  PreparedCall,
+  PreparedEvent,
+  Session,
+  SessionSink,
+  SessionState,
+  Settled,
+} from "./types.ts";
 
 /** Names of the two sides in a client's texts. */
 const US = "this client";
@@ -73,14 +122,20 @@ export class NativeSession implements Session, Control {
   readonly #inbound: Inbound;
   #state: State = "new";
   #id = "";
-  /** Server: the identity with which the client came to this connection; it is taken until the client is known to have the newer one. */
+  /**
+   * Server: the identity with which the client came to this connection; it is taken until the
+   * client is known to have the newer one.
+   */
   #formerId = "";
   #takesFormer = false;
   #origin = "";
   #reader = new Reader();
   /** Client: reads the server's signature; null when it has come. */
   #recogniser: Recogniser | null = null;
-  /** Client: reads the server's list of messages, where it comes before WELCOME; null after the handshake. */
+  /**
+   * Client: reads the server's list of messages, where it comes before WELCOME; null after the
+   * handshake.
+   */
   #lists: ListReader | null = null;
   /** Client: whether the server has asked for this side's list. */
   #isWanted = false;
@@ -101,9 +156,16 @@ export class NativeSession implements Session, Control {
     const violate: Violate = (code, what) => {
       this.#violated(code, what);
     };
-    const link = new Link(side, parts.contract.messages, parts.limits, sink, violate, (input, entry) => {
-      this.#admit(input, entry);
-    });
+    const link = new Link(
+      side,
+      parts.contract.messages,
+      parts.limits,
+      sink,
+      violate,
+      (input, entry) => {
+        this.#admit(input, entry);
+      },
+    );
     this.#link = link;
     this.#calls = new Calls(link, parts.offered);
     this.#emitter = new Emitter(link, parts.retention);
@@ -157,10 +219,16 @@ export class NativeSession implements Session, Control {
 
   attach(output: ByteWriter, nowMs: number, auth?: unknown): void {
     const { contract, limits, features } = this.#parts;
-    if (this.side !== "client") throw new TypeError("Cannot attach a server's session: welcome a peer with it");
+    if (this.side !== "client")
+      throw new TypeError("Cannot attach a server's session: welcome a peer with it");
     this.#check("attach", "attach");
-    const resume = this.#id === "" ? null : { session: this.#id, received: this.#receiver.received };
-    const hello = formatHello(introduce(contract, limits, this.#announce(), features), auth, resume);
+    const resume =
+      this.#id === "" ? null : { session: this.#id, received: this.#receiver.received };
+    const hello = formatHello(
+      introduce(contract, limits, this.#announce(), features),
+      auth,
+      resume,
+    );
     this.#check("attach", "attach"); // again: `auth` may have a getter that closes the session
     this.#enter(nowMs);
     this.#move("attach");
@@ -177,15 +245,29 @@ export class NativeSession implements Session, Control {
 
   canResume(hello: Hello): boolean {
     const { resume } = hello;
-    return hello instanceof NativeHello && resume !== null && this.#isKnownAs(resume.session) && this.#state !== "closed" && this.#takesAsMuch(hello.limits) && this.#emitter.canHave(resume.received);
+    return (
+      hello instanceof NativeHello &&
+      resume !== null &&
+      this.#isKnownAs(resume.session) &&
+      this.#state !== "closed" &&
+      this.#takesAsMuch(hello.limits) &&
+      this.#emitter.canHave(resume.received)
+    );
   }
 
   welcome(output: ByteWriter, hello: Hello, resumed: boolean, nowMs: number): void {
     const { contract, limits, own, random } = this.#parts;
-    if (this.side !== "server") throw new TypeError("Cannot welcome a peer with a client's session: attach it");
-    if (!(hello instanceof NativeHello)) throw new TypeError("Cannot welcome a peer whose Hello is of another kind of session");
-    if (hello.peer === null) throw new TypeError("Cannot welcome a peer whose list of messages is not known: ask the greeter with admitted()");
-    if (resumed && !this.canResume(hello)) throw new TypeError("Cannot resume this session with this peer: ask canResume()");
+    if (this.side !== "server")
+      throw new TypeError("Cannot welcome a peer with a client's session: attach it");
+    if (!(hello instanceof NativeHello))
+      throw new TypeError("Cannot welcome a peer whose Hello is of another kind of session");
+    if (hello.peer === null)
+      throw new TypeError(
+        "Cannot welcome a peer whose list of messages is not known: ask the greeter with " +
+          "admitted()",
+      );
+    if (resumed && !this.canResume(hello))
+      throw new TypeError("Cannot resume this session with this peer: ask canResume()");
     this.#check(resumed ? "resume" : "welcome", "welcome a peer with");
     this.#enter(nowMs);
     if (isConnected(this.#state)) this.#replace();
@@ -197,8 +279,18 @@ export class NativeSession implements Session, Control {
     this.#link.peer = hello.peer;
     this.#connect(output);
     if (!hello.isSigned) output.append(SIGNATURE);
-    const welcoming = { session: this.#id, origin: this.#origin, resumed, received: this.#receiver.received, resumeWindowMs: limits.resumeWindowMs };
-    const { text, isListed } = formatWelcome(introduce(contract, limits, this.#announce(), hello.peer.features), welcoming, hello.hasOwnList ? null : own.members);
+    const welcoming = {
+      session: this.#id,
+      origin: this.#origin,
+      resumed,
+      received: this.#receiver.received,
+      resumeWindowMs: limits.resumeWindowMs,
+    };
+    const { text, isListed } = formatWelcome(
+      introduce(contract, limits, this.#announce(), hello.peer.features),
+      welcoming,
+      hello.hasOwnList ? null : own.members,
+    );
     if (!hello.hasOwnList && !isListed) own.write(output);
     writeText(output, WELCOME, 0, text);
     this.#link.wrote();
@@ -207,8 +299,14 @@ export class NativeSession implements Session, Control {
   }
 
   receive(chunk: Uint8Array, nowMs: number, budget: ReadBudget = unlimitedBudget): boolean {
-    if (this.#reading === "yes") throw new TypeError("Cannot receive while the session reads a chunk: wait until that call returns");
-    if (this.#rest !== null) throw new TypeError("Cannot receive while something is left of the last chunk: call goOn() until it says false");
+    if (this.#reading === "yes")
+      throw new TypeError(
+        "Cannot receive while the session reads a chunk: wait until that call returns",
+      );
+    if (this.#rest !== null)
+      throw new TypeError(
+        "Cannot receive while something is left of the last chunk: call goOn() until it says false",
+      );
     return this.#receive(chunk, nowMs, budget);
   }
 
@@ -220,7 +318,8 @@ export class NativeSession implements Session, Control {
 
   /** Read a chunk, and keep what is left of it. */
   #receive(chunk: Uint8Array, nowMs: number, budget: ReadBudget): boolean {
-    if (chunk.length === 0 || (this.#state !== "handshake" && !isConnected(this.#state))) return false;
+    if (chunk.length === 0 || (this.#state !== "handshake" && !isConnected(this.#state)))
+      return false;
     const { chunked } = this.#parts;
     const { epoch } = this.#link;
     this.#enter(nowMs);
@@ -247,13 +346,17 @@ export class NativeSession implements Session, Control {
 
   #keep(chunk: Uint8Array, at: number): void {
     if (at === chunk.length) this.#rest = null;
-    else this.#rest = this.#rest === null ? new Uint8Array(chunk.subarray(at)) : chunk.subarray(at); // a first chunk is not the session's
+    // a first chunk is not the session's
+    else this.#rest = this.#rest === null ? new Uint8Array(chunk.subarray(at)) : chunk.subarray(at);
   }
 
   lost(nowMs: number, cause?: HawserError): void {
     this.#enter(nowMs);
     if (this.#state !== "lost" && this.#state !== "closed" && this.#move("lost") === "lost") {
-      this.#disconnect(lossReason("The connection was lost", cause), new HawserError("SESSION_LOST", "The connection was lost", { cause }));
+      this.#disconnect(
+        lossReason("The connection was lost", cause),
+        new HawserError("SESSION_LOST", "The connection was lost", { cause }),
+      );
     }
     this.#link.leave();
   }
@@ -262,7 +365,11 @@ export class NativeSession implements Session, Control {
     this.#enter(nowMs);
     if (this.#state === "handshake") {
       if (nowMs >= this.#handshakeDueMs) {
-        this.#over("retry", new HawserError("HANDSHAKE_TIMEOUT", "The peer did not complete the handshake in time"), lossReason("The handshake took too long"));
+        this.#over(
+          "retry",
+          new HawserError("HANDSHAKE_TIMEOUT", "The peer did not complete the handshake in time"),
+          lossReason("The handshake took too long"),
+        );
       }
     } else if (isConnected(this.#state)) {
       this.#beat(nowMs);
@@ -282,7 +389,11 @@ export class NativeSession implements Session, Control {
   deadline(): number {
     if (this.#state === "handshake") return this.#handshakeDueMs;
     if (!isConnected(this.#state)) return Infinity;
-    return Math.min(this.#heartbeat?.deadlineMs ?? Infinity, this.#calls.dueMs, this.#inbound.sinceMs + this.#parts.limits.frameTimeoutMs);
+    return Math.min(
+      this.#heartbeat?.deadlineMs ?? Infinity,
+      this.#calls.dueMs,
+      this.#inbound.sinceMs + this.#parts.limits.frameTimeoutMs,
+    );
   }
 
   transmit(highBytes: number): boolean {
@@ -308,7 +419,12 @@ export class NativeSession implements Session, Control {
     return this.#calls.beginPrepared(entry, body, options, sink);
   }
 
-  emit(entry: MessageEntry, payload: unknown, options: EmitOptions, settled: Settled | null): boolean {
+  emit(
+    entry: MessageEntry,
+    payload: unknown,
+    options: EmitOptions,
+    settled: Settled | null,
+  ): boolean {
     return this.#emit(entry, payload, null, options, settled);
   }
 
@@ -329,7 +445,10 @@ export class NativeSession implements Session, Control {
   }
 
   flushEvents(done: (error: HawserError | null) => void): void {
-    if (this.#state === "closed") done(new HawserError("SESSION_CLOSED", "Cannot wait for events to leave: the session is over"));
+    if (this.#state === "closed")
+      done(
+        new HawserError("SESSION_CLOSED", "Cannot wait for events to leave: the session is over"),
+      );
     else this.#emitter.flush(done);
   }
 
@@ -348,7 +467,11 @@ export class NativeSession implements Session, Control {
       writeText(link.output, CLOSE, 0, formatClosing(code, message));
       link.wrote();
     }
-    const reason: LossReason = (entry) => new HawserError("SESSION_CLOSED", `The session was closed here while "${plain(entry.name, 60)}" was open`);
+    const reason: LossReason = (entry) =>
+      new HawserError(
+        "SESSION_CLOSED",
+        `The session was closed here while "${plain(entry.name, 60)}" was open`,
+      );
     this.#receiver.close();
     this.#over("close", null, reason);
     link.leave();
@@ -357,7 +480,9 @@ export class NativeSession implements Session, Control {
   /** For Inbound: a frame that concerns the session itself. */
   control(kind: number, bytes: Uint8Array, start: number, end: number): void {
     const link = this.#link;
-    switch (kind & ~MORE) { // only MESSAGES comes in pieces here
+    switch (
+      kind & ~MORE // only MESSAGES comes in pieces here
+    ) {
       case PING:
         writeFrame(link.output, PONG, 0, bytes, start, end);
         link.wrote();
@@ -378,7 +503,14 @@ export class NativeSession implements Session, Control {
         this.#listed(kind, bytes, start, end);
         return;
       default: // CLOSE and REFUSE; a HELLO is nowhere in the table
-        this.#closed(readClosing(bytes, start, end, kind === REFUSE ? "The server refused the session" : "The peer closed the session"));
+        this.#closed(
+          readClosing(
+            bytes,
+            start,
+            end,
+            kind === REFUSE ? "The server refused the session" : "The peer closed the session",
+          ),
+        );
     }
   }
 
@@ -426,7 +558,12 @@ export class NativeSession implements Session, Control {
 
   #welcomed(text: HawserError | WelcomeText): void {
     const { contract, features } = this.#parts;
-    const view = text instanceof HawserError ? text : (compareContracts(contract, text, US, THEM) ?? this.#disagrees(text) ?? this.#viewOf(text));
+    const view =
+      text instanceof HawserError
+        ? text
+        : (compareContracts(contract, text, US, THEM) ??
+          this.#disagrees(text) ??
+          this.#viewOf(text));
     if (view instanceof HawserError) {
       this.#refuse(view);
     } else if (!(text instanceof HawserError)) {
@@ -442,16 +579,33 @@ export class NativeSession implements Session, Control {
   /** The meaning of the server's list, wherever it was told, or the error where it does not fit. */
   #viewOf({ version, fingerprint, messages }: WelcomeText): HawserError | MessageView {
     const { contract, own } = this.#parts;
-    if (this.#lists?.isPartial === true) return new HawserError("PROTOCOL_VIOLATION", "The server's list of messages was not complete before its WELCOME");
+    if (this.#lists?.isPartial === true)
+      return new HawserError(
+        "PROTOCOL_VIOLATION",
+        "The server's list of messages was not complete before its WELCOME",
+      );
     const told = messages ?? this.#lists?.messages ?? null;
-    if (told !== null) return compareLists(contract, version, told, US, THEM) ?? new ForeignView(contract, told);
-    return fingerprint === own.fingerprint ? own : new HawserError("PROTOCOL_VIOLATION", "The server's WELCOME has another list of messages than this client, and does not tell it");
+    if (told !== null)
+      return compareLists(contract, version, told, US, THEM) ?? new ForeignView(contract, told);
+    return fingerprint === own.fingerprint
+      ? own
+      : new HawserError(
+          "PROTOCOL_VIOLATION",
+          "The server's WELCOME has another list of messages than this client, and does not " +
+            "tell it",
+        );
   }
 
   /** Whether a WELCOME does not fit what this side asked for. */
   #disagrees({ resumed, received }: WelcomeText): HawserError | null {
     const fits = resumed ? this.#id !== "" && this.#emitter.canHave(received) : received === 0;
-    return fits ? null : new HawserError("PROTOCOL_VIOLATION", "The server's WELCOME goes on with another session than this one, or with events that it did not get");
+    return fits
+      ? null
+      : new HawserError(
+          "PROTOCOL_VIOLATION",
+          "The server's WELCOME goes on with another session than this one, or with events " +
+            "that it did not get",
+        );
   }
 
   /** Both sides are ready: what is kept is sent, then calls may begin. */
@@ -474,7 +628,13 @@ export class NativeSession implements Session, Control {
   }
 
   #refuseWaiting(): void {
-    this.#calls.refuseWaiting(new HawserError("DRAINING", "The call waited for its turn, and was not sent: the session is about to close", { origin: "local" }));
+    this.#calls.refuseWaiting(
+      new HawserError(
+        "DRAINING",
+        "The call waited for its turn, and was not sent: the session is about to close",
+        { origin: "local" },
+      ),
+    );
   }
 
   #drained(): void {
@@ -494,7 +654,13 @@ export class NativeSession implements Session, Control {
   /** The peer has asked for it: close when nothing is open any more. */
   #checkDone(): void {
     const isAsked = this.#state === "leaving" || this.#state === "parting";
-    if (!isAsked || this.#calls.open > 0 || this.#emitter.unsettled > 0 || this.#receiver.unhandled > 0) return;
+    if (
+      !isAsked ||
+      this.#calls.open > 0 ||
+      this.#emitter.unsettled > 0 ||
+      this.#receiver.unhandled > 0
+    )
+      return;
     const link = this.#link;
     link.enter();
     writeText(link.output, CLOSE, 0, formatClosing("DRAINED", ""));
@@ -505,9 +671,18 @@ export class NativeSession implements Session, Control {
 
   #closed(said: HawserError | "DRAINED" | "NORMAL"): void {
     const isRefused = this.#state === "handshake"; // a CLOSE is as a REFUSE there
-    const error = typeof said !== "string" ? said : isRefused ? new HawserError("PROTOCOL_VIOLATION", "The server refused the session without a reason") : null;
+    const error =
+      typeof said !== "string"
+        ? said
+        : isRefused
+          ? new HawserError("PROTOCOL_VIOLATION", "The server refused the session without a reason")
+          : null;
     const mayPass = isRefused ? error?.retryable === true : error?.code === "HEARTBEAT_LOST";
-    this.#over(mayPass ? (isRefused ? "retry" : "silence") : "over", error, lossReason("The peer closed the session", error ?? undefined));
+    this.#over(
+      mayPass ? (isRefused ? "retry" : "silence") : "over",
+      error,
+      lossReason("The peer closed the session", error ?? undefined),
+    );
   }
 
   #beat(nowMs: number): void {
@@ -519,7 +694,10 @@ export class NativeSession implements Session, Control {
       this.#ping(heartbeat.count);
       return;
     }
-    const error = new HawserError("HEARTBEAT_LOST", "Nothing came from the peer for too long: the connection is taken for lost");
+    const error = new HawserError(
+      "HEARTBEAT_LOST",
+      "Nothing came from the peer for too long: the connection is taken for lost",
+    );
     writeText(link.output, CLOSE, 0, formatClosing(error.code, error.message));
     link.wrote();
     this.#over("silence", error, lossReason("The connection was lost", error));
@@ -534,7 +712,8 @@ export class NativeSession implements Session, Control {
 
   /** Asks whether the peer has the rejections that were sent, unless a question is open. */
   #prove(): void {
-    if (isConnected(this.#state) && this.#heartbeat?.ask(this.#link.nowMs) === true) this.#ping(this.#heartbeat.count);
+    if (isConnected(this.#state) && this.#heartbeat?.ask(this.#link.nowMs) === true)
+      this.#ping(this.#heartbeat.count);
   }
 
   /** PONG has come: what was sent before its PING has arrived. */
@@ -578,14 +757,25 @@ export class NativeSession implements Session, Control {
 
   /** A session is resumed whose old connection was not known to be lost. */
   #replace(): void {
-    writeText(this.#link.output, CLOSE, 0, formatClosing("SESSION_REPLACED", "resumed on another connection"));
+    writeText(
+      this.#link.output,
+      CLOSE,
+      0,
+      formatClosing("SESSION_REPLACED", "resumed on another connection"),
+    );
     this.#move("lost");
-    this.#disconnect(lossReason("The connection was replaced"), new HawserError("SESSION_LOST", "The connection was replaced"));
+    this.#disconnect(
+      lossReason("The connection was replaced"),
+      new HawserError("SESSION_LOST", "The connection was replaced"),
+    );
   }
 
   /** Returns the credit that the new connection begins with. */
   #announce(): Opening {
-    return { eventWindowBytes: this.#receiver.announce(), connectionWindowBytes: this.#link.items.announce() };
+    return {
+      eventWindowBytes: this.#receiver.announce(),
+      connectionWindowBytes: this.#link.items.announce(),
+    };
   }
 
   #connect(output: ByteWriter): void {
@@ -608,30 +798,50 @@ export class NativeSession implements Session, Control {
     this.#emitter.lose();
   }
 
-  #emit(entry: MessageEntry, payload: unknown, shared: PreparedEvent | null, { trace }: EmitOptions, settled: Settled | null): boolean {
+  #emit(
+    entry: MessageEntry,
+    payload: unknown,
+    shared: PreparedEvent | null,
+    { trace }: EmitOptions,
+    settled: Settled | null,
+  ): boolean {
     this.#checkEntry(entry, "emit");
     this.#admit(entry.delivery === "at-least-once" ? "retain" : "emit", entry);
     return this.#emitter.emit(entry, payload, shared, trace ?? null, settled);
   }
 
   #admit(input: "emit" | "open" | "retain", entry: MessageEntry): void {
-    if (transitions[input][this.#state] === "!") throw this.#notReady(entry, input === "open" ? "call" : "emit");
+    if (transitions[input][this.#state] === "!")
+      throw this.#notReady(entry, input === "open" ? "call" : "emit");
   }
 
   #checkEntry(entry: MessageEntry, verb: "emit" | "open"): void {
-    if ((entry.type === "event") !== (verb === "emit")) throw new TypeError(`Cannot ${verb} "${plain(entry.name, 60)}": it is ${entry.type === "event" ? "an event" : `a ${entry.type}`}`);
-    if (entry.from !== "both" && entry.from !== this.side) throw new TypeError(`Cannot ${verb} "${plain(entry.name, 60)}": the contract leaves it to the ${entry.from}`);
+    if ((entry.type === "event") !== (verb === "emit"))
+      throw new TypeError(
+        `Cannot ${verb} "${plain(entry.name, 60)}": it is ` +
+          (entry.type === "event" ? "an event" : `a ${entry.type}`),
+      );
+    if (entry.from !== "both" && entry.from !== this.side)
+      throw new TypeError(
+        `Cannot ${verb} "${plain(entry.name, 60)}": the contract leaves it to the ${entry.from}`,
+      );
   }
 
   #notReady(entry: MessageEntry, verb: string): HawserError {
     const what = `Cannot ${verb} "${plain(entry.name, 60)}"`;
-    if (this.#state === "closed") return new HawserError("SESSION_CLOSED", `${what}: the session is over`);
-    if (isConnected(this.#state)) return new HawserError("DRAINING", `${what}: the session is about to close`);
-    return new HawserError("NOT_READY", `${what}: the session has no connection, or its handshake is not complete`);
+    if (this.#state === "closed")
+      return new HawserError("SESSION_CLOSED", `${what}: the session is over`);
+    if (isConnected(this.#state))
+      return new HawserError("DRAINING", `${what}: the session is about to close`);
+    return new HawserError(
+      "NOT_READY",
+      `${what}: the session has no connection, or its handshake is not complete`,
+    );
   }
 
   #check(input: Input, verb: string): void {
-    if (transitions[input][this.#state] === "!") throw new TypeError(`Cannot ${verb} a session that is ${this.#state}`);
+    if (transitions[input][this.#state] === "!")
+      throw new TypeError(`Cannot ${verb} a session that is ${this.#state}`);
   }
 
   /** Go where the table says; returns its cell. */

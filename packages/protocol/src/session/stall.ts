@@ -1,11 +1,14 @@
 /**
- * Stall: whether something that has begun to come grows, or does not (PROTOCOL.md §1).
- * Owns the judgement by time and bytes. Must not know what has begun: a frame, or a message in pieces.
+ * Stall: whether something that has begun to come grows, or does not (PROTOCOL.md §1). Owns the
+ * judgement by time and bytes. Must not know what has begun: a frame, or a message in pieces.
  *
  * @module
  */
 
-/** Bytes that a connection brings within the time, at least, for what does not grow to be waiting for its turn. */
+/**
+ * Bytes that a connection brings within the time, at least, for what does not grow to be waiting
+ * for its turn.
+ */
 const TRICKLE_BYTES = 4_096;
 
 /** Something that has begun. */
@@ -33,7 +36,10 @@ export class Stall {
     this.#sinceMs = Math.min(this.#sinceMs + ms, nowMs);
   }
 
-  /** True if it has not grown for so long though the peer lives: something came, and next to nothing. Silence is the heartbeat's to judge. */
+  /**
+   * True if it has not grown for so long though the peer lives: something came, and next to
+   * nothing. Silence is the heartbeat's to judge.
+   */
   isOver(nowMs: number, receivedBytes: number, timeoutMs: number): boolean {
     if (nowMs - this.#sinceMs < timeoutMs) return false;
     const came = receivedBytes - this.#bytes;

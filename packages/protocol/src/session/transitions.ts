@@ -1,6 +1,7 @@
 /**
- * The states of a session and what each input makes of them, as one table.
- * Owns which input may come when. Must not know what an input does besides (session.ts) or how a frame looks (frames.ts).
+ * The states of a session and what each input makes of them, as one table. Owns which input may
+ * come when. Must not know what an input does besides (session.ts) or how a frame looks
+ * (frames.ts).
  *
  * @module
  */
@@ -19,10 +20,20 @@ import type { SessionState } from "./types.ts";
  *     lost        there is no connection; the session may go on with another
  *     closed      over for good
  */
-export type State = "closed" | "draining" | "handshake" | "leaving" | "lost" | "new" | "parting" | "ready";
+export type State =
+  "closed" | "draining" | "handshake" | "leaving" | "lost" | "new" | "parting" | "ready";
 
 /** The states in the order of the table's columns. */
-export const states: readonly State[] = Object.freeze(["new", "handshake", "ready", "draining", "leaving", "parting", "lost", "closed"] as const);
+export const states: readonly State[] = Object.freeze([
+  "new",
+  "handshake",
+  "ready",
+  "draining",
+  "leaving",
+  "parting",
+  "lost",
+  "closed",
+] as const);
 
 /**
  * What becomes of a state: another, the same, or one of two refusals.
@@ -33,21 +44,68 @@ export const states: readonly State[] = Object.freeze(["new", "handshake", "read
 export type Cell = State | "!" | ".";
 
 // One letter for each column: what the row's input makes of that state. "=": it stays.
-const letters: Readonly<Record<string, Cell>> = Object.freeze({ n: "new", h: "handshake", r: "ready", d: "draining", l: "leaving", p: "parting", o: "lost", c: "closed", "!": "!", ".": "." });
+const letters: Readonly<Record<string, Cell>> = Object.freeze({
+  n: "new",
+  h: "handshake",
+  r: "ready",
+  d: "draining",
+  l: "leaving",
+  p: "parting",
+  o: "lost",
+  c: "closed",
+  "!": "!",
+  ".": ".",
+});
 
-/** What may happen to a session: a command of the driver, a decision of the engine, or a frame of the peer by its kind's name. */
+/**
+ * What may happen to a session: a command of the driver, a decision of the engine, or a frame of
+ * the peer by its kind's name.
+ */
 export type Input =
-  | "attach" | "close" | "drain" | "emit" | "lost" | "open" | "resume" | "retain" | "welcome"
-  | "over" | "retry" | "silence" | "violation"
-  | "ACK" | "CANCEL" | "CLOSE" | "CREDIT" | "DRAIN" | "END" | "EVENT" | "FAIL" | "HELLO" | "ITEM" | "PING" | "PONG"
-  | "LANE" | "MESSAGES" | "REFUSE" | "REJECT" | "REQUEST" | "RESULT" | "STOP" | "STREAM" | "WANT" | "WELCOME" | "WINDOW";
+  | "attach"
+  | "close"
+  | "drain"
+  | "emit"
+  | "lost"
+  | "open"
+  | "resume"
+  | "retain"
+  | "welcome"
+  | "over"
+  | "retry"
+  | "silence"
+  | "violation"
+  | "ACK"
+  | "CANCEL"
+  | "CLOSE"
+  | "CREDIT"
+  | "DRAIN"
+  | "END"
+  | "EVENT"
+  | "FAIL"
+  | "HELLO"
+  | "ITEM"
+  | "PING"
+  | "PONG"
+  | "LANE"
+  | "MESSAGES"
+  | "REFUSE"
+  | "REJECT"
+  | "REQUEST"
+  | "RESULT"
+  | "STOP"
+  | "STREAM"
+  | "WANT"
+  | "WELCOME"
+  | "WINDOW";
 
 const table: Readonly<Record<Input, string>> = Object.freeze({
   //                  n h r d l p o c      new handshake ready draining leaving parting lost closed
   // the driver
   attach: "           h ! ! ! ! ! h !",
   welcome: "          r ! ! ! ! ! ! !", //  a new session
-  resume: "           ! ! r r r r r !", //  one that goes on, also from a connection that nobody knew to be lost
+  // one that goes on, also from a connection that nobody knew to be lost
+  resume: "           ! ! r r r r r !",
   lost: "             . o o o o o . .",
   close: "            c c c c c c c .",
   drain: "            . . d . p . . .",
@@ -74,7 +132,8 @@ const table: Readonly<Record<Input, string>> = Object.freeze({
   CREDIT: "           . ! = = = = . .",
   WINDOW: "           . ! = = = = . .",
   LANE: "             . ! = = = = . .",
-  REQUEST: "          . ! = = ! ! . .", //  after its own DRAIN the peer opens nothing; what had begun goes on (inbound.ts)
+  // after its own DRAIN the peer opens nothing; what had begun goes on (inbound.ts)
+  REQUEST: "          . ! = = ! ! . .",
   RESULT: "           . ! = = = = . .",
   FAIL: "             . ! = = = = . .",
   CANCEL: "           . ! = = = = . .",
@@ -89,20 +148,31 @@ const table: Readonly<Record<Input, string>> = Object.freeze({
 export const transitions: Readonly<Record<Input, Readonly<Record<State, Cell>>>> = readTable();
 
 function readTable(): Record<Input, Readonly<Record<State, Cell>>> {
-  const rows = {} as Record<Input, Readonly<Record<State, Cell>>>; // filled for each input of the table
+  // filled for each input of the table
+  const rows = {} as Record<Input, Readonly<Record<State, Cell>>>;
   for (const [input, cells] of Object.entries(table)) {
-    const row = cells.trim().split(" ").map((letter, at) => (letter === "=" ? states[at] : letters[letter]));
-    rows[input as Input] = Object.freeze(Object.fromEntries(states.map((state, at) => [state, row[at]]))) as Readonly<Record<State, Cell>>; // one cell for each state
+    const row = cells
+      .trim()
+      .split(" ")
+      .map((letter, at) => (letter === "=" ? states[at] : letters[letter]));
+    rows[input as Input] = Object.freeze(
+      Object.fromEntries(states.map((state, at) => [state, row[at]])),
+    ) as Readonly<Record<State, Cell>>; // one cell for each state
   }
   return Object.freeze(rows);
 }
 
 /** The row of each kind of frame by its number; a hole where there is none. */
 export const frameRows: readonly (Readonly<Record<State, Cell>> | undefined)[] = Object.freeze(
-  frames.frameRules.map((rule) => (rule === undefined ? undefined : transitions[rule.name as Input])), // each kind has a row of its name
+  frames.frameRules.map((rule) =>
+    rule === undefined ? undefined : transitions[rule.name as Input],
+  ), // each kind has a row of its name
 );
 
-/** The states in which everything after the handshake may come: what the frames' rows say, for the path that does not look them up. */
+/**
+ * The states in which everything after the handshake may come: what the frames' rows say, for the
+ * path that does not look them up.
+ */
 export function isConnected(state: State): boolean {
   return transitions.PING[state] === state;
 }

@@ -1,10 +1,12 @@
 /**
- * Window: what the peer may send at once of one kind, for the session as a whole (PROTOCOL.md §5): its events, or the items of all its streams.
- * Owns one account: credit that the peer has, and cost of what is held here. Must not know what is held.
+ * Window: what the peer may send at once of one kind, for the session as a whole (PROTOCOL.md §5):
+ * its events, or the items of all its streams. Owns one account: credit that the peer has, and cost
+ * of what is held here. Must not know what is held.
  *
  *     limit = credit of the peer + held here + due to the peer
  *
- * What is held may outlive its connection. A new connection therefore begins with what is left of the limit, which may be nothing.
+ * What is held may outlive its connection. A new connection therefore begins with what is left of
+ * the limit, which may be nothing.
  *
  * @module
  */
@@ -52,7 +54,10 @@ export class Window {
     return this.#held;
   }
 
-  /** Returns the credit that a new connection begins with: what is held takes its part, also where it came on an older one. */
+  /**
+   * Returns the credit that a new connection begins with: what is held takes its part, also where
+   * it came on an older one.
+   */
   announce(): number {
     this.#credit = Math.max(0, this.#limit - this.#held);
     return this.#credit;
@@ -73,7 +78,8 @@ export class Window {
   /** Gives credit back where at least half the limit is due. */
   giveBack(): void {
     const due = this.#limit - this.#held - this.#credit;
-    if (due * 2 >= this.#limit && this.#outlet.attached) this.#give(Math.min(due, MAX_U32)); // rare: so that this is small
+    // rare: so that this is small
+    if (due * 2 >= this.#limit && this.#outlet.attached) this.#give(Math.min(due, MAX_U32));
   }
 
   #give(given: number): void {

@@ -24,9 +24,16 @@ export interface BreachFacts {
 /** The report as an error. */
 export function breach(framing: Framing, facts: BreachFacts): Error {
   const { check, what, stream, cut, expected, got, cause } = facts;
-  const report = [`${framing.name} breaks the contract of framings: ${what}`, `  check:    ${check}`];
+  const report = [
+    `${framing.name} breaks the contract of framings: ${what}`,
+    `  check:    ${check}`,
+  ];
   if (stream !== undefined) report.push(`  stream:   ${formatBytes(stream)}`);
-  if (cut !== undefined) report.push(`  cut at:   ${cut.length === 0 ? "nowhere" : cut.slice(0, 64).join(" ")}${cut.length > 64 ? " ..." : ""}`);
+  if (cut !== undefined)
+    report.push(
+      "  cut at:   " +
+        `${cut.length === 0 ? "nowhere" : cut.slice(0, 64).join(" ")}${cut.length > 64 ? " ..." : ""}`,
+    );
   if (expected !== undefined) report.push(`  expected: ${expected}`);
   if (got !== undefined) report.push(`  got:      ${got}`);
   if (isError(cause)) report.push(`  thrown:   ${cause.name}: ${cause.message}`);

@@ -1,5 +1,6 @@
 /**
- * Cuts: the ways in which a network may cut a stream into chunks. A cut is the ascending list of offsets at which it cuts.
+ * Cuts: the ways in which a network may cut a stream into chunks. A cut is the ascending list of
+ * offsets at which it cuts.
  *
  * @module
  */
@@ -36,13 +37,22 @@ export function* randomCuts(length: number, count: number, random: Random): Gene
   for (let made = 0; made < count; made++) {
     const longest = 1 + random.below(Math.max(1, random.below(length)));
     const cut: number[] = [];
-    for (let at = 1 + random.below(longest); at < length; at += 1 + random.below(longest)) cut.push(at);
+    for (let at = 1 + random.below(longest); at < length; at += 1 + random.below(longest))
+      cut.push(at);
     yield cut;
   }
 }
 
-/** The cuts that a check can afford: all of a short stream; of a long one into two, into bytes, and `count` random ones. */
-export function* affordableCuts(length: number, count: number, random: Random, exhaustiveBytes: number = EXHAUSTIVE_BYTES): Generator<Cut> {
+/**
+ * The cuts that a check can afford: all of a short stream; of a long one into two, into bytes, and
+ * `count` random ones.
+ */
+export function* affordableCuts(
+  length: number,
+  count: number,
+  random: Random,
+  exhaustiveBytes: number = EXHAUSTIVE_BYTES,
+): Generator<Cut> {
   if (length <= exhaustiveBytes) {
     yield* allCuts(length);
     return;

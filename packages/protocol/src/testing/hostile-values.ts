@@ -1,6 +1,7 @@
 /**
- * Hostile values: what a program may throw, reject with, return or yield, and what nobody may trust: proxies, getters that throw, errors
- * whose message is none. Must not know who is tried with them.
+ * Hostile values: what a program may throw, reject with, return or yield, and what nobody may
+ * trust: proxies, getters that throw, errors whose message is none. Must not know who is tried with
+ * them.
  *
  * @module
  */
@@ -55,26 +56,51 @@ export const hostileValues: Readonly<Record<string, () => unknown>> = {
   toJSON: () => ({ toJSON: thrower }),
   iteratorGetter: () => Object.defineProperty({}, Symbol.iterator, { get: thrower }),
   asyncIteratorGetter: () => Object.defineProperty({}, Symbol.asyncIterator, { get: thrower }),
-  proxy: () => new Proxy(new Error("x"), { get: thrower, has: thrower, getPrototypeOf: thrower, ownKeys: thrower, getOwnPropertyDescriptor: thrower }),
+  proxy: () =>
+    new Proxy(new Error("x"), {
+      get: thrower,
+      has: thrower,
+      getPrototypeOf: thrower,
+      ownKeys: thrower,
+      getOwnPropertyDescriptor: thrower,
+    }),
   getProxy: () => new Proxy(new Error("x"), { get: thrower }),
   revoked: () => revoked({}),
   revokedError: () => revoked(new Error("x")),
   revokedFunction: () => revoked(() => undefined),
   aggregate: () => new AggregateError([revoked({}), new Error("x")], ""),
-  aggregateGetter: () => Object.defineProperty(new AggregateError([], ""), "errors", { get: thrower }),
+  aggregateGetter: () =>
+    Object.defineProperty(new AggregateError([], ""), "errors", { get: thrower }),
   selfCause: () => {
     const error = new Error("x");
     error.cause = error;
     return error;
   },
   hawser: () => new HawserError("OVERLOADED", "later"),
-  hawserNamed: () => new HawserError("NAMED_ERROR", "x", { failure: { name: "no such name", payload: revoked({}) }, origin: "local" }),
-  hawserBadName: () => new HawserError("NAMED_ERROR", "x", { failure: { name: Symbol("n") as never, payload: 1 }, origin: "local" }),
-  hawserNameGetter: () => new HawserError("NAMED_ERROR", "x", { failure: Object.defineProperty({ payload: 1 }, "name", { get: thrower }) as never, origin: "local" }),
+  hawserNamed: () =>
+    new HawserError("NAMED_ERROR", "x", {
+      failure: { name: "no such name", payload: revoked({}) },
+      origin: "local",
+    }),
+  hawserBadName: () =>
+    new HawserError("NAMED_ERROR", "x", {
+      failure: { name: Symbol("n") as never, payload: 1 },
+      origin: "local",
+    }),
+  hawserNameGetter: () =>
+    new HawserError("NAMED_ERROR", "x", {
+      failure: Object.defineProperty({ payload: 1 }, "name", { get: thrower }) as never,
+      origin: "local",
+    }),
   hawserCode: () => Object.assign(new HawserError("OVERLOADED", "x"), { code: {} }),
-  hawserCodeGetter: () => Object.defineProperty(new HawserError("OVERLOADED", "x"), "code", { get: thrower }),
-  hawserMessage: () => Object.assign(new HawserError("OVERLOADED", "x"), { message: { status: 500 } }),
-  hawserProxy: () => new Proxy(new HawserError("NAMED_ERROR", "x", { failure: { name: "n", payload: 1 } }), { get: (_, name) => (name === "brand" ? "hawser.error" : thrower()) }),
+  hawserCodeGetter: () =>
+    Object.defineProperty(new HawserError("OVERLOADED", "x"), "code", { get: thrower }),
+  hawserMessage: () =>
+    Object.assign(new HawserError("OVERLOADED", "x"), { message: { status: 500 } }),
+  hawserProxy: () =>
+    new Proxy(new HawserError("NAMED_ERROR", "x", { failure: { name: "n", payload: 1 } }), {
+      get: (_, name) => (name === "brand" ? "hawser.error" : thrower()),
+    }),
   hawserFake: () => Object.assign(new Error("x"), { brand: "hawser.error" }),
   frozen: () => Object.freeze(new HawserError("OVERLOADED", "x")),
 };

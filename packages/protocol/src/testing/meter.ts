@@ -1,12 +1,14 @@
 /**
- * A meter of work and memory that gives the same figures in every run: it counts bytes touched, not seconds.
+ * A meter of work and memory that gives the same figures in every run: it counts bytes touched, not
+ * seconds.
  *
- * While a decoder is metered, `Uint8Array` makes arrays that count: each element read or written is a step, a method costs
- * the bytes that it goes over, an allocation its length. The global is put back before the meter returns; nothing else runs
- * in between, because all of it is synchronous.
+ * While a decoder is metered, `Uint8Array` makes arrays that count: each element read or written is
+ * a step, a method costs the bytes that it goes over, an allocation its length. The global is put
+ * back before the meter returns; nothing else runs in between, because all of it is synchronous.
  *
- * Limits: work in strings, arrays, other typed arrays, DataView and Node's Buffer is not seen. Nor is what is kept told from
- * what is garbage: of memory, the meter knows the largest allocation, and their number.
+ * Limits: work in strings, arrays, other typed arrays, DataView and Node's Buffer is not seen. Nor
+ * is what is kept told from what is garbage: of memory, the meter knows the largest allocation, and
+ * their number.
  *
  * @module
  */
@@ -21,7 +23,10 @@ export interface Work {
   readonly arrays: number;
 }
 
-/** Run `use` and count what it does with the arrays it makes, and with those that it gets from `counted`. */
+/**
+ * Run `use` and count what it does with the arrays it makes, and with those that it gets from
+ * `counted`.
+ */
 export function meter(use: (counted: (bytes: Uint8Array) => Uint8Array) => void): Work {
   const original = globalThis.Uint8Array;
   const originals = new WeakMap<object, Uint8Array>();
@@ -29,7 +34,8 @@ export function meter(use: (counted: (bytes: Uint8Array) => Uint8Array) => void)
   let largestBytes = 0;
   let arrays = 0;
 
-  const bare = (value: unknown): unknown => (typeof value === "object" && value !== null ? (originals.get(value) ?? value) : value);
+  const bare = (value: unknown): unknown =>
+    typeof value === "object" && value !== null ? (originals.get(value) ?? value) : value;
   const made = (bytes: Uint8Array): Uint8Array => {
     steps += bytes.length;
     largestBytes = Math.max(largestBytes, bytes.length);
@@ -43,7 +49,8 @@ export function meter(use: (counted: (bytes: Uint8Array) => Uint8Array) => void)
   };
   const call = (bytes: Uint8Array, name: string, given: unknown[]): unknown => {
     const args = given.map(bare);
-    const method = Reflect.get(bytes, name, bytes) as (...args: unknown[]) => unknown; // the trap asks for functions only
+    // the trap asks for functions only
+    const method = Reflect.get(bytes, name, bytes) as (...args: unknown[]) => unknown;
     const result = method.apply(bytes, args);
     if (name === "subarray") return counted(result as Uint8Array); // as subarray's type says
     if (name === "slice") return made(result as Uint8Array); // as slice's type says
@@ -53,8 +60,11 @@ export function meter(use: (counted: (bytes: Uint8Array) => Uint8Array) => void)
   const handler: ProxyHandler<Uint8Array> = {
     get(bytes, name) {
       const value: unknown = Reflect.get(bytes, name, bytes);
-      if (typeof value === "function" && typeof name === "string" && name !== "constructor") return (...args: unknown[]) => call(bytes, name, args);
-      if (typeof value === "function") return (value as (...args: unknown[]) => unknown).bind(bytes); // an iterator: its reads are not seen
+      if (typeof value === "function" && typeof name === "string" && name !== "constructor")
+        return (...args: unknown[]) => call(bytes, name, args);
+      if (typeof value === "function")
+        // an iterator: its reads are not seen
+        return (value as (...args: unknown[]) => unknown).bind(bytes);
       if (typeof name === "string" && isIndex(name)) steps++;
       return value;
     },
@@ -65,11 +75,14 @@ export function meter(use: (counted: (bytes: Uint8Array) => Uint8Array) => void)
   };
 
   globalThis.Uint8Array = new Proxy(original, {
-    construct: (target, args: unknown[]) => made(Reflect.construct(target, args.map(bare)) as Uint8Array), // as its constructor says
+    construct: (target, args: unknown[]) =>
+      made(Reflect.construct(target, args.map(bare)) as Uint8Array), // as its constructor says
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target);
       if (name !== "of" && name !== "from") return value;
-      return (...args: unknown[]) => made((value as (...args: unknown[]) => Uint8Array).apply(target, args.map(bare))); // as both are declared
+      return (...args: unknown[]) =>
+        // as both are declared
+        made((value as (...args: unknown[]) => Uint8Array).apply(target, args.map(bare)));
     },
   });
   try {
@@ -81,12 +94,19 @@ export function meter(use: (counted: (bytes: Uint8Array) => Uint8Array) => void)
 }
 
 /** The bytes that a method of an array goes over. */
-function methodSteps(bytes: Uint8Array, name: string, args: readonly unknown[], result: unknown): number {
+function methodSteps(
+  bytes: Uint8Array,
+  name: string,
+  args: readonly unknown[],
+  result: unknown,
+): number {
   const [first, second] = args;
   if (name === "set") return (first as ArrayLike<number>).length; // as set's type says
   if (name === "indexOf" || name === "includes") {
     const from = typeof second === "number" ? second : 0;
-    return typeof result === "number" && result >= 0 ? result - from + 1 : Math.max(0, bytes.length - from);
+    return typeof result === "number" && result >= 0
+      ? result - from + 1
+      : Math.max(0, bytes.length - from);
   }
   if (name === "copyWithin" || name === "fill") {
     const from = typeof second === "number" ? second : 0;

@@ -1,7 +1,8 @@
 /**
  * Random: chance from a seed, so that what fails can be run again.
  *
- * Source: mulberry32, by Tommy Ettinger; 32 bits of state are plenty for tests and too few for anything else.
+ * Source: mulberry32, by Tommy Ettinger; 32 bits of state are plenty for tests and too few for
+ * anything else.
  *
  * @module
  */
@@ -31,7 +32,8 @@ export class Random {
   /** `length` bytes, each one of `alphabet`, or any. */
   bytes(length: number, alphabet?: ArrayLike<number>): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(length);
-    for (let at = 0; at < length; at++) bytes[at] = alphabet === undefined ? this.below(256) : this.pick(alphabet);
+    for (let at = 0; at < length; at++)
+      bytes[at] = alphabet === undefined ? this.below(256) : this.pick(alphabet);
     return bytes;
   }
 }

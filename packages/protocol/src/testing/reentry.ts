@@ -1,5 +1,6 @@
 /**
- * Checks of what may happen inside a sink, and between two chunks: the same framing used for another stream, nothing pushed.
+ * Checks of what may happen inside a sink, and between two chunks: the same framing used for
+ * another stream, nothing pushed.
  *
  * @module
  */
@@ -12,7 +13,10 @@ import { decode, join, type Trial } from "./trial.ts";
 const NO_BYTES = new Uint8Array(0);
 const SILENT = { frame: () => undefined, fault: () => undefined };
 
-/** A framing is a value without state: one stream does not show in another, not even from inside its sink. */
+/**
+ * A framing is a value without state: one stream does not show in another, not even from inside its
+ * sink.
+ */
 export function checkReentry(trial: Trial): void {
   const check = "re-entrant calls";
   const { framing, samples } = trial;
@@ -32,7 +36,9 @@ export function checkReentry(trial: Trial): void {
         if (sameTranscript(expected, got)) continue;
         throw breach(framing, {
           check,
-          what: "another stream of the same framing, decoded inside the sink or between two chunks, changes this one",
+          what:
+            "another stream of the same framing, decoded inside the sink or between two chunks, " +
+            "changes this one",
           stream: input,
           cut,
           expected: formatTranscript(expected),

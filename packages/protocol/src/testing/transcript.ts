@@ -1,6 +1,7 @@
 /**
- * A transcript: everything that a decoder reported for one stream, in order, copied as it was delivered.
- * Owns how a decoder is run under hostile conditions: chunks between guard bytes, in a buffer that is overwritten behind it.
+ * A transcript: everything that a decoder reported for one stream, in order, copied as it was
+ * delivered. Owns how a decoder is run under hostile conditions: chunks between guard bytes, in a
+ * buffer that is overwritten behind it.
  *
  * @module
  */
@@ -25,16 +26,25 @@ const GUARD = Uint8Array.of(0x0a, 0xc0, 0x00, 0x0d, 0x0a);
 const POISON = 0x0a;
 
 /**
- * Decode `stream`, cut so, and then its end; `during` is called inside the sink, and between two chunks.
- * Throws what the decoder throws, and when the decoder touches what is not its own.
+ * Decode `stream`, cut so, and then its end; `during` is called inside the sink, and between two
+ * chunks. Throws what the decoder throws, and when the decoder touches what is not its own.
  */
-export function transcribe(framing: Framing, stream: Uint8Array, cut: Cut, limits: FrameLimits, during?: (decoder: FrameDecoder) => void): Transcript {
+export function transcribe(
+  framing: Framing,
+  stream: Uint8Array,
+  cut: Cut,
+  limits: FrameLimits,
+  during?: (decoder: FrameDecoder) => void,
+): Transcript {
   const entries: Entry[] = [];
   const decoder = framing.decoder(limits);
   const sink: FrameSink = {
     frame(bytes, start, end) {
       if (!(start >= 0 && start <= end && end <= bytes.length)) {
-        throw new Error(`the frame's range [${String(start)}, ${String(end)}) is not within its ${String(bytes.length)} bytes`);
+        throw new Error(
+          `the frame's range [${String(start)}, ${String(end)}) is not within its ` +
+            `${String(bytes.length)} bytes`,
+        );
       }
       entries.push(copy(bytes, start, end));
       during?.(decoder);
@@ -56,24 +66,39 @@ export function transcribe(framing: Framing, stream: Uint8Array, cut: Cut, limit
   const whole = entries.length;
   push(decoder, sink, arena, stream, 0, stream.length);
   decoder.end(sink);
-  if (entries.length > whole) throw new Error("the decoder reports something after the end of the stream");
+  if (entries.length > whole)
+    throw new Error("the decoder reports something after the end of the stream");
   if (decoder.partial === true) throw new Error("`partial` is true after the end of the stream");
   return { entries, beforeEnd, partial };
 }
 
-/** One chunk, between guard bytes, overwritten when the decoder has returned. Byte by byte: most chunks are tiny. */
-function push(decoder: FrameDecoder, sink: FrameSink, arena: Uint8Array, stream: Uint8Array, begin: number, end: number): void {
+/**
+ * One chunk, between guard bytes, overwritten when the decoder has returned. Byte by byte: most
+ * chunks are tiny.
+ */
+function push(
+  decoder: FrameDecoder,
+  sink: FrameSink,
+  arena: Uint8Array,
+  stream: Uint8Array,
+  begin: number,
+  end: number,
+): void {
   const length = end - begin;
   const after = GUARD.length + length;
-  for (let at = 0; at < GUARD.length; at++) arena[at] = arena[after + at] = GUARD[at] as number; // in range by the arena's length
-  for (let at = 0; at < length; at++) arena[GUARD.length + at] = stream[begin + at] as number; // in range by the cut
+  // in range by the arena's length
+  for (let at = 0; at < GUARD.length; at++) arena[at] = arena[after + at] = GUARD[at] as number;
+  // in range by the cut
+  for (let at = 0; at < length; at++) arena[GUARD.length + at] = stream[begin + at] as number;
   decoder.push(arena.subarray(GUARD.length, after), sink);
   for (let at = 0; at < length; at++) {
-    if (arena[GUARD.length + at] !== stream[begin + at]) throw new Error("the decoder writes into the chunk, which is not its own");
+    if (arena[GUARD.length + at] !== stream[begin + at])
+      throw new Error("the decoder writes into the chunk, which is not its own");
     arena[GUARD.length + at] = POISON;
   }
   for (let at = 0; at < GUARD.length; at++) {
-    if (arena[at] !== GUARD[at] || arena[after + at] !== GUARD[at]) throw new Error("the decoder writes outside the chunk");
+    if (arena[at] !== GUARD[at] || arena[after + at] !== GUARD[at])
+      throw new Error("the decoder writes outside the chunk");
   }
 }
 
@@ -132,6 +157,7 @@ export function formatBytes(bytes: Uint8Array): string {
 
 function copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const own = new Uint8Array(end - start);
-  for (let at = start; at < end; at++) own[at - start] = bytes[at] as number; // in range, as checked
+  // in range, as checked
+  for (let at = start; at < end; at++) own[at - start] = bytes[at] as number;
   return own;
 }

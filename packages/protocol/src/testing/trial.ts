@@ -18,7 +18,10 @@ export interface Trial {
   readonly samples: readonly Uint8Array[];
   /** Whole streams, valid or not, that the checks cut. The first ones are short. */
   readonly streams: readonly Uint8Array[];
-  /** The limits that the streams are decoded under, each in turn: wide, and so tight that some frames are too large. */
+  /**
+   * The limits that the streams are decoded under, each in turn: wide, and so tight that some
+   * frames are too large.
+   */
   readonly limits: readonly FrameLimits[];
   /** Random cuts of each long stream. */
   readonly cuts: number;
@@ -30,22 +33,46 @@ export function wideLimits(samples: readonly Uint8Array[]): FrameLimits {
   return { maxFrameBytes: Math.max(256, ...samples.map((sample) => sample.length)) };
 }
 
-/** The stream of some payloads; null when the framing refuses to carry one of them, with PAYLOAD_FORBIDDEN. */
-export function encodeOrNull(trial: Pick<Trial, "framing">, payloads: readonly Uint8Array[], check: string): Uint8Array | null {
+/**
+ * The stream of some payloads; null when the framing refuses to carry one of them, with
+ * PAYLOAD_FORBIDDEN.
+ */
+export function encodeOrNull(
+  trial: Pick<Trial, "framing">,
+  payloads: readonly Uint8Array[],
+  check: string,
+): Uint8Array | null {
   try {
     return encodeFrames(trial.framing, payloads, { maxFrameBytes: 2 ** 26 });
   } catch (cause) {
     if (isHawserError(cause) && cause.code === "PAYLOAD_FORBIDDEN") return null;
-    throw breach(trial.framing, { check, what: "its encoder throws something else than PAYLOAD_FORBIDDEN", cause });
+    throw breach(trial.framing, {
+      check,
+      what: "its encoder throws something else than PAYLOAD_FORBIDDEN",
+      cause,
+    });
   }
 }
 
 /** Decode, and turn whatever is thrown into a breach. */
-export function decode(trial: Trial, check: string, stream: Uint8Array, cut: Cut, limits: FrameLimits, during?: (decoder: FrameDecoder) => void): Transcript {
+export function decode(
+  trial: Trial,
+  check: string,
+  stream: Uint8Array,
+  cut: Cut,
+  limits: FrameLimits,
+  during?: (decoder: FrameDecoder) => void,
+): Transcript {
   try {
     return transcribe(trial.framing, stream, cut, limits, during);
   } catch (cause) {
-    throw breach(trial.framing, { check, what: "its decoder throws, or touches what is not its own", stream, cut, cause });
+    throw breach(trial.framing, {
+      check,
+      what: "its decoder throws, or touches what is not its own",
+      stream,
+      cut,
+      cause,
+    });
   }
 }
 
@@ -55,17 +82,32 @@ export function formatLimits({ maxFrameBytes, onOversize = "close" }: FrameLimit
 }
 
 /** Streams of the samples: alone, in runs, cut off, and long. */
-export function sampleStreams(framing: Framing, samples: readonly Uint8Array[], longBytes: number): Uint8Array[] {
-  const encoded = samples.map((sample) => encodeFrames(framing, [sample], { maxFrameBytes: 2 ** 26 }));
+export function sampleStreams(
+  framing: Framing,
+  samples: readonly Uint8Array[],
+  longBytes: number,
+): Uint8Array[] {
+  const encoded = samples.map((sample) =>
+    encodeFrames(framing, [sample], { maxFrameBytes: 2 ** 26 }),
+  );
   const short = encoded.filter((one) => one.length <= 8).slice(0, 4);
   const run = join(encoded);
   const streams = [...short, ...distinctHeads(run, encoded)];
   streams.push(run);
-  if (longBytes > run.length && run.length > 0) streams.push(join(Array.from({ length: Math.ceil(longBytes / run.length) }, () => run)).subarray(0, longBytes));
+  if (longBytes > run.length && run.length > 0)
+    streams.push(
+      join(Array.from({ length: Math.ceil(longBytes / run.length) }, () => run)).subarray(
+        0,
+        longBytes,
+      ),
+    );
   return streams;
 }
 
-/** Beginnings of runs that are as long as can be cut in every way: they hold several frames, and the last one is cut off. */
+/**
+ * Beginnings of runs that are as long as can be cut in every way: they hold several frames, and the
+ * last one is cut off.
+ */
 function distinctHeads(run: Uint8Array, encoded: readonly Uint8Array[]): Uint8Array[] {
   const byLength = [...encoded].sort((one, other) => one.length - other.length);
   const heads = [join(byLength).subarray(0, EXHAUSTIVE_BYTES)];

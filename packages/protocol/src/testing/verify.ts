@@ -27,22 +27,27 @@ export interface VerifyOptions {
   /** More streams to cut, end early and break: what a peer may send that no encoder writes. */
   readonly streams?: Iterable<Uint8Array>;
   /**
-   * Whether work and memory are metered. Default true. The meter replaces the global `Uint8Array` while a decoder runs, which
-   * a decoder that hands its arrays to Buffer or another native function does not survive.
+   * Whether work and memory are metered. Default true. The meter replaces the global `Uint8Array`
+   * while a decoder runs, which a decoder that hands its arrays to Buffer or another native
+   * function does not survive.
    */
   readonly work?: boolean;
 }
 
 /**
- * Verify that a framing keeps its contract; returns when it does, and throws an Error whose text is the report when not.
+ * Verify that a framing keeps its contract; returns when it does, and throws an Error whose text is
+ * the report when not.
  *
- * `samples` are payloads that the framing carries; at least one, better ten: empty, short and long, with its structural bytes
- * in them where it can carry those. Checked are round trips, also of hostile payloads; all 2^(n - 1) cuts of streams up to 16 bytes,
- * and of longer ones those into two, into single bytes and random ones; the end of the stream at every offset; `partial`;
- * the limit and one byte more; chunks between guard bytes that are overwritten when `push` returns; calls from inside the
- * sink; every byte of a stream replaced by every other; work and memory, counted.
+ * `samples` are payloads that the framing carries; at least one, better ten: empty, short and long,
+ * with its structural bytes in them where it can carry those. Checked are round trips, also of
+ * hostile payloads; all 2^(n - 1) cuts of streams up to 16 bytes, and of longer ones those into
+ * two, into single bytes and random ones; the end of the stream at every offset; `partial`; the
+ * limit and one byte more; chunks between guard bytes that are overwritten when `push` returns;
+ * calls from inside the sink; every byte of a stream replaced by every other; work and memory,
+ * counted.
  *
- * @throws {TypeError} when there is no sample, or the framing is `raw()`, whose frames are the network's
+ * @throws {TypeError} when there is no sample, or the framing is `raw()`, whose frames are the
+ *   network's
  * @example
  * ```ts
  * import { lines } from "@hawser/protocol";
@@ -51,12 +56,22 @@ export interface VerifyOptions {
  * verifyFraming(lines(), ["", "a", "hello"].map((line) => new TextEncoder().encode(line)));
  * ```
  */
-export function verifyFraming(framing: Framing, samples: Iterable<Uint8Array>, options: VerifyOptions = {}): void {
+export function verifyFraming(
+  framing: Framing,
+  samples: Iterable<Uint8Array>,
+  options: VerifyOptions = {},
+): void {
   checkFraming("verifyFraming()", framing);
   checkOptions("verifyFraming()", options, ["seed", "cuts", "longBytes", "streams", "work"]);
   const payloads = [...samples];
-  if (payloads.length === 0) throw new TypeError(`Cannot verify ${framing.name} without samples: give payloads that it carries`);
-  if (framing.unframed === true) throw new TypeError(`Cannot verify ${framing.name}: its frames are the network's, and differ with each cut`);
+  if (payloads.length === 0)
+    throw new TypeError(
+      `Cannot verify ${framing.name} without samples: give payloads that it carries`,
+    );
+  if (framing.unframed === true)
+    throw new TypeError(
+      `Cannot verify ${framing.name}: its frames are the network's, and differ with each cut`,
+    );
   const { seed = 1, cuts = 32, longBytes = 1024, streams = [], work = true } = options;
   const trial: Trial = {
     framing,
@@ -81,7 +96,11 @@ export function verifyFraming(framing: Framing, samples: Iterable<Uint8Array>, o
 }
 
 /** The streams of the samples; that they can be encoded at all is the first thing to check. */
-function checkedStreams(framing: Framing, samples: readonly Uint8Array[], longBytes: number): Uint8Array[] {
+function checkedStreams(
+  framing: Framing,
+  samples: readonly Uint8Array[],
+  longBytes: number,
+): Uint8Array[] {
   try {
     return sampleStreams(framing, samples, longBytes);
   } catch (cause) {
@@ -91,8 +110,13 @@ function checkedStreams(framing: Framing, samples: readonly Uint8Array[], longBy
 
 /** Limits that some of the samples are above: just below the longest short one. */
 function tightLimits(samples: readonly Uint8Array[]): FrameLimits[] {
-  const lengths = samples.map((sample) => sample.length).filter((length) => length >= 2 && length <= 12);
+  const lengths = samples
+    .map((sample) => sample.length)
+    .filter((length) => length >= 2 && length <= 12);
   if (lengths.length === 0) return [];
   const maxFrameBytes = Math.max(...lengths) - 1;
-  return [resolveFrameLimits({ maxFrameBytes, onOversize: "close" }), resolveFrameLimits({ maxFrameBytes, onOversize: "skip" })];
+  return [
+    resolveFrameLimits({ maxFrameBytes, onOversize: "close" }),
+    resolveFrameLimits({ maxFrameBytes, onOversize: "skip" }),
+  ];
 }

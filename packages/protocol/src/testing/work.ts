@@ -1,5 +1,6 @@
 /**
- * Checks of what a stream may cost: work in proportion to its length, memory in proportion to what arrived and to the limit.
+ * Checks of what a stream may cost: work in proportion to its length, memory in proportion to what
+ * arrived and to the limit.
  *
  * @module
  */
@@ -11,11 +12,16 @@ import { encodeOrNull, join, type Trial } from "./trial.ts";
 
 /** Length of the shorter of two streams whose work is compared. */
 const SHORT_BYTES = 512;
-/** Twice the bytes may cost this much more: twice, and what an amortized buffer's growth adds at its worst moment. */
+/**
+ * Twice the bytes may cost this much more: twice, and what an amortized buffer's growth adds at its
+ * worst moment.
+ */
 const MOST_RATIO = 2.6;
 /** What a decoder may cost at once, whatever the stream's length. */
 const FIXED_STEPS = 512;
-/** What a decoder may keep besides a frame: its header, or the few bytes that may be a delimiter. */
+/**
+ * What a decoder may keep besides a frame: its header, or the few bytes that may be a delimiter.
+ */
 const HEADER_BYTES = 128;
 
 const SILENT: FrameSink = { frame: () => undefined, fault: () => undefined };
@@ -28,23 +34,33 @@ export function checkLinearWork(trial: Trial): void {
     const long = make(2 * SHORT_BYTES);
     if (short === null || long === null) continue;
     for (const chunkBytes of [1, Infinity]) {
-      for (const limits of [{ maxFrameBytes: 2 ** 20 }, { maxFrameBytes: 16, onOversize: "skip" }] as const) {
+      for (const limits of [
+        { maxFrameBytes: 2 ** 20 },
+        { maxFrameBytes: 16, onOversize: "skip" },
+      ] as const) {
         const once = workOf(trial, check, short, chunkBytes, limits).steps;
         const twice = workOf(trial, check, long, chunkBytes, limits).steps;
         if (twice <= MOST_RATIO * once + FIXED_STEPS) continue;
         throw breach(trial.framing, {
           check,
-          what: `twice the bytes, ${chunkBytes === 1 ? "one per chunk" : "in one chunk"}, cost ${(twice / once).toFixed(1)} times the work`,
+          what:
+            `twice the bytes, ${chunkBytes === 1 ? "one per chunk" : "in one chunk"}, cost ` +
+            `${(twice / once).toFixed(1)} times the work`,
           stream: long,
           expected: `at most ${String(MOST_RATIO)} times`,
-          got: `${String(once)} steps for ${String(short.length)} bytes, ${String(twice)} for ${String(long.length)}`,
+          got:
+            `${String(once)} steps for ${String(short.length)} bytes, ${String(twice)} for ` +
+            String(long.length),
         });
       }
     }
   }
 }
 
-/** Nothing is allocated for bytes that are only promised, and no array is larger than the limit and a header. */
+/**
+ * Nothing is allocated for bytes that are only promised, and no array is larger than the limit and
+ * a header.
+ */
 export function checkMemory(trial: Trial): void {
   const check = "memory";
   const maxFrameBytes = 4096;
@@ -73,30 +89,53 @@ function tooMuch(trial: Trial, check: string, stream: Uint8Array, most: number, 
   });
 }
 
-function workOf(trial: Trial, check: string, stream: Uint8Array, chunkBytes: number, limits: FrameLimits): Work {
+function workOf(
+  trial: Trial,
+  check: string,
+  stream: Uint8Array,
+  chunkBytes: number,
+  limits: FrameLimits,
+): Work {
   try {
     return meter((counted) => {
       const decoder = trial.framing.decoder(limits);
-      for (let at = 0; at < stream.length; at += chunkBytes) decoder.push(counted(stream.slice(at, Math.min(at + chunkBytes, stream.length))), SILENT);
+      for (let at = 0; at < stream.length; at += chunkBytes)
+        decoder.push(counted(stream.slice(at, Math.min(at + chunkBytes, stream.length))), SILENT);
       decoder.end(SILENT);
     });
   } catch (cause) {
-    throw breach(trial.framing, { check, what: "its decoder can't be metered, see `work` in VerifyOptions", stream, cause });
+    throw breach(trial.framing, {
+      check,
+      what: "its decoder can't be metered, see `work` in VerifyOptions",
+      stream,
+      cause,
+    });
   }
 }
 
-/** Streams by length: one frame, many frames, one byte for ever, a sample's beginning for ever. Null where there is none. */
+/**
+ * Streams by length: one frame, many frames, one byte for ever, a sample's beginning for ever. Null
+ * where there is none.
+ */
 function growingStreams(trial: Trial, check: string): ((length: number) => Uint8Array | null)[] {
   const { samples, streams } = trial;
-  const frames = samples.map((sample) => encodeOrNull(trial, [sample], check)).filter((one) => one !== null);
+  const frames = samples
+    .map((sample) => encodeOrNull(trial, [sample], check))
+    .filter((one) => one !== null);
   const bytes = [...new Set(join([...frames, ...streams.slice(0, 8)]))].slice(0, 24);
   return [
-    ...[0x61, 0x0d, 0x00].map((byte) => (length: number) => encodeOrNull(trial, [new Uint8Array(length).fill(byte)], check)),
+    ...[0x61, 0x0d, 0x00].map(
+      (byte) => (length: number) => encodeOrNull(trial, [new Uint8Array(length).fill(byte)], check),
+    ),
     ...bytes.map((byte) => (length: number) => new Uint8Array(length).fill(byte)),
-    ...[...frames, join(frames)].filter((one) => one.length > 0).slice(0, 8).map((one) => (length: number) => repeat(one, length)),
+    ...[...frames, join(frames)]
+      .filter((one) => one.length > 0)
+      .slice(0, 8)
+      .map((one) => (length: number) => repeat(one, length)),
   ];
 }
 
 function repeat(pattern: Uint8Array, length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, at) => pattern[at % pattern.length] as number); // in range by the remainder
+  // in range by the remainder
+  return Uint8Array.from({ length }, (_, at) => pattern[at % pattern.length] as number);
 }

@@ -1,6 +1,7 @@
 /**
- * Inbox: what arrived while the receiver was not taking any, in order: payloads as copies in one buffer, and faults between them.
- * Bounded by its filler, which stops reading while anything waits here: at most what one chunk held.
+ * Inbox: what arrived while the receiver was not taking any, in order: payloads as copies in one
+ * buffer, and faults between them. Bounded by its filler, which stops reading while anything waits
+ * here: at most what one chunk held.
  *
  * @module
  */
@@ -15,12 +16,20 @@ export class Inbox<Note extends object> {
   readonly #useNote: (note: Note) => void;
   #head = 0;
   #count = 0;
-  /** The chunk whose rest is in the buffer, and how far its bytes are from where they were in it. */
+  /**
+   * The chunk whose rest is in the buffer, and how far its bytes are from where they were in it.
+   */
   #chunk: Uint8Array | null = null;
   #offset = 0;
 
-  /** `use` is called with a payload's range, which is valid until that returns; `useNote` with a note. */
-  constructor(use: (bytes: Uint8Array, start: number, end: number) => void, useNote: (note: Note) => void) {
+  /**
+   * `use` is called with a payload's range, which is valid until that returns; `useNote` with a
+   * note.
+   */
+  constructor(
+    use: (bytes: Uint8Array, start: number, end: number) => void,
+    useNote: (note: Note) => void,
+  ) {
     this.#use = use;
     this.#useNote = useNote;
   }
@@ -39,8 +48,9 @@ export class Inbox<Note extends object> {
   }
 
   /**
-   * Put a copy of `chunk[start, end)` last, as `put` does. All of a chunk's bytes from the first payload on are copied at once: of tiny
-   * payloads there may be a million. Until `endChunk()` the chunk must not change, and no payload may begin before the first.
+   * Put a copy of `chunk[start, end)` last, as `put` does. All of a chunk's bytes from the first
+   * payload on are copied at once: of tiny payloads there may be a million. Until `endChunk()` the
+   * chunk must not change, and no payload may begin before the first.
    */
   putOfChunk(chunk: Uint8Array, start: number, end: number): void {
     if (this.#chunk !== chunk) {
@@ -67,7 +77,8 @@ export class Inbox<Note extends object> {
   take(): void {
     const { bytes } = this.#bytes;
     const item = this.#items[this.#head++] as number | Note; // not empty, as the contract says
-    const end = typeof item === "number" ? (this.#items[this.#head++] as number) : 0; // the second of the two
+    // the second of the two
+    const end = typeof item === "number" ? (this.#items[this.#head++] as number) : 0;
     if (--this.#count === 0) this.clear();
     if (typeof item === "number") this.#use(bytes, item, end);
     else this.#useNote(item);

@@ -1,7 +1,7 @@
 /**
- * A wire: framing, codec and sentinel composed into a stream of messages, without I/O.
- * Owns the order in which a stream is taken apart (frame, sentinel, codec) and put together, and the end of a conversation.
- * Must not know sockets, time, or who listens.
+ * A wire: framing, codec and sentinel composed into a stream of messages, without I/O. Owns the
+ * order in which a stream is taken apart (frame, sentinel, codec) and put together, and the end of
+ * a conversation. Must not know sockets, time, or who listens.
  *
  * @module
  */
@@ -11,10 +11,31 @@ import { type ReadBudget, unlimitedBudget } from "./budget.ts";
 import type { ByteWriter } from "../bytes/writer.ts";
 import { type Codec, flawOfCodec, type PieceDecoder } from "../codec/codec.ts";
 import { HawserError, readHawserError } from "../errors.ts";
-import { checkFraming, describeFault, encodeFrames, type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, type FramingFault, openFrame, sealFrame } from "../framing/framing.ts";
+import {
+  checkFraming,
+  describeFault,
+  encodeFrames,
+  type FrameDecoder,
+  type FrameEncoder,
+  type FrameSink,
+  type Framing,
+  type FramingFault,
+  openFrame,
+  sealFrame,
+} from "../framing/framing.ts";
 import { Inbox } from "./inbox.ts";
 import { type FrameLimits, resolveFrameLimits } from "../limits.ts";
-import { escapedBytes, type FrameSentinel, guardPayload, isSentinel, prepareSentinel, type Sentinel, type SentinelOption, SuffixDecoder, SuffixGuard } from "./sentinel.ts";
+import {
+  escapedBytes,
+  type FrameSentinel,
+  guardPayload,
+  isSentinel,
+  prepareSentinel,
+  type Sentinel,
+  type SentinelOption,
+  SuffixDecoder,
+  SuffixGuard,
+} from "./sentinel.ts";
 import { peerError } from "../stack.ts";
 import { utf8Decode, utf8WriteWellFormed } from "../bytes/utf8.ts";
 
@@ -24,11 +45,17 @@ export interface WireOptions<In, Out = In> {
   readonly codec: Codec<In, Out>;
   /** What ends the conversation. Absent: only the end of the stream does. */
   readonly sentinel?: SentinelOption;
-  /** Put before a message that equals the sentinel, so that it can be sent as data; both ends must agree. Absent: it is refused. */
+  /**
+   * Put before a message that equals the sentinel, so that it can be sent as data; both ends must
+   * agree. Absent: it is refused.
+   */
   readonly escape?: string | Uint8Array;
 }
 
-/** Messages over a byte stream: `In` arrives, `Out` may be sent. A value without state, shared by every connection. */
+/**
+ * Messages over a byte stream: `In` arrives, `Out` may be sent. A value without state, shared by
+ * every connection.
+ */
 export interface Wire<In, Out = In> {
   readonly framing: Framing;
   readonly codec: Codec<In, Out>;
@@ -38,7 +65,9 @@ export interface Wire<In, Out = In> {
 /**
  * Compose a wire.
  *
- * @throws {TypeError} when a part is missing, or not one, or not known; and when the parts do not fit: a frame sentinel on `raw()`, a sentinel that the framing can't carry, a codec that needs whole messages on `raw()`
+ * @throws {TypeError} when a part is missing, or not one, or not known; and when the parts do not
+ *   fit: a frame sentinel on `raw()`, a sentinel that the framing can't carry, a codec that needs
+ *   whole messages on `raw()`
  * @throws {RangeError} when the sentinel or the escape is empty
  * @example
  * ```ts
@@ -54,10 +83,14 @@ export function wire<In, Out = In>(options: WireOptions<In, Out>): Wire<In, Out>
   const { framing, codec } = options;
   const unframed = framing.unframed === true;
   if (unframed && codec.pieces === undefined) {
-    throw new TypeError(`Cannot use ${codec.name}() with ${framing.name}(): it needs whole messages; choose a framing that cuts them`);
+    throw new TypeError(
+      `Cannot use ${codec.name}() with ${framing.name}(): it needs whole messages; choose a ` +
+        "framing that cuts them",
+    );
   }
   if (options.sentinel === undefined) {
-    if (options.escape !== undefined) throw new TypeError("Cannot use an escape without a sentinel");
+    if (options.escape !== undefined)
+      throw new TypeError("Cannot use an escape without a sentinel");
     return Object.freeze({ framing, codec, sentinel: null });
   }
   const sentinel = prepareSentinel(options.sentinel, options.escape, unframed);
@@ -66,7 +99,8 @@ export function wire<In, Out = In>(options: WireOptions<In, Out>): Wire<In, Out>
 }
 
 function checkParts(options: { readonly framing: unknown; readonly codec: unknown }): void {
-  if (isFraming(options)) throw new TypeError("wire() takes one object, got a framing: write wire({ framing, codec })");
+  if (isFraming(options))
+    throw new TypeError("wire() takes one object, got a framing: write wire({ framing, codec })");
   checkOptions("wire()", options, ["framing", "codec", "sentinel", "escape"]);
   checkFraming("wire()", options.framing);
   const flaw = flawOfCodec(options.codec);
@@ -81,11 +115,18 @@ function checkCarried(framing: Framing, sentinel: Uint8Array): void {
   try {
     encodeFrames(framing, [sentinel]);
   } catch (cause) {
-    throw new TypeError(`Cannot use this sentinel with ${framing.name}: the framing can't carry it as a frame; choose another`, { cause });
+    throw new TypeError(
+      `Cannot use this sentinel with ${framing.name}: the framing can't carry it as a frame; ` +
+        "choose another",
+      { cause },
+    );
   }
 }
 
-/** How the peer's side of a conversation came to its end: by the sentinel, or by the end of the stream alone. */
+/**
+ * How the peer's side of a conversation came to its end: by the sentinel, or by the end of the
+ * stream alone.
+ */
 export type Finish = "ended" | "sentinel";
 
 /** Where a {@link WireDecoder} puts what arrived, in stream order. */
@@ -93,17 +134,19 @@ export interface WireSink<In> {
   message(message: In): void;
   /** The peer will send nothing more. Called at most once. */
   finished(how: Finish): void;
-  /** A frame or message is wrong. After an error of scope `"connection"` nothing more is delivered. */
+  /**
+   * A frame or message is wrong. After an error of scope `"connection"` nothing more is delivered.
+   */
   fault(error: HawserError): void;
 }
 
 /**
  * One connection's inbound half: chunks in, messages out.
  *
- * `hold()` stops the delivery at once, in the middle of a chunk if need be; what is decoded after it waits, copied,
- * until `release()`. Who holds must also stop the chunks, or the waiting grows. A budget that is spent stops it in the same
- * way, until `goOn()` in another turn. Never throws for what the peer sent; what the sink throws comes out of `push`, `end`,
- * `release` or `goOn`.
+ * `hold()` stops the delivery at once, in the middle of a chunk if need be; what is decoded after
+ * it waits, copied, until `release()`. Who holds must also stop the chunks, or the waiting grows. A
+ * budget that is spent stops it in the same way, until `goOn()` in another turn. Never throws for
+ * what the peer sent; what the sink throws comes out of `push`, `end`, `release` or `goOn`.
  */
 export class WireDecoder<In> implements FrameSink {
   readonly #sink: WireSink<In>;
@@ -120,7 +163,10 @@ export class WireDecoder<In> implements FrameSink {
   #held = false;
   /** Whether the budget is spent. */
   #yielded = false;
-  /** Whether nothing stands between a frame of this chunk and its message: no sentinel is looked for, nobody holds, nothing waits. */
+  /**
+   * Whether nothing stands between a frame of this chunk and its message: no sentinel is looked
+   * for, nobody holds, nothing waits.
+   */
   #direct = false;
   /** The chunk that is being taken apart, and whether views of it may be kept. */
   #chunk: Uint8Array | null = null;
@@ -131,7 +177,12 @@ export class WireDecoder<In> implements FrameSink {
   /** How many payloads have arrived. */
   payloads = 0;
 
-  constructor(wire: Wire<In, never>, limits: Partial<FrameLimits>, sink: WireSink<In>, budget: ReadBudget = unlimitedBudget) {
+  constructor(
+    wire: Wire<In, never>,
+    limits: Partial<FrameLimits>,
+    sink: WireSink<In>,
+    budget: ReadBudget = unlimitedBudget,
+  ) {
     const { codec, framing, sentinel } = wire;
     this.#sink = sink;
     this.#budget = budget;
@@ -139,7 +190,10 @@ export class WireDecoder<In> implements FrameSink {
     this.#frames = framing.decoder(resolveFrameLimits(limits));
     this.#pieces = framing.unframed === true ? (codec.pieces?.() ?? null) : null;
     this.#sentinel = sentinel?.form === "frame" ? sentinel : null;
-    this.#suffix = sentinel?.form === "suffix" ? { decoder: new SuffixDecoder(sentinel.needle), payloads: this.#payloadSink() } : null;
+    this.#suffix =
+      sentinel?.form === "suffix"
+        ? { decoder: new SuffixDecoder(sentinel.needle), payloads: this.#payloadSink() }
+        : null;
   }
 
   /** Whether a frame has begun and is not complete. */
@@ -162,14 +216,18 @@ export class WireDecoder<In> implements FrameSink {
     return this.#yielded;
   }
 
-  /** How the peer's side came to its end, also while messages from before it wait; null while it may go on. */
+  /**
+   * How the peer's side came to its end, also while messages from before it wait; null while it may
+   * go on.
+   */
   get ending(): Finish | HawserError | null {
     return this.#endings?.at(-1) ?? null;
   }
 
   /**
-   * Take the next bytes. The chunk is not kept, unless nobody writes into its storage any more (`stays`): then large messages may be views of it.
-   * Returns whether there was a message that is kept where it is read, or would be if the chunk stayed.
+   * Take the next bytes. The chunk is not kept, unless nobody writes into its storage any more
+   * (`stays`): then large messages may be views of it. Returns whether there was a message that is
+   * kept where it is read, or would be if the chunk stayed.
    */
   push(chunk: Uint8Array, stays = false): boolean {
     if (this.#input === "finished" && chunk.length > 0) this.#afterSentinel(chunk.length);
@@ -178,7 +236,12 @@ export class WireDecoder<In> implements FrameSink {
     this.#stays = stays;
     this.#wouldKeep = false;
     this.#codec.chunk?.(chunk);
-    this.#direct = this.#pieces === null && this.#sentinel === null && this.#suffix === null && !this.#isStopped() && this.waiting === 0;
+    this.#direct =
+      this.#pieces === null &&
+      this.#sentinel === null &&
+      this.#suffix === null &&
+      !this.#isStopped() &&
+      this.waiting === 0;
     this.#frames.push(chunk, this, this.#codec.search);
     this.#direct = false;
     this.#codec.chunk?.(null);
@@ -210,7 +273,10 @@ export class WireDecoder<In> implements FrameSink {
     this.#deliverWaiting();
   }
 
-  /** A new turn has begun, with a new budget: deliver what waits, as `release` does, unless somebody holds. */
+  /**
+   * A new turn has begun, with a new budget: deliver what waits, as `release` does, unless somebody
+   * holds.
+   */
   goOn(): void {
     this.#yielded = false;
     this.#deliverWaiting();
@@ -225,7 +291,10 @@ export class WireDecoder<In> implements FrameSink {
     this.#inbox?.clear();
   }
 
-  /** For the framing's decoder: a frame has come. What is rare is apart, so that the engine takes this into the framing's loop. */
+  /**
+   * For the framing's decoder: a frame has come. What is rare is apart, so that the engine takes
+   * this into the framing's loop.
+   */
   frame(bytes: Uint8Array, start: number, end: number): void {
     if (this.#direct) {
       this.payloads++;
@@ -257,7 +326,10 @@ export class WireDecoder<In> implements FrameSink {
   fault(fault: FramingFault): void {
     if (this.#input === "finished") this.#afterSentinel(1);
     if (this.#input !== "open") return;
-    const error = peerError(fault.code, describeFault(fault), { cause: fault, ...(fault.fatal ? {} : { scope: "conversation" }) });
+    const error = peerError(fault.code, describeFault(fault), {
+      cause: fault,
+      ...(fault.fatal ? {} : { scope: "conversation" }),
+    });
     if (fault.fatal) {
       this.#direct = false;
       this.#input = "dead";
@@ -332,7 +404,10 @@ export class WireDecoder<In> implements FrameSink {
   #decode(bytes: Uint8Array, start: number, end: number): void {
     let message: In;
     try {
-      message = end - start < KEPT_BYTES ? this.#codec.decode(bytes, start, end) : this.#decodeLarge(bytes, start, end);
+      message =
+        end - start < KEPT_BYTES
+          ? this.#codec.decode(bytes, start, end)
+          : this.#decodeLarge(bytes, start, end);
     } catch (cause) {
       this.#refuse(cause);
       return;
@@ -361,7 +436,8 @@ export class WireDecoder<In> implements FrameSink {
 
   #decodeLarge(bytes: Uint8Array, start: number, end: number): In {
     const codec = this.#codec;
-    if (codec.adopt === undefined || bytes !== this.#chunk || !isWorthKeeping(bytes, end - start)) return codec.decode(bytes, start, end);
+    if (codec.adopt === undefined || bytes !== this.#chunk || !isWorthKeeping(bytes, end - start))
+      return codec.decode(bytes, start, end);
     this.#wouldKeep = true;
     return this.#stays ? codec.adopt(bytes, start, end) : codec.decode(bytes, start, end);
   }
@@ -381,7 +457,11 @@ export class WireDecoder<In> implements FrameSink {
     if (excess > 0 && this.#inputIs("finished")) {
       this.#input = "dead";
       this.#finish(
-        peerError("BYTES_AFTER_SENTINEL", "The peer sent more after the sentinel, which ends the conversation: what came after it was not read"),
+        peerError(
+          "BYTES_AFTER_SENTINEL",
+          "The peer sent more after the sentinel, which ends the conversation: what came after " +
+            "it was not read",
+        ),
       );
     }
   }
@@ -400,7 +480,10 @@ export class WireDecoder<In> implements FrameSink {
     }
   }
 
-  /** Whether the stream ended between two values; if not, that is its fault. Asked when all that waited is decoded. */
+  /**
+   * Whether the stream ended between two values; if not, that is its fault. Asked when all that
+   * waited is decoded.
+   */
   #endsWhole(): boolean {
     try {
       this.#pieces?.end();
@@ -416,7 +499,10 @@ export class WireDecoder<In> implements FrameSink {
 /** Bytes of a message from which it is worth a look whether it can stay where it was read. */
 const KEPT_BYTES = 16_384;
 
-/** Whether a message of `count` bytes may keep the storage of `bytes` alive: at most sixteen times what it needs. */
+/**
+ * Whether a message of `count` bytes may keep the storage of `bytes` alive: at most sixteen times
+ * what it needs.
+ */
 function isWorthKeeping(bytes: Uint8Array, count: number): boolean {
   return count >= KEPT_BYTES && count * 16 >= bytes.buffer.byteLength;
 }
@@ -446,16 +532,22 @@ export class WireEncoder<Out> {
     this.#sentinel = wire.sentinel;
     this.#guard = wire.sentinel?.form === "suffix" ? new SuffixGuard(wire.sentinel.needle) : null;
     this.#maxFrameBytes = resolved.maxFrameBytes;
-    const sentinel = wire.sentinel === null ? "" : wire.sentinel.form === "frame" ? textOf(wire.sentinel.bytes) : null;
-    this.#joins = wire.codec.text !== undefined && this.#frames.frameText !== undefined && sentinel !== null;
+    const sentinel =
+      wire.sentinel === null
+        ? ""
+        : wire.sentinel.form === "frame"
+          ? textOf(wire.sentinel.bytes)
+          : null;
+    this.#joins =
+      wire.codec.text !== undefined && this.#frames.frameText !== undefined && sentinel !== null;
     this.#joinsNot = sentinel ?? "";
   }
 
   /**
    * Append a message's frame to `output`; when this throws, `output` is as it was.
    *
-   * The codec may run the program's code, which may send to the same output, or close what it belongs to: whoever has to look at that in
-   * between calls `prepare` and `write`.
+   * The codec may run the program's code, which may send to the same output, or close what it
+   * belongs to: whoever has to look at that in between calls `prepare` and `write`.
    *
    * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL, PAYLOAD_TOO_LARGE
    */
@@ -463,19 +555,26 @@ export class WireEncoder<Out> {
     this.write(this.prepare(message), output);
   }
 
-  /** What the codec makes of a message; nothing is written yet. Give it to `write` before the next message is prepared. */
+  /**
+   * What the codec makes of a message; nothing is written yet. Give it to `write` before the next
+   * message is prepared.
+   */
   prepare(message: Out): Body {
     const codec = this.#codec;
     return codec.text === undefined ? this.#bodies.encode(codec, message) : codec.text(message);
   }
 
   /**
-   * Append the frame of a message that was prepared. Runs no code of the program's; when this throws, `output` is as it was.
+   * Append the frame of a message that was prepared. Runs no code of the program's; when this
+   * throws, `output` is as it was.
    *
    * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL, PAYLOAD_TOO_LARGE
    */
   write(body: Body, output: ByteWriter): void {
-    const frame = typeof body === "string" && this.#joins && this.#mayJoin(body) ? (this.#frames.frameText?.(body) ?? null) : null;
+    const frame =
+      typeof body === "string" && this.#joins && this.#mayJoin(body)
+        ? (this.#frames.frameText?.(body) ?? null)
+        : null;
     if (frame === null) this.#write(body, output);
     else output.join(frame);
   }
@@ -503,7 +602,10 @@ export class WireEncoder<Out> {
 
   /** Whether a text may be joined to those of this turn: its bytes need not be looked at. */
   #mayJoin(text: string): boolean {
-    return text.length * 3 <= this.#maxFrameBytes && (this.#joinsNot === "" || !text.endsWith(this.#joinsNot));
+    return (
+      text.length * 3 <= this.#maxFrameBytes &&
+      (this.#joinsNot === "" || !text.endsWith(this.#joinsNot))
+    );
   }
 
   /** The form of the wire's sentinel; null when it has none. */
@@ -538,7 +640,13 @@ function textOf(bytes: Uint8Array): string | null {
 
 function invalid(codec: string, cause: unknown): HawserError {
   const own = readHawserError(cause);
-  if (own?.scope === "connection") return own; // any other would leave a connection open on which nothing is read
-  const form = codec === "text" ? "UTF-8" : codec === "json" ? "JSON in UTF-8" : `what ${codec}() reads`;
-  return peerError("MESSAGE_INVALID", `The peer sent a message that is not ${form}: see whether both ends use the same codec`, { cause });
+  // any other would leave a connection open on which nothing is read
+  if (own?.scope === "connection") return own;
+  const form =
+    codec === "text" ? "UTF-8" : codec === "json" ? "JSON in UTF-8" : `what ${codec}() reads`;
+  return peerError(
+    "MESSAGE_INVALID",
+    `The peer sent a message that is not ${form}: see whether both ends use the same codec`,
+    { cause },
+  );
 }

@@ -5,10 +5,13 @@ import { meter } from "../../src/testing/meter.ts";
 import { Random } from "../../src/testing/random.ts";
 import { latin } from "../notation.ts";
 
-/** Ends of the matches that do not overlap, found the slow way: at each place, a look at the whole needle. */
+/**
+ * Ends of the matches that do not overlap, found the slow way: at each place, a look at the whole
+ * needle.
+ */
 function slowEnds(text: Uint8Array, needle: Uint8Array): number[] {
   const ends: number[] = [];
-  for (let at = 0; at + needle.length <= text.length; ) {
+  for (let at = 0; at + needle.length <= text.length;) {
     const found = needle.every((byte, i) => text[at + i] === byte);
     if (found) ends.push(at + needle.length);
     at += found ? needle.length : 1;
@@ -22,7 +25,12 @@ function ends(chunks: readonly Uint8Array[], needle: Uint8Array): number[] {
   const found: number[] = [];
   let offset = 0;
   for (const chunk of chunks) {
-    for (let from = search.next(chunk, 0, chunk.length); from !== -1; from = search.next(chunk, from, chunk.length)) found.push(offset + from);
+    for (
+      let from = search.next(chunk, 0, chunk.length);
+      from !== -1;
+      from = search.next(chunk, from, chunk.length)
+    )
+      found.push(offset + from);
     offset += chunk.length;
   }
   return found;
@@ -47,7 +55,8 @@ test.each([
   ["\r\n.\r\n", "\r\n.\r\r\n.\r\n"],
 ])("NeedleSearch.next() finds %j in %j at every cut", (needle, text) => {
   const expected = slowEnds(latin(text), latin(needle));
-  for (const cut of allCuts(text.length)) expect(ends(chunksOf(latin(text), cut), latin(needle))).toEqual(expected);
+  for (const cut of allCuts(text.length))
+    expect(ends(chunksOf(latin(text), cut), latin(needle))).toEqual(expected);
 });
 
 test("NeedleSearch.next() agrees with a slow search on 20 000 random texts of few letters", () => {

@@ -21,24 +21,31 @@ function written(text: string): { ok: boolean; bytes: Uint8Array } {
   return { ok, bytes: output.copy(1) };
 }
 
-test("utf8Write() writes RFC 3629's bytes for each of the 65 536 code units, and refuses the surrogates, which have none", () => {
-  const wrong: number[] = [];
-  for (let unit = 0; unit < 0x10000; unit++) {
-    const surrogate = unit >= 0xd800 && unit <= 0xdfff;
-    const { ok, bytes } = written(String.fromCharCode(unit));
-    const expected = surrogate ? [] : encodePoint(unit);
-    if (ok === surrogate || toHex(bytes) !== toHex(Uint8Array.from(expected))) wrong.push(unit);
-  }
-  expect(wrong).toEqual([]);
-});
+test(
+  "utf8Write() writes RFC 3629's bytes for each of the 65 536 code units, and refuses the " +
+    "surrogates, which have none",
+  () => {
+    const wrong: number[] = [];
+    for (let unit = 0; unit < 0x10000; unit++) {
+      const surrogate = unit >= 0xd800 && unit <= 0xdfff;
+      const { ok, bytes } = written(String.fromCharCode(unit));
+      const expected = surrogate ? [] : encodePoint(unit);
+      if (ok === surrogate || toHex(bytes) !== toHex(Uint8Array.from(expected))) wrong.push(unit);
+    }
+    expect(wrong).toEqual([]);
+  },
+);
 
 test.each([0x10000, 0x1f6a2, 0x10ffff])("utf8Write() writes four bytes for U+%d", (point) => {
   expect([...written(String.fromCodePoint(point)).bytes]).toEqual(encodePoint(point));
 });
 
-test.each(["a\ud800", "\udc00b", "\ud800\ud800\udc00", "\udc00\ud800"])("utf8Write() writes nothing of %j, which holds a lone surrogate", (text) => {
-  expect(written(text)).toEqual({ ok: false, bytes: new Uint8Array(0) });
-});
+test.each(["a\ud800", "\udc00b", "\ud800\ud800\udc00", "\udc00\ud800"])(
+  "utf8Write() writes nothing of %j, which holds a lone surrogate",
+  (text) => {
+    expect(written(text)).toEqual({ ok: false, bytes: new Uint8Array(0) });
+  },
+);
 
 test("utf8Encode() gives the bytes of a text", () => {
   expect(toHex(utf8Encode("é\n"))).toBe("c3 a9 0a");
@@ -68,11 +75,14 @@ test.each([
   const bytes = hex(digits);
   expect(() => utf8Decode(bytes, 0, bytes.length)).toThrow(TypeError);
   for (const cut of allCuts(bytes.length)) {
-    expect(() => {
-      const decoder = utf8Pieces();
-      for (const chunk of chunksOf(bytes, cut)) decoder.decode(chunk, 0, chunk.length);
-      decoder.end();
-    }, `cut at ${cut.join(" ")}`).toThrow(TypeError);
+    expect(
+      () => {
+        const decoder = utf8Pieces();
+        for (const chunk of chunksOf(bytes, cut)) decoder.decode(chunk, 0, chunk.length);
+        decoder.end();
+      },
+      `cut at ${cut.join(" ")}`,
+    ).toThrow(TypeError);
   }
 });
 
@@ -95,10 +105,28 @@ test("utf8Pieces().decode() reads its range alone", () => {
 });
 
 describe("ChunkText", () => {
-  const texts = ["plain", "", "é", "€🚢", "\ufffd", "\ufeffa", "x".repeat(15), "y".repeat(16), "z".repeat(33), `${"w".repeat(31)}ü`, "last"];
+  const texts = [
+    "plain",
+    "",
+    "é",
+    "€🚢",
+    "\ufffd",
+    "\ufeffa",
+    "x".repeat(15),
+    "y".repeat(16),
+    "z".repeat(33),
+    `${"w".repeat(31)}ü`,
+    "last",
+  ];
 
-  /** The texts, each behind bytes that are no text: where they begin, and the chunk, as a view into storage or as a Buffer. */
-  function chunkOf(between: number, wrap: (bytes: Uint8Array) => Uint8Array): { chunk: Uint8Array; ranges: [number, number][] } {
+  /**
+   * The texts, each behind bytes that are no text: where they begin, and the chunk, as a view into
+   * storage or as a Buffer.
+   */
+  function chunkOf(
+    between: number,
+    wrap: (bytes: Uint8Array) => Uint8Array,
+  ): { chunk: Uint8Array; ranges: [number, number][] } {
     const bytes: number[] = [];
     const ranges = Array.from({ length: 400 }, (_, index): [number, number] => {
       bytes.push(between, index & 0xff);
@@ -120,33 +148,64 @@ describe("ChunkText", () => {
     for (const between of [0x20, 0x80, 0xc3, 0xff, 0x20]) {
       const { chunk, ranges } = chunkOf(between, wrap);
       decoder.chunk(chunk);
-      expect(ranges.map(([start, end]) => decoder.decode(chunk, start, end))).toEqual(ranges.map((_range, index) => texts[index % texts.length]));
+      expect(ranges.map(([start, end]) => decoder.decode(chunk, start, end))).toEqual(
+        ranges.map((_range, index) => texts[index % texts.length]),
+      );
       decoder.chunk(null);
     }
   });
 
   test.each(forms)("refuses a range of %s that is not UTF-8, and goes on behind it", (_, wrap) => {
     const decoder = new ChunkText();
-    const chunk = wrap(Uint8Array.from([...utf8Encode("a".repeat(40)), 0xc3, 0x61, 0xff, ...utf8Encode("b".repeat(40))]));
+    const chunk = wrap(
+      Uint8Array.from([
+        ...utf8Encode("a".repeat(40)),
+        0xc3,
+        0x61,
+        0xff,
+        ...utf8Encode("b".repeat(40)),
+      ]),
+    );
     decoder.chunk(chunk);
     expect(decoder.decode(chunk, 0, 20)).toBe("a".repeat(20));
-    for (const [start, end] of [[39, 41], [40, 42], [41, 43], [20, 60]] as const) expect(() => decoder.decode(chunk, start, end)).toThrow(TypeError);
+    for (const [start, end] of [
+      [39, 41],
+      [40, 42],
+      [41, 43],
+      [20, 60],
+    ] as const)
+      expect(() => decoder.decode(chunk, start, end)).toThrow(TypeError);
     expect(decoder.decode(chunk, 43, 83)).toBe("b".repeat(40));
   });
 
-  test.each(forms)("finds a character in %s from every place, if it is within a block, whatever the bytes around it", (_, wrap) => {
-    const searched = new ChunkText();
-    const chunk = wrap(Uint8Array.from({ length: 20_000 }, (_value, at) => ([0, 1, 90, 4_000, 4_095, 8_190, 8_191, 12_287, 12_288, 19_998].includes(at) ? 0x0a : (at * 7) | 0x80) & 0xff));
-    searched.chunk(chunk);
-    for (const from of [0, 1, 2, 3, 89, 91, 4_000, 4_001, 4_094, 4_096, 8_189, 8_192, 12_288, 12_289, 15_903, 19_998, 5_000, 0]) {
-      const expected = chunk.indexOf(0x0a, from);
-      const found = searched.indexOf(chunk, "\n", from);
-      if (expected - from < 4_096) expect(found, `from ${String(from)}`).toBe(expected);
-      else expect([-1, expected], `from ${String(from)}`).toContain(found);
-    }
-    expect(searched.indexOf(chunk, "\n", 19_999)).toBe(-1);
-    expect(searched.indexOf(Uint8Array.from(chunk), "\n", 0)).toBe(-1);
-    searched.chunk(null);
-    expect(searched.indexOf(chunk, "\n", 0)).toBe(-1);
-  });
+  test.each(forms)(
+    "finds a character in %s from every place, if it is within a block, whatever the bytes " +
+      "around it",
+    (_, wrap) => {
+      const searched = new ChunkText();
+      const chunk = wrap(
+        Uint8Array.from(
+          { length: 20_000 },
+          (_value, at) =>
+            ([0, 1, 90, 4_000, 4_095, 8_190, 8_191, 12_287, 12_288, 19_998].includes(at)
+              ? 0x0a
+              : (at * 7) | 0x80) & 0xff,
+        ),
+      );
+      searched.chunk(chunk);
+      for (const from of [
+        0, 1, 2, 3, 89, 91, 4_000, 4_001, 4_094, 4_096, 8_189, 8_192, 12_288, 12_289, 15_903,
+        19_998, 5_000, 0,
+      ]) {
+        const expected = chunk.indexOf(0x0a, from);
+        const found = searched.indexOf(chunk, "\n", from);
+        if (expected - from < 4_096) expect(found, `from ${String(from)}`).toBe(expected);
+        else expect([-1, expected], `from ${String(from)}`).toContain(found);
+      }
+      expect(searched.indexOf(chunk, "\n", 19_999)).toBe(-1);
+      expect(searched.indexOf(Uint8Array.from(chunk), "\n", 0)).toBe(-1);
+      searched.chunk(null);
+      expect(searched.indexOf(chunk, "\n", 0)).toBe(-1);
+    },
+  );
 });

@@ -20,16 +20,19 @@ test("ByteWriter.byte() and append() write in order", () => {
   expect(toHex(writer.copy())).toBe("01 02 03 04 05 06 ff");
 });
 
-test.each([0, 1, 31, 32, 33, 255, 256, 257, 1000])("ByteWriter.append() copies %d bytes, by loop or by set()", (length) => {
-  const source = counted(length + 2);
-  const writer = new ByteWriter();
-  writer.byte(9);
-  writer.append(source, 1, length + 1);
-  writer.append(source.subarray(1, length + 1));
-  const expected = [9, ...source.subarray(1, length + 1), ...source.subarray(1, length + 1)];
-  source.fill(0);
-  expect([...writer.copy()]).toEqual(expected);
-});
+test.each([0, 1, 31, 32, 33, 255, 256, 257, 1000])(
+  "ByteWriter.append() copies %d bytes, by loop or by set()",
+  (length) => {
+    const source = counted(length + 2);
+    const writer = new ByteWriter();
+    writer.byte(9);
+    writer.append(source, 1, length + 1);
+    writer.append(source.subarray(1, length + 1));
+    const expected = [9, ...source.subarray(1, length + 1), ...source.subarray(1, length + 1)];
+    source.fill(0);
+    expect([...writer.copy()]).toEqual(expected);
+  },
+);
 
 test("ByteWriter.append() takes its own bytes, also when they are moved", () => {
   const writer = new ByteWriter(new Uint8Array(4));
@@ -82,18 +85,21 @@ test("ByteWriter.truncate() forgets, and copy() is not a view, also of a Buffer'
   }
 });
 
-test.each([0, 1, 1_048_575, 1_048_576, 3_000_000])("ByteWriter.split() takes out %d bytes, which nothing that is written later changes", (length) => {
-  for (const before of [0, 1, 300, 5_000]) {
-    const writer = new ByteWriter();
-    const [kept, taken] = [counted(before), counted(length + before).subarray(before)];
-    writer.append(kept);
-    writer.append(taken);
-    const split = writer.split(before);
-    writer.append(counted(2_000));
-    expect(Buffer.compare(split, taken)).toBe(0);
-    expect(Buffer.compare(writer.copy(), Buffer.concat([kept, counted(2_000)]))).toBe(0);
-  }
-});
+test.each([0, 1, 1_048_575, 1_048_576, 3_000_000])(
+  "ByteWriter.split() takes out %d bytes, which nothing that is written later changes",
+  (length) => {
+    for (const before of [0, 1, 300, 5_000]) {
+      const writer = new ByteWriter();
+      const [kept, taken] = [counted(before), counted(length + before).subarray(before)];
+      writer.append(kept);
+      writer.append(taken);
+      const split = writer.split(before);
+      writer.append(counted(2_000));
+      expect(Buffer.compare(split, taken)).toBe(0);
+      expect(Buffer.compare(writer.copy(), Buffer.concat([kept, counted(2_000)]))).toBe(0);
+    }
+  },
+);
 
 test("ByteWriter.split() copies what is short, and gives what is long out in its storage", () => {
   const writer = new ByteWriter();
@@ -130,40 +136,62 @@ test("FrameBuffer stops at what is expected", () => {
   expect([buffer.length, buffer.bytes.length]).toEqual([1000, 1000]);
 });
 
-test("FrameBuffer copies long storage to its successor while it fills, twice as much as comes, and loses nothing", () => {
-  const piece = counted(65_536);
-  for (const [expected, pieces] of [[undefined, 100], [5_000_000, 76], [2_097_152, 32], [undefined, 16]] as const) {
-    const buffer = new FrameBuffer();
-    const set = vi.spyOn(Uint8Array.prototype, "set");
-    for (let at = 1; at <= pieces; at++) {
-      set.mockClear();
-      buffer.append(piece, 0, piece.length, expected);
-      const copied = set.mock.calls.reduce((sum, [bytes]) => sum + bytes.length, 0);
-      expect(copied).toBeLessThanOrEqual(at <= 16 ? 2 * 1_048_576 : 4 * piece.length);
-      expect(buffer.bytes.length).toBeLessThanOrEqual(Math.min(expected ?? Infinity, at * 2 * 65_536));
+test(
+  "FrameBuffer copies long storage to its successor while it fills, twice as much as comes, and " +
+    "loses nothing",
+  () => {
+    const piece = counted(65_536);
+    for (const [expected, pieces] of [
+      [undefined, 100],
+      [5_000_000, 76],
+      [2_097_152, 32],
+      [undefined, 16],
+    ] as const) {
+      const buffer = new FrameBuffer();
+      const set = vi.spyOn(Uint8Array.prototype, "set");
+      for (let at = 1; at <= pieces; at++) {
+        set.mockClear();
+        buffer.append(piece, 0, piece.length, expected);
+        const copied = set.mock.calls.reduce((sum, [bytes]) => sum + bytes.length, 0);
+        expect(copied).toBeLessThanOrEqual(at <= 16 ? 2 * 1_048_576 : 4 * piece.length);
+        expect(buffer.bytes.length).toBeLessThanOrEqual(
+          Math.min(expected ?? Infinity, at * 2 * 65_536),
+        );
+      }
+      set.mockRestore();
+      expect(buffer.length).toBe(pieces * 65_536);
+      for (let at = 0; at < pieces; at++)
+        expect(Buffer.compare(buffer.bytes.subarray(at * 65_536, (at + 1) * 65_536), piece)).toBe(
+          0,
+        );
     }
-    set.mockRestore();
-    expect(buffer.length).toBe(pieces * 65_536);
-    for (let at = 0; at < pieces; at++) expect(Buffer.compare(buffer.bytes.subarray(at * 65_536, (at + 1) * 65_536), piece)).toBe(0);
-  }
-});
+  },
+);
 
-test("FrameBuffer's successor takes one append that is longer than its room, and is gone with clear()", () => {
-  const buffer = new FrameBuffer();
-  buffer.append(counted(1_200_000), 0, 1_200_000);
-  const { bytes } = buffer;
-  expect(bytes.length).toBe(2_400_000);
-  buffer.append(counted(100_000), 0, 100_000);
-  buffer.append(counted(9_000_000), 0, 9_000_000);
-  expect(buffer.length).toBe(10_300_000);
-  for (const [from, length] of [[0, 1_200_000], [1_200_000, 100_000], [1_300_000, 9_000_000]] as const) {
-    expect(Buffer.compare(buffer.bytes.subarray(from, from + length), counted(length))).toBe(0);
-  }
-  buffer.append(counted(10), 0, 10);
-  buffer.clear();
-  buffer.append(hex("07"), 0, 1);
-  expect([buffer.length, buffer.bytes.length]).toEqual([1, 2]);
-});
+test(
+  "FrameBuffer's successor takes one append that is longer than its room, and is gone with " +
+    "clear()",
+  () => {
+    const buffer = new FrameBuffer();
+    buffer.append(counted(1_200_000), 0, 1_200_000);
+    const { bytes } = buffer;
+    expect(bytes.length).toBe(2_400_000);
+    buffer.append(counted(100_000), 0, 100_000);
+    buffer.append(counted(9_000_000), 0, 9_000_000);
+    expect(buffer.length).toBe(10_300_000);
+    for (const [from, length] of [
+      [0, 1_200_000],
+      [1_200_000, 100_000],
+      [1_300_000, 9_000_000],
+    ] as const) {
+      expect(Buffer.compare(buffer.bytes.subarray(from, from + length), counted(length))).toBe(0);
+    }
+    buffer.append(counted(10), 0, 10);
+    buffer.clear();
+    buffer.append(hex("07"), 0, 1);
+    expect([buffer.length, buffer.bytes.length]).toEqual([1, 2]);
+  },
+);
 
 test("FrameBuffer.clear() lets its storage go", () => {
   const buffer = new FrameBuffer();

@@ -1,7 +1,19 @@
-// What JSON can't carry, or carries as something else: which member it is, and what does not compile.
+// What JSON can't carry, or carries as something else: which member it is, and what does not
+// compile.
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { bytes, defineProtocol, HawserError, type Jsonable, json, jsonRpc, libraryCodec, nativeSessions, type Schema, type } from "../../src/mod.ts";
+import {
+  bytes,
+  defineProtocol,
+  HawserError,
+  type Jsonable,
+  json,
+  jsonRpc,
+  libraryCodec,
+  nativeSessions,
+  type Schema,
+  type,
+} from "../../src/mod.ts";
 
 function refusal(call: () => unknown): HawserError {
   try {
@@ -19,12 +31,28 @@ cycle["self"] = { back: [cycle] };
 describe("json()", () => {
   test.each<[string, unknown, readonly (number | string)[] | null, RegExp]>([
     ["a bigint in an object", { a: 1n }, ["a"], /a value of type object as JSON: a is a bigint/],
-    ["a bigint in an array in an object", { lines: [{ total: 1 }, { total: 2n }] }, ["lines", 1, "total"], /lines\[1\]\.total is a bigint/],
+    [
+      "a bigint in an array in an object",
+      { lines: [{ total: 1 }, { total: 2n }] },
+      ["lines", 1, "total"],
+      /lines\[1\]\.total is a bigint/,
+    ],
     ["a cycle", cycle, ["self", "back", 0], /self\.back\[0\] is a cycle/],
     ["a bigint", 1n, null, /a value of type bigint as JSON: JSON has no text for it/],
     ["nothing", undefined, null, /a value of type undefined/],
     ["a function", () => 0, null, /a value of type function/],
-    ["a getter that throws", { a: { get b(): never { throw new Error("no"); } } }, null, /JSON has no text for it/],
+    [
+      "a getter that throws",
+      {
+        a: {
+          get b(): never {
+            throw new Error("no");
+          },
+        },
+      },
+      null,
+      /JSON has no text for it/,
+    ],
   ])("refuses %s, and says which member", (_, value, path, message) => {
     const error = refusal(() => json().text?.(value));
     expect([error.code, error.path]).toEqual(["PAYLOAD_FORBIDDEN", path]);
@@ -36,12 +64,21 @@ describe("json()", () => {
     let deep: unknown = 1n;
     for (let i = 0; i < 100_000; i++) deep = [deep];
     expect(refusal(() => json().text?.(deep)).code).toBe("PAYLOAD_FORBIDDEN");
-    expect(refusal(() => json().text?.({ ["x".repeat(10_000)]: { "\u001b[2J": 1n } })).message.length).toBeLessThan(300);
+    expect(
+      refusal(() => json().text?.({ ["x".repeat(10_000)]: { "\u001b[2J": 1n } })).message.length,
+    ).toBeLessThan(300);
   });
 
   test("runs a getter once, also where it refuses the value", () => {
     let runs = 0;
-    refusal(() => json().text?.({ get a() { return ++runs; }, b: 1n }));
+    refusal(() =>
+      json().text?.({
+        get a() {
+          return ++runs;
+        },
+        b: 1n,
+      }),
+    );
     expect(runs).toBe(1);
   });
 
@@ -67,15 +104,32 @@ describe("json()", () => {
       x = 1;
     }
     const shared = { a: 1 };
-    const values: unknown[] = [null, 1, "a", true, [], {}, { a: [1, { b: null }], c: undefined }, [shared, shared], new Point(), { toJSON: () => 7, at: new Date() }];
-    for (const value of values) expect(json({ strict: true }).text?.(value)).toBe(JSON.stringify(value));
+    const values: unknown[] = [
+      null,
+      1,
+      "a",
+      true,
+      [],
+      {},
+      { a: [1, { b: null }], c: undefined },
+      [shared, shared],
+      new Point(),
+      { toJSON: () => 7, at: new Date() },
+    ];
+    for (const value of values)
+      expect(json({ strict: true }).text?.(value)).toBe(JSON.stringify(value));
     expect(() => json({ strict: 1 as never })).toThrow(TypeError);
   });
 });
 
 test("json({ strict: true }) is kept to by sessions of both kinds, and an error has the path", () => {
   const strict = json({ strict: true });
-  const contract = defineProtocol({ name: "x", version: 1, requests: { a: { input: type<unknown>(), codec: strict } }, events: { b: { payload: type<unknown>(), codec: strict } } });
+  const contract = defineProtocol({
+    name: "x",
+    version: 1,
+    requests: { a: { input: type<unknown>(), codec: strict } },
+    events: { b: { payload: type<unknown>(), codec: strict } },
+  });
   for (const kind of [nativeSessions(contract), jsonRpc(contract)]) {
     const [event, request] = contract.messages;
     if (event === undefined || request === undefined) throw new Error("no messages");
@@ -99,12 +153,22 @@ test("type<T>() of what JSON does not carry as it is does not compile with json(
     name: "x",
     version: 1,
     requests: {
-      tree: { input: type<Node>(), output: type<Record<string, unknown>>(), errors: { no: type<{ a?: string | undefined }>() } },
+      tree: {
+        input: type<Node>(),
+        output: type<Record<string, unknown>>(),
+        errors: { no: type<{ a?: string | undefined }>() },
+      },
       any: { input: type<unknown>(), output: type<[number, string | null, boolean?]>() },
       none: { input: type<undefined>() },
-      branded: { input: type<string & { readonly brand: "id" }>(), output: type<1 | "a" | { readonly kind: "b"; readonly of: readonly number[] }>() },
+      branded: {
+        input: type<string & { readonly brand: "id" }>(),
+        output: type<1 | "a" | { readonly kind: "b"; readonly of: readonly number[] }>(),
+      },
       raw: { input: type<Uint8Array>(), output: type<Uint8Array>(), codec: bytes() },
-      packed: { input: type<Map<string, Date>>(), codec: libraryCodec("msgpack", { encode: () => new Uint8Array(), decode: () => 0 }) },
+      packed: {
+        input: type<Map<string, Date>>(),
+        codec: libraryCodec("msgpack", { encode: () => new Uint8Array(), decode: () => 0 }),
+      },
       checked: { input: z.date(), output: z.object({ at: z.coerce.date() }) },
       theirs: { input: theirs },
     },
@@ -125,6 +189,7 @@ test("type<T>() of what JSON does not carry as it is does not compile with json(
   defineProtocol({ name, version, events: { a: { payload: type<{ data: Uint8Array }>() } } });
   // @ts-expect-error a bigint is refused
   defineProtocol({ name, version, events: { a: { payload: type<bigint>() } } });
+  const errors = { no: type<{ then: () => void }>() };
   // @ts-expect-error a function is left out
-  defineProtocol({ name, version, requests: { a: { errors: { no: type<{ then: () => void }>() } } } });
+  defineProtocol({ name, version, requests: { a: { errors } } });
 });

@@ -7,7 +7,9 @@ import { type Schema, type SchemaStandard, type } from "../../src/contract/schem
 
 /** A schema with whatever answers a test wants, also those that the types forbid. */
 function own(validate: (value: unknown) => unknown): Schema {
-  return { "~standard": { version: 1, vendor: "test", validate: validate as SchemaStandard["validate"] } };
+  return {
+    "~standard": { version: 1, vendor: "test", validate: validate as SchemaStandard["validate"] },
+  };
 }
 
 function issue(value: unknown): Issue {
@@ -20,7 +22,13 @@ const DEEP: unknown = JSON.parse("[".repeat(1_000_000) + "]".repeat(1_000_000));
 const zodNest: z.ZodType = z.lazy(() => z.array(zodNest));
 const valibotNest: v.GenericSchema = v.lazy(() => v.array(valibotNest));
 
-const libraries: readonly { readonly name: string; readonly point: Schema; readonly trimmed: Schema; readonly nest: Schema; readonly anything: Schema }[] = [
+const libraries: readonly {
+  readonly name: string;
+  readonly point: Schema;
+  readonly trimmed: Schema;
+  readonly nest: Schema;
+  readonly anything: Schema;
+}[] = [
   {
     name: "zod",
     point: z.object({ points: z.array(z.object({ x: z.number(), label: z.string().optional() })) }),
@@ -30,7 +38,9 @@ const libraries: readonly { readonly name: string; readonly point: Schema; reado
   },
   {
     name: "valibot",
-    point: v.object({ points: v.array(v.object({ x: v.number(), label: v.optional(v.string()) })) }),
+    point: v.object({
+      points: v.array(v.object({ x: v.number(), label: v.optional(v.string()) })),
+    }),
     trimmed: v.object({ name: v.pipe(v.string(), v.trim()) }),
     nest: valibotNest,
     anything: v.record(v.string(), v.unknown()),
@@ -64,7 +74,25 @@ describe.each(libraries)("$name", ({ point, trimmed, nest, anything }) => {
     }
   });
 
-  test.each([null, undefined, 7, "text", [], () => 0, Symbol("s"), 10n ** 400n, NaN, new Proxy({}, { get: () => { throw new Error("no"); } })])("a value of another kind is an issue (%#)", (value) => {
+  test.each([
+    null,
+    undefined,
+    7,
+    "text",
+    [],
+    () => 0,
+    Symbol("s"),
+    10n ** 400n,
+    NaN,
+    new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error("no");
+        },
+      },
+    ),
+  ])("a value of another kind is an issue (%#)", (value) => {
     const check = compile(point);
     issue(check.outbound(value));
     issue(readInbound(check, value));
@@ -83,11 +111,14 @@ describe.each(libraries)("$name", ({ point, trimmed, nest, anything }) => {
     expect(readInbound(check, [[], [[]]])).toEqual([[], [[]]]);
     expect(issue(readInbound(check, DEEP)).message).toContain("nested too deeply");
     expect(issue(check.outbound(DEEP)).message).toContain("nested too deeply");
-    await new Promise((resolve) => setImmediate(resolve)); // an unhandled rejection would fail the run
+    // an unhandled rejection would fail the run
+    await new Promise((resolve) => setImmediate(resolve));
   });
 
   test("a member __proto__ is a member, and no prototype changes", () => {
-    const value: unknown = JSON.parse('{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}');
+    const value: unknown = JSON.parse(
+      '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}',
+    );
     const result = readInbound(compile(anything), value);
     expect(result).toEqual(expect.anything());
     expect((result as Record<string, unknown>)["polluted"]).toBeUndefined();
@@ -128,32 +159,59 @@ describe("a schema that breaks its contract", () => {
   });
 
   test("that answers with a thenable which throws is an issue", () => {
-    issue(readInbound(compile(own(() => ({ then: () => { throw new Error("no"); } }))), 1));
+    issue(
+      readInbound(
+        compile(
+          own(() => ({
+            then: () => {
+              throw new Error("no");
+            },
+          })),
+        ),
+        1,
+      ),
+    );
   });
 
   test.each([
     ["an Error", new Error("secret")],
     ["a string", "secret"],
     ["null", null],
-  ])("that throws %s is an issue that keeps what was thrown, and does not quote it", (_, thrown) => {
-    const check = compile(
-      own(() => {
-        throw thrown; // eslint-disable-line @typescript-eslint/only-throw-error -- a schema may
-      }),
-    );
-    for (const found of [issue(check.outbound(1)), issue(readInbound(check, 1))]) {
-      expect(found).toEqual(new Issue([], "could not be checked: its schema failed", thrown));
-    }
-  });
-
-  test.each([undefined, null, 7, "text", {}, [], { issues: [] }, { issues: {} }, { issues: null }, { value: 1, issues: [null] }, { get issues() { throw new Error("no"); } }])(
-    "that answers with neither value nor issue is an issue (%#)",
-    (answer) => {
-      const check = compile(own(() => answer));
-      issue(check.outbound(1));
-      expect(issue(readInbound(check, 1)).message).toMatch(/^could not be checked/);
+  ])(
+    "that throws %s is an issue that keeps what was thrown, and does not quote it",
+    (_, thrown) => {
+      const check = compile(
+        own(() => {
+          throw thrown; // eslint-disable-line @typescript-eslint/only-throw-error -- a schema may
+        }),
+      );
+      for (const found of [issue(check.outbound(1)), issue(readInbound(check, 1))]) {
+        expect(found).toEqual(new Issue([], "could not be checked: its schema failed", thrown));
+      }
     },
   );
+
+  test.each([
+    undefined,
+    null,
+    7,
+    "text",
+    {},
+    [],
+    { issues: [] },
+    { issues: {} },
+    { issues: null },
+    { value: 1, issues: [null] },
+    {
+      get issues() {
+        throw new Error("no");
+      },
+    },
+  ])("that answers with neither value nor issue is an issue (%#)", (answer) => {
+    const check = compile(own(() => answer));
+    issue(check.outbound(1));
+    expect(issue(readInbound(check, 1)).message).toMatch(/^could not be checked/);
+  });
 
   test("whose answer to undefined is undefined passes: the value may be nothing", () => {
     const check = compile(own((value) => ({ value })));
@@ -163,21 +221,52 @@ describe("a schema that breaks its contract", () => {
 });
 
 describe("Issue", () => {
-  const found = (first: unknown): Issue => issue(readInbound(compile(own(() => ({ issues: [first] }))), 1));
+  const found = (first: unknown): Issue =>
+    issue(readInbound(compile(own(() => ({ issues: [first] }))), 1));
 
-  test("has symbols, objects and numbers that are none in its path as text, so that JSON can carry it", () => {
-    const path = [Symbol("s"), { key: "k" }, { key: Symbol.iterator }, { key: 3 }, NaN, Infinity, -0, "__proto__", "\ud800"];
-    expect(found({ message: "m", path }).path).toEqual(["Symbol(s)", "k", "Symbol(Symbol.iterator)", 3, "NaN", "Infinity", -0, "__proto__", "\ufffd"]);
-  });
+  test(
+    "has symbols, objects and numbers that are none in its path as text, so that JSON can carry " +
+      "it",
+    () => {
+      const path = [
+        Symbol("s"),
+        { key: "k" },
+        { key: Symbol.iterator },
+        { key: 3 },
+        NaN,
+        Infinity,
+        -0,
+        "__proto__",
+        "\ud800",
+      ];
+      expect(found({ message: "m", path }).path).toEqual([
+        "Symbol(s)",
+        "k",
+        "Symbol(Symbol.iterator)",
+        3,
+        "NaN",
+        "Infinity",
+        -0,
+        "__proto__",
+        "\ufffd",
+      ]);
+    },
+  );
 
-  test.each([[[{}]], [[null]], [[undefined]], [[{ key: {} }]], [7], ["text"], [{ length: 2 }]])("has a text whatever the path is (%#)", (path) => {
-    const { message, path: steps } = found({ message: "m", path });
-    expect(typeof message).toBe("string");
-    for (const step of steps) expect(typeof step).toBe("string");
-  });
+  test.each([[[{}]], [[null]], [[undefined]], [[{ key: {} }]], [7], ["text"], [{ length: 2 }]])(
+    "has a text whatever the path is (%#)",
+    (path) => {
+      const { message, path: steps } = found({ message: "m", path });
+      expect(typeof message).toBe("string");
+      for (const step of steps) expect(typeof step).toBe("string");
+    },
+  );
 
   test("is bounded: 32 steps of 128 characters, 256 characters of message, in one line", () => {
-    const { message, path } = found({ message: "é\r\n\u001b[31m".repeat(1_000), path: Array.from({ length: 1_000 }, () => "k".repeat(1_000)) });
+    const { message, path } = found({
+      message: "é\r\n\u001b[31m".repeat(1_000),
+      path: Array.from({ length: 1_000 }, () => "k".repeat(1_000)),
+    });
     expect(path).toHaveLength(32);
     expect(path[0]).toHaveLength(128);
     expect(message).toHaveLength(256);
@@ -185,9 +274,12 @@ describe("Issue", () => {
     expect(message.startsWith("é [31mé [31m")).toBe(true);
   });
 
-  test.each([undefined, null, 7, "", {}])("has a message where the schema has none (%#)", (message) => {
-    expect(found({ message }).message).toBe("is not what its schema wants");
-  });
+  test.each([undefined, null, 7, "", {}])(
+    "has a message where the schema has none (%#)",
+    (message) => {
+      expect(found({ message }).message).toBe("is not what its schema wants");
+    },
+  );
 
   test.each([
     [[], "m"],
@@ -205,7 +297,9 @@ test("nothing takes undefined, refuses to send a value, and drops one that comes
   expect(compile(undefined)).toBe(nothing);
   expect(nothing.kind).toBe("nothing");
   expect(nothing.outbound(undefined)).toBeNull();
-  expect(issue(nothing.outbound(null)).message).toBe("there is a value, but the contract declares none");
+  expect(issue(nothing.outbound(null)).message).toBe(
+    "there is a value, but the contract declares none",
+  );
   expect(readInbound(nothing, { a: 1 })).toBeUndefined();
 });
 
@@ -224,7 +318,11 @@ test("type() lets everything pass, untouched, and is told by its vendor", () => 
 
 test("the standard of a schema is read once: a library may make it anew for each reader", () => {
   const standard = vi.fn(() => own((value) => ({ value }))["~standard"]);
-  const schema: Schema = { get "~standard"() { return standard(); } };
+  const schema: Schema = {
+    get "~standard"() {
+      return standard();
+    },
+  };
   const check = compile(schema);
   const before = standard.mock.calls.length;
   for (let i = 0; i < 10; i++) readInbound(check, i);
@@ -232,6 +330,14 @@ test("the standard of a schema is read once: a library may make it anew for each
 });
 
 test("validate is called as a method of its standard", () => {
-  const check = compile({ "~standard": { version: 1, vendor: "test", validate(this: { vendor: string }) { return { value: this.vendor }; } } });
+  const check = compile({
+    "~standard": {
+      version: 1,
+      vendor: "test",
+      validate(this: { vendor: string }) {
+        return { value: this.vendor };
+      },
+    },
+  });
   expect(readInbound(check, 1)).toBe("test");
 });

@@ -15,15 +15,30 @@ test("describeProtocol() lists each message with what it carries", () => {
     requests: {
       "ticket.get": {
         input: z.object({ id: z.int() }),
-        output: z.object({ id: z.int(), title: z.string().max(80), tags: z.array(z.enum(["vip", "bug"])).optional(), "reply to": z.union([z.email(), z.null()]), at: z.iso.datetime() }),
+        output: z.object({
+          id: z.int(),
+          title: z.string().max(80),
+          tags: z.array(z.enum(["vip", "bug"])).optional(),
+          "reply to": z.union([z.email(), z.null()]),
+          at: z.iso.datetime(),
+        }),
         errors: { notFound: z.object({ id: z.int() }), gone: type<undefined>() },
       },
       ping: {},
     },
-    streams: { "ticket.tail": { input: v.object({ group: v.string() }), item: z.string(), send: z.array(z.tuple([z.string(), z.number()])) } },
-    events: { typing: { payload: z.string(), codec: text(), delivery: "at-least-once", from: "server" } },
+    streams: {
+      "ticket.tail": {
+        input: v.object({ group: v.string() }),
+        item: z.string(),
+        send: z.array(z.tuple([z.string(), z.number()])),
+      },
+    },
+    events: {
+      typing: { payload: z.string(), codec: text(), delivery: "at-least-once", from: "server" },
+    },
   });
-  expect(describeProtocol(desk)).toBe(`desk version 3, accepts 2 to 3, fingerprint ${desk.fingerprint}
+  expect(describeProtocol(desk))
+    .toBe(`desk version 3, accepts 2 to 3, fingerprint ${desk.fingerprint}
 
 event typing, from server, at-least-once, text, digest ${desk.find("typing")?.digest ?? ""}
   payload: string
@@ -57,19 +72,33 @@ test("describeProtocol() of an empty contract is its head", () => {
 });
 
 test("describeProtocol() is equal for equal contracts", () => {
-  const one = defineProtocol({ name: "a", version: 1, events: { x: { payload: z.object({ a: z.string(), b: z.null() }) }, y: {} } });
-  const other = defineProtocol({ name: "a", version: 1, events: { y: {}, x: { payload: z.object({ b: z.null(), a: z.string() }) } } });
+  const one = defineProtocol({
+    name: "a",
+    version: 1,
+    events: { x: { payload: z.object({ a: z.string(), b: z.null() }) }, y: {} },
+  });
+  const other = defineProtocol({
+    name: "a",
+    version: 1,
+    events: { y: {}, x: { payload: z.object({ b: z.null(), a: z.string() }) } },
+  });
   expect(describeProtocol(one)).toBe(describeProtocol(other));
 });
 
 /** How a JSON Schema reads. */
 function read(schema: object): string {
   const jsonSchema: SchemaShapes = { input: () => schema as Record<string, unknown> };
-  return readSchema({ "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }), jsonSchema } });
+  return readSchema({
+    "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }), jsonSchema },
+  });
 }
 
 function readSchema(payload: Schema): string {
-  return describeProtocol(defineProtocol({ name: "a", version: 1, events: { e: { payload } } })).split("  payload: ")[1]?.trimEnd() ?? "";
+  return (
+    describeProtocol(defineProtocol({ name: "a", version: 1, events: { e: { payload } } }))
+      .split("  payload: ")[1]
+      ?.trimEnd() ?? ""
+  );
 }
 
 const string = { type: "string" };
@@ -97,11 +126,20 @@ test.each<[object, string]>([
   [{ type: "object", additionalProperties: false }, "{}"],
   [{ type: "object", additionalProperties: true }, "{ [name]: anything }"],
   [{ type: "object", additionalProperties: string }, "{ [name]: string }"],
-  [{ type: "object", properties: { a: string, "b c": {} }, required: ["a"] }, '{ a: string, "b c"?: anything }'],
+  [
+    { type: "object", properties: { a: string, "b c": {} }, required: ["a"] },
+    '{ a: string, "b c"?: anything }',
+  ],
   [{ properties: { a: string } }, "{ a?: string }"],
   [{ type: "object", properties: 7, required: 7 }, "object"],
-  [{ type: "integer", minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }, "integer"],
-  [{ type: "integer", minimum: 0, maximum: Number.MIN_SAFE_INTEGER }, `integer (maximum ${Number.MIN_SAFE_INTEGER}, minimum 0)`],
+  [
+    { type: "integer", minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER },
+    "integer",
+  ],
+  [
+    { type: "integer", minimum: 0, maximum: Number.MIN_SAFE_INTEGER },
+    `integer (maximum ${Number.MIN_SAFE_INTEGER}, minimum 0)`,
+  ],
   [{ type: "string", format: "uuid", pattern: "^x$" }, 'string (format "uuid")'],
   [{ type: "string", pattern: "^x$" }, 'string (pattern "^x$")'],
   [{ $ref: "#" }, "itself"],
@@ -113,12 +151,19 @@ test.each<[object, string]>([
 test("a recursive shape reads with its definitions below", () => {
   const node = { type: "object", properties: { next: { $ref: "#/$defs/node" } } };
   expect(read({ $ref: "#/$defs/node", $defs: { node } })).toBe("#0\n    #0: { next?: #0 }");
-  expect(read({ type: "array", items: { $ref: "#/$defs/node" }, $defs: { node } })).toBe("#0[]\n    #0: { next?: #0 }");
-  expect(readSchema(ark.scope({ list: { "next?": "list" } }).export().list)).toBe("#0\n    #0: { next?: #0 }");
+  expect(read({ type: "array", items: { $ref: "#/$defs/node" }, $defs: { node } })).toBe(
+    "#0[]\n    #0: { next?: #0 }",
+  );
+  expect(readSchema(ark.scope({ list: { "next?": "list" } }).export().list)).toBe(
+    "#0\n    #0: { next?: #0 }",
+  );
 });
 
 test("a wide shape is broken over lines, one inside the other", () => {
-  const wide = z.object({ first: z.object({ ["a".repeat(50)]: z.string(), ["b".repeat(50)]: z.string() }), second: z.array(z.object({ ["c".repeat(90)]: z.null() })) });
+  const wide = z.object({
+    first: z.object({ ["a".repeat(50)]: z.string(), ["b".repeat(50)]: z.string() }),
+    second: z.array(z.object({ ["c".repeat(90)]: z.null() })),
+  });
   expect(readSchema(wide)).toBe(`{
     first: {
       ${"a".repeat(50)}: string,

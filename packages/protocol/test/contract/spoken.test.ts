@@ -10,7 +10,9 @@ test.each<[string, unknown]>([
   ["jsonRpc()", jsonRpc(desk)],
   ["nativeSessions()", nativeSessions(desk)],
 ])("checkSpoken() takes %s", (_, value) => {
-  expect(() => { checkSpoken("connect()", value); }).not.toThrow();
+  expect(() => {
+    checkSpoken("connect()", value);
+  }).not.toThrow();
 });
 
 test.each<[unknown, string]>([
@@ -24,5 +26,7 @@ test.each<[unknown, string]>([
   [text(), "a codec: write wire({ framing, codec })"],
   [{ name: "desk", version: 1, requests: {} }, "a definition: write defineProtocol(definition)"],
 ])("checkSpoken() refuses %o, and says what it looks like", (value, what) => {
-  expect(() => { checkSpoken("connect()", value); }).toThrow(new TypeError(`connect() takes a wire, a contract or jsonRpc(), got ${what}`));
+  expect(() => {
+    checkSpoken("connect()", value);
+  }).toThrow(new TypeError(`connect() takes a wire, a contract or jsonRpc(), got ${what}`));
 });

@@ -1,4 +1,5 @@
-// The compiler is what tests here (`tsc -p test`); at run time the calls below do nothing. At the end a contract of 200 messages goes through it.
+// The compiler is what tests here (`tsc -p test`); at run time the calls below do nothing. At the
+// end a contract of 200 messages goes through it.
 
 import { type as ark } from "arktype";
 import { execFile } from "node:child_process";
@@ -43,15 +44,33 @@ const desk = defineProtocol({
     "ticket.get": {
       input: z.object({ id: z.string().transform(Number), page: z.int().default(1) }),
       output: z.object({ at: z.string().transform((at) => new Date(at)) }),
-      errors: { notFound: z.object({ id: z.string().transform(Number) }), gone: type<undefined>(), odd: type() },
+      errors: {
+        notFound: z.object({ id: z.string().transform(Number) }),
+        gone: type<undefined>(),
+        odd: type(),
+      },
     },
     "ticket.list": { output: type<readonly Ticket[]>(), from: "both" },
-    "agent.ask": { input: v.object({ question: v.pipe(v.string(), v.transform((question) => question.length)) }), output: ark("string.numeric.parse"), from: "server", codec: text() },
+    "agent.ask": {
+      input: v.object({
+        question: v.pipe(
+          v.string(),
+          v.transform((question) => question.length),
+        ),
+      }),
+      output: ark("string.numeric.parse"),
+      from: "server",
+      codec: text(),
+    },
     ping: {},
     either: { input: z.union([z.string(), z.undefined()]) },
   },
   streams: {
-    tail: { input: z.object({ group: z.string() }), item: z.object({ n: z.string().transform(Number) }), errors: { closed: type<string>() } },
+    tail: {
+      input: z.object({ group: z.string() }),
+      item: z.object({ n: z.string().transform(Number) }),
+      errors: { closed: type<string>() },
+    },
     upload: { send: z.object({ n: z.string().transform(Number) }), from: "both" },
     watch: { item: type<Ticket>(), from: "server" },
   },
@@ -67,8 +86,12 @@ const empty = defineProtocol({ name: "empty", version: 1 });
 const onlyEvents = defineProtocol({ name: "only-events", version: 1, events: { bell: {} } });
 
 test("names: what each side may open", () => {
-  expectTypeOf<RequestNames<Desk>>().toEqualTypeOf<"agent.ask" | "either" | "ping" | "ticket.get" | "ticket.list">();
-  expectTypeOf<RequestNames<Desk, "client">>().toEqualTypeOf<"either" | "ping" | "ticket.get" | "ticket.list">();
+  expectTypeOf<RequestNames<Desk>>().toEqualTypeOf<
+    "agent.ask" | "either" | "ping" | "ticket.get" | "ticket.list"
+  >();
+  expectTypeOf<RequestNames<Desk, "client">>().toEqualTypeOf<
+    "either" | "ping" | "ticket.get" | "ticket.list"
+  >();
   expectTypeOf<RequestNames<Desk, "server">>().toEqualTypeOf<"agent.ask" | "ticket.list">();
   expectTypeOf<StreamNames<Desk>>().toEqualTypeOf<"tail" | "upload" | "watch">();
   expectTypeOf<StreamNames<Desk, "client">>().toEqualTypeOf<"tail" | "upload">();
@@ -88,12 +111,19 @@ test("names: none where a section is absent, any where the contract is not known
   expectTypeOf<RequestNames<Protocol, "server">>().toEqualTypeOf<string>();
   expectTypeOf<RequestInput<Protocol, string>>().toEqualTypeOf<unknown>();
   expectTypeOf<StreamItem<Protocol, string>>().toEqualTypeOf<unknown>();
-  for (const protocol of [desk, empty, onlyEvents] satisfies Protocol[]) expectTypeOf(protocol).toExtend<Protocol>();
+  for (const protocol of [desk, empty, onlyEvents] satisfies Protocol[])
+    expectTypeOf(protocol).toExtend<Protocol>();
 });
 
 test("values: the sender sees what the schema takes, the receiver what it gives", () => {
-  expectTypeOf<RequestInput<Desk, "ticket.get">>().toEqualTypeOf<{ id: string; page?: number | undefined }>();
-  expectTypeOf<RequestInput<Desk, "ticket.get", "received">>().toEqualTypeOf<{ id: number; page: number }>();
+  expectTypeOf<RequestInput<Desk, "ticket.get">>().toEqualTypeOf<{
+    id: string;
+    page?: number | undefined;
+  }>();
+  expectTypeOf<RequestInput<Desk, "ticket.get", "received">>().toEqualTypeOf<{
+    id: number;
+    page: number;
+  }>();
   expectTypeOf<RequestOutput<Desk, "ticket.get", "sent">>().toEqualTypeOf<{ at: string }>();
   expectTypeOf<RequestOutput<Desk, "ticket.get">>().toEqualTypeOf<{ at: Date }>();
   expectTypeOf<RequestInput<Desk, "agent.ask">>().toEqualTypeOf<{ question: string }>();
@@ -125,7 +155,9 @@ test("values: nothing where no schema is", () => {
 
 test("values: of several names, all of theirs", () => {
   expectTypeOf<RequestOutput<Desk, "agent.ask" | "ping">>().toEqualTypeOf<number | undefined>();
-  expectTypeOf<EventPayload<Desk, "note.created" | "typing">>().toEqualTypeOf<Ticket | { who: number }>();
+  expectTypeOf<EventPayload<Desk, "note.created" | "typing">>().toEqualTypeOf<
+    Ticket | { who: number }
+  >();
 });
 
 test("errors: names, payloads, and the union that a name tells apart", () => {
@@ -133,10 +165,16 @@ test("errors: names, payloads, and the union that a name tells apart", () => {
   expectTypeOf<ErrorNames<Desk, "ping">>().toEqualTypeOf<never>();
   expectTypeOf<ErrorNames<Desk, "tail">>().toEqualTypeOf<"closed">();
   expectTypeOf<ErrorPayload<Desk, "ticket.get", "notFound">>().toEqualTypeOf<{ id: number }>();
-  expectTypeOf<ErrorPayload<Desk, "ticket.get", "notFound", "sent">>().toEqualTypeOf<{ id: string }>();
-  expectTypeOf<Failure<Desk, "tail">>().toEqualTypeOf<{ readonly name: "closed"; readonly payload: string }>();
+  expectTypeOf<ErrorPayload<Desk, "ticket.get", "notFound", "sent">>().toEqualTypeOf<{
+    id: string;
+  }>();
+  expectTypeOf<Failure<Desk, "tail">>().toEqualTypeOf<{
+    readonly name: "closed";
+    readonly payload: string;
+  }>();
   expectTypeOf<Failure<Desk, "ping">>().toEqualTypeOf<never>();
-  const told = (failure: Failure<Desk, "ticket.get">): number => (failure.name === "notFound" ? failure.payload.id : 0);
+  const told = (failure: Failure<Desk, "ticket.get">): number =>
+    failure.name === "notFound" ? failure.payload.id : 0;
   expect(told({ name: "notFound", payload: { id: 7 } })).toBe(7);
 });
 
@@ -145,8 +183,14 @@ const anything = (): never => undefined as never;
 
 // As the ends write theirs.
 const client: {
-  request<N extends RequestNames<Desk, "client">>(name: N, ...rest: [...Argument<RequestInput<Desk, N>>]): RequestOutput<Desk, N>;
-  emit<N extends EventNames<Desk, "client">>(name: N, ...rest: Argument<EventPayload<Desk, N, "sent">>): void;
+  request<N extends RequestNames<Desk, "client">>(
+    name: N,
+    ...rest: [...Argument<RequestInput<Desk, N>>]
+  ): RequestOutput<Desk, N>;
+  emit<N extends EventNames<Desk, "client">>(
+    name: N,
+    ...rest: Argument<EventPayload<Desk, N, "sent">>
+  ): void;
 } = { request: anything, emit: anything };
 
 type Handlers = {
@@ -208,7 +252,11 @@ test("handlers: parameters are inferred, results and failures are checked", () =
     either: () => 7,
   };
   // @ts-expect-error -- "either" is missing
-  const missing: Handlers = { "ticket.get": handlers["ticket.get"], "ticket.list": handlers["ticket.list"], ping: handlers.ping };
+  const missing: Handlers = {
+    "ticket.get": handlers["ticket.get"],
+    "ticket.list": handlers["ticket.list"],
+    ping: handlers.ping,
+  };
   // @ts-expect-error -- a handler for what the server opens
   const many: Handlers = { ...handlers, "agent.ask": () => 7 };
   expect([missing, many]).toHaveLength(2);
@@ -216,12 +264,22 @@ test("handlers: parameters are inferred, results and failures are checked", () =
 
 test("definitions: what is wrong does not compile, where it is wrong", () => {
   const wrong = [
-    // @ts-expect-error -- a misspelled member of a request
-    () => defineProtocol({ name: "x", version: 1, requests: { get: { input: z.string(), outptu: z.string() } } }),
+    () =>
+      defineProtocol({
+        name: "x",
+        version: 1,
+        // @ts-expect-error -- a misspelled member of a request
+        requests: { get: { input: z.string(), outptu: z.string() } },
+      }),
     // @ts-expect-error -- a misspelled section
     () => defineProtocol({ name: "x", version: 1, reqests: { get: {} } }),
-    // @ts-expect-error -- a member of requests in an event
-    () => defineProtocol({ name: "x", version: 1, events: { bell: { payload: z.string(), errors: {} } } }),
+    () =>
+      defineProtocol({
+        name: "x",
+        version: 1,
+        // @ts-expect-error -- a member of requests in an event
+        events: { bell: { payload: z.string(), errors: {} } },
+      }),
     // @ts-expect-error -- no schema
     () => defineProtocol({ name: "x", version: 1, requests: { get: { input: "string" } } }),
     // @ts-expect-error -- a schema in place of a message
@@ -253,11 +311,20 @@ function largeContract(schema: (i: number, part: string) => string): string {
     const name = `"message.${String(i)}"`;
     const value = `{ id: 1, name${String(i)}: "", owner: { id: "", kind: "b" } }`;
     if (i % 4 < 2) {
-      requests.push(`${name}: { input: ${schema(i, "")}, output: ${schema(i, "o")}, errors: { notFound: ${schema(i, "e")} } },`);
-      calls.push(`export const call${String(i)}: { readonly name${String(i)}o: string } = client.request(${name}, ${value});`);
+      requests.push(
+        `${name}: { input: ${schema(i, "")}, output: ${schema(i, "o")}, errors: { notFound: ` +
+          `${schema(i, "e")} } },`,
+      );
+      calls.push(
+        `export const call${String(i)}: { readonly name${String(i)}o: string } = ` +
+          `client.request(${name}, ${value});`,
+      );
     } else if (i % 4 === 2) {
       streams.push(`${name}: { input: ${schema(i, "")}, item: ${schema(i, "o")} },`);
-      calls.push(`export const call${String(i)}: { readonly name${String(i)}o: string } = client.stream(${name}, ${value});`);
+      calls.push(
+        `export const call${String(i)}: { readonly name${String(i)}o: string } = ` +
+          `client.stream(${name}, ${value});`,
+      );
     } else {
       events.push(`${name}: { payload: ${schema(i, "")} },`);
       calls.push(`client.emit(${name}, ${value});`);
@@ -291,16 +358,41 @@ describe("a contract of 200 messages with zod's schemas", () => {
   test("type-checks, calls included, in work that is in proportion to it", async () => {
     const folder = await mkdtemp(join(tmpdir(), "hawser-views-"));
     try {
-      await symlink(resolve(root, "packages/protocol/node_modules"), join(folder, "node_modules"), "junction");
+      await symlink(
+        resolve(root, "packages/protocol/node_modules"),
+        join(folder, "node_modules"),
+        "junction",
+      );
       const schema = (i: number, part: string): string =>
-        `z.object({ id: z.int(), name${String(i)}${part}: z.string(), tags: z.array(z.string()).optional(), owner: z.object({ id: z.string(), kind: z.enum(["b", "b${String(i)}"]) }) })`;
+        `z.object({ id: z.int(), name${String(i)}${part}: z.string(), tags: ` +
+        `z.array(z.string()).optional(), owner: z.object({ id: z.string(), kind: z.enum(["b", ` +
+        `"b${String(i)}"]) }) })`;
       await writeFile(join(folder, "large.ts"), largeContract(schema));
-      const compilerOptions = { types: [], isolatedDeclarations: false, declaration: false, declarationMap: false, rewriteRelativeImportExtensions: false };
-      await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ extends: join(root, "tsconfig.base.json"), compilerOptions, files: ["large.ts"] }));
+      const compilerOptions = {
+        types: [],
+        isolatedDeclarations: false,
+        declaration: false,
+        declarationMap: false,
+        rewriteRelativeImportExtensions: false,
+      };
+      await writeFile(
+        join(folder, "tsconfig.json"),
+        JSON.stringify({
+          extends: join(root, "tsconfig.base.json"),
+          compilerOptions,
+          files: ["large.ts"],
+        }),
+      );
       await writeFile(join(folder, "package.json"), '{ "type": "module" }');
-      const { stdout } = await run(process.execPath, [join(root, "node_modules/typescript7/bin/tsc"), "-p", folder, "--extendedDiagnostics"]);
+      const { stdout } = await run(process.execPath, [
+        join(root, "node_modules/typescript7/bin/tsc"),
+        "-p",
+        folder,
+        "--extendedDiagnostics",
+      ]);
       const instantiations = Number(/^Instantiations: +(\d+)/m.exec(stdout)?.[1]);
-      // Counted, not timed: 0.6 s and 270 000 where this was written, of which zod's own are the half.
+      // Counted, not timed: 0.6 s and 270 000 where this was written, of which zod's own are the
+      // half.
       expect(instantiations).toBeGreaterThan(10_000);
       expect(instantiations).toBeLessThan(600_000);
       console.log(/^Check time: +\S+/m.exec(stdout)?.[0]);

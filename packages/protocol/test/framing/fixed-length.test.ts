@@ -14,26 +14,36 @@ describe("fixedLength()", () => {
   });
 
   it("reads frames under every cut", () => {
-    expect(outcome(fixedLength(3), "abcdefghi")).toEqual({ frames: ["abc", "def", "ghi"], faults: [] });
+    expect(outcome(fixedLength(3), "abcdefghi")).toEqual({
+      frames: ["abc", "def", "ghi"],
+      faults: [],
+    });
     expect(outcome(fixedLength(1), "abc")).toEqual({ frames: ["a", "b", "c"], faults: [] });
   });
 
   it("reports a stream that ends inside a frame", () => {
-    expect(outcome(fixedLength(3), "abcde")).toEqual({ frames: ["abc"], faults: ["FRAME_TRUNCATED at 5"] });
+    expect(outcome(fixedLength(3), "abcde")).toEqual({
+      frames: ["abc"],
+      faults: ["FRAME_TRUNCATED at 5"],
+    });
   });
 
   it("rejects each frame at its first byte where its length is above maxFrameBytes", () => {
     expect(outcome(fixedLength(3), "abcdef", { maxFrameBytes: 3 }).faults).toEqual([]);
-    expect(outcome(fixedLength(3), "abcdef", { maxFrameBytes: 2 })).toEqual({ frames: [], faults: ["FRAME_TOO_LARGE at 0"] });
-    expect(outcome(fixedLength(3), "abcdef", { maxFrameBytes: 2, onOversize: "skip" }).faults).toEqual([
-      "FRAME_TOO_LARGE at 0, passed over",
-      "FRAME_TOO_LARGE at 3, passed over",
-    ]);
+    expect(outcome(fixedLength(3), "abcdef", { maxFrameBytes: 2 })).toEqual({
+      frames: [],
+      faults: ["FRAME_TOO_LARGE at 0"],
+    });
+    expect(
+      outcome(fixedLength(3), "abcdef", { maxFrameBytes: 2, onOversize: "skip" }).faults,
+    ).toEqual(["FRAME_TOO_LARGE at 0, passed over", "FRAME_TOO_LARGE at 3, passed over"]);
   });
 
   it("refuses to send a message of another length", () => {
     for (const payload of ["", "a", "abc"]) {
-      expect(() => encodeFrames(fixedLength(2), [latin1(payload)])).toThrow(expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }) as Error);
+      expect(() => encodeFrames(fixedLength(2), [latin1(payload)])).toThrow(
+        expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }) as Error,
+      );
     }
   });
 

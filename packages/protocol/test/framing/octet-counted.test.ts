@@ -32,24 +32,41 @@ describe("octetCounted()", () => {
     [2, "10.0 a"],
     [9, "1000000000 a"],
   ])("rejects a bad length at byte %i: %j", (offset, stream) => {
-    expect(outcome(framing, stream)).toEqual({ frames: [], faults: [`FRAME_MALFORMED at ${String(offset)}`] });
+    expect(outcome(framing, stream)).toEqual({
+      frames: [],
+      faults: [`FRAME_MALFORMED at ${String(offset)}`],
+    });
   });
 
   it("rejects a line ending between two frames", () => {
-    expect(outcome(framing, "1 a\n1 b")).toEqual({ frames: ["a"], faults: ["FRAME_MALFORMED at 3"] });
+    expect(outcome(framing, "1 a\n1 b")).toEqual({
+      frames: ["a"],
+      faults: ["FRAME_MALFORMED at 3"],
+    });
   });
 
   it("refuses to send an empty message", () => {
-    expect(() => encodeFrames(framing, [latin1("")])).toThrow(expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }) as Error);
+    expect(() => encodeFrames(framing, [latin1("")])).toThrow(
+      expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }) as Error,
+    );
   });
 
   it("rejects a frame above maxFrameBytes at its length, or passes over it", () => {
-    expect(outcome(framing, "2 ab3 abc1 c", { maxFrameBytes: 2 })).toEqual({ frames: ["ab"], faults: ["FRAME_TOO_LARGE at 4"] });
-    expect(outcome(framing, "2 ab3 abc1 c", { maxFrameBytes: 2, onOversize: "skip" })).toEqual({ frames: ["ab", "c"], faults: ["FRAME_TOO_LARGE at 4, passed over"] });
+    expect(outcome(framing, "2 ab3 abc1 c", { maxFrameBytes: 2 })).toEqual({
+      frames: ["ab"],
+      faults: ["FRAME_TOO_LARGE at 4"],
+    });
+    expect(outcome(framing, "2 ab3 abc1 c", { maxFrameBytes: 2, onOversize: "skip" })).toEqual({
+      frames: ["ab", "c"],
+      faults: ["FRAME_TOO_LARGE at 4, passed over"],
+    });
   });
 
   it.each(["1", "12", "2 ", "2 a"])("reports a stream that ends inside a frame: %j", (stream) => {
-    expect(outcome(framing, stream)).toEqual({ frames: [], faults: [`FRAME_TRUNCATED at ${String(stream.length)}`] });
+    expect(outcome(framing, stream)).toEqual({
+      frames: [],
+      faults: [`FRAME_TRUNCATED at ${String(stream.length)}`],
+    });
   });
 
   it("is partial from a frame's first byte to its last", () => {

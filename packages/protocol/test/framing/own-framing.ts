@@ -1,4 +1,11 @@
-import { defineFraming, FrameBuffer, HawserError, malformed, tooLarge, truncated } from "@hawser/protocol";
+import {
+  defineFraming,
+  FrameBuffer,
+  HawserError,
+  malformed,
+  tooLarge,
+  truncated,
+} from "@hawser/protocol";
 import type { FrameDecoder, FrameLimits, FrameSink, Framing, FramingFault } from "@hawser/protocol";
 
 const sum = (bytes: Uint8Array): number => bytes.reduce((total, byte) => (total + byte) % 256, 0);
@@ -23,7 +30,9 @@ function probeDecoder(limits: FrameLimits): FrameDecoder {
     else fail(malformed(offset, "The sum is wrong"), sink);
   };
   return {
-    get partial() { return frame.length > 0; },
+    get partial() {
+      return frame.length > 0;
+    },
     push(chunk, sink) {
       for (let at = 0; at < chunk.length && state === "open"; at++, offset++) take(chunk, at, sink);
     },
@@ -41,7 +50,8 @@ export const probe: Framing = defineFraming({
     headerBytes: 1,
     seal(output, start) {
       const size = output.length - start - 1;
-      if (size > 255) throw new HawserError("PAYLOAD_FORBIDDEN", "Cannot send more than 255 bytes to a probe");
+      if (size > 255)
+        throw new HawserError("PAYLOAD_FORBIDDEN", "Cannot send more than 255 bytes to a probe");
       output.bytes[start] = size;
       output.byte(sum(output.bytes.subarray(start + 1, output.length)));
     },

@@ -3,7 +3,10 @@ import { decodeChunks, encodeFrames } from "../../src/framing/framing.ts";
 import { raw } from "../../src/framing/raw.ts";
 import { latin, toHex } from "../notation.ts";
 
-const pieces = (chunks: string[], maxFrameBytes = 100): string[] => decodeChunks(raw(), chunks.map(latin), { maxFrameBytes }).frames.map((piece) => String.fromCharCode(...piece));
+const pieces = (chunks: string[], maxFrameBytes = 100): string[] =>
+  decodeChunks(raw(), chunks.map(latin), { maxFrameBytes }).frames.map((piece) =>
+    String.fromCharCode(...piece),
+  );
 
 test("raw() says that it has no frames", () => {
   expect(raw()).toMatchObject({ name: "raw", unframed: true });

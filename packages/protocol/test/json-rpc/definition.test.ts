@@ -1,5 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { bytes, contentLength, defineProtocol, jsonRpc, type JsonRpcOptions, lengthPrefixed, lines, type Protocol, raw, text } from "../../src/mod.ts";
+import {
+  bytes,
+  contentLength,
+  defineProtocol,
+  jsonRpc,
+  type JsonRpcOptions,
+  lengthPrefixed,
+  lines,
+  type Protocol,
+  raw,
+  text,
+} from "../../src/mod.ts";
 import { type } from "../../src/contract/schema.ts";
 import { desk } from "./end.ts";
 
@@ -12,15 +23,32 @@ describe("jsonRpc()", () => {
     expect(kind.contract).toBe(desk);
     expect(kind.name).toBe("json-rpc over contentLength");
     expect(jsonRpc(desk, { framing: lines() }).name).toBe("json-rpc over lines(any)");
-    expect(jsonRpc(desk, { framing: lengthPrefixed() }).name).toMatch(/^json-rpc over lengthPrefixed/);
+    expect(jsonRpc(desk, { framing: lengthPrefixed() }).name).toMatch(
+      /^json-rpc over lengthPrefixed/,
+    );
   });
 
   test.each<[string, Protocol, JsonRpcOptions?]>([
     ["a stream", defineProtocol({ ...plain, streams: { tail: { item: type<number>() } } })],
-    ["a codec that is not JSON", defineProtocol({ ...plain, requests: { say: { input: type<string>(), codec: text() as never } } })],
-    ["bytes", defineProtocol({ ...plain, events: { say: { payload: type<Uint8Array>(), codec: bytes() as never } } })],
+    [
+      "a codec that is not JSON",
+      defineProtocol({
+        ...plain,
+        requests: { say: { input: type<string>(), codec: text() as never } },
+      }),
+    ],
+    [
+      "bytes",
+      defineProtocol({
+        ...plain,
+        events: { say: { payload: type<Uint8Array>(), codec: bytes() as never } },
+      }),
+    ],
     ["a name of JSON-RPC itself", defineProtocol({ ...plain, requests: { "rpc.discover": {} } })],
-    ["delivery at least once", defineProtocol({ ...plain, events: { letter: { delivery: "at-least-once" } } })],
+    [
+      "delivery at least once",
+      defineProtocol({ ...plain, events: { letter: { delivery: "at-least-once" } } }),
+    ],
     ["no framing", desk, { framing: raw() }],
     ["a code for an error that the contract does not name", desk, { errorCodes: { none: 7 } }],
     ["a code for a name of every object", desk, { errorCodes: { toString: 7 } }],
@@ -41,7 +69,14 @@ describe("jsonRpc()", () => {
   });
 
   test("knows the names of the contract's errors", () => {
-    const contract = defineProtocol({ ...plain, requests: { get: { errors: { notFound: type<number>(), gone: type<undefined>() } }, put: { errors: { full: type<undefined>() } }, ping: {} } });
+    const contract = defineProtocol({
+      ...plain,
+      requests: {
+        get: { errors: { notFound: type<number>(), gone: type<undefined>() } },
+        put: { errors: { full: type<undefined>() } },
+        ping: {},
+      },
+    });
     expect(() => jsonRpc(contract, { errorCodes: { notFound: 404, full: 507 } })).not.toThrow();
     // @ts-expect-error: the contract has no error of that name
     expect(() => jsonRpc(contract, { errorCodes: { none: 404 } })).toThrow(TypeError);
@@ -49,19 +84,32 @@ describe("jsonRpc()", () => {
   });
 
   test("takes delivery at least once for at most once, when it is told to", () => {
-    expect(() => jsonRpc(defineProtocol({ ...plain, events: { letter: { delivery: "at-least-once" } } }), { downgrade: true })).not.toThrow();
+    expect(() =>
+      jsonRpc(defineProtocol({ ...plain, events: { letter: { delivery: "at-least-once" } } }), {
+        downgrade: true,
+      }),
+    ).not.toThrow();
   });
 
   test("checks the limits where a session is made", () => {
     const sink = {} as never;
     const random = (count: number): Uint8Array => new Uint8Array(count);
-    expect(() => jsonRpc(desk).session("client", { limits: { maxConversations: 0 }, random }, sink)).toThrow(RangeError);
-    expect(() => jsonRpc(desk).session("client", { limits: { maxConversations: "1" as never }, random }, sink)).toThrow(TypeError);
+    expect(() =>
+      jsonRpc(desk).session("client", { limits: { maxConversations: 0 }, random }, sink),
+    ).toThrow(RangeError);
+    expect(() =>
+      jsonRpc(desk).session("client", { limits: { maxConversations: "1" as never }, random }, sink),
+    ).toThrow(TypeError);
   });
 
   test("writes a refusal that any peer can read", () => {
-    const refusal = jsonRpc(desk, { framing: contentLength() }).refusal({ code: "DRAINING", message: "The server is closing" } as never);
-    const body = '{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"The server is closing","data":{"code":"DRAINING"}}}';
+    const refusal = jsonRpc(desk, { framing: contentLength() }).refusal({
+      code: "DRAINING",
+      message: "The server is closing",
+    } as never);
+    const body =
+      '{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"The server is ' +
+      'closing","data":{"code":"DRAINING"}}}';
     expect(new TextDecoder().decode(refusal)).toBe(`Content-Length: ${body.length}\r\n\r\n${body}`);
   });
 });

@@ -31,7 +31,11 @@ export const desk: Protocol = defineProtocol({
   name: "desk",
   version: 1,
   requests: {
-    "ticket.get": { input: z.object({ id: z.int() }), output: z.object({ id: z.int(), title: z.string() }), errors: { notFound: z.object({ id: z.int() }), gone: unchecked<undefined>() } },
+    "ticket.get": {
+      input: z.object({ id: z.int() }),
+      output: z.object({ id: z.int(), title: z.string() }),
+      errors: { notFound: z.object({ id: z.int() }), gone: unchecked<undefined>() },
+    },
     add: { input: z.tuple([z.number(), z.number()]), output: z.number(), from: "both" },
     echo: { input: unchecked<unknown>(), output: unchecked<unknown>(), from: "both" },
     "agent.ask": { input: z.string(), output: z.boolean(), from: "server" },
@@ -74,7 +78,14 @@ export class End implements SessionSink {
     this.#options = options;
     this.#framing = framing;
     this.contract = kind.contract;
-    this.session = kind.session(side, { ...(options.limits === undefined ? {} : { limits: options.limits }), random: (bytes) => new Uint8Array(bytes) }, this);
+    this.session = kind.session(
+      side,
+      {
+        ...(options.limits === undefined ? {} : { limits: options.limits }),
+        random: (bytes) => new Uint8Array(bytes),
+      },
+      this,
+    );
   }
 
   /** An end that is connected. */
@@ -88,12 +99,22 @@ export class End implements SessionSink {
   connect(): void {
     this.output = new ByteWriter();
     if (this.session.side === "client") this.session.attach(this.output, this.nowMs);
-    else this.session.welcome(this.output, { auth: undefined, resume: null, peerVersion: 0 }, false, this.nowMs);
+    else
+      this.session.welcome(
+        this.output,
+        { auth: undefined, resume: null, peerVersion: 0 },
+        false,
+        this.nowMs,
+      );
   }
 
   /** Texts come, one line each. */
   hear(...texts: readonly (string | object)[]): void {
-    for (const text of texts) this.session.receive(new TextEncoder().encode(`${typeof text === "string" ? text : JSON.stringify(text)}\n`), this.nowMs);
+    for (const text of texts)
+      this.session.receive(
+        new TextEncoder().encode(`${typeof text === "string" ? text : JSON.stringify(text)}\n`),
+        this.nowMs,
+      );
   }
 
   /** What was sent since, and is taken away: texts. */
@@ -122,7 +143,12 @@ export class End implements SessionSink {
   }
 
   open(name: string, input?: unknown, timeoutMs?: number): OutboundCall {
-    return this.session.open(this.entry(name), input, { timeoutMs, nowMs: this.nowMs }, this.callSink(name));
+    return this.session.open(
+      this.entry(name),
+      input,
+      { timeoutMs, nowMs: this.nowMs },
+      this.callSink(name),
+    );
   }
 
   emit(name: string, payload?: unknown): boolean {
@@ -183,7 +209,9 @@ export class End implements SessionSink {
 
   event(event: InboundEvent): void {
     const { entry, payload } = event;
-    const handled = (): void => { event.handled(); };
+    const handled = (): void => {
+      event.handled();
+    };
     this.#tell(`${entry.name}: ${show(payload)}`);
     if (this.#options.event === undefined) handled();
     else this.#options.event(payload, handled, this);

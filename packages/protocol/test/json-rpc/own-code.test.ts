@@ -1,4 +1,5 @@
-// Schemas run while a JSON-RPC session reads and writes; one that ends the session, or loses its connection, finds it whole.
+// Schemas run while a JSON-RPC session reads and writes; one that ends the session, or loses its
+// connection, finds it whole.
 import { describe, expect, test } from "vitest";
 import { defineProtocol } from "../../src/contract/contract.ts";
 import { HawserError } from "../../src/errors.ts";
@@ -23,8 +24,17 @@ const curious: Schema = {
   },
 };
 
-const contract = defineProtocol({ name: "curious", version: 1, requests: { ask: { input: curious, output: curious, from: "both" } }, events: { note: { payload: curious } } });
-const ready = (side: "client" | "server", call?: null): End => End.ready(side, { kind: jsonRpc(contract, { framing: lines() }), ...(call === null ? { call } : {}) });
+const contract = defineProtocol({
+  name: "curious",
+  version: 1,
+  requests: { ask: { input: curious, output: curious, from: "both" } },
+  events: { note: { payload: curious } },
+});
+const ready = (side: "client" | "server", call?: null): End =>
+  End.ready(side, {
+    kind: jsonRpc(contract, { framing: lines() }),
+    ...(call === null ? { call } : {}),
+  });
 
 function codeOf(run: () => unknown): string {
   try {
@@ -37,7 +47,10 @@ function codeOf(run: () => unknown): string {
 
 describe("a schema that ends the session", () => {
   test("while a request or an event is read: no handler sees it, and nothing is answered", () => {
-    for (const text of [{ jsonrpc: "2.0", id: 1, method: "ask", params: [1] }, { jsonrpc: "2.0", method: "note", params: { a: 1 } }]) {
+    for (const text of [
+      { jsonrpc: "2.0", id: 1, method: "ask", params: [1] },
+      { jsonrpc: "2.0", method: "note", params: { a: 1 } },
+    ]) {
       const server = ready("server");
       meanwhile = () => {
         server.session.close();

@@ -1,7 +1,15 @@
-// Two engines that talk to each other: in any order, cut anywhere, each call settles once and each event comes once.
+// Two engines that talk to each other: in any order, cut anywhere, each call settles once and each
+// event comes once.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { contentLength, type Framing, HawserError, jsonRpc, lines, type OutboundCall } from "../../src/mod.ts";
+import {
+  contentLength,
+  type Framing,
+  HawserError,
+  jsonRpc,
+  lines,
+  type OutboundCall,
+} from "../../src/mod.ts";
 import { desk, End, type EndOptions, notification, request, success } from "./end.ts";
 
 /** What is on its way in one direction. */
@@ -34,9 +42,16 @@ class Wire {
 }
 
 /** Two connected ends; `settle` carries until nothing moves. */
-function pair(framing: Framing, client: EndOptions = {}, server: EndOptions = {}): { client: End; server: End; wires: readonly [Wire, Wire]; settle: () => void } {
+function pair(
+  framing: Framing,
+  client: EndOptions = {},
+  server: EndOptions = {},
+): { client: End; server: End; wires: readonly [Wire, Wire]; settle: () => void } {
   const kind = jsonRpc(desk, { framing });
-  const ends = { client: End.ready("client", { kind, ...client }, framing), server: End.ready("server", { kind, ...server }, framing) };
+  const ends = {
+    client: End.ready("client", { kind, ...client }, framing),
+    server: End.ready("server", { kind, ...server }, framing),
+  };
   const wires = [new Wire(ends.client, ends.server), new Wire(ends.server, ends.client)] as const;
   const settle = (): void => {
     while (wires.map((wire) => wire.carry(Infinity)).includes(true));
@@ -55,17 +70,26 @@ class Ledger {
     const unexpected = (): void => {
       settle("unexpected");
     };
-    const call = end.session.open(end.entry("echo"), { id }, { timeoutMs, nowMs: end.nowMs }, {
-      result: (value) => {
-        settle(JSON.stringify(value) === JSON.stringify({ id }) ? "answered" : `answered ${JSON.stringify(value)}`);
+    const call = end.session.open(
+      end.entry("echo"),
+      { id },
+      { timeoutMs, nowMs: end.nowMs },
+      {
+        result: (value) => {
+          settle(
+            JSON.stringify(value) === JSON.stringify({ id })
+              ? "answered"
+              : `answered ${JSON.stringify(value)}`,
+          );
+        },
+        fail: ({ code }) => {
+          settle(code);
+        },
+        item: unexpected,
+        end: unexpected,
+        writable: unexpected,
       },
-      fail: ({ code }) => {
-        settle(code);
-      },
-      item: unexpected,
-      end: unexpected,
-      writable: unexpected,
-    });
+    );
     expect(ended).toEqual([]);
     this.settled.set(id, ended);
     this.calls.push([id, call]);
@@ -83,19 +107,39 @@ type Step =
 const side = fc.constantFrom<Side>("client", "server");
 const which = fc.nat(20);
 const work: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant("carry"), to: side, most: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.constant(100_000)) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("open"), side, timeoutMs: fc.option(fc.nat(50), { nil: undefined }) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant("carry"),
+      to: side,
+      most: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.constant(100_000)),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("open"),
+      side,
+      timeoutMs: fc.option(fc.nat(50), { nil: undefined }),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("answer"), side, which }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("fail"), side, which }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("cancel"), side, which }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("emit"), side }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("tick"), ms: fc.nat(30) }) },
 );
-const ending: fc.Arbitrary<Step> = fc.record({ do: fc.constantFrom("lose", "drain", "close"), side });
+const ending: fc.Arbitrary<Step> = fc.record({
+  do: fc.constantFrom("lose", "drain", "close"),
+  side,
+});
 
 /** Do the steps, then everything that is left; checks what must be true of any. */
 function play(framing: Framing, steps: readonly Step[]): void {
-  const events = { client: { sent: 0, heard: [] as unknown[] }, server: { sent: 0, heard: [] as unknown[] } };
+  const events = {
+    client: { sent: 0, heard: [] as unknown[] },
+    server: { sent: 0, heard: [] as unknown[] },
+  };
   const options = (of: Side): EndOptions => ({
     call: null,
     limits: { maxConversations: 5 },
@@ -109,7 +153,8 @@ function play(framing: Framing, steps: readonly Step[]): void {
   const ledgers = { client: new Ledger(), server: new Ledger() };
   let nextId = 0;
   let isWhole = true;
-  const take = <T>(list: T[], at: number): T | undefined => list.splice(at % Math.max(1, list.length), 1)[0];
+  const take = <T>(list: T[], at: number): T | undefined =>
+    list.splice(at % Math.max(1, list.length), 1)[0];
   const lose = (): void => {
     client.session.lost(client.nowMs);
     server.session.lost(server.nowMs);
@@ -122,7 +167,8 @@ function play(framing: Framing, steps: readonly Step[]): void {
         if (isWhole) wires[step.to === "server" ? 0 : 1].carry(step.most);
         break;
       case "open":
-        if (ends[step.side].session.state === "ready") ledgers[step.side].open(ends[step.side], nextId++, step.timeoutMs);
+        if (ends[step.side].session.state === "ready")
+          ledgers[step.side].open(ends[step.side], nextId++, step.timeoutMs);
         break;
       case "answer": {
         const call = take(ends[step.side].calls, step.which);
@@ -136,7 +182,8 @@ function play(framing: Framing, steps: readonly Step[]): void {
         take(ledgers[step.side].calls, step.which)?.[1].cancel();
         break;
       case "emit":
-        if (["ready", "draining"].includes(ends[step.side].session.state)) ends[step.side].emit("note", { at: events[step.side].sent++ });
+        if (["ready", "draining"].includes(ends[step.side].session.state))
+          ends[step.side].emit("note", { at: events[step.side].sent++ });
         break;
       case "tick":
         for (const end of [client, server]) {
@@ -154,64 +201,112 @@ function play(framing: Framing, steps: readonly Step[]): void {
         ends[step.side].session.close();
         break;
     }
-    for (const end of [client, server]) if (["closed", "lost"].includes(end.session.state) && isWhole) isWhole = false;
+    for (const end of [client, server])
+      if (["closed", "lost"].includes(end.session.state) && isWhole) isWhole = false;
   }
 
-  // Every handler answers, everything arrives; or the connection that is over is lost at the other end, too.
+  // Every handler answers, everything arrives; or the connection that is over is lost at the other
+  // end, too.
   for (let round = 0; round < 3 && isWhole; round++) {
     settle();
-    for (const end of [client, server]) for (const call of end.calls.splice(0)) call.reply(call.input);
+    for (const end of [client, server])
+      for (const call of end.calls.splice(0)) call.reply(call.input);
   }
   const wasWhole = client.session.state === "ready" && server.session.state === "ready";
   if (!wasWhole) lose();
   for (const of of ["client", "server"] as const) {
-    for (const [id, how] of ledgers[of].settled) expect(how, `call ${id} of the ${of}`).toHaveLength(1);
+    for (const [id, how] of ledgers[of].settled)
+      expect(how, `call ${id} of the ${of}`).toHaveLength(1);
     const hows = [...ledgers[of].settled.values()].flat();
-    const expected = ["answered", "CALL_CANCELLED", "DEADLINE_EXCEEDED", "OVERLOADED", "REMOTE_HANDLER_FAILED", ...(wasWhole ? [] : ["SESSION_LOST", "SESSION_CLOSED", "NOT_SENT", "DRAINING"])];
+    const expected = [
+      "answered",
+      "CALL_CANCELLED",
+      "DEADLINE_EXCEEDED",
+      "OVERLOADED",
+      "REMOTE_HANDLER_FAILED",
+      ...(wasWhole ? [] : ["SESSION_LOST", "SESSION_CLOSED", "NOT_SENT", "DRAINING"]),
+    ];
     for (const how of hows) expect(expected).toContain(how);
     expect(ends[of].session.openCalls).toBe(0);
     expect(ends[of].session.queuedBytes).toBe(0);
     const other = of === "client" ? "server" : "client";
     const { heard } = events[of];
-    expect(heard).toEqual(Array.from({ length: wasWhole ? events[other].sent : heard.length }, (_, at) => at));
+    expect(heard).toEqual(
+      Array.from({ length: wasWhole ? events[other].sent : heard.length }, (_, at) => at),
+    );
     expect(ends[of].log.filter((line) => line.startsWith("dropped"))).toEqual([]);
     expect(ends[of].log.filter((line) => line.startsWith("over")).length).toBeLessThanOrEqual(1);
   }
 }
 
 describe("two engines", () => {
-  test.each([lines(), contentLength()])("settle each call once and hear each event once, whatever the order: $name", (framing) => {
-    fc.assert(fc.property(fc.array(work, { maxLength: 80 }), (steps) => {
-      play(framing, steps);
-    }), { numRuns: 400, seed: 7 });
-  });
+  test.each([lines(), contentLength()])(
+    "settle each call once and hear each event once, whatever the order: $name",
+    (framing) => {
+      fc.assert(
+        fc.property(fc.array(work, { maxLength: 80 }), (steps) => {
+          play(framing, steps);
+        }),
+        { numRuns: 400, seed: 7 },
+      );
+    },
+  );
 
   test("settle each call once, however the connection ends", () => {
-    fc.assert(fc.property(fc.array(work, { maxLength: 40 }), ending, fc.array(work, { maxLength: 20 }), (before, end, after) => {
-      play(lines(), [...before, end, ...after]);
-    }), { numRuns: 400, seed: 7 });
+    fc.assert(
+      fc.property(
+        fc.array(work, { maxLength: 40 }),
+        ending,
+        fc.array(work, { maxLength: 20 }),
+        (before, end, after) => {
+          play(lines(), [...before, end, ...after]);
+        },
+      ),
+      { numRuns: 400, seed: 7 },
+    );
   });
 
   test("exchange any JSON as it was", () => {
     const { client, settle } = pair(contentLength());
-    fc.assert(fc.property(fc.jsonValue(), (value) => {
-      client.log.length = 0;
-      client.open("echo", value);
-      settle();
-      expect(client.log).toEqual([`echo = ${JSON.stringify(value)}`]);
-    }), { numRuns: 500, seed: 7 });
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        client.log.length = 0;
+        client.open("echo", value);
+        settle();
+        expect(client.log).toEqual([`echo = ${JSON.stringify(value)}`]);
+      }),
+      { numRuns: 500, seed: 7 },
+    );
   });
 
   test("bear any bytes: they answer, or end the session, and never throw", () => {
-    const texts = fc.constantFrom('{"jsonrpc":"2.0",', '"id":1', '"method":"echo"', '"params":', "[", "]", "}", ",", "\n", "Content-Length: 2\r\n\r\n", "{}", '"result":1}', '"error":{"code":1,"message":""}', "$/cancelRequest");
+    const texts = fc.constantFrom(
+      '{"jsonrpc":"2.0",',
+      '"id":1',
+      '"method":"echo"',
+      '"params":',
+      "[",
+      "]",
+      "}",
+      ",",
+      "\n",
+      "Content-Length: 2\r\n\r\n",
+      "{}",
+      '"result":1}',
+      '"error":{"code":1,"message":""}',
+      "$/cancelRequest",
+    );
     const stream = fc.array(fc.oneof(texts, fc.string({ maxLength: 4 })), { maxLength: 20 });
     for (const framing of [lines(), contentLength()]) {
-      fc.assert(fc.property(stream, (parts) => {
-        const end = End.ready("server", { kind: jsonRpc(desk, { framing }) }, framing);
-        end.session.receive(new TextEncoder().encode(parts.join("")), 0);
-        end.said();
-        expect(["ready", "closed"]).toContain(end.session.state);
-      }), { numRuns: 1_000, seed: 7 });
+      fc.assert(
+        fc.property(stream, (parts) => {
+          const end = End.ready("server", { kind: jsonRpc(desk, { framing }) }, framing);
+          end.session.receive(new TextEncoder().encode(parts.join("")), 0);
+          end.said();
+          expect(["ready", "closed"]).toContain(end.session.state);
+        }),
+        { numRuns: 1_000, seed: 7 },
+      );
     }
   });
 
@@ -224,13 +319,18 @@ describe("two engines", () => {
         return;
       }
       depth++;
-      end.session.open(end.entry("echo"), count - 1, {}, {
-        result: (value) => void call.reply((value as number) + 1),
-        fail: (error) => void call.fail(error),
-        item: () => undefined,
-        end: () => undefined,
-        writable: () => undefined,
-      });
+      end.session.open(
+        end.entry("echo"),
+        count - 1,
+        {},
+        {
+          result: (value) => void call.reply((value as number) + 1),
+          fail: (error) => void call.fail(error),
+          item: () => undefined,
+          end: () => undefined,
+          writable: () => undefined,
+        },
+      );
     };
     const { client, settle } = pair(lines(), { call: answer }, { call: answer });
     client.open("echo", 100);
@@ -240,15 +340,26 @@ describe("two engines", () => {
   });
 
   test("may be given bytes from within a callback: they come in their turn", () => {
-    const encode = (message: object): Uint8Array => new TextEncoder().encode(`${JSON.stringify(message)}\n`);
+    const encode = (message: object): Uint8Array =>
+      new TextEncoder().encode(`${JSON.stringify(message)}\n`);
     const end = End.ready("server", {
       told: (what, self) => {
         if (what.startsWith("typing")) self.session.receive(encode(notification("bell")), 0);
       },
     });
-    const first = [notification("typing", { who: "a" }), request(1, "ping"), notification("typing", { who: "b" })].map(encode);
+    const first = [
+      notification("typing", { who: "a" }),
+      request(1, "ping"),
+      notification("typing", { who: "b" }),
+    ].map(encode);
     end.session.receive(new Uint8Array(first.flatMap((bytes) => [...bytes])), 0);
-    expect(end.log).toEqual(['typing: {"who":"a"}', "ping()", 'typing: {"who":"b"}', "bell: ", "bell: "]);
+    expect(end.log).toEqual([
+      'typing: {"who":"a"}',
+      "ping()",
+      'typing: {"who":"b"}',
+      "bell: ",
+      "bell: ",
+    ]);
     expect(end.read()).toEqual([success(1, null)]);
   });
 

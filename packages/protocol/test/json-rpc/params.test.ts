@@ -37,7 +37,12 @@ describe("params", () => {
     ["a list of one that nobody checks", unchecked, [1], "[[1]]"],
     ["a list of a list", unchecked, [[1]], "[[[1]]]"],
     ["a list of nothing", unchecked, [null], "[[null]]"],
-    ["an object in a list", compile(z.array(z.object({ id: z.number() }))), [{ id: 7 }], '[{"id":7}]'],
+    [
+      "an object in a list",
+      compile(z.array(z.object({ id: z.number() }))),
+      [{ id: 7 }],
+      '[{"id":7}]',
+    ],
     ["an object in a list that nobody checks", unchecked, [{ id: 7 }], '[[{"id":7}]]'],
   ])("are the same on both sides: %s", (_, check, input, params) => {
     expect(writeParams(check, input)).toBe(params);
@@ -48,8 +53,18 @@ describe("params", () => {
     ["null is nothing", maybe, "null", undefined],
     ["no argument is nothing, where a list is not wanted", maybe, "[]", undefined],
     ["an argument is the input, where a list is not wanted", ticket, '[{"id":7}]', { id: 7 }],
-    ["whatever comes is dropped, where nothing is declared", compile(undefined), "[1,2]", undefined],
-    ["whatever comes is dropped, where nothing is declared", compile(undefined), '{"a":1}', undefined],
+    [
+      "whatever comes is dropped, where nothing is declared",
+      compile(undefined),
+      "[1,2]",
+      undefined,
+    ],
+    [
+      "whatever comes is dropped, where nothing is declared",
+      compile(undefined),
+      '{"a":1}',
+      undefined,
+    ],
   ])("of other programs are read so: %s", (_, check, params, input) => {
     expect(read(check, params)).toEqual(input);
   });
@@ -76,7 +91,10 @@ describe("params", () => {
     expect(writeParams(unchecked, { toJSON: () => [] })).toBe("[]");
     expect(writeParams(unchecked, [undefined])).toBe("[[null]]");
     expect(writeParams(unchecked, Number.NaN)).toBe("[null]");
-    for (const input of [1n, () => 1, Symbol("a"), { a: 1n }]) expect(() => writeParams(unchecked, input)).toThrow(expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }) as Error);
+    for (const input of [1n, () => 1, Symbol("a"), { a: 1n }])
+      expect(() => writeParams(unchecked, input)).toThrow(
+        expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }) as Error,
+      );
   });
 
   test("are the same on both sides for any value and schema that takes it", () => {
@@ -84,11 +102,29 @@ describe("params", () => {
     const value = (depth: number): unknown => {
       const kind = random.below(depth === 0 ? 5 : 7);
       if (kind === 5) return Array.from({ length: random.below(3) }, () => value(depth - 1));
-      if (kind === 6) return Object.fromEntries(Array.from({ length: random.below(3) }, () => [random.pick(["a", "b", "toString"]), value(depth - 1)]));
+      if (kind === 6)
+        return Object.fromEntries(
+          Array.from({ length: random.below(3) }, () => [
+            random.pick(["a", "b", "toString"]),
+            value(depth - 1),
+          ]),
+        );
       return random.pick([null, true, 0, -1.5, "a", ""]);
     };
     const scalar = z.union([z.null(), z.boolean(), z.number(), z.string()]);
-    const checks = [unchecked, ...[z.unknown(), z.json(), scalar, z.array(scalar), z.array(z.unknown()), z.union([scalar, z.array(scalar)]), z.array(z.array(z.unknown())), z.tuple([z.unknown()])].map((schema) => compile(schema))];
+    const checks = [
+      unchecked,
+      ...[
+        z.unknown(),
+        z.json(),
+        scalar,
+        z.array(scalar),
+        z.array(z.unknown()),
+        z.union([scalar, z.array(scalar)]),
+        z.array(z.array(z.unknown())),
+        z.tuple([z.unknown()]),
+      ].map((schema) => compile(schema)),
+    ];
     let taken = 0;
     for (let trial = 0; trial < 5_000; trial++) {
       const input = value(3);

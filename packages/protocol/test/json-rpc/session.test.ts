@@ -7,14 +7,24 @@ const kind = jsonRpc(desk, { framing: lines() });
 const random = (count: number): Uint8Array => new Uint8Array(count);
 
 function bytes(...messages: readonly object[]): Uint8Array {
-  return new TextEncoder().encode(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
+  return new TextEncoder().encode(
+    messages.map((message) => `${JSON.stringify(message)}\n`).join(""),
+  );
 }
 
 describe("a session", () => {
   test("is ready as soon as it has a connection: nothing is written", () => {
     for (const side of ["client", "server"] as const) {
       const end = new End(side);
-      expect(end.session).toMatchObject({ side, state: "new", id: "", roundTripMs: null, peerVersion: 0, queuedBytes: 0, openCalls: 0 });
+      expect(end.session).toMatchObject({
+        side,
+        state: "new",
+        id: "",
+        roundTripMs: null,
+        peerVersion: 0,
+        queuedBytes: 0,
+        openCalls: 0,
+      });
       end.connect();
       expect(end.session.state).toBe("ready");
       expect(end.log).toEqual(["ready"]);
@@ -25,17 +35,31 @@ describe("a session", () => {
   test("is attached at the client, welcomed at the server, once for each connection", () => {
     const hello = { auth: undefined, resume: null, peerVersion: 0 };
     const [client, server] = [End.ready("client"), End.ready("server")];
-    expect(() => { client.connect(); }).toThrow(TypeError);
-    expect(() => { server.connect(); }).toThrow(TypeError);
-    expect(() => { new End("server").session.attach(server.output, 0); }).toThrow(TypeError);
-    expect(() => { new End("client").session.welcome(server.output, hello, false, 0); }).toThrow(TypeError);
-    expect(() => { new End("server").session.welcome(server.output, hello, true, 0); }).toThrow(TypeError);
-    expect(server.session.canResume({ ...hello, resume: { session: "", received: 0 } })).toBe(false);
+    expect(() => {
+      client.connect();
+    }).toThrow(TypeError);
+    expect(() => {
+      server.connect();
+    }).toThrow(TypeError);
+    expect(() => {
+      new End("server").session.attach(server.output, 0);
+    }).toThrow(TypeError);
+    expect(() => {
+      new End("client").session.welcome(server.output, hello, false, 0);
+    }).toThrow(TypeError);
+    expect(() => {
+      new End("server").session.welcome(server.output, hello, true, 0);
+    }).toThrow(TypeError);
+    expect(server.session.canResume({ ...hello, resume: { session: "", received: 0 } })).toBe(
+      false,
+    );
   });
 
   test("has no greeting to carry auth", () => {
     const end = new End("client");
-    expect(() => { end.session.attach(end.output, 0, { token: 1 }); }).toThrow(expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }) as Error);
+    expect(() => {
+      end.session.attach(end.output, 0, { token: 1 });
+    }).toThrow(expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }) as Error);
     expect(end.session.state).toBe("new");
   });
 
@@ -53,7 +77,9 @@ describe("a session", () => {
     end.session.close();
     expect(end.session.state).toBe("closed");
     expect(end.log).toEqual([]);
-    expect(() => end.open("echo")).toThrow(expect.objectContaining({ code: "SESSION_CLOSED" }) as Error);
+    expect(() => end.open("echo")).toThrow(
+      expect.objectContaining({ code: "SESSION_CLOSED" }) as Error,
+    );
   });
 });
 
@@ -66,7 +92,14 @@ describe("a lost connection", () => {
     expect(end.emit("bell")).toBe(false);
     end.hear(request(1, "echo"));
     end.session.lost(0);
-    expect(end.log).toEqual(["echo()", "bell not-sent", "echo ! SESSION_LOST", "echo ! SESSION_LOST", "echo ! NOT_SENT", "echo cancelled SESSION_LOST"]);
+    expect(end.log).toEqual([
+      "echo()",
+      "bell not-sent",
+      "echo ! SESSION_LOST",
+      "echo ! SESSION_LOST",
+      "echo ! NOT_SENT",
+      "echo cancelled SESSION_LOST",
+    ]);
     expect(end.session).toMatchObject({ state: "lost", openCalls: 0, queuedBytes: 0 });
     expect(end.session.deadline()).toBe(Infinity);
     expect(end.calls[0]?.cancellation).toMatchObject({ code: "SESSION_LOST" });
@@ -136,8 +169,13 @@ describe("drain()", () => {
     end.session.drain();
     end.session.drain();
     expect(end.session.state).toBe("draining");
-    expect(() => end.open("echo")).toThrow(expect.objectContaining({ code: "DRAINING", origin: "local" }) as Error);
-    expect(end.answers(request(2, "echo"), request(3, "none"))).toEqual([failure(2, -32000, text, { code: "DRAINING" }), failure(3, -32601, text)]);
+    expect(() => end.open("echo")).toThrow(
+      expect.objectContaining({ code: "DRAINING", origin: "local" }) as Error,
+    );
+    expect(end.answers(request(2, "echo"), request(3, "none"))).toEqual([
+      failure(2, -32000, text, { code: "DRAINING" }),
+      failure(3, -32601, text),
+    ]);
     end.emit("bell");
     end.calls[0]?.reply(1);
     expect(end.session.state).toBe("draining");
@@ -188,7 +226,12 @@ describe("close()", () => {
     end.hear(request(1, "echo"));
     end.said();
     end.session.close();
-    expect(end.log).toEqual(["echo()", "echo ! SESSION_CLOSED", "echo cancelled SESSION_CLOSED", "over in order"]);
+    expect(end.log).toEqual([
+      "echo()",
+      "echo ! SESSION_CLOSED",
+      "echo cancelled SESSION_CLOSED",
+      "over in order",
+    ]);
     expect(end.said()).toEqual([]);
     end.session.close();
     end.calls[0]?.reply(1);
@@ -226,7 +269,11 @@ describe("close()", () => {
   });
 
   test("from within a callback stops the reading of the chunk", () => {
-    const end = End.ready("server", { told: (what, self) => { if (what.startsWith("bell")) self.session.close(); } });
+    const end = End.ready("server", {
+      told: (what, self) => {
+        if (what.startsWith("bell")) self.session.close();
+      },
+    });
     end.session.receive(bytes(notification("bell"), request(1, "echo"), notification("bell")), 0);
     expect(end.log).toEqual(["bell: ", "over in order"]);
     expect(end.said()).toEqual([]);
@@ -239,7 +286,10 @@ describe("the greeter", () => {
   test("lets everybody in with the first bytes, and gives them back", () => {
     const chunk = bytes(request(1, "ping"));
     const greeting = greet(chunk);
-    expect(greeting).toMatchObject({ ok: true, hello: { auth: undefined, resume: null, peerVersion: 0 } });
+    expect(greeting).toMatchObject({
+      ok: true,
+      hello: { auth: undefined, resume: null, peerVersion: 0 },
+    });
     if (greeting?.ok !== true) throw new Error("not let in");
     chunk.fill(0);
     const end = new End("server", { kind });
@@ -253,7 +303,10 @@ describe("the greeter", () => {
   });
 
   test("says that the client left", () => {
-    expect(kind.greeter({ random }).end()).toMatchObject({ code: "CONNECTION_RESET", scope: "session" });
+    expect(kind.greeter({ random }).end()).toMatchObject({
+      code: "CONNECTION_RESET",
+      scope: "session",
+    });
   });
 });
 
@@ -264,53 +317,97 @@ describe("callbacks", () => {
         if (what.startsWith("note")) throw new Error(what);
       },
     });
-    const chunk = bytes(notification("note", { at: 1 }), request(1, "ping"), notification("note", { at: 2 }), notification("bell"));
-    expect(() => { end.session.receive(chunk, 0); }).toThrow('note: {"at":1}');
+    const chunk = bytes(
+      notification("note", { at: 1 }),
+      request(1, "ping"),
+      notification("note", { at: 2 }),
+      notification("bell"),
+    );
+    expect(() => {
+      end.session.receive(chunk, 0);
+    }).toThrow('note: {"at":1}');
     expect(end.log).toEqual(['note: {"at":1}', "ping()", 'note: {"at":2}', "bell: "]);
     expect(end.read()).toEqual([success(1, null)]);
     end.session.receive(bytes(request(2, "ping")), 0);
     expect(end.read()).toEqual([success(2, null)]);
   });
 
-  test.each(["wrote", "ready", "ping", "typing", "bell", "echo", "over", "dropped"])("that throw leave the session whole: %s", (which) => {
-    const end = new End("server", {
-      call: null,
-      told: (what) => {
-        if (what.startsWith(which)) throw new Error("thrown");
-      },
-    });
-    const trying = (act: () => void): void => {
-      try {
-        act();
-      } catch (error) {
-        expect((error as Error).message).toBe("thrown");
-      }
-    };
-    trying(() => { end.connect(); });
-    trying(() => { end.hear([request(1, "ping"), notification("bell"), notification("none"), request(2, "none")]); });
-    trying(() => { end.hear(request(3, "echo")); });
-    trying(() => { end.emit("typing", { who: "a" }); });
-    const answer = { open: null as { cancel(): void } | null };
-    trying(() => { answer.open = end.open("echo"); });
-    for (const call of end.calls) trying(() => { call.reply(call.input); });
-    trying(() => { end.session.drain(); });
-    trying(() => { end.hear(success(1, 1)); });
-    trying(() => { end.session.close(); });
-    expect(end.session).toMatchObject({ state: "closed", openCalls: 0 });
-    const said = end.read();
-    expect(said).toContainEqual({ jsonrpc: "2.0", method: "typing", params: { who: "a" } });
-    if (which !== "ping" && which !== "echo") expect(said).toContainEqual([failure(2, -32601, text), success(1, null)]);
-    expect(end.log.filter((line) => line.startsWith("over"))).toHaveLength(1);
-  });
+  test.each(["wrote", "ready", "ping", "typing", "bell", "echo", "over", "dropped"])(
+    "that throw leave the session whole: %s",
+    (which) => {
+      const end = new End("server", {
+        call: null,
+        told: (what) => {
+          if (what.startsWith(which)) throw new Error("thrown");
+        },
+      });
+      const trying = (act: () => void): void => {
+        try {
+          act();
+        } catch (error) {
+          expect((error as Error).message).toBe("thrown");
+        }
+      };
+      trying(() => {
+        end.connect();
+      });
+      trying(() => {
+        end.hear([
+          request(1, "ping"),
+          notification("bell"),
+          notification("none"),
+          request(2, "none"),
+        ]);
+      });
+      trying(() => {
+        end.hear(request(3, "echo"));
+      });
+      trying(() => {
+        end.emit("typing", { who: "a" });
+      });
+      const answer = { open: null as { cancel(): void } | null };
+      trying(() => {
+        answer.open = end.open("echo");
+      });
+      for (const call of end.calls)
+        trying(() => {
+          call.reply(call.input);
+        });
+      trying(() => {
+        end.session.drain();
+      });
+      trying(() => {
+        end.hear(success(1, 1));
+      });
+      trying(() => {
+        end.session.close();
+      });
+      expect(end.session).toMatchObject({ state: "closed", openCalls: 0 });
+      const said = end.read();
+      expect(said).toContainEqual({ jsonrpc: "2.0", method: "typing", params: { who: "a" } });
+      if (which !== "ping" && which !== "echo")
+        expect(said).toContainEqual([failure(2, -32601, text), success(1, null)]);
+      expect(end.log.filter((line) => line.startsWith("over"))).toHaveLength(1);
+    },
+  );
 
   test("are told of what was written once for each call of the driver", () => {
     let wrote = 0;
-    const end = End.ready("server", { told: (what) => { if (what === "wrote") wrote++; } });
+    const end = End.ready("server", {
+      told: (what) => {
+        if (what === "wrote") wrote++;
+      },
+    });
     end.session.receive(bytes(...Array.from({ length: 100 }, (_, id) => request(id, "ping"))), 0);
     expect(wrote).toBe(1);
     end.emit("bell");
     expect(wrote).toBe(2);
-    end.session.receive(bytes(...Array.from({ length: 5 }, (_, id) => request(id, "echo", { text: "x".repeat(20_000) }))), 0);
+    end.session.receive(
+      bytes(
+        ...Array.from({ length: 5 }, (_, id) => request(id, "echo", { text: "x".repeat(20_000) })),
+      ),
+      0,
+    );
     expect(wrote).toBeGreaterThan(3);
   });
 });

@@ -1,4 +1,5 @@
-// What a JSON-RPC session does about things that wait: events that are given up, texts that are cut, calls that are given up in numbers.
+// What a JSON-RPC session does about things that wait: events that are given up, texts that are
+// cut, calls that are given up in numbers.
 import { describe, expect, test } from "vitest";
 import type { Settled } from "../../src/session/types.ts";
 import { End } from "./end.ts";
@@ -25,7 +26,11 @@ describe("withdraw()", () => {
 
   test("of an event that has left in part says that it is unknown", () => {
     const { end, settled } = full();
-    for (let turn = 0; turn < 20 && !new TextDecoder().decode(end.output.copy()).includes("yyy"); turn++) {
+    for (
+      let turn = 0;
+      turn < 20 && !new TextDecoder().decode(end.output.copy()).includes("yyy");
+      turn++
+    ) {
       end.output.truncate(0);
       end.session.transmit(65_536);
     }
@@ -49,22 +54,31 @@ describe("flushEvents()", () => {
 describe("a text that does not come whole", () => {
   const half = new TextEncoder().encode('{"jsonrpc":"2.0",');
 
-  test("ends the session after frameTimeoutMs, in which the time does not count that this process stood still", () => {
-    const end = End.ready("server", { limits: { frameTimeoutMs: 1_000 } });
-    end.session.stoodStill(500, 500); // nothing is begun: nothing is moved
-    expect(end.session.deadline()).toBe(Infinity);
-    end.session.receive(half, 1_000);
-    expect(end.session.deadline()).toBe(2_000);
-    end.session.stoodStill(5_000, 6_000);
-    end.session.tick(6_500);
-    expect(end.session.state).toBe("ready");
-    end.session.tick(7_000);
-    expect([end.session.state, end.errors.map(({ code }) => code)]).toEqual(["closed", ["FRAME_TIMEOUT"]]);
-  });
+  test(
+    "ends the session after frameTimeoutMs, in which the time does not count that this process " +
+      "stood still",
+    () => {
+      const end = End.ready("server", { limits: { frameTimeoutMs: 1_000 } });
+      end.session.stoodStill(500, 500); // nothing is begun: nothing is moved
+      expect(end.session.deadline()).toBe(Infinity);
+      end.session.receive(half, 1_000);
+      expect(end.session.deadline()).toBe(2_000);
+      end.session.stoodStill(5_000, 6_000);
+      end.session.tick(6_500);
+      expect(end.session.state).toBe("ready");
+      end.session.tick(7_000);
+      expect([end.session.state, end.errors.map(({ code }) => code)]).toEqual([
+        "closed",
+        ["FRAME_TIMEOUT"],
+      ]);
+    },
+  );
 
   test("may wait while texts before it wait for their turn", () => {
     const end = End.ready("server", { limits: { frameTimeoutMs: 1_000 } });
-    const chunk = new TextEncoder().encode(`{"jsonrpc":"2.0","method":"bell"}\n{"jsonrpc":"2.0","method":"bell"}\n{"jsonrpc":`);
+    const chunk = new TextEncoder().encode(
+      `{"jsonrpc":"2.0","method":"bell"}\n{"jsonrpc":"2.0","method":"bell"}\n{"jsonrpc":`,
+    );
     const one = { spend: () => true };
     expect(end.session.receive(chunk, 0, one)).toBe(true);
     end.session.tick(5_000);
@@ -83,7 +97,7 @@ test("calls that are given up while they wait leave the queue, however many", ()
   const first = end.read() as { readonly id: number }[];
   end.hear({ jsonrpc: "2.0", id: first[0]?.id, result: "a" });
   const second = end.read() as { readonly id: number; readonly params: unknown }[];
-  expect([end.log, second.map(({ params }) => params)]).toEqual([["echo = \"a\""], [[3_998]]]);
+  expect([end.log, second.map(({ params }) => params)]).toEqual([['echo = "a"'], [[3_998]]]);
 });
 
 test("an answer whose schema fails is told as this side's own fault", () => {
@@ -91,5 +105,7 @@ test("an answer whose schema fails is told as this side's own fault", () => {
   end.open("ticket.get", { id: 1 });
   const [asked] = end.read() as { readonly id: number }[];
   end.hear({ jsonrpc: "2.0", id: asked?.id, result: { id: "no" } });
-  expect(end.errors.map(({ code, origin }) => [code, origin])).toEqual([["OUTPUT_INVALID", "remote"]]);
+  expect(end.errors.map(({ code, origin }) => [code, origin])).toEqual([
+    ["OUTPUT_INVALID", "remote"],
+  ]);
 });

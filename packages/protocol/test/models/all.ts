@@ -1,4 +1,5 @@
-// Every model, by the name of its framing's file: what the tests and `pnpm fuzz --framing <name>` run on.
+// Every model, by the name of its framing's file: what the tests and `pnpm fuzz --framing <name>`
+// run on.
 import * as cobs from "./cobs.ts";
 import * as contentLength from "./content-length.ts";
 import * as delimited from "./delimited.ts";

@@ -1,11 +1,16 @@
-// contentLength(): a block of headers, judged line by line with regular expressions, and a counted payload.
+// contentLength(): a block of headers, judged line by line with regular expressions, and a counted
+// payload.
 import { contentLength } from "../../src/mod.ts";
 import { firstWrong, malformedAt, type Model, readAll, readCounted, truncatedAt } from "./model.ts";
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]*/;
 
 /** What is wrong with a header line without its LF: the index in it; or what it says. */
-function judge(line: string, headers: ReadonlyMap<string, string>, count: number): { wrong: number } | { name: string; value: string; valueAt: number } {
+function judge(
+  line: string,
+  headers: ReadonlyMap<string, string>,
+  count: number,
+): { wrong: number } | { name: string; value: string; valueAt: number } {
   const text = line.replace(/\r$/, "");
   if (count === 32) return { wrong: 0 };
   const name = NAME.exec(text)?.[0] ?? "";
@@ -39,7 +44,34 @@ function judge(line: string, headers: ReadonlyMap<string, string>, count: number
 export const models: Model[] = [
   {
     framing: contentLength(),
-    tokens: ["Content-Length: ", "content-length: 2\r\n", "Content-Length: 3\r\n\r\nabc", "\r\n", "\r\n\r\n", "\n", "\r", ": ", ":", " ", "0", "1", "2", "12", "9999999999", "00", "-", "a", "bcd", "X-A: b\r\n", "Content-Type: application/json; charset=utf-8\r\n", "Content-Type: a; charset=latin1\r\n", "; charset=\"utf8\"", "\t", "\x7f", "\xe9"],
+    tokens: [
+      "Content-Length: ",
+      "content-length: 2\r\n",
+      "Content-Length: 3\r\n\r\nabc",
+      "\r\n",
+      "\r\n\r\n",
+      "\n",
+      "\r",
+      ": ",
+      ":",
+      " ",
+      "0",
+      "1",
+      "2",
+      "12",
+      "9999999999",
+      "00",
+      "-",
+      "a",
+      "bcd",
+      "X-A: b\r\n",
+      "Content-Type: application/json; charset=utf-8\r\n",
+      "Content-Type: a; charset=latin1\r\n",
+      '; charset="utf8"',
+      "\t",
+      "\x7f",
+      "\xe9",
+    ],
     write: (payload) => `Content-Length: ${String(payload.length)}\r\n\r\n${payload}`,
     read(stream, limits) {
       const found: string[] = [];
@@ -47,15 +79,21 @@ export const models: Model[] = [
         const headers = new Map<string, string>();
         let lengthAt = at;
         let count = 0;
-        for (let start = at; ; ) {
+        for (let start = at; ;) {
           const lf = stream.indexOf("\n", start);
           if (lf === -1 || lf >= at + 4096) {
-            found.push(stream.length > at + 4096 ? malformedAt(at + 4096) : truncatedAt(stream.length));
+            found.push(
+              stream.length > at + 4096 ? malformedAt(at + 4096) : truncatedAt(stream.length),
+            );
             return null;
           }
           const line = stream.slice(start, lf);
           if (line === "\r" && headers.has("content-length")) {
-            return readCounted(stream, limits, found, { lengthAt, at: lf + 1, size: Number(headers.get("content-length")) });
+            return readCounted(stream, limits, found, {
+              lengthAt,
+              at: lf + 1,
+              size: Number(headers.get("content-length")),
+            });
           }
           if (line === "\r" || line === "") {
             found.push(malformedAt(start));

@@ -4,8 +4,17 @@ import { type Model, readAll, tooLargeAt, truncatedAt } from "./model.ts";
 
 const model = (delimiter: string, unterminated: "deliver" | "fault" = "fault"): Model => ({
   framing: delimited(delimiter, { unterminated }),
-  tokens: [delimiter, delimiter.slice(0, 1), delimiter.slice(1), delimiter.slice(0, -1), "a", "b", "cdefg"],
-  write: (payload) => ((payload + delimiter).indexOf(delimiter) === payload.length ? payload + delimiter : null),
+  tokens: [
+    delimiter,
+    delimiter.slice(0, 1),
+    delimiter.slice(1),
+    delimiter.slice(0, -1),
+    "a",
+    "b",
+    "cdefg",
+  ],
+  write: (payload) =>
+    (payload + delimiter).indexOf(delimiter) === payload.length ? payload + delimiter : null,
   read(stream, limits) {
     const max = limits.maxFrameBytes;
     const found: string[] = [];
@@ -21,11 +30,19 @@ const model = (delimiter: string, unterminated: "deliver" | "fault" = "fault"): 
         }
       }
       if (payload.length > max) found.push(tooLargeAt(at + max, limits));
-      else if (end === -1) found.push(unterminated === "deliver" && rest.length <= max ? `=${rest}` : truncatedAt(stream.length));
+      else if (end === -1)
+        found.push(
+          unterminated === "deliver" && rest.length <= max
+            ? `=${rest}`
+            : truncatedAt(stream.length),
+        );
       else found.push(`=${payload}`);
       return end === -1 || found.at(-1)?.startsWith("!") === true ? null : end + delimiter.length;
     });
   },
 });
 
-export const models: Model[] = ["|", "||", "aab", "abab"].flatMap((delimiter) => [model(delimiter), model(delimiter, "deliver")]);
+export const models: Model[] = ["|", "||", "aab", "abab"].flatMap((delimiter) => [
+  model(delimiter),
+  model(delimiter, "deliver"),
+]);

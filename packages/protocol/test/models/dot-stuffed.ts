@@ -5,14 +5,30 @@ import { malformedAt, type Model, readAll, tooLargeAt, truncatedAt } from "./mod
 export const models: Model[] = [
   {
     framing: dotStuffed(),
-    tokens: ["\r\n", ".\r\n", "\r\n.\r\n", ".", "..", "\r", "\n", "\n.\n", "\r.\r", "a", "bc\r\n", "..d\r\n", ".\r", ".\n"],
-    write: (payload) => (/^(?:[^\r\n]*\r\n)*$/.test(payload) ? `${payload.replace(/(^|\r\n)\./g, "$1..")}.\r\n` : null),
+    tokens: [
+      "\r\n",
+      ".\r\n",
+      "\r\n.\r\n",
+      ".",
+      "..",
+      "\r",
+      "\n",
+      "\n.\n",
+      "\r.\r",
+      "a",
+      "bc\r\n",
+      "..d\r\n",
+      ".\r",
+      ".\n",
+    ],
+    write: (payload) =>
+      /^(?:[^\r\n]*\r\n)*$/.test(payload) ? `${payload.replace(/(^|\r\n)\./g, "$1..")}.\r\n` : null,
     read(stream, limits) {
       const max = limits.maxFrameBytes;
       const found: string[] = [];
       return readAll(stream, found, (at) => {
         let payload = "";
-        for (let line = at; ; ) {
+        for (let line = at; ;) {
           if (stream.startsWith(".\r\n", line)) {
             found.push(`=${payload}`);
             return line + 3;
@@ -22,7 +38,10 @@ export const models: Model[] = [
           const end = begin + text.length;
           const ending = stream.slice(end, end + 2);
           const whole = payload + text + (ending === "\r\n" ? ending : "");
-          if (payload.length + text.length <= max && ending === "" || (ending === "\r" && whole.length <= max)) {
+          if (
+            (payload.length + text.length <= max && ending === "") ||
+            (ending === "\r" && whole.length <= max)
+          ) {
             if (end > at || ending !== "") found.push(truncatedAt(stream.length));
             return null;
           }

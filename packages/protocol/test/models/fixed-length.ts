@@ -8,7 +8,9 @@ const model = (bytes: number): Model => ({
   write: (payload) => (payload.length === bytes ? payload : null),
   read(stream, limits) {
     const found: string[] = [];
-    return readAll(stream, found, (at) => readCounted(stream, limits, found, { lengthAt: at, at, size: bytes }));
+    return readAll(stream, found, (at) =>
+      readCounted(stream, limits, found, { lengthAt: at, at, size: bytes }),
+    );
   },
 });
 

@@ -1,4 +1,5 @@
-// The fuzzer: mutates inputs that showed something new, and asks the model about each. No clock, no files: scripts/fuzz.ts and the tests own these.
+// The fuzzer: mutates inputs that showed something new, and asks the model about each. No clock, no
+// files: scripts/fuzz.ts and the tests own these.
 import type { FrameLimits } from "../../src/limits.ts";
 import { type Cut, singleBytes } from "../../src/testing/cuts.ts";
 import { Random } from "../../src/testing/random.ts";
@@ -44,13 +45,21 @@ export class Fuzzer {
   /** Try one input as it is. */
   try(stream: string): Failure | null {
     const random = this.#random;
-    const cuts: Cut[] = [[], singleBytes(stream.length), [random.below(stream.length + 1)], [random.below(stream.length + 1), stream.length].sort((one, other) => one - other)];
+    const cuts: Cut[] = [
+      [],
+      singleBytes(stream.length),
+      [random.below(stream.length + 1)],
+      [random.below(stream.length + 1), stream.length].sort((one, other) => one - other),
+    ];
     for (const [variant, model] of this.#models.entries()) {
       for (const limits of LIMITS) {
         this.runs++;
         const report = disagreement(model, stream, limits, cuts);
         if (report !== null) return { stream, report };
-        this.#keepIfNew(stream, `${variant} ${String(limits.maxFrameBytes)} ${shapeOf(model.read(stream, limits))}`);
+        this.#keepIfNew(
+          stream,
+          `${variant} ${String(limits.maxFrameBytes)} ${shapeOf(model.read(stream, limits))}`,
+        );
       }
     }
     return null;
@@ -59,7 +68,10 @@ export class Fuzzer {
   /** Mutate an input that is kept, and try that. */
   step(): Failure | null {
     const random = this.#random;
-    let stream = this.#kept.length === 0 || random.below(16) === 0 ? randomStream(random.pick(this.#models), random) : random.pick(this.#kept);
+    let stream =
+      this.#kept.length === 0 || random.below(16) === 0
+        ? randomStream(random.pick(this.#models), random)
+        : random.pick(this.#kept);
     for (let changes = 1 + random.below(4); changes > 0; changes--) stream = this.#mutate(stream);
     return this.try(stream.slice(0, MOST_BYTES));
   }
@@ -67,8 +79,12 @@ export class Fuzzer {
   /** The failure with what does not matter taken out. */
   shrink(failure: Failure): Failure {
     let smallest = failure;
-    for (let size = Math.ceil(failure.stream.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-      for (let at = 0; at < smallest.stream.length; ) {
+    for (
+      let size = Math.ceil(failure.stream.length / 2);
+      size >= 1;
+      size = size === 1 ? 0 : Math.ceil(size / 2)
+    ) {
+      for (let at = 0; at < smallest.stream.length;) {
         const less = this.try(smallest.stream.slice(0, at) + smallest.stream.slice(at + size));
         if (less === null) at += size;
         else smallest = less;
@@ -86,7 +102,11 @@ export class Fuzzer {
       case 0:
         return stream.slice(0, at) + String.fromCharCode(random.below(256)) + stream.slice(at + 1);
       case 1:
-        return stream.slice(0, at) + String.fromCharCode((stream.charCodeAt(at) || 0) ^ (1 << random.below(8))) + stream.slice(at + 1);
+        return (
+          stream.slice(0, at) +
+          String.fromCharCode((stream.charCodeAt(at) || 0) ^ (1 << random.below(8))) +
+          stream.slice(at + 1)
+        );
       case 2:
         return stream.slice(0, at) + random.pick(model.tokens) + stream.slice(at);
       case 3:
@@ -94,7 +114,10 @@ export class Fuzzer {
       case 4:
         return stream.slice(0, end) + stream.slice(at);
       case 5:
-        return stream.slice(0, at) + random.pick(this.#kept.length === 0 ? [""] : this.#kept).slice(random.below(32));
+        return (
+          stream.slice(0, at) +
+          random.pick(this.#kept.length === 0 ? [""] : this.#kept).slice(random.below(32))
+        );
       case 6:
         return stream.slice(0, at);
       default:
@@ -109,8 +132,19 @@ export class Fuzzer {
   }
 }
 
-/** What is found, without where: empty frames and others, faults by their code and whether they stand in the first bytes. */
+/**
+ * What is found, without where: empty frames and others, faults by their code and whether they
+ * stand in the first bytes.
+ */
 function shapeOf(found: readonly string[]): string {
-  const words = found.slice(0, 5).map((one) => (one.startsWith("=") ? (one === "=" ? "empty" : "frame") : one.replace(/@(\d+)$/, (_, at) => (Number(at) < 16 ? `@${String(at)}` : ""))));
+  const words = found
+    .slice(0, 5)
+    .map((one) =>
+      one.startsWith("=")
+        ? one === "="
+          ? "empty"
+          : "frame"
+        : one.replace(/@(\d+)$/, (_, at) => (Number(at) < 16 ? `@${String(at)}` : "")),
+    );
   return words.join(" ");
 }

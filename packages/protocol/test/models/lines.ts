@@ -2,7 +2,11 @@
 import { lines, type LineEnding } from "../../src/mod.ts";
 import { malformedAt, type Model, readAll, tooLargeAt, truncatedAt } from "./model.ts";
 
-const model = (ending: LineEnding, unterminated: "deliver" | "fault" = "fault", crlf = ending === "crlf"): Model => ({
+const model = (
+  ending: LineEnding,
+  unterminated: "deliver" | "fault" = "fault",
+  crlf = ending === "crlf",
+): Model => ({
   framing: lines({ ending, unterminated, write: crlf ? "crlf" : "lf" }),
   tokens: ["\n", "\r\n", "\r", "\n\n", "\r\r\n", "a", "bc", "\0", "defgh"],
   write(payload) {
@@ -28,7 +32,8 @@ const model = (ending: LineEnding, unterminated: "deliver" | "fault" = "fault", 
         found.push(whole ? `=${payload}` : truncatedAt(stream.length));
         return null;
       }
-      if (ending === "crlf" && payload.includes("\r")) found.push(malformedAt(at + payload.indexOf("\r")));
+      if (ending === "crlf" && payload.includes("\r"))
+        found.push(malformedAt(at + payload.indexOf("\r")));
       else if (ending === "crlf" && payload === line) found.push(malformedAt(lf));
       else found.push(`=${payload}`);
       return found.at(-1)?.startsWith("!") === true ? null : lf + 1;
@@ -36,4 +41,12 @@ const model = (ending: LineEnding, unterminated: "deliver" | "fault" = "fault", 
   },
 });
 
-export const models: Model[] = [model("lf"), model("crlf"), model("any"), model("any", "fault", true), model("lf", "deliver"), model("crlf", "deliver"), model("any", "deliver")];
+export const models: Model[] = [
+  model("lf"),
+  model("crlf"),
+  model("any"),
+  model("any", "fault", true),
+  model("lf", "deliver"),
+  model("crlf", "deliver"),
+  model("any", "deliver"),
+];

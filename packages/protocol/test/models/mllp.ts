@@ -10,7 +10,10 @@ const model = (skipBetween: "crlf" | "none", skips = false): Model => ({
   read(stream, limits) {
     const max = limits.maxFrameBytes;
     const found: string[] = [];
-    /** Where a block goes on that is passed over: behind its end, or at the next one's beginning where damaged blocks are passed over. */
+    /**
+     * Where a block goes on that is passed over: behind its end, or at the next one's beginning
+     * where damaged blocks are passed over.
+     */
     const afterDamaged = (text: string, from: number): number | null => {
       const close = text.indexOf("\x1c\r", from);
       const next = skips ? text.indexOf("\x0b", from) : -1;
@@ -31,7 +34,8 @@ const model = (skipBetween: "crlf" | "none", skips = false): Model => ({
         found.push(tooLargeAt(at + 1 + max, limits));
         return limits.onOversize === "skip" ? afterDamaged(stream, end) : null;
       }
-      if (end + 1 >= stream.length && stream[end] !== "\x0b") found.push(truncatedAt(stream.length));
+      if (end + 1 >= stream.length && stream[end] !== "\x0b")
+        found.push(truncatedAt(stream.length));
       else if (stream[end] === "\x0b") found.push(damagedAt(end, skips));
       else found.push(stream[end + 1] === "\r" ? `=${payload}` : damagedAt(end + 1, skips));
       if (found.at(-1)?.startsWith("=") === true) return end + 2;
@@ -40,4 +44,9 @@ const model = (skipBetween: "crlf" | "none", skips = false): Model => ({
   },
 });
 
-export const models: Model[] = [model("none"), model("crlf"), model("none", true), model("crlf", true)];
+export const models: Model[] = [
+  model("none"),
+  model("crlf"),
+  model("none", true),
+  model("crlf", true),
+];

@@ -5,7 +5,26 @@ import { firstWrong, malformedAt, type Model, readAll, readCounted, truncatedAt 
 export const models: Model[] = [
   {
     framing: netstring(),
-    tokens: ["0:,", "1:", "3:", "5:a", "12:", ":", ",", "0", "00", "9", "123456789", "+", "-", " ", "\n", "a", "bcd", "0x1:"],
+    tokens: [
+      "0:,",
+      "1:",
+      "3:",
+      "5:a",
+      "12:",
+      ":",
+      ",",
+      "0",
+      "00",
+      "9",
+      "123456789",
+      "+",
+      "-",
+      " ",
+      "\n",
+      "a",
+      "bcd",
+      "0x1:",
+    ],
     write: (payload) => `${String(payload.length)}:${payload},`,
     read(stream, limits) {
       const found: string[] = [];
@@ -17,7 +36,13 @@ export const models: Model[] = [
           found.push(wrong < stream.length ? malformedAt(wrong) : truncatedAt(wrong));
           return null;
         }
-        return readCounted(stream, limits, found, { lengthAt: at, at: at + header[0].length, size: Number(header[1]) }, ",");
+        return readCounted(
+          stream,
+          limits,
+          found,
+          { lengthAt: at, at: at + header[0].length, size: Number(header[1]) },
+          ",",
+        );
       });
     },
   },

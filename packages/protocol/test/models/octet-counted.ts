@@ -5,7 +5,22 @@ import { firstWrong, malformedAt, type Model, readAll, readCounted, truncatedAt 
 export const models: Model[] = [
   {
     framing: octetCounted(),
-    tokens: ["1 ", "2 ", "3 a", "12 ", " ", "0", "0 ", "9", "123456789", "\n", "a", "bcd", "<34>", "-1 "],
+    tokens: [
+      "1 ",
+      "2 ",
+      "3 a",
+      "12 ",
+      " ",
+      "0",
+      "0 ",
+      "9",
+      "123456789",
+      "\n",
+      "a",
+      "bcd",
+      "<34>",
+      "-1 ",
+    ],
     write: (payload) => (payload === "" ? null : `${String(payload.length)} ${payload}`),
     read(stream, limits) {
       const found: string[] = [];
@@ -17,7 +32,11 @@ export const models: Model[] = [
           found.push(wrong < stream.length ? malformedAt(wrong) : truncatedAt(wrong));
           return null;
         }
-        return readCounted(stream, limits, found, { lengthAt: at, at: at + header[0].length, size: Number(header[1]) });
+        return readCounted(stream, limits, found, {
+          lengthAt: at,
+          at: at + header[0].length,
+          size: Number(header[1]),
+        });
       });
     },
   },

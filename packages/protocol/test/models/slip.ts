@@ -4,20 +4,37 @@ import { damagedAt, type Model, readAll, tooLargeAt, truncatedAt } from "./model
 
 const model = (leadingEnd: boolean, onMalformed: "close" | "skip" = "close"): Model => ({
   framing: slip({ leadingEnd, onMalformed }),
-  tokens: ["\xc0", "\xdb", "\xdc", "\xdd", "\xdb\xdc", "\xdb\xdd", "\xdb\xc0", "\xdb\xdb", "a", "bcd", "\0"],
-  write: (payload) => (payload === "" ? null : `${leadingEnd ? "\xc0" : ""}${payload.replaceAll("\xdb", "\xdb\xdd").replaceAll("\xc0", "\xdb\xdc")}\xc0`),
+  tokens: [
+    "\xc0",
+    "\xdb",
+    "\xdc",
+    "\xdd",
+    "\xdb\xdc",
+    "\xdb\xdd",
+    "\xdb\xc0",
+    "\xdb\xdb",
+    "a",
+    "bcd",
+    "\0",
+  ],
+  write: (payload) =>
+    payload === ""
+      ? null
+      : `${leadingEnd ? "\xc0" : ""}${payload.replaceAll("\xdb", "\xdb\xdd").replaceAll("\xc0", "\xdb\xdc")}\xc0`,
   read(stream, limits) {
     const found: string[] = [];
     return readAll(stream, found, (from) => {
       let payload = "";
-      for (let at = from; at < stream.length; ) {
+      for (let at = from; at < stream.length;) {
         if (stream[at] === "\xc0") {
           if (payload !== "") found.push(`=${payload}`);
           return at + 1;
         }
         const escaped = stream[at] === "\xdb";
         if (escaped && at + 1 === stream.length) break;
-        const byte = escaped ? { "\xdc": "\xc0", "\xdd": "\xdb" }[stream.charAt(at + 1)] : stream[at];
+        const byte = escaped
+          ? { "\xdc": "\xc0", "\xdd": "\xdb" }[stream.charAt(at + 1)]
+          : stream[at];
         if (byte === undefined) {
           found.push(damagedAt(at + 1, onMalformed === "skip"));
           const end = stream.indexOf("\xc0", at + 1);

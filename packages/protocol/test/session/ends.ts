@@ -1,11 +1,28 @@
-// Two sessions and what carries their bytes, for the tests: each end writes down what it is told, one short string for each thing.
+// Two sessions and what carries their bytes, for the tests: each end writes down what it is told,
+// one short string for each thing.
 import { ByteWriter } from "../../src/bytes/writer.ts";
-import { defineProtocol, type MessageEntry, type Protocol, type Side } from "../../src/contract/contract.ts";
+import {
+  defineProtocol,
+  type MessageEntry,
+  type Protocol,
+  type Side,
+} from "../../src/contract/contract.ts";
 import { type HawserError, isHawserError, type NamedFailure } from "../../src/errors.ts";
 import type { SessionLimits } from "../../src/session/limits.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import type { Retention } from "../../src/session/events/retention.ts";
-import type { CallOptions, CallSink, Greeting, InboundCall, InboundEvent, OutboundCall, ReadyInfo, Session, SessionKind, SessionSink } from "../../src/session/types.ts";
+import type {
+  CallOptions,
+  CallSink,
+  Greeting,
+  InboundCall,
+  InboundEvent,
+  OutboundCall,
+  ReadyInfo,
+  Session,
+  SessionKind,
+  SessionSink,
+} from "../../src/session/types.ts";
 import { type } from "../../src/contract/schema.ts";
 
 /** The contract of most tests: nothing is checked, and nothing is known of the shapes. */
@@ -49,7 +66,9 @@ export function brief(value: unknown): string {
 export function briefError(error: HawserError | NamedFailure | null): string {
   if (error === null) return "null";
   if (!isHawserError(error)) return error.name;
-  return error.failure === null ? error.code : `${error.code}(${error.failure.name} ${brief(error.failure.payload)})`;
+  return error.failure === null
+    ? error.code
+    : `${error.code}(${error.failure.name} ${brief(error.failure.payload)})`;
 }
 
 /** Ends an event. */
@@ -66,7 +85,11 @@ export class End implements SessionSink {
   wrotes = 0;
   /** What is done with what comes; a test may replace each. */
   onCall: (call: InboundCall) => void = () => undefined;
-  onEvent: (entry: MessageEntry, payload: unknown, handled: Handled) => void = (_entry, _payload, handled) => {
+  onEvent: (entry: MessageEntry, payload: unknown, handled: Handled) => void = (
+    _entry,
+    _payload,
+    handled,
+  ) => {
     handled();
   };
   onReady: (info: ReadyInfo) => void = () => undefined;
@@ -75,7 +98,15 @@ export class End implements SessionSink {
 
   constructor(side: Side, options: EndOptions = {}) {
     this.kind = options.kind ?? nativeSessions(echo);
-    this.session = this.kind.session(side, { limits: options.limits, random: options.random ?? countingRandom(), retention: options.retention }, this);
+    this.session = this.kind.session(
+      side,
+      {
+        limits: options.limits,
+        random: options.random ?? countingRandom(),
+        retention: options.retention,
+      },
+      this,
+    );
   }
 
   /** What was written since the last time, as a chunk of its own. */
@@ -90,7 +121,12 @@ export class End implements SessionSink {
     return this.log.splice(0);
   }
 
-  open(name: string, input?: unknown, options: CallOptions = {}, label: string = name): OutboundCall & { readonly sink: CallSink } {
+  open(
+    name: string,
+    input?: unknown,
+    options: CallOptions = {},
+    label: string = name,
+  ): OutboundCall & { readonly sink: CallSink } {
     const sink: CallSink = {
       result: (value) => void this.log.push(`${label} result ${brief(value)}`),
       item: (value, cost) => {
@@ -108,7 +144,9 @@ export class End implements SessionSink {
 
   emit(name: string, payload?: unknown, trace?: string): boolean {
     return this.session.emit(entryOf(this.kind, name), payload, { trace }, (outcome, error) => {
-      this.log.push(`${name} ${brief(payload)} ${outcome}${error === null ? "" : ` ${error.code}`}`);
+      this.log.push(
+        `${name} ${brief(payload)} ${outcome}${error === null ? "" : ` ${error.code}`}`,
+      );
     });
   }
 
@@ -117,7 +155,9 @@ export class End implements SessionSink {
   }
 
   ready(info: ReadyInfo): void {
-    this.log.push(`ready${info.resumed ? " resumed" : ""}${info.repeatedEvents > 0 ? ` repeated ${String(info.repeatedEvents)}` : ""}`);
+    this.log.push(
+      `ready${info.resumed ? " resumed" : ""}${info.repeatedEvents > 0 ? ` repeated ${String(info.repeatedEvents)}` : ""}`,
+    );
     this.onReady(info);
   }
 
@@ -140,7 +180,9 @@ export class End implements SessionSink {
   event(event: InboundEvent): void {
     const { entry, payload, trace } = event;
     this.log.push(`event ${entry.name} ${brief(payload)}${trace === null ? "" : ` ${trace}`}`);
-    this.onEvent(entry, payload, (error) => { event.handled(error); });
+    this.onEvent(entry, payload, (error) => {
+      event.handled(error);
+    });
   }
 
   writable(): void {
@@ -169,8 +211,15 @@ export interface EndOptions {
   readonly retention?: Retention;
 }
 
-/** Read a client's greeting, and let it in; throws where it is not good. `answer`: what the client says to what the greeter asks. */
-export function greet(kind: SessionKind, bytes: Uint8Array, answer: ((ask: Uint8Array) => Uint8Array) | null = null): Extract<Greeting, { ok: true }> {
+/**
+ * Read a client's greeting, and let it in; throws where it is not good. `answer`: what the client
+ * says to what the greeter asks.
+ */
+export function greet(
+  kind: SessionKind,
+  bytes: Uint8Array,
+  answer: ((ask: Uint8Array) => Uint8Array) | null = null,
+): Extract<Greeting, { ok: true }> {
   const greeter = kind.greeter({ random: countingRandom() });
   const greeting = greeter.receive(bytes);
   if (greeting?.ok !== true) throw greeting?.error ?? new Error("no greeting");
@@ -209,14 +258,20 @@ export class Pair {
     return this;
   }
 
-  /** Carry bytes both ways until there are none, in chunks of at most `chunkBytes`; returns how many chunks it took. */
+  /**
+   * Carry bytes both ways until there are none, in chunks of at most `chunkBytes`; returns how many
+   * chunks it took.
+   */
   flush(chunkBytes?: number): number {
     const { client, server } = this;
-    for (let chunks = 0; ; ) {
+    for (let chunks = 0; ;) {
       for (const end of [client, server]) end.session.transmit(65_536);
       const bytes = [client.take(), server.take()] as const;
       if (bytes[0].length + bytes[1].length === 0) return chunks;
-      for (const [end, from] of [[server, bytes[0]], [client, bytes[1]]] as const) {
+      for (const [end, from] of [
+        [server, bytes[0]],
+        [client, bytes[1]],
+      ] as const) {
         for (let at = 0; at < from.length; at += chunkBytes ?? from.length) {
           end.session.receive(from.subarray(at, at + (chunkBytes ?? from.length)), this.nowMs);
           chunks++;

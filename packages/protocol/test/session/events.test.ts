@@ -5,7 +5,25 @@ import { defineProtocol } from "../../src/contract/contract.ts";
 import { HawserError } from "../../src/errors.ts";
 import { nativeSessions } from "../../src/session/native.ts";
 import type { Settled } from "../../src/session/types.ts";
-import { frame, framesOf, head, hello, joined, KIND, linesOf, NAME, readyClient, readyServer, SESSION, SIGNATURE, small, u32, u64, waitingClient, welcome } from "./by-hand.ts";
+import {
+  frame,
+  framesOf,
+  head,
+  hello,
+  joined,
+  KIND,
+  linesOf,
+  NAME,
+  readyClient,
+  readyServer,
+  SESSION,
+  SIGNATURE,
+  small,
+  u32,
+  u64,
+  waitingClient,
+  welcome,
+} from "./by-hand.ts";
 import { End, entryOf, greet, type Handled, Pair, readyPair } from "./ends.ts";
 
 const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
@@ -27,7 +45,9 @@ describe("an event that is delivered at most once", () => {
     pair.cut();
     expect(() => pair.client.emit("tick")).toThrow(expect.objectContaining({ code: "NOT_READY" }));
     pair.client.session.close();
-    expect(() => pair.client.emit("tick")).toThrow(expect.objectContaining({ code: "SESSION_CLOSED" }));
+    expect(() => pair.client.emit("tick")).toThrow(
+      expect.objectContaining({ code: "SESSION_CLOSED" }),
+    );
   });
 
   test("that waits for credit when the connection is lost was not sent", () => {
@@ -35,7 +55,11 @@ describe("an event that is delivered at most once", () => {
     const taken = Array.from({ length: 8 }, (_, item) => client.emit("tick", item));
     expect(taken).toEqual([true, true, true, true, true, false, false, false]);
     client.session.lost(0);
-    expect(client.told()).toEqual([...Array.from({ length: 6 }, (_, item) => `tick ${String(item)} unknown`), "tick 6 not-sent NOT_SENT", "tick 7 not-sent NOT_SENT"]);
+    expect(client.told()).toEqual([
+      ...Array.from({ length: 6 }, (_, item) => `tick ${String(item)} unknown`),
+      "tick 6 not-sent NOT_SENT",
+      "tick 7 not-sent NOT_SENT",
+    ]);
   });
 
   test("that is cut into pieces when the connection is lost was not sent", () => {
@@ -43,13 +67,18 @@ describe("an event that is delivered at most once", () => {
     pair.client.emit("tick", LARGE);
     pair.server.session.receive(pair.client.take(), 0);
     pair.cut();
-    expect(pair.told()).toEqual({ client: ['tick "xxxxxxxxxxxxxxx…200002 not-sent NOT_SENT'], server: [] });
+    expect(pair.told()).toEqual({
+      client: ['tick "xxxxxxxxxxxxxxx…200002 not-sent NOT_SENT'],
+      server: [],
+    });
   });
 
   test("finds no room when too much waits", () => {
     const pair = readyPair({ limits: { maxQueuedBytes: 100_000 } });
     pair.client.emit("tick", "x".repeat(90_000));
-    expect(() => pair.client.emit("tick", "x".repeat(90_000))).toThrow(expect.objectContaining({ code: "WRITE_BUFFER_FULL" }));
+    expect(() => pair.client.emit("tick", "x".repeat(90_000))).toThrow(
+      expect.objectContaining({ code: "WRITE_BUFFER_FULL" }),
+    );
     pair.flush();
     expect(pair.server.log.length).toBe(1);
   });
@@ -57,8 +86,12 @@ describe("an event that is delivered at most once", () => {
   test("that can't be encoded was not taken", () => {
     const pair = readyPair();
     for (const name of ["tick", "note"]) {
-      expect(() => pair.client.emit(name, 1n)).toThrow(expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }));
-      expect(() => pair.client.emit(name, "x".repeat(1_100_000))).toThrow(expect.objectContaining({ code: "PAYLOAD_TOO_LARGE" }));
+      expect(() => pair.client.emit(name, 1n)).toThrow(
+        expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }),
+      );
+      expect(() => pair.client.emit(name, "x".repeat(1_100_000))).toThrow(
+        expect.objectContaining({ code: "PAYLOAD_TOO_LARGE" }),
+      );
     }
     expect([pair.client.output.length, pair.client.log, pair.flush()]).toEqual([0, [], 0]);
   });
@@ -106,20 +139,36 @@ describe("an event that is delivered at least once", () => {
     expect(linesOf(pair.server.take())).toEqual(["ACK 0 0000000000000003"]);
     for (const payload of [5, 6, 7]) pair.client.emit("note", payload);
     pair.server.session.receive(pair.client.take(), 0);
-    expect(linesOf(pair.server.output.copy()).filter((line) => line.startsWith("ACK"))).toEqual(["ACK 0 0000000000000006"]);
+    expect(linesOf(pair.server.output.copy()).filter((line) => line.startsWith("ACK"))).toEqual([
+      "ACK 0 0000000000000006",
+    ]);
   });
 
   test("is delivered with an error when its handler fails; the cause stays there", () => {
     const pair = readyPair();
     pair.server.onEvent = (_entry, payload, handled) => {
-      handled(payload === 1 ? new HawserError("PATH_NOT_FOUND", "/etc/secret") : payload === 2 ? { name: "x", payload: "secret" } : null);
+      handled(
+        payload === 1
+          ? new HawserError("PATH_NOT_FOUND", "/etc/secret")
+          : payload === 2
+            ? { name: "x", payload: "secret" }
+            : null,
+      );
     };
     for (const payload of [1, 2, 3]) pair.client.emit("note", payload);
     pair.server.session.receive(pair.client.take(), 0);
-    expect(linesOf(pair.server.output.copy()).map((line) => line.slice(0, 9))).toEqual(["REJECT 0 ", "REJECT 0 ", "ACK 0 000"]);
+    expect(linesOf(pair.server.output.copy()).map((line) => line.slice(0, 9))).toEqual([
+      "REJECT 0 ",
+      "REJECT 0 ",
+      "ACK 0 000",
+    ]);
     expect(new TextDecoder().decode(pair.server.output.copy())).not.toContain("secret");
     pair.flush();
-    expect(pair.client.told()).toEqual(["note 1 delivered REMOTE_HANDLER_FAILED", "note 2 delivered REMOTE_HANDLER_FAILED", "note 3 delivered"]);
+    expect(pair.client.told()).toEqual([
+      "note 1 delivered REMOTE_HANDLER_FAILED",
+      "note 2 delivered REMOTE_HANDLER_FAILED",
+      "note 3 delivered",
+    ]);
   });
 
   test("is kept while there is no connection, in every state, and sent when there is", () => {
@@ -128,54 +177,75 @@ describe("an event that is delivered at least once", () => {
     expect(early.emit("note", "early")).toBe(true);
     const { hello: read } = greet(early.kind, joined(SIGNATURE, frame(KIND.HELLO, 0, hello())));
     early.session.welcome(early.output, read, false, 0);
-    expect(linesOf(early.take().subarray(8)).at(-1)).toBe("EVENT 0 0000040000000000000001226561726c7922");
+    expect(linesOf(early.take().subarray(8)).at(-1)).toBe(
+      "EVENT 0 0000040000000000000001226561726c7922",
+    );
     pair.cut();
     expect([pair.client.emit("note", 1), pair.client.emit("note", 2)]).toEqual([true, true]);
     pair.connect(true);
     pair.flush();
-    expect(pair.told()).toEqual({ client: ["ready resumed", "note 1 delivered", "note 2 delivered"], server: ["ready resumed", "event note 1", "event note 2"] });
+    expect(pair.told()).toEqual({
+      client: ["ready resumed", "note 1 delivered", "note 2 delivered"],
+      server: ["ready resumed", "event note 1", "event note 2"],
+    });
   });
 
   test("of a server's new session is sent, whatever the client had of another", () => {
     const server = new End("server");
     server.emit("note", 1);
-    const { hello: read } = greet(server.kind, joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ resume: { session: SESSION, received: 7 } }))));
+    const { hello: read } = greet(
+      server.kind,
+      joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ resume: { session: SESSION, received: 7 } }))),
+    );
     server.session.welcome(server.output, read, false, 0);
     expect(linesOf(server.take().subarray(8)).at(-1)).toBe("EVENT 0 000004000000000000000131");
   });
 
-  test("that has left may take the connection with it, and begin another: nothing of it goes to the old one", () => {
-    const pair = readyPair();
-    const { client } = pair;
-    const settle = (): void => {
-      client.session.lost(0);
-      client.emit("note", 2);
-      client.output = new ByteWriter();
-      client.session.attach(client.output, 0);
-    };
-    client.session.emit(entryOf(client.kind, "tick"), LARGE, {}, settle);
-    client.session.emit(entryOf(client.kind, "tick"), LARGE, {}, null);
-    const old = client.output;
-    while (client.session.state === "ready") {
-      old.truncate(0);
-      client.session.transmit(65_536);
-    }
-    expect(linesOf(old.copy()).length).toBe(1);
-    expect(linesOf(client.output.copy().subarray(8)).map((line) => line.slice(0, 7))).toEqual(["HELLO 0"]);
-  });
+  test(
+    "that has left may take the connection with it, and begin another: nothing of it goes to the " +
+      "old one",
+    () => {
+      const pair = readyPair();
+      const { client } = pair;
+      const settle = (): void => {
+        client.session.lost(0);
+        client.emit("note", 2);
+        client.output = new ByteWriter();
+        client.session.attach(client.output, 0);
+      };
+      client.session.emit(entryOf(client.kind, "tick"), LARGE, {}, settle);
+      client.session.emit(entryOf(client.kind, "tick"), LARGE, {}, null);
+      const old = client.output;
+      while (client.session.state === "ready") {
+        old.truncate(0);
+        client.session.transmit(65_536);
+      }
+      expect(linesOf(old.copy()).length).toBe(1);
+      expect(linesOf(client.output.copy().subarray(8)).map((line) => line.slice(0, 7))).toEqual([
+        "HELLO 0",
+      ]);
+    },
+  );
 
   test("is bounded in number and bytes", () => {
     const end = new End("client", { limits: { maxRetainedEvents: 2, maxRetainedBytes: 100 } });
     end.emit("note", 1);
-    expect(() => end.emit("note", "x".repeat(100))).toThrow(expect.objectContaining({ code: "RETENTION_FULL", retryable: true }));
+    expect(() => end.emit("note", "x".repeat(100))).toThrow(
+      expect.objectContaining({ code: "RETENTION_FULL", retryable: true }),
+    );
     end.emit("note", 2);
     expect(() => end.emit("note", 3)).toThrow(expect.objectContaining({ code: "RETENTION_FULL" }));
     end.session.close();
-    expect(end.told()).toEqual(["note 1 not-sent SESSION_CLOSED", "note 2 not-sent SESSION_CLOSED"]);
+    expect(end.told()).toEqual([
+      "note 1 not-sent SESSION_CLOSED",
+      "note 2 not-sent SESSION_CLOSED",
+    ]);
     const pair = readyPair({ limits: { maxRetainedBytes: 36 } }); // 12 each: head, number and body
     for (let round = 0; round < 3; round++) {
       for (const payload of [1, 2, 3]) pair.client.emit("note", payload);
-      expect(() => pair.client.emit("note", 4)).toThrow(expect.objectContaining({ code: "RETENTION_FULL" }));
+      expect(() => pair.client.emit("note", 4)).toThrow(
+        expect.objectContaining({ code: "RETENTION_FULL" }),
+      );
       pair.flush();
     }
     expect(pair.client.log.length).toBe(9);
@@ -183,7 +253,8 @@ describe("an event that is delivered at least once", () => {
 
   test("needs no one who waits for its outcome", () => {
     const pair = readyPair();
-    for (const name of ["note", "tick"]) pair.client.session.emit(entryOf(pair.client.kind, name), 1, {}, null);
+    for (const name of ["note", "tick"])
+      pair.client.session.emit(entryOf(pair.client.kind, name), 1, {}, null);
     pair.flush();
     expect(pair.server.told()).toEqual(["event note 1", "event tick 1"]);
   });
@@ -195,7 +266,12 @@ describe("an event that is delivered at least once", () => {
     pair.client.emit("tick", 3);
     pair.flush();
     expect(pair.told()).toEqual({
-      client: ["tick 3 unknown", "writable", 'note "xxxxxxxxxxxxxxx…200002 delivered', "note 2 delivered"],
+      client: [
+        "tick 3 unknown",
+        "writable",
+        'note "xxxxxxxxxxxxxxx…200002 delivered',
+        "note 2 delivered",
+      ],
       server: ['event note "xxxxxxxxxxxxxxx…200002', "event note 2", "event tick 3"],
     });
   });
@@ -206,7 +282,8 @@ describe("credit for events", () => {
     const pair = readyPair({ limits: { eventWindowBytes: 60 } });
     const waiting: Handled[] = [];
     pair.server.onEvent = (_entry, _payload, handled) => void waiting.push(handled);
-    const said = Array.from({ length: 5 }, (_, payload) => pair.client.emit("note", payload)); // 17 each: after the fourth there is none
+    // 17 each: after the fourth there is none
+    const said = Array.from({ length: 5 }, (_, payload) => pair.client.emit("note", payload));
     expect(said).toEqual([true, true, true, false, false]);
     pair.flush();
     expect(pair.server.told()).toEqual(["event note 0"]);
@@ -233,7 +310,8 @@ describe("credit for events", () => {
       pair.connect(true);
     }
     const { length } = pair.server.log;
-    expect(length).toBeLessThan(15); // one is with the program; of the others a window and one more each time have come
+    // one is with the program; of the others a window and one more each time have come
+    expect(length).toBeLessThan(15);
     expect(pair.client.log.filter((line) => line.includes("delivered"))).toEqual([]);
   });
 });
@@ -243,18 +321,38 @@ describe("credit for events of a lost connection", () => {
     const server = readyServer();
     const waiting: Handled[] = [];
     server.onEvent = (_entry, _payload, handled) => void waiting.push(handled);
-    server.session.receive(joined(...[1, 2, 3, 4].map((number) => frame(KIND.EVENT, 0, head(NAME.note, 4), u64(number), `"${"x".repeat(20)}"`))), 0); // 38 each
+    server.session.receive(
+      joined(
+        ...[1, 2, 3, 4].map((number) =>
+          frame(KIND.EVENT, 0, head(NAME.note, 4), u64(number), `"${"x".repeat(20)}"`),
+        ),
+      ),
+      0,
+    ); // 38 each
     expect(server.session.state).toBe("closed"); // the fourth had no credit
 
     const client = readyClient();
     client.onEvent = (_entry, _payload, handled) => void waiting.push(handled);
-    client.session.receive(joined(...[1, 2, 3].map((number) => frame(KIND.EVENT, 0, head(NAME.note, 4), u64(number), `"${"x".repeat(20)}"`))), 0);
+    client.session.receive(
+      joined(
+        ...[1, 2, 3].map((number) =>
+          frame(KIND.EVENT, 0, head(NAME.note, 4), u64(number), `"${"x".repeat(20)}"`),
+        ),
+      ),
+      0,
+    );
     client.session.lost(0);
     client.session.attach(client.output, 0);
-    expect(new TextDecoder().decode(client.take())).toContain('"eventWindowBytes":0,'); // more than all of it is taken
-    waiting.splice(0).forEach((handled) => { handled(); });
+    // more than all of it is taken
+    expect(new TextDecoder().decode(client.take())).toContain('"eventWindowBytes":0,');
+    waiting.splice(0).forEach((handled) => {
+      handled();
+    });
     while (waiting.length > 0) waiting.shift()?.();
-    client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))), 0);
+    client.session.receive(
+      joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))),
+      0,
+    );
     expect(linesOf(client.take())).toEqual(["ACK 0 0000000000000003", "CREDIT 0 00000064"]);
   });
 
@@ -262,7 +360,8 @@ describe("credit for events of a lost connection", () => {
     for (const end of [readyClient(), readyServer()]) {
       const waiting: Handled[] = [];
       end.onEvent = (_entry, _payload, handled) => void waiting.push(handled);
-      const event = (number: number): Uint8Array => frame(KIND.EVENT, 0, head(NAME.note, 4), u64(number), `"${"x".repeat(500)}"`);
+      const event = (number: number): Uint8Array =>
+        frame(KIND.EVENT, 0, head(NAME.note, 4), u64(number), `"${"x".repeat(500)}"`);
       end.session.receive(event(1), 0);
       const announced = [];
       for (let round = 0; round < 5; round++) {
@@ -270,27 +369,49 @@ describe("credit for events of a lost connection", () => {
         end.output.truncate(0);
         if (end.session.side === "client") {
           end.session.attach(end.output, 0);
-          announced.push(/"eventWindowBytes":(\d+)/.exec(new TextDecoder().decode(end.take()))?.[1]);
-          end.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))), 0);
+          announced.push(
+            /"eventWindowBytes":(\d+)/.exec(new TextDecoder().decode(end.take()))?.[1],
+          );
+          end.session.receive(
+            joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))),
+            0,
+          );
         } else {
-          const { hello: read } = greet(end.kind, joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ resume: { session: end.session.id, received: 0 } }))));
+          const { hello: read } = greet(
+            end.kind,
+            joined(
+              SIGNATURE,
+              frame(KIND.HELLO, 0, hello({ resume: { session: end.session.id, received: 0 } })),
+            ),
+          );
           end.session.welcome(end.output, read, true, 0);
-          announced.push(/"eventWindowBytes":(\d+)/.exec(new TextDecoder().decode(end.take()))?.[1]);
+          announced.push(
+            /"eventWindowBytes":(\d+)/.exec(new TextDecoder().decode(end.take()))?.[1],
+          );
         }
       }
       expect(announced).toEqual(["0", "0", "0", "0", "0"]);
       end.take();
       waiting.shift()?.();
-      expect(linesOf(end.take()).sort()).toEqual(["ACK 0 0000000000000001", "CREDIT 0 00000064"]); // 100: all of it, and not what the first had above it
+      // 100: all of it, and not what the first had above it
+      expect(linesOf(end.take()).sort()).toEqual(["ACK 0 0000000000000001", "CREDIT 0 00000064"]);
       end.session.receive(joined(event(2), event(3)), 0);
-      expect([end.session.state, linesOf(end.take()).at(-1)]).toEqual(["closed", 'CLOSE 0 {"code":"FLOW_VIOLATION","message":"The peer sent an event without credit"}']);
+      expect([end.session.state, linesOf(end.take()).at(-1)]).toEqual([
+        "closed",
+        'CLOSE 0 {"code":"FLOW_VIOLATION","message":"The peer sent an event without credit"}',
+      ]);
     }
   });
 });
 
 test("what was handled on the old connection gives no credit on the new one", () => {
   const client = readyClient();
-  const events = (first: number): Uint8Array => joined(...[first, first + 1].map((number) => frame(KIND.EVENT, 0, head(NAME.note, 4), u64(number), "1")));
+  const events = (first: number): Uint8Array =>
+    joined(
+      ...[first, first + 1].map((number) =>
+        frame(KIND.EVENT, 0, head(NAME.note, 4), u64(number), "1"),
+      ),
+    );
   client.session.receive(events(1), 0); // 34 of 100 bytes: not worth a frame
   client.session.lost(0);
   client.session.attach(client.output, 0);
@@ -298,7 +419,8 @@ test("what was handled on the old connection gives no credit on the new one", ()
   client.take();
   client.session.receive(events(3), 0);
   expect(linesOf(client.take())).toEqual(["ACK 0 0000000000000004"]);
-  client.session.receive(events(5), 0); // 68 of what the new connection began with: half the window is due
+  // 68 of what the new connection began with: half the window is due
+  client.session.receive(events(5), 0);
   expect(linesOf(client.take())).toEqual(["CREDIT 0 00000033", "ACK 0 0000000000000006"]);
 });
 
@@ -308,12 +430,16 @@ describe("a lost connection", () => {
     pair.client.emit("note", 1);
     pair.client.emit("note", 2);
     const both = pair.client.take();
-    pair.server.session.receive(both.subarray(0, both.length / 2), 0); // 2 is lost, and the ACK of 1
+    // 2 is lost, and the ACK of 1
+    pair.server.session.receive(both.subarray(0, both.length / 2), 0);
     pair.cut();
     pair.connect(true);
     expect(linesOf(pair.client.output.copy()).map((line) => line.slice(0, 7))).toEqual(["EVENT 0"]);
     pair.flush();
-    expect(pair.told()).toEqual({ client: ["ready resumed", "note 1 delivered", "note 2 delivered"], server: ["event note 1", "ready resumed", "event note 2"] });
+    expect(pair.told()).toEqual({
+      client: ["ready resumed", "note 1 delivered", "note 2 delivered"],
+      server: ["event note 1", "ready resumed", "event note 2"],
+    });
   });
 
   test("makes the receiver say again what it had rejected and acknowledged", () => {
@@ -326,7 +452,11 @@ describe("a lost connection", () => {
     pair.cut();
     pair.connect(true);
     pair.flush();
-    expect(pair.client.told()).toEqual(["ready resumed", "note 1 delivered REMOTE_HANDLER_FAILED", "note 2 delivered"]);
+    expect(pair.client.told()).toEqual([
+      "ready resumed",
+      "note 1 delivered REMOTE_HANDLER_FAILED",
+      "note 2 delivered",
+    ]);
     pair.cut();
     pair.connect(true); // what was rejected is said once more, and ignored
     pair.flush();
@@ -347,7 +477,11 @@ describe("a lost connection", () => {
     pair.flush();
     waiting.shift()?.();
     pair.flush();
-    expect(pair.client.told()).toEqual(["ready resumed", "note 1 delivered REMOTE_HANDLER_FAILED", "note 2 delivered"]);
+    expect(pair.client.told()).toEqual([
+      "ready resumed",
+      "note 1 delivered REMOTE_HANDLER_FAILED",
+      "note 2 delivered",
+    ]);
   });
 
   test("whose session the server forgot makes the client begin again, under new numbers", () => {
@@ -361,40 +495,67 @@ describe("a lost connection", () => {
     pair.client.output = new ByteWriter();
     pair.client.session.attach(pair.client.output, 0);
     const { hello: read } = greet(next.kind, pair.client.take());
-    expect([read.resume, next.session.canResume(read)]).toEqual([{ session: pair.server.session.id, received: 0 }, false]);
+    expect([read.resume, next.session.canResume(read)]).toEqual([
+      { session: pair.server.session.id, received: 0 },
+      false,
+    ]);
     next.session.welcome(next.output, read, false, 0);
     pair.client.session.receive(next.take(), 0);
     next.session.receive(pair.client.take(), 0);
     pair.client.session.receive(next.take(), 0);
     expect(next.told()).toEqual(["ready", "event note 1", "event note 2", "event note 3"]);
-    expect(pair.client.told()).toEqual(["ready repeated 2", "note 1 delivered", "note 2 delivered", "note 3 delivered"]);
+    expect(pair.client.told()).toEqual([
+      "ready repeated 2",
+      "note 1 delivered",
+      "note 2 delivered",
+      "note 3 delivered",
+    ]);
   });
 
-  test("whose session is not resumed in time leaves the server's events unknown, and those that never left not sent", () => {
-    const pair = readyPair({ limits: { eventWindowBytes: 20 } });
-    for (const payload of [1, 2, 3]) pair.server.emit("note", payload);
-    pair.cut();
-    pair.server.session.close();
-    expect(pair.server.told()).toEqual(["note 1 unknown SESSION_CLOSED", "note 2 unknown SESSION_CLOSED", "note 3 not-sent SESSION_CLOSED"]);
-  });
+  test(
+    "whose session is not resumed in time leaves the server's events unknown, and those that " +
+      "never left not sent",
+    () => {
+      const pair = readyPair({ limits: { eventWindowBytes: 20 } });
+      for (const payload of [1, 2, 3]) pair.server.emit("note", payload);
+      pair.cut();
+      pair.server.session.close();
+      expect(pair.server.told()).toEqual([
+        "note 1 unknown SESSION_CLOSED",
+        "note 2 unknown SESSION_CLOSED",
+        "note 3 not-sent SESSION_CLOSED",
+      ]);
+    },
+  );
 
   test("leaves what has come from the old session for the program, without an ACK in the new one", () => {
     const client = waitingClient();
     client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome())), 0);
     const waiting: Handled[] = [];
     client.onEvent = (_entry, _payload, handled) => void waiting.push(handled);
-    for (const number of [1, 2]) client.session.receive(frame(KIND.EVENT, 0, head(NAME.note, 4), u64(number), String(number)), 0);
+    for (const number of [1, 2])
+      client.session.receive(
+        frame(KIND.EVENT, 0, head(NAME.note, 4), u64(number), String(number)),
+        0,
+      );
     client.session.lost(0);
     client.session.attach(client.output, 0);
     client.take();
-    client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ session: SESSION.replace("0", "f") }))), 0);
+    client.session.receive(
+      joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ session: SESSION.replace("0", "f") }))),
+      0,
+    );
     for (const handled of waiting.splice(0)) handled();
     for (const handled of waiting.splice(0)) handled();
     expect(linesOf(client.take())).toEqual([]);
     client.session.receive(frame(KIND.EVENT, 0, head(NAME.note, 4), u64(1), "3"), 0);
     waiting[0]?.();
     expect(linesOf(client.take()).at(-1)).toBe("ACK 0 0000000000000001");
-    expect(client.log.filter((line) => line.startsWith("event"))).toEqual(["event note 1", "event note 2", "event note 3"]);
+    expect(client.log.filter((line) => line.startsWith("event"))).toEqual([
+      "event note 1",
+      "event note 2",
+      "event note 3",
+    ]);
   });
 });
 
@@ -402,7 +563,25 @@ test("an event that was taken before its peer was known is not sent to one that 
   const client = waitingClient();
   client.emit("note", "x".repeat(1022));
   client.emit("note", "x".repeat(1023));
-  client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ limits: { maxMessageBytes: 1024, maxPartials: 1, maxConversations: 1, windowBytes: 1, eventWindowBytes: 1 } }))), 0);
+  client.session.receive(
+    joined(
+      SIGNATURE,
+      frame(
+        KIND.WELCOME,
+        0,
+        welcome({
+          limits: {
+            maxMessageBytes: 1024,
+            maxPartials: 1,
+            maxConversations: 1,
+            windowBytes: 1,
+            eventWindowBytes: 1,
+          },
+        }),
+      ),
+    ),
+    0,
+  );
   expect(client.told()).toEqual(['note "xxxxxxxxxxxxxxx…1025 not-sent MESSAGE_UNKNOWN', "ready"]);
   client.session.receive(frame(KIND.ACK, 0, u64(1)), 0);
   expect(client.told()).toEqual(['note "xxxxxxxxxxxxxxx…1024 delivered']);
@@ -410,18 +589,32 @@ test("an event that was taken before its peer was known is not sent to one that 
 
 describe("an event that the peer does not know", () => {
   test("is reported once for its name and connection", () => {
-    const pair = new Pair({}, { kind: nativeSessions(defineProtocol({ name: "echo", version: 2, accepts: [1, 2], events: { other: {} } })) });
+    const pair = new Pair(
+      {},
+      {
+        kind: nativeSessions(
+          defineProtocol({ name: "echo", version: 2, accepts: [1, 2], events: { other: {} } }),
+        ),
+      },
+    );
     pair.connect();
     pair.told();
-    for (const name of ["note", "note", "tick", "tick", "note"]) expect(pair.client.emit(name, 1)).toBe(true);
+    for (const name of ["note", "note", "tick", "tick", "note"])
+      expect(pair.client.emit(name, 1)).toBe(true);
     const told = pair.client.told();
-    expect(told.filter((line) => line.startsWith("dropped"))).toEqual(["dropped MESSAGE_UNKNOWN", "dropped MESSAGE_UNKNOWN"]);
+    expect(told.filter((line) => line.startsWith("dropped"))).toEqual([
+      "dropped MESSAGE_UNKNOWN",
+      "dropped MESSAGE_UNKNOWN",
+    ]);
     expect(told.filter((line) => line.endsWith("not-sent MESSAGE_UNKNOWN"))).toHaveLength(5);
     pair.cut();
     pair.connect(true);
     pair.told();
     pair.client.emit("tick", 1);
-    expect(pair.client.told()).toEqual(["tick 1 not-sent MESSAGE_UNKNOWN", "dropped MESSAGE_UNKNOWN"]);
+    expect(pair.client.told()).toEqual([
+      "tick 1 not-sent MESSAGE_UNKNOWN",
+      "dropped MESSAGE_UNKNOWN",
+    ]);
   });
 });
 
@@ -429,7 +622,8 @@ describe("withdraw()", () => {
   /** Emit, and remember how to give up. */
   function emitting(end: End): (name: string, payload: unknown) => () => void {
     return (name, payload) => {
-      const settled: Settled = (outcome) => void end.log.push(`${name} ${String(payload)} ${outcome}`);
+      const settled: Settled = (outcome) =>
+        void end.log.push(`${name} ${String(payload)} ${outcome}`);
       end.session.emit(entryOf(end.kind, name), payload, {}, settled);
       return () => {
         end.session.withdraw(settled);
@@ -442,7 +636,9 @@ describe("withdraw()", () => {
     const handled: Handled[] = [];
     pair.server.onEvent = (_entry, _payload, done) => void handled.push(done);
     const emit = emitting(pair.client);
-    const giveUp = ["a", "b", "c", "d", "e"].map((payload, index) => emit(index === 3 ? "tick" : "note", payload));
+    const giveUp = ["a", "b", "c", "d", "e"].map((payload, index) =>
+      emit(index === 3 ? "tick" : "note", payload),
+    );
     pair.flush();
     giveUp[2]?.();
     giveUp[3]?.();
@@ -453,7 +649,10 @@ describe("withdraw()", () => {
       done();
       pair.flush();
     }
-    expect(pair.told()).toEqual({ client: ["writable", "note b delivered", "note e delivered"], server: ['event note "a"', 'event note "b"', 'event note "e"'] });
+    expect(pair.told()).toEqual({
+      client: ["writable", "note b delivered", "note e delivered"],
+      server: ['event note "a"', 'event note "b"', 'event note "e"'],
+    });
   });
 
   test("takes back what is kept without a connection, and nothing of it is sent later", () => {
@@ -465,8 +664,15 @@ describe("withdraw()", () => {
     pair.connect(true);
     pair.flush();
     giveUp[2]?.();
-    expect(pair.client.log.filter((line) => !line.startsWith("ready"))).toEqual([`note ${LARGE} not-sent`, "note a delivered", "note c delivered"]);
-    expect(pair.server.log.filter((line) => line.startsWith("event"))).toEqual(['event note "a"', 'event note "c"']);
+    expect(pair.client.log.filter((line) => !line.startsWith("ready"))).toEqual([
+      `note ${LARGE} not-sent`,
+      "note a delivered",
+      "note c delivered",
+    ]);
+    expect(pair.server.log.filter((line) => line.startsWith("event"))).toEqual([
+      'event note "a"',
+      'event note "c"',
+    ]);
   });
 
   test("lets an event go on of which a piece has left, and sends again what may have arrived", () => {
@@ -479,7 +685,9 @@ describe("withdraw()", () => {
     pair.cut();
     pair.connect(true);
     pair.flush();
-    expect(pair.server.log.filter((line) => line.startsWith("event"))).toEqual(['event note "xxxxxxxxxxxxxxx…200002']);
+    expect(pair.server.log.filter((line) => line.startsWith("event"))).toEqual([
+      'event note "xxxxxxxxxxxxxxx…200002',
+    ]);
   });
 });
 
@@ -492,7 +700,13 @@ describe("flushEvents()", () => {
     const pair = readyPair({ limits: { eventWindowBytes: 1_000 } });
     pair.server.onCall = (call) => void call.reply(undefined);
     flushed(pair.client, "first");
-    for (let i = 0; i < 200; i++) pair.client.session.emit(entryOf(pair.client.kind, i % 2 === 0 ? "tick" : "note"), i, {}, null);
+    for (let i = 0; i < 200; i++)
+      pair.client.session.emit(
+        entryOf(pair.client.kind, i % 2 === 0 ? "tick" : "note"),
+        i,
+        {},
+        null,
+      );
     let isFlushed = false;
     pair.client.session.flushEvents(() => {
       isFlushed = true;
@@ -568,7 +782,11 @@ test("a rejection of an old session is not said again in a new one", () => {
 
 describe("rejections that the peer is not known to have", () => {
   const events = (first: number, last: number): Uint8Array =>
-    joined(...Array.from({ length: last - first + 1 }, (_, at) => frame(KIND.EVENT, 0, head(NAME.note, 4), u64(first + at), "1")));
+    joined(
+      ...Array.from({ length: last - first + 1 }, (_, at) =>
+        frame(KIND.EVENT, 0, head(NAME.note, 4), u64(first + at), "1"),
+      ),
+    );
   const failing = (): { client: End; handled: () => number } => {
     const client = readyClient({ limits: { eventWindowBytes: 100_000 } });
     let handled = 0;
@@ -590,7 +808,10 @@ describe("rejections that the peer is not known to have", () => {
     client.session.lost(0);
     client.session.attach(client.output, 0);
     client.take();
-    client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))), 0);
+    client.session.receive(
+      joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))),
+      0,
+    );
     expect(kinds(client.take())).toEqual({ REJECT: 200, ACK: 1, PING: 1 });
   });
 
@@ -600,12 +821,17 @@ describe("rejections that the peer is not known to have", () => {
     expect([handled(), kinds(client.take())]).toEqual([256, { REJECT: 256, PING: 1, ACK: 1 }]);
     client.session.receive(frame(KIND.PONG, 0, u64(1)), 0); // to the PING behind the 64th
     expect([handled(), kinds(client.take())]).toEqual([320, { REJECT: 64, PING: 1, ACK: 1 }]);
-    for (let ping = 2; handled() < 600; ping++) client.session.receive(frame(KIND.PONG, 0, u64(ping)), 0);
+    for (let ping = 2; handled() < 600; ping++)
+      client.session.receive(frame(KIND.PONG, 0, u64(ping)), 0);
     client.session.lost(0);
     client.session.attach(client.output, 0);
     client.take();
-    client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))), 0);
-    expect(kinds(client.take())["REJECT"]).toBeLessThan(320); // those that are proved are not said again
+    client.session.receive(
+      joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ resumed: true }))),
+      0,
+    );
+    // those that are proved are not said again
+    expect(kinds(client.take())["REJECT"]).toBeLessThan(320);
   });
 
   test("are forgotten with the session that they belong to", () => {
@@ -614,8 +840,12 @@ describe("rejections that the peer is not known to have", () => {
     client.session.lost(0);
     client.session.attach(client.output, 0);
     client.take();
-    client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ session: "f".repeat(32) }))), 0);
-    expect([handled(), kinds(client.take())]).toEqual([300, {}]); // what came in the old session has no numbers in the new one
+    client.session.receive(
+      joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ session: "f".repeat(32) }))),
+      0,
+    );
+    // what came in the old session has no numbers in the new one
+    expect([handled(), kinds(client.take())]).toEqual([300, {}]);
   });
 
   test("no event is told as delivered whose handler failed, whatever is lost on the way", () => {
@@ -628,22 +858,47 @@ describe("rejections that the peer is not known to have", () => {
     pair.cut();
     pair.connect(true).flush();
     const told = pair.client.told().filter((line) => line.startsWith("note"));
-    expect([told.length, told.filter((line) => line.endsWith("delivered REMOTE_HANDLER_FAILED")).length]).toEqual([1_000, 1_000]);
+    expect([
+      told.length,
+      told.filter((line) => line.endsWith("delivered REMOTE_HANDLER_FAILED")).length,
+    ]).toEqual([1_000, 1_000]);
   });
 });
 
 describe("an event that this side can't use", () => {
   const cases: [string, Uint8Array, string[], string[]][] = [
-    ["of another type than the frame", frame(KIND.EVENT, 0, head(NAME.say), "1"), ["dropped MESSAGE_UNKNOWN"], []],
-    ["whose payload its codec does not read", frame(KIND.EVENT, 0, head(NAME.tick), "{"), ["dropped EVENT_INVALID"], []],
-    ["numbered, of another type", frame(KIND.EVENT, 0, head(NAME.say, 4), u64(1), "1"), ["dropped MESSAGE_UNKNOWN"], ["REJECT", "ACK 0 0000000000000001"]],
-    ["numbered, whose payload its codec does not read", frame(KIND.EVENT, 0, head(NAME.note, 4), u64(1), "{"), ["dropped EVENT_INVALID"], ["REJECT", "ACK 0 0000000000000001"]],
+    [
+      "of another type than the frame",
+      frame(KIND.EVENT, 0, head(NAME.say), "1"),
+      ["dropped MESSAGE_UNKNOWN"],
+      [],
+    ],
+    [
+      "whose payload its codec does not read",
+      frame(KIND.EVENT, 0, head(NAME.tick), "{"),
+      ["dropped EVENT_INVALID"],
+      [],
+    ],
+    [
+      "numbered, of another type",
+      frame(KIND.EVENT, 0, head(NAME.say, 4), u64(1), "1"),
+      ["dropped MESSAGE_UNKNOWN"],
+      ["REJECT", "ACK 0 0000000000000001"],
+    ],
+    [
+      "numbered, whose payload its codec does not read",
+      frame(KIND.EVENT, 0, head(NAME.note, 4), u64(1), "{"),
+      ["dropped EVENT_INVALID"],
+      ["REJECT", "ACK 0 0000000000000001"],
+    ],
   ];
   test.each(cases)("%s is dropped, and rejected if it is numbered", (_, bytes, told, sent) => {
     const server = readyServer();
     server.session.receive(bytes, 0);
     expect(server.told()).toEqual(told);
-    expect(linesOf(server.take()).map((line) => (line.startsWith("REJECT") ? "REJECT" : line))).toEqual(sent);
+    expect(
+      linesOf(server.take()).map((line) => (line.startsWith("REJECT") ? "REJECT" : line)),
+    ).toEqual(sent);
     server.session.receive(frame(KIND.EVENT, 0, head(NAME.tick), "1"), 0);
     expect(server.told()).toEqual(["event tick 1"]);
   });
@@ -655,7 +910,10 @@ describe("an event that this side can't use", () => {
     // the same version would have to have the same messages
     client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ messages }))), 0);
     expect(client.session.state).toBe("closed");
-    expect(client.told()).toEqual(["note \"kept before\" not-sent CONTRACT_DIFFERS", "over CONTRACT_DIFFERS"]);
+    expect(client.told()).toEqual([
+      'note "kept before" not-sent CONTRACT_DIFFERS',
+      "over CONTRACT_DIFFERS",
+    ]);
   });
 });
 
@@ -669,8 +927,21 @@ describe("ACK, REJECT and CREDIT by hand", () => {
 
   test("settle what they cover, once", () => {
     const client = sent();
-    client.session.receive(joined(frame(KIND.REJECT, 0, u64(2), '{"code":"OVERLOADED","message":"busy"}'), frame(KIND.ACK, 0, u64(2)), frame(KIND.ACK, 0, u64(1)), frame(KIND.REJECT, 0, u64(1), "{}"), frame(KIND.ACK, 0, u64(3))), 0);
-    expect(client.told()).toEqual(["note 1 delivered", "note 2 delivered OVERLOADED", "note 3 delivered"]);
+    client.session.receive(
+      joined(
+        frame(KIND.REJECT, 0, u64(2), '{"code":"OVERLOADED","message":"busy"}'),
+        frame(KIND.ACK, 0, u64(2)),
+        frame(KIND.ACK, 0, u64(1)),
+        frame(KIND.REJECT, 0, u64(1), "{}"),
+        frame(KIND.ACK, 0, u64(3)),
+      ),
+      0,
+    );
+    expect(client.told()).toEqual([
+      "note 1 delivered",
+      "note 2 delivered OVERLOADED",
+      "note 3 delivered",
+    ]);
     client.session.receive(frame(KIND.REJECT, 0, u64(3), "{}"), 0);
     expect(client.session.state).toBe("ready");
   });
@@ -708,9 +979,13 @@ describe("prepare()", () => {
   test("refuses what can't be sent, and what a peer does not take", () => {
     const pair = readyPair();
     const { kind } = pair.server;
-    expect(() => kind.prepare(entryOf(kind, "tick"), 1n)).toThrow(expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }));
+    expect(() => kind.prepare(entryOf(kind, "tick"), 1n)).toThrow(
+      expect.objectContaining({ code: "PAYLOAD_FORBIDDEN" }),
+    );
     const large = kind.prepare(entryOf(kind, "tick"), "x".repeat(1_100_000));
-    expect(() => pair.server.session.emitPrepared(large, {}, null)).toThrow(expect.objectContaining({ code: "PAYLOAD_TOO_LARGE" }));
+    expect(() => pair.server.session.emitPrepared(large, {}, null)).toThrow(
+      expect.objectContaining({ code: "PAYLOAD_TOO_LARGE" }),
+    );
     pair.server.session.emitPrepared(kind.prepare(entryOf(kind, "tick"), undefined), {}, null);
     pair.flush();
     expect(pair.client.told()).toEqual(["event tick nothing"]);

@@ -1,4 +1,5 @@
-// What comes late: events behind a slow handler, pieces after a standstill, answers that are under way when the connection is lost.
+// What comes late: events behind a slow handler, pieces after a standstill, answers that are under
+// way when the connection is lost.
 import { expect, test } from "vitest";
 import { defineProtocol } from "../../src/contract/contract.ts";
 import { HawserError } from "../../src/errors.ts";
@@ -8,8 +9,20 @@ import { frame, head, joined, KIND, linesOf, NAME, readyServer, small, u64 } fro
 import { echo, End, type Handled, Pair, readyPair } from "./ends.ts";
 
 test("events behind a slow handler keep their traces; one of an unknown name is rejected in its turn", () => {
-  const newer = defineProtocol({ name: "echo", version: 2, accepts: [1, 2], events: { note: { payload: type<unknown>(), delivery: "at-least-once" }, other: { payload: type<unknown>(), delivery: "at-least-once" } } });
-  const older = defineProtocol({ name: "echo", version: 1, events: { note: { payload: type<unknown>(), delivery: "at-least-once" } } });
+  const newer = defineProtocol({
+    name: "echo",
+    version: 2,
+    accepts: [1, 2],
+    events: {
+      note: { payload: type<unknown>(), delivery: "at-least-once" },
+      other: { payload: type<unknown>(), delivery: "at-least-once" },
+    },
+  });
+  const older = defineProtocol({
+    name: "echo",
+    version: 1,
+    events: { note: { payload: type<unknown>(), delivery: "at-least-once" } },
+  });
   const server = new End("server", { kind: nativeSessions(older) });
   const client = new End("client", { kind: nativeSessions(newer) });
   const pair = Object.assign(new Pair(), { client, server }).connect();
@@ -21,7 +34,10 @@ test("events behind a slow handler keep their traces; one of an unknown name is 
   client.emit("note", 2, trace);
   client.emit("other", 3);
   pair.flush();
-  expect(pair.told()).toEqual({ client: ["other 3 not-sent MESSAGE_UNKNOWN", "dropped MESSAGE_UNKNOWN"], server: ["event note 1"] });
+  expect(pair.told()).toEqual({
+    client: ["other 3 not-sent MESSAGE_UNKNOWN", "dropped MESSAGE_UNKNOWN"],
+    server: ["event note 1"],
+  });
   waiting.shift()?.();
   expect(server.told()).toEqual([`event note 2 ${trace}`]);
 });
@@ -30,7 +46,8 @@ test("an EVENT of a name that is not this side's waits its turn, and is rejected
   const server = readyServer();
   const waiting: Handled[] = [];
   server.onEvent = (_entry, _payload, handled) => void waiting.push(handled);
-  const event = (name: number, number: number): Uint8Array => frame(KIND.EVENT, 0, head(name, 4), u64(number), "1");
+  const event = (name: number, number: number): Uint8Array =>
+    frame(KIND.EVENT, 0, head(name, 4), u64(number), "1");
   server.session.receive(joined(event(NAME.note, 1), event(NAME.say, 2), event(NAME.note, 3)), 0);
   expect(server.told()).toEqual(["event note 1"]);
   waiting.shift()?.();
@@ -49,26 +66,52 @@ test("an event whose schema fails is this side's own fault, and rejected", () =>
       },
     },
   };
-  const kind = (payload: Schema): ReturnType<typeof nativeSessions> => nativeSessions(defineProtocol({ name: "a", version: 1, events: { note: { payload, delivery: "at-least-once" } } }));
+  const kind = (payload: Schema): ReturnType<typeof nativeSessions> =>
+    nativeSessions(
+      defineProtocol({
+        name: "a",
+        version: 1,
+        events: { note: { payload, delivery: "at-least-once" } },
+      }),
+    );
   const pair = new Pair({ kind: kind(type<unknown>()) }, { kind: kind(failing) }).connect();
   pair.told();
   pair.client.emit("note", 2);
   pair.flush();
-  expect(pair.told()).toEqual({ client: ["note 2 delivered INPUT_INVALID"], server: ["dropped EVENT_INVALID"] });
+  expect(pair.told()).toEqual({
+    client: ["note 2 delivered INPUT_INVALID"],
+    server: ["dropped EVENT_INVALID"],
+  });
 });
 
 test("events that a new session's peer does not know are told with what is known of them", () => {
-  const twice = nativeSessions(defineProtocol({ name: "echo", version: 2, accepts: [1, 2], events: { gone: { delivery: "at-least-once" }, kept: { delivery: "at-least-once" } } }));
-  const once = nativeSessions(defineProtocol({ name: "echo", version: 1, events: { kept: { delivery: "at-least-once" } } }));
+  const twice = nativeSessions(
+    defineProtocol({
+      name: "echo",
+      version: 2,
+      accepts: [1, 2],
+      events: { gone: { delivery: "at-least-once" }, kept: { delivery: "at-least-once" } },
+    }),
+  );
+  const once = nativeSessions(
+    defineProtocol({ name: "echo", version: 1, events: { kept: { delivery: "at-least-once" } } }),
+  );
   const pair = new Pair({ kind: twice }).connect();
   pair.told();
   pair.client.emit("gone"); // in the output, but never carried
   pair.cut();
   pair.client.emit("gone");
-  const next = Object.assign(new Pair(), { client: pair.client, server: new End("server", { kind: once }) });
+  const next = Object.assign(new Pair(), {
+    client: pair.client,
+    server: new End("server", { kind: once }),
+  });
   pair.client.told();
   next.connect();
-  expect(pair.client.told()).toEqual(["gone nothing unknown MESSAGE_UNKNOWN", "gone nothing not-sent MESSAGE_UNKNOWN", "ready"]);
+  expect(pair.client.told()).toEqual([
+    "gone nothing unknown MESSAGE_UNKNOWN",
+    "gone nothing not-sent MESSAGE_UNKNOWN",
+    "ready",
+  ]);
 });
 
 test("a piece that could not come while this process stood still is waited for anew", () => {

@@ -1,4 +1,5 @@
-// Two sessions against each other in virtual time: whatever happens to their connection, nothing is lost, doubled or left open without being said.
+// Two sessions against each other in virtual time: whatever happens to their connection, nothing is
+// lost, doubled or left open without being said.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Model, runs } from "./model/commands.ts";
@@ -9,16 +10,20 @@ import { World } from "./model/world.ts";
 const count = Number(process.env["HAWSER_MODEL_RUNS"] ?? 2000);
 const seed = Number(process.env["HAWSER_MODEL_SEED"] ?? 1);
 
-test(`two sessions keep their promises through ${count} random lives`, { timeout: 60_000 + count * 30 }, () => {
-  fc.assert(
-    fc.property(runs, (commands) => {
-      const world = new World();
-      world.connect();
-      world.settle();
-      fc.modelRun((): { model: Model; real: World } => ({ model: {}, real: world }), commands);
-      world.conclude();
-      expect(verdict(world)).toEqual([]);
-    }),
-    { numRuns: count, seed, endOnFailure: false },
-  );
-});
+test(
+  `two sessions keep their promises through ${count} random lives`,
+  { timeout: 60_000 + count * 30 },
+  () => {
+    fc.assert(
+      fc.property(runs, (commands) => {
+        const world = new World();
+        world.connect();
+        world.settle();
+        fc.modelRun((): { model: Model; real: World } => ({ model: {}, real: world }), commands);
+        world.conclude();
+        expect(verdict(world)).toEqual([]);
+      }),
+      { numRuns: count, seed, endOnFailure: false },
+    );
+  },
+);

@@ -1,4 +1,5 @@
-// The program's own code runs while a session encodes and decodes: codecs, schemas, getters. What it does to the session meanwhile is looked at again.
+// The program's own code runs while a session encodes and decodes: codecs, schemas, getters. What
+// it does to the session meanwhile is looked at again.
 import { describe, expect, test } from "vitest";
 import { defineProtocol, type MessageEntry } from "../../src/contract/contract.ts";
 import { HawserError } from "../../src/errors.ts";
@@ -41,7 +42,11 @@ const contract = defineProtocol({
     octets: { input: type<Uint8Array>(), codec: bytes() },
   },
   streams: { both: { item: type<unknown>(), send: type<unknown>(), codec: curiousCodec } },
-  events: { note: { payload: curious }, kept: { payload: curious, delivery: "at-least-once" }, told: { payload: type<unknown>(), codec: curiousCodec } },
+  events: {
+    note: { payload: curious },
+    kept: { payload: curious, delivery: "at-least-once" },
+    told: { payload: type<unknown>(), codec: curiousCodec },
+  },
 });
 
 function pairOf(): Pair {
@@ -75,25 +80,29 @@ function reconnect(pair: Pair): void {
 }
 
 describe("the program's code that runs while something is sent", () => {
-  test("and loses the connection: the call, and the event at most once, are not sent, even where there is another connection", () => {
-    for (const [name, send] of [
-      ["ask", (end: End) => end.open("ask", 1)],
-      ["coded", (end: End) => end.open("coded", 1)],
-      ["note", (end: End) => end.emit("note", 1)],
-      ["told", (end: End) => end.emit("told", 1)],
-    ] as const) {
-      const lost = pairOf();
-      once(() => {
-        lost.cut();
-      });
-      expect([name, codeOf(() => send(lost.client))]).toEqual([name, "NOT_READY"]);
-      const replaced = pairOf();
-      once(() => {
-        reconnect(replaced);
-      });
-      expect([name, codeOf(() => send(replaced.client))]).toEqual([name, "NOT_SENT"]);
-    }
-  });
+  test(
+    "and loses the connection: the call, and the event at most once, are not sent, even where " +
+      "there is another connection",
+    () => {
+      for (const [name, send] of [
+        ["ask", (end: End) => end.open("ask", 1)],
+        ["coded", (end: End) => end.open("coded", 1)],
+        ["note", (end: End) => end.emit("note", 1)],
+        ["told", (end: End) => end.emit("told", 1)],
+      ] as const) {
+        const lost = pairOf();
+        once(() => {
+          lost.cut();
+        });
+        expect([name, codeOf(() => send(lost.client))]).toEqual([name, "NOT_READY"]);
+        const replaced = pairOf();
+        once(() => {
+          reconnect(replaced);
+        });
+        expect([name, codeOf(() => send(replaced.client))]).toEqual([name, "NOT_SENT"]);
+      }
+    },
+  );
 
   test("and loses the connection: an event at least once is taken, and arrives over the next", () => {
     const pair = pairOf();
@@ -102,11 +111,18 @@ describe("the program's code that runs while something is sent", () => {
     });
     pair.client.emit("kept", 1);
     pair.flush();
-    expect(pair.told()).toEqual({ client: ["ready resumed", "kept 1 delivered"], server: ["ready resumed", "event kept 1"] });
+    expect(pair.told()).toEqual({
+      client: ["ready resumed", "kept 1 delivered"],
+      server: ["ready resumed", "event kept 1"],
+    });
   });
 
   test("and closes the session: nothing is sent", () => {
-    for (const send of [(end: End) => end.open("ask", 1), (end: End) => end.emit("kept", 1), (end: End) => end.emit("told", 1)]) {
+    for (const send of [
+      (end: End) => end.open("ask", 1),
+      (end: End) => end.emit("kept", 1),
+      (end: End) => end.emit("told", 1),
+    ]) {
       const pair = pairOf();
       once(() => {
         pair.client.session.close();
@@ -139,20 +155,24 @@ describe("the program's code that runs while something is sent", () => {
     expect(pair.client.told()).toEqual(["ask fail OVERLOADED"]);
   });
 
-  test("and loses the connection while a call is answered with what can't be sent: nothing is said to the next", () => {
-    const pair = pairOf();
-    pair.client.open("ask", 1);
-    pair.flush();
-    const [call] = pair.server.calls;
-    pair.told();
-    meanwhile = () => {
-      pair.server.session.lost(0);
-      throw new Error("no");
-    };
-    expect(briefError(call?.reply(1) ?? null)).toBe("OUTPUT_INVALID");
-    meanwhile = () => undefined;
-    expect(pair.server.take()).toEqual(new Uint8Array(0));
-  });
+  test(
+    "and loses the connection while a call is answered with what can't be sent: nothing is said " +
+      "to the next",
+    () => {
+      const pair = pairOf();
+      pair.client.open("ask", 1);
+      pair.flush();
+      const [call] = pair.server.calls;
+      pair.told();
+      meanwhile = () => {
+        pair.server.session.lost(0);
+        throw new Error("no");
+      };
+      expect(briefError(call?.reply(1) ?? null)).toBe("OUTPUT_INVALID");
+      meanwhile = () => undefined;
+      expect(pair.server.take()).toEqual(new Uint8Array(0));
+    },
+  );
 
   test("and ends a stream while its item is encoded: the item is dropped", () => {
     const pair = pairOf();
@@ -168,7 +188,10 @@ describe("the program's code that runs while something is sent", () => {
     });
     expect(served?.send(1)).toBe(true);
     pair.flush();
-    expect(pair.told()).toEqual({ client: ["both fail CALL_CANCELLED"], server: ["call both nothing"] });
+    expect(pair.told()).toEqual({
+      client: ["both fail CALL_CANCELLED"],
+      server: ["call both nothing"],
+    });
   });
 });
 
@@ -188,7 +211,10 @@ describe("the program's code that runs while something is read", () => {
 
 describe("prepareCall()", () => {
   const kind = nativeSessions(contract);
-  const refusing: MessageEntry = entryOf(nativeSessions(defineProtocol({ name: "a", version: 1, requests: { never: {} } })), "never");
+  const refusing: MessageEntry = entryOf(
+    nativeSessions(defineProtocol({ name: "a", version: 1, requests: { never: {} } })),
+    "never",
+  );
 
   test("refuses an input that the contract does not take", () => {
     expect(codeOf(() => kind.prepareCall(refusing, 1))).toBe("INPUT_INVALID");

@@ -1,4 +1,5 @@
-// PROTOCOL.md §9: what the page shows is what the sessions do, byte by byte, each side alone with the other's bytes.
+// PROTOCOL.md §9: what the page shows is what the sessions do, byte by byte, each side alone with
+// the other's bytes.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -9,7 +10,12 @@ const page = readFileSync(join(import.meta.dirname, "../../../../PROTOCOL.md"), 
 const tokens = parse(page);
 
 test("PROTOCOL.md §9 shows what two sessions say to each other", () => {
-  const shown = page.slice(page.indexOf("## 9. Example")).split("\n").filter((line) => line.startsWith("    ") || line === "").join("\n").trim();
+  const shown = page
+    .slice(page.indexOf("## 9. Example"))
+    .split("\n")
+    .filter((line) => line.startsWith("    ") || line === "")
+    .join("\n")
+    .trim();
   expect(shown).toBe(format(play()).trim());
 });
 
@@ -24,19 +30,23 @@ test("PROTOCOL.md §9 is read as it was written", () => {
   );
 });
 
-test.each(["client", "server"] as const)("PROTOCOL.md §9: the %s, given the other's bytes from the page, sends what the page says", (side) => {
-  for (const chunkBytes of [Infinity, 1000, 7]) {
-    const player = new Player(side);
-    sections.forEach((_, section) => {
-      begin(player, section);
-      for (const token of tokens.filter((one) => one.section === section)) {
-        if (token.from === side) {
-          player.end.session.transmit(1_000_000);
-          expect(toHex(player.end.take()), sections[section]?.title).toBe(toHex(token.bytes));
-        } else {
-          for (let at = 0; at < token.bytes.length; at += chunkBytes) player.receive(token.bytes.subarray(at, at + chunkBytes));
+test.each(["client", "server"] as const)(
+  "PROTOCOL.md §9: the %s, given the other's bytes from the page, sends what the page says",
+  (side) => {
+    for (const chunkBytes of [Infinity, 1000, 7]) {
+      const player = new Player(side);
+      sections.forEach((_, section) => {
+        begin(player, section);
+        for (const token of tokens.filter((one) => one.section === section)) {
+          if (token.from === side) {
+            player.end.session.transmit(1_000_000);
+            expect(toHex(player.end.take()), sections[section]?.title).toBe(toHex(token.bytes));
+          } else {
+            for (let at = 0; at < token.bytes.length; at += chunkBytes)
+              player.receive(token.bytes.subarray(at, at + chunkBytes));
+          }
         }
-      }
-    });
-  }
-});
+      });
+    }
+  },
+);

@@ -1,4 +1,5 @@
-// The example of PROTOCOL.md §9: played by two sessions, written as the page has it, and read from there.
+// The example of PROTOCOL.md §9: played by two sessions, written as the page has it, and read from
+// there.
 import { ByteWriter } from "../../src/bytes/writer.ts";
 import { defineProtocol, type Protocol } from "../../src/contract/contract.ts";
 import { type } from "../../src/contract/schema.ts";
@@ -11,12 +12,24 @@ const contract = (version: number): Protocol =>
     name: "echo",
     version,
     accepts: version === 2 ? [1, 2] : [version, version],
-    requests: { ...(version === 2 ? { ask: {} } : {}), say: { input: type<unknown>(), output: type<unknown>(), errors: { rude: type<unknown>() } } },
+    requests: {
+      ...(version === 2 ? { ask: {} } : {}),
+      say: { input: type<unknown>(), output: type<unknown>(), errors: { rude: type<unknown>() } },
+    },
     streams: { count: { input: type<unknown>(), item: type<unknown>() } },
     events: { note: { payload: type<unknown>(), delivery: "at-least-once" } },
   });
 
-const limits = { maxMessageBytes: 100_000, maxPartials: 2, maxConversations: 4, windowBytes: 30, eventWindowBytes: 1000, connectionWindowBytes: 1000, laneWindowBytes: 500, maxInputBytes: 1_000_000 };
+const limits = {
+  maxMessageBytes: 100_000,
+  maxPartials: 2,
+  maxConversations: 4,
+  windowBytes: 30,
+  eventWindowBytes: 1000,
+  connectionWindowBytes: 1000,
+  laneWindowBytes: 500,
+  maxInputBytes: 1_000_000,
+};
 
 /** What each side's program does, besides answering what it is asked. */
 export interface Section {
@@ -39,7 +52,11 @@ export class Player {
   }
 
   newEnd(version: number): End {
-    const options: EndOptions = { kind: nativeSessions(contract(version)), limits, random: countingRandom() };
+    const options: EndOptions = {
+      kind: nativeSessions(contract(version)),
+      limits,
+      random: countingRandom(),
+    };
     const end = new End(this.side, options);
     end.onCall = (call) => {
       const { input } = call;
@@ -78,7 +95,13 @@ export class Player {
     }
     this.greeter = null;
     if (!admission.ok) this.end.output.append(admission.reply);
-    else if (greeting.ok) session.welcome(this.end.output, greeting.hello, session.canResume(greeting.hello), this.nowMs);
+    else if (greeting.ok)
+      session.welcome(
+        this.end.output,
+        greeting.hello,
+        session.canResume(greeting.hello),
+        this.nowMs,
+      );
   }
 
   get kind(): SessionKind {
@@ -92,8 +115,14 @@ export const sections: readonly Section[] = [
   { title: "A request and its result", client: ({ end }) => void end.open("say", "hi") },
   { title: "A failure that the contract names", client: ({ end }) => void end.open("say", "!") },
   {
-    title: "A stream: the window is 30 bytes, an item costs 17, so that the third waits for credit; STREAM asks for 3 items within 500 ms, and has a trace",
-    client: ({ end }) => void end.open("count", 3, { timeoutMs: 500, trace: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" }),
+    title:
+      "A stream: the window is 30 bytes, an item costs 17, so that the third waits for credit; " +
+      "STREAM asks for 3 items within 500 ms, and has a trace",
+    client: ({ end }) =>
+      void end.open("count", 3, {
+        timeoutMs: 500,
+        trace: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+      }),
   },
   {
     title: "A call that is cancelled before its answer comes, and its id used again",
@@ -110,9 +139,14 @@ export const sections: readonly Section[] = [
       player.end.session.tick(player.nowMs);
     },
   },
-  { title: "A request of 65 541 bytes in two pieces; its answer is the length of its text", client: ({ end }) => void end.open("say", "a".repeat(65_536)) },
   {
-    title: "= The connection is lost, and with it the event 2 that the client had sent; the session is resumed",
+    title: "A request of 65 541 bytes in two pieces; its answer is the length of its text",
+    client: ({ end }) => void end.open("say", "a".repeat(65_536)),
+  },
+  {
+    title:
+      "= The connection is lost, and with it the event 2 that the client had sent; the session " +
+      "is resumed",
     client: (player) => {
       player.end.emit("note", "b");
       player.connect();
@@ -121,9 +155,16 @@ export const sections: readonly Section[] = [
       player.connect();
     },
   },
-  { title: "The server drains; nothing is open, so that the client closes", server: ({ end }) => { end.session.drain(); } },
   {
-    title: "= A client of version 2, which accepts version 1 and has one request more: each side is told the other's list",
+    title: "The server drains; nothing is open, so that the client closes",
+    server: ({ end }) => {
+      end.session.drain();
+    },
+  },
+  {
+    title:
+      "= A client of version 2, which accepts version 1 and has one request more: each side is " +
+      "told the other's list",
     client: (player) => {
       player.end = player.newEnd(2);
       player.connect();
@@ -169,7 +210,8 @@ export function play(): Token[] {
     begin(client, section);
     begin(server, section);
     for (;;) {
-      const [one, other] = client.end.output.length > 0 ? ([client, server] as const) : ([server, client] as const);
+      const [one, other] =
+        client.end.output.length > 0 ? ([client, server] as const) : ([server, client] as const);
       one.end.session.transmit(1_000_000);
       const bytes = one.end.take();
       if (bytes.length === 0) return;
@@ -188,19 +230,31 @@ export function format(tokens: readonly Token[]): string {
     for (const { from, bytes } of tokens.filter((token) => token.section === section)) {
       const mark = from === "client" ? ">" : "<";
       for (const part of parts(bytes)) {
-        const isText = [0x01, 0x02, 0x03, 0x07, 0x0d, 0x12].includes(part[4] ?? 0) && part[0] !== 0x89;
-        hexRuns(isText ? part.subarray(0, 9) : part).forEach((run, at) => lines.push(`${mark} ${run}${at === 0 ? remark(part) : ""}`));
-        if (isText) for (const line of new TextDecoder().decode(part.subarray(9)).match(/.{0,119}\S/g) ?? []) lines.push(`${mark} |${line}`);
+        const isText =
+          [0x01, 0x02, 0x03, 0x07, 0x0d, 0x12].includes(part[4] ?? 0) && part[0] !== 0x89;
+        hexRuns(isText ? part.subarray(0, 9) : part).forEach((run, at) =>
+          lines.push(`${mark} ${run}${at === 0 ? remark(part) : ""}`),
+        );
+        if (isText)
+          for (const line of new TextDecoder().decode(part.subarray(9)).match(/.{0,119}\S/g) ?? [])
+            lines.push(`${mark} |${line}`);
       }
     }
     lines.push("");
   });
-  return lines.map((line) => (line === "" ? "" : `    ${line}`)).join("\n").trimEnd();
+  return lines
+    .map((line) => (line === "" ? "" : `    ${line}`))
+    .join("\n")
+    .trimEnd();
 }
 
 /** The example read from the page. */
 export function parse(page: string): Token[] {
-  const lines = page.slice(page.indexOf("## 9. Example")).split("\n").filter((line) => /^ {4}[#<>]/.test(line)).map((line) => line.slice(4));
+  const lines = page
+    .slice(page.indexOf("## 9. Example"))
+    .split("\n")
+    .filter((line) => /^ {4}[#<>]/.test(line))
+    .map((line) => line.slice(4));
   const tokens: { section: number; from: "client" | "server"; bytes: number[] }[] = [];
   let section = -1;
   for (const line of lines) {
@@ -210,7 +264,10 @@ export function parse(page: string): Token[] {
     }
     const from = line.startsWith(">") ? "client" : "server";
     const last = tokens.at(-1);
-    const token = last?.section === section && last.from === from ? last : { section, from, bytes: [] } as const;
+    const token =
+      last?.section === section && last.from === from
+        ? last
+        : ({ section, from, bytes: [] } as const);
     if (token !== last) tokens.push({ ...token, bytes: [] });
     if (line.charAt(2) === "|") {
       tokens.at(-1)?.bytes.push(...new TextEncoder().encode(line.slice(3)));
@@ -218,13 +275,40 @@ export function parse(page: string): Token[] {
     }
     for (const digits of line.slice(1).replace(/#.*/, "").trim().split(/\s+/)) {
       const [byte = "", count = "1"] = digits.split("*");
-      for (let at = 0; at < Number(count); at++) tokens.at(-1)?.bytes.push(Number.parseInt(byte, 16));
+      for (let at = 0; at < Number(count); at++)
+        tokens.at(-1)?.bytes.push(Number.parseInt(byte, 16));
     }
   }
-  return tokens.map(({ section: of, from, bytes }) => ({ section: of, from, bytes: Uint8Array.from(bytes) }));
+  return tokens.map(({ section: of, from, bytes }) => ({
+    section: of,
+    from,
+    bytes: Uint8Array.from(bytes),
+  }));
 }
 
-const NAMES: Readonly<Record<number, string>> = { 1: "HELLO", 2: "WELCOME", 3: "REFUSE", 4: "PING", 5: "PONG", 6: "DRAIN", 7: "CLOSE", 8: "ACK", 9: "REJECT", 10: "CREDIT", 11: "WINDOW", 12: "WANT", 13: "MESSAGES", 16: "REQUEST", 17: "RESULT", 18: "FAIL", 19: "CANCEL", 20: "STREAM", 21: "ITEM", 22: "END", 23: "EVENT" };
+const NAMES: Readonly<Record<number, string>> = {
+  1: "HELLO",
+  2: "WELCOME",
+  3: "REFUSE",
+  4: "PING",
+  5: "PONG",
+  6: "DRAIN",
+  7: "CLOSE",
+  8: "ACK",
+  9: "REJECT",
+  10: "CREDIT",
+  11: "WINDOW",
+  12: "WANT",
+  13: "MESSAGES",
+  16: "REQUEST",
+  17: "RESULT",
+  18: "FAIL",
+  19: "CANCEL",
+  20: "STREAM",
+  21: "ITEM",
+  22: "END",
+  23: "EVENT",
+};
 
 /** The signature, and each frame. */
 function parts(bytes: Uint8Array): Uint8Array[] {
@@ -251,7 +335,7 @@ function remark(part: Uint8Array): string {
 /** Hexadecimal in lines of at most 32 bytes; long runs of one byte as byte*count. */
 function hexRuns(part: Uint8Array): string[] {
   const words: string[] = [];
-  for (let at = 0; at < part.length; ) {
+  for (let at = 0; at < part.length;) {
     let to = at;
     while (to < part.length && part[to] === part[at]) to++;
     const digits = (part[at] ?? 0).toString(16).padStart(2, "0").toUpperCase();

@@ -1,6 +1,20 @@
-// Messages that have begun and do not end: the time that they may stand still, and the budget that they count against.
+// Messages that have begun and do not end: the time that they may stand still, and the budget that
+// they count against.
 import { describe, expect, test } from "vitest";
-import { filler, frame, framesOf, head, joined, KIND, linesOf, NAME, readyClient, readyServer, small, u64 } from "./by-hand.ts";
+import {
+  filler,
+  frame,
+  framesOf,
+  head,
+  joined,
+  KIND,
+  linesOf,
+  NAME,
+  readyClient,
+  readyServer,
+  small,
+  u64,
+} from "./by-hand.ts";
 import { readyPair } from "./ends.ts";
 
 const MORE = 0x80;
@@ -14,18 +28,24 @@ describe("a message that has begun", () => {
     ["frame", begun.subarray(0, 100), "a frame"],
     ["length", begun.subarray(0, 2), "a frame"],
   ];
-  test.each(unfinished)("and does not grow for frameTimeoutMs ends the session: a %s", (_, bytes, what) => {
-    const server = readyServer();
-    server.session.receive(bytes, 0);
-    server.session.receive(what === "a frame" ? bytes.subarray(0, 1) : ping, 5_000);
-    expect(server.session.deadline()).toBe(10_000); // another byte of a frame is not a frame
-    server.take();
-    server.session.tick(9_999);
-    expect(server.session.state).toBe("ready");
-    server.session.tick(10_000);
-    expect(server.told()).toEqual(["over FRAME_TIMEOUT"]);
-    expect(linesOf(server.take())).toEqual([`CLOSE 0 {"code":"FRAME_TIMEOUT","message":"The peer began ${what} and sent no more of it for frameTimeoutMs 10000"}`]);
-  });
+  test.each(unfinished)(
+    "and does not grow for frameTimeoutMs ends the session: a %s",
+    (_, bytes, what) => {
+      const server = readyServer();
+      server.session.receive(bytes, 0);
+      server.session.receive(what === "a frame" ? bytes.subarray(0, 1) : ping, 5_000);
+      expect(server.session.deadline()).toBe(10_000); // another byte of a frame is not a frame
+      server.take();
+      server.session.tick(9_999);
+      expect(server.session.state).toBe("ready");
+      server.session.tick(10_000);
+      expect(server.told()).toEqual(["over FRAME_TIMEOUT"]);
+      expect(linesOf(server.take())).toEqual([
+        `CLOSE 0 {"code":"FRAME_TIMEOUT","message":"The peer began ${what} and sent no more of ` +
+          `it for frameTimeoutMs 10000"}`,
+      ]);
+    },
+  );
 
   test("may take for ever while it grows", () => {
     const server = readyServer();
@@ -41,7 +61,10 @@ describe("a message that has begun", () => {
     const server = readyServer({ limits: { ...small, maxConversations: 100 } });
     server.session.receive(begun, 0);
     for (let nowMs = 9_000; nowMs < 100_000; nowMs += 9_000) {
-      server.session.receive(frame(KIND.REQUEST, 3 + (nowMs / 9_000) * 2, head(NAME.say), `"${"x".repeat(4_200)}"`), nowMs);
+      server.session.receive(
+        frame(KIND.REQUEST, 3 + (nowMs / 9_000) * 2, head(NAME.say), `"${"x".repeat(4_200)}"`),
+        nowMs,
+      );
       server.session.tick(nowMs + 8_999);
     }
     expect(server.session.state).toBe("ready");
@@ -83,42 +106,92 @@ describe("a message that has begun", () => {
 });
 
 describe("inputs that come in pieces", () => {
-  const part = (id: number, last: boolean, bytes = 60_000): Uint8Array => frame(last ? KIND.REQUEST : KIND.REQUEST | MORE, id, ...(last ? [] : [head(NAME.say)]), filler(bytes));
-  const limits = { ...small, maxPartials: 8, maxConversations: 20, maxInputBytes: 130_000, maxMessageBytes: 200_000 };
+  const part = (id: number, last: boolean, bytes = 60_000): Uint8Array =>
+    frame(
+      last ? KIND.REQUEST : KIND.REQUEST | MORE,
+      id,
+      ...(last ? [] : [head(NAME.say)]),
+      filler(bytes),
+    );
+  const limits = {
+    ...small,
+    maxPartials: 8,
+    maxConversations: 20,
+    maxInputBytes: 130_000,
+    maxMessageBytes: 200_000,
+  };
 
-  test("count against maxInputBytes from their first piece: what has no room is dropped as it comes, and answered when it is whole", () => {
-    const server = readyServer({ limits });
-    for (const id of [1, 3, 5, 7]) server.session.receive(part(id, false), 0);
-    server.take();
-    expect(linesOf(server.take())).toEqual([]);
-    for (const id of [7, 5]) server.session.receive(part(id, true, 10), 0);
-    expect(framesOf(server.take()).map(({ kind, id, text }) => `${kind} ${String(id)} ${String(text.includes("OVERLOADED"))}`)).toEqual(["FAIL 7 true", "FAIL 5 true"]);
-    for (const id of [1, 3]) server.session.receive(part(id, true, 4), 0);
-    expect(framesOf(server.take()).map(({ text }) => text.includes("INPUT_INVALID"))).toEqual([true, true]); // fillers are no JSON; they were read
-    server.session.receive(joined(part(9, false), part(11, false), part(11, true, 1)), 0);
-    expect(framesOf(server.take()).map(({ text }) => text.includes("INPUT_INVALID"))).toEqual([true]); // the room is free again
-  });
+  test(
+    "count against maxInputBytes from their first piece: what has no room is dropped as it " +
+      "comes, and answered when it is whole",
+    () => {
+      const server = readyServer({ limits });
+      for (const id of [1, 3, 5, 7]) server.session.receive(part(id, false), 0);
+      server.take();
+      expect(linesOf(server.take())).toEqual([]);
+      for (const id of [7, 5]) server.session.receive(part(id, true, 10), 0);
+      expect(
+        framesOf(server.take()).map(
+          ({ kind, id, text }) => `${kind} ${String(id)} ${String(text.includes("OVERLOADED"))}`,
+        ),
+      ).toEqual(["FAIL 7 true", "FAIL 5 true"]);
+      for (const id of [1, 3]) server.session.receive(part(id, true, 4), 0);
+      expect(framesOf(server.take()).map(({ text }) => text.includes("INPUT_INVALID"))).toEqual([
+        true,
+        true,
+      ]); // fillers are no JSON; they were read
+      server.session.receive(joined(part(9, false), part(11, false), part(11, true, 1)), 0);
+      expect(framesOf(server.take()).map(({ text }) => text.includes("INPUT_INVALID"))).toEqual([
+        true,
+      ]); // the room is free again
+    },
+  );
 
   test("of one alone have room for maxMessageBytes", () => {
     const server = readyServer({ limits: { ...limits, maxInputBytes: 1 } });
-    for (let count = 0; count < 3; count++) server.session.receive(count === 0 ? part(1, false) : frame(KIND.REQUEST | MORE, 1, filler(60_000)), 0);
+    for (let count = 0; count < 3; count++)
+      server.session.receive(
+        count === 0 ? part(1, false) : frame(KIND.REQUEST | MORE, 1, filler(60_000)),
+        0,
+      );
     server.session.receive(frame(KIND.REQUEST, 1), 0);
     expect(framesOf(server.take())[0]?.text).toContain("INPUT_INVALID");
   });
 
   test("that were dropped and cancelled, or belong to a stream with items, are answered like others", () => {
     const server = readyServer({ limits });
-    server.session.receive(joined(part(1, false), part(3, false), part(5, false), frame(KIND.CANCEL, 5)), 0);
-    expect(framesOf(server.take()).map(({ id, text }) => `${String(id)} ${text.includes("CANCELLED") ? "CANCELLED" : text}`)).toEqual(["5 CANCELLED"]);
+    server.session.receive(
+      joined(part(1, false), part(3, false), part(5, false), frame(KIND.CANCEL, 5)),
+      0,
+    );
+    expect(
+      framesOf(server.take()).map(
+        ({ id, text }) => `${String(id)} ${text.includes("CANCELLED") ? "CANCELLED" : text}`,
+      ),
+    ).toEqual(["5 CANCELLED"]);
     const stream = frame(KIND.STREAM | MORE, 7, head(NAME.talk, 8), filler(60_000));
-    server.session.receive(joined(stream, frame(KIND.STREAM, 7, filler(1)), frame(KIND.ITEM, 7, "1"), frame(KIND.END, 7)), 0);
-    expect([framesOf(server.take()).map(({ kind, text }) => `${kind} ${text.includes("OVERLOADED") ? "OVERLOADED" : text}`), server.session.state]).toEqual([["FAIL OVERLOADED"], "ready"]);
+    server.session.receive(
+      joined(
+        stream,
+        frame(KIND.STREAM, 7, filler(1)),
+        frame(KIND.ITEM, 7, "1"),
+        frame(KIND.END, 7),
+      ),
+      0,
+    );
+    expect([
+      framesOf(server.take()).map(
+        ({ kind, text }) => `${kind} ${text.includes("OVERLOADED") ? "OVERLOADED" : text}`,
+      ),
+      server.session.state,
+    ]).toEqual([["FAIL OVERLOADED"], "ready"]);
   });
 
   test("above maxMessageBytes end the session, also where they are dropped", () => {
     const server = readyServer({ limits });
     server.session.receive(joined(part(1, false), part(3, false), part(5, false)), 0);
-    for (let count = 0; count < 3; count++) server.session.receive(frame(KIND.REQUEST | MORE, 5, filler(60_000)), 0);
+    for (let count = 0; count < 3; count++)
+      server.session.receive(frame(KIND.REQUEST | MORE, 5, filler(60_000)), 0);
     expect(server.told()).toEqual(["over MESSAGE_TOO_LARGE"]);
   });
 
@@ -128,7 +201,8 @@ describe("inputs that come in pieces", () => {
     pair.cut();
     pair.connect(true);
     pair.told();
-    for (let count = 0; count < 2; count++) pair.client.open("say", "x".repeat(60_000), {}, String(count));
+    for (let count = 0; count < 2; count++)
+      pair.client.open("say", "x".repeat(60_000), {}, String(count));
     pair.flush();
     expect([pair.client.told(), pair.server.calls.length]).toEqual([[], 2]);
   });

@@ -1,24 +1,61 @@
-// The credit that the items of all streams share (PROTOCOL.md §5), and items that wait encoded until the program asks for them.
+// The credit that the items of all streams share (PROTOCOL.md §5), and items that wait encoded
+// until the program asks for them.
 import { describe, expect, test } from "vitest";
 import type { CallSink, InboundCall, OutboundCall } from "../../src/session/types.ts";
-import { frame, framesOf, head, hello, joined, KIND, linesOf, NAME, readyClient, readyServer, SIGNATURE, small, u32, waitingClient, welcome } from "./by-hand.ts";
+import {
+  frame,
+  framesOf,
+  head,
+  hello,
+  joined,
+  KIND,
+  linesOf,
+  NAME,
+  readyClient,
+  readyServer,
+  SIGNATURE,
+  small,
+  u32,
+  waitingClient,
+  welcome,
+} from "./by-hand.ts";
 import { End, entryOf, greet, readyPair } from "./ends.ts";
 
-const limits = { ...small, windowBytes: 10_000, connectionWindowBytes: 1_000, maxConversations: 100 };
+const limits = {
+  ...small,
+  windowBytes: 10_000,
+  connectionWindowBytes: 1_000,
+  maxConversations: 100,
+};
 
 /** STREAM of `talk` with items to follow. */
 const talk = (id: number): Uint8Array => frame(KIND.STREAM, id, head(NAME.talk, 8), "1");
 /** ITEM whose cost is this. */
-const item = (id: number, cost: number): Uint8Array => frame(KIND.ITEM, id, `"${"x".repeat(cost - 18)}"`);
+const item = (id: number, cost: number): Uint8Array =>
+  frame(KIND.ITEM, id, `"${"x".repeat(cost - 18)}"`);
 
-const nothing: CallSink = { result: () => undefined, item: () => undefined, end: () => undefined, fail: () => undefined, writable: () => undefined };
+const nothing: CallSink = {
+  result: () => undefined,
+  item: () => undefined,
+  end: () => undefined,
+  fail: () => undefined,
+  writable: () => undefined,
+};
 
 /** A server whose handlers take nothing, with streams by hand. */
-function holding(count: number, options: object = {}): { end: End; calls: InboundCall[]; costs: number[] } {
+function holding(
+  count: number,
+  options: object = {},
+): { end: End; calls: InboundCall[]; costs: number[] } {
   const end = readyServer({ limits: { ...limits, ...options } });
   const costs: number[] = [];
   end.onCall = (call) => {
-    call.sink = { item: (_value, cost) => void costs.push(cost), end: () => undefined, cancelled: () => undefined, writable: () => undefined };
+    call.sink = {
+      item: (_value, cost) => void costs.push(cost),
+      end: () => undefined,
+      cancelled: () => undefined,
+      writable: () => undefined,
+    };
   };
   end.session.receive(joined(...Array.from({ length: count }, (_, at) => talk(1 + 2 * at))), 0);
   end.told();
@@ -31,18 +68,31 @@ describe("the credit of all streams, where items come in", () => {
     const client = waitingClient({ limits });
     client.session.lost(0);
     client.session.attach(client.output, 0);
-    expect(new TextDecoder().decode(client.take())).toContain('"connectionWindowBytes":1000,"laneWindowBytes":65536,"maxInputBytes":16777216}');
+    expect(new TextDecoder().decode(client.take())).toContain(
+      '"connectionWindowBytes":1000,"laneWindowBytes":65536,"maxInputBytes":16777216}',
+    );
     const server = new End("server", { limits: { ...limits, maxInputBytes: Infinity } });
-    server.session.welcome(server.output, greet(server.kind, joined(SIGNATURE, frame(KIND.HELLO, 0, hello()))).hello, false, 0);
-    expect(new TextDecoder().decode(server.take())).toContain('"connectionWindowBytes":1000,"laneWindowBytes":65536,"maxInputBytes":4294967295}');
+    server.session.welcome(
+      server.output,
+      greet(server.kind, joined(SIGNATURE, frame(KIND.HELLO, 0, hello()))).hello,
+      false,
+      0,
+    );
+    expect(new TextDecoder().decode(server.take())).toContain(
+      '"connectionWindowBytes":1000,"laneWindowBytes":65536,"maxInputBytes":4294967295}',
+    );
   });
 
   test("is spent by the items of every stream, and what begins without it ends the session", () => {
     const { end } = holding(3);
-    end.session.receive(joined(item(1, 500), item(3, 400), item(5, 101)), 0); // it may go below zero by the last
+    // it may go below zero by the last
+    end.session.receive(joined(item(1, 500), item(3, 400), item(5, 101)), 0);
     expect(end.session.state).toBe("ready");
     end.session.receive(item(1, 20), 0);
-    expect(linesOf(end.take()).at(-1)).toBe('CLOSE 0 {"code":"FLOW_VIOLATION","message":"The peer sent an item without credit for all streams"}');
+    expect(linesOf(end.take()).at(-1)).toBe(
+      'CLOSE 0 {"code":"FLOW_VIOLATION","message":"The peer sent an item without credit for ' +
+        'all streams"}',
+    );
   });
 
   test("is given back in halves of the window, as programs take items", () => {
@@ -57,19 +107,61 @@ describe("the credit of all streams, where items come in", () => {
   });
 
   const ways: [string, (end: End, calls: InboundCall[]) => void][] = [
-    ["is cancelled and answered", (end, [call]) => { end.session.receive(frame(KIND.CANCEL, 1), 0); call?.fail({ name: "rude", payload: null }); }],
-    ["is answered with items untaken", (_end, [call]) => { call?.end(); }],
-    ["fails", (_end, [call]) => { call?.fail({ name: "rude", payload: null }); }],
-    ["is past its deadline, and answered", (end, [call]) => { end.session.tick(10); call?.end(); }],
-    ["is cut off by an item that is invalid", (end, [call]) => { end.session.receive(frame(KIND.ITEM, 1, "{"), 0); call?.end(); }],
-    ["ends, and is answered", (end, [call]) => { end.session.receive(frame(KIND.END, 1), 0); call?.end(); }],
+    [
+      "is cancelled and answered",
+      (end, [call]) => {
+        end.session.receive(frame(KIND.CANCEL, 1), 0);
+        call?.fail({ name: "rude", payload: null });
+      },
+    ],
+    [
+      "is answered with items untaken",
+      (_end, [call]) => {
+        call?.end();
+      },
+    ],
+    [
+      "fails",
+      (_end, [call]) => {
+        call?.fail({ name: "rude", payload: null });
+      },
+    ],
+    [
+      "is past its deadline, and answered",
+      (end, [call]) => {
+        end.session.tick(10);
+        call?.end();
+      },
+    ],
+    [
+      "is cut off by an item that is invalid",
+      (end, [call]) => {
+        end.session.receive(frame(KIND.ITEM, 1, "{"), 0);
+        call?.end();
+      },
+    ],
+    [
+      "ends, and is answered",
+      (end, [call]) => {
+        end.session.receive(frame(KIND.END, 1), 0);
+        call?.end();
+      },
+    ],
   ];
   test.each(ways)("is given back in full when a stream %s", (_, way) => {
     const { end, calls } = holding(0);
-    end.session.receive(joined(frame(KIND.STREAM, 1, head(NAME.talk, 9), u32(5), "1"), item(1, 600)), 0);
+    end.session.receive(
+      joined(frame(KIND.STREAM, 1, head(NAME.talk, 9), u32(5), "1"), item(1, 600)),
+      0,
+    );
     end.take();
     way(end, calls);
-    expect(linesOf(end.take()).some((line) => line.startsWith("WINDOW 0 ") && parseInt(line.slice(9), 16) >= 600), end.session.state).toBe(true);
+    expect(
+      linesOf(end.take()).some(
+        (line) => line.startsWith("WINDOW 0 ") && parseInt(line.slice(9), 16) >= 600,
+      ),
+      end.session.state,
+    ).toBe(true);
   });
 
   test("is given back for items that come when nobody wants them any more", () => {
@@ -80,20 +172,34 @@ describe("the credit of all streams, where items come in", () => {
     expect(linesOf(end.take())).toEqual(["WINDOW 0 000002bc"]);
   });
 
-  test("counts an item in pieces once, when it is whole, though other items have spent the credit meanwhile", () => {
-    const { end } = holding(2);
-    const piece = (kind: number, text: string): Uint8Array => frame(kind, 1, text);
-    end.session.receive(joined(piece(KIND.ITEM | 0x80, '"xx'), item(3, 1_000), piece(KIND.ITEM, 'xx"')), 0);
-    expect([end.session.state, end.told().slice(-1)]).toEqual(["ready", []]);
-    end.session.receive(frame(KIND.ITEM | 0x80, 3, '"'), 0);
-    expect(end.session.state).toBe("closed");
-  });
+  test(
+    "counts an item in pieces once, when it is whole, though other items have spent the credit " +
+      "meanwhile",
+    () => {
+      const { end } = holding(2);
+      const piece = (kind: number, text: string): Uint8Array => frame(kind, 1, text);
+      end.session.receive(
+        joined(piece(KIND.ITEM | 0x80, '"xx'), item(3, 1_000), piece(KIND.ITEM, 'xx"')),
+        0,
+      );
+      expect([end.session.state, end.told().slice(-1)]).toEqual(["ready", []]);
+      end.session.receive(frame(KIND.ITEM | 0x80, 3, '"'), 0);
+      expect(end.session.state).toBe("closed");
+    },
+  );
 
   test("comes back when a stream that this side opened is over, whether its items are taken or not", () => {
     for (const way of ["ended", "lost"] as const) {
       const end = readyServer({ limits });
       const taken: number[] = [];
-      const calls = [0, 1].map(() => end.session.open(entryOf(end.kind, "talk"), 1, {}, { ...nothing, item: (_value, cost) => void taken.push(cost) }));
+      const calls = [0, 1].map(() =>
+        end.session.open(
+          entryOf(end.kind, "talk"),
+          1,
+          {},
+          { ...nothing, item: (_value, cost) => void taken.push(cost) },
+        ),
+      );
       for (const call of calls) call.end();
       end.take();
       end.session.receive(joined(item(2, 400), item(4, 700)), 0);
@@ -103,12 +209,19 @@ describe("the credit of all streams, where items come in", () => {
         expect(linesOf(end.take())).toEqual(["WINDOW 0 0000044c"]);
       } else {
         end.session.lost(0);
-        const { hello: read } = greet(end.kind, joined(SIGNATURE, frame(KIND.HELLO, 0, hello({ resume: { session: end.session.id, received: 0 } }))));
+        const { hello: read } = greet(
+          end.kind,
+          joined(
+            SIGNATURE,
+            frame(KIND.HELLO, 0, hello({ resume: { session: end.session.id, received: 0 } })),
+          ),
+        );
         end.output.truncate(0);
         end.session.welcome(end.output, read, true, 0);
         expect(new TextDecoder().decode(end.take())).toContain('"connectionWindowBytes":1000,');
       }
-      for (const [at, call] of calls.entries()) call.consume(taken[at] ?? 0); // late, and counted no more
+      // late, and counted no more
+      for (const [at, call] of calls.entries()) call.consume(taken[at] ?? 0);
       end.session.receive(new Uint8Array(0), 0);
       expect(linesOf(end.take())).toEqual([]);
     }
@@ -116,7 +229,15 @@ describe("the credit of all streams, where items come in", () => {
 });
 
 describe("the credit of all streams, where items go out", () => {
-  const peer = { maxMessageBytes: 100_000, maxPartials: 2, maxConversations: 100, windowBytes: 10_000, eventWindowBytes: 100, connectionWindowBytes: 100, maxInputBytes: 1000 };
+  const peer = {
+    maxMessageBytes: 100_000,
+    maxPartials: 2,
+    maxConversations: 100,
+    windowBytes: 10_000,
+    eventWindowBytes: 100,
+    connectionWindowBytes: 100,
+    maxInputBytes: 1000,
+  };
   const streams = (count: number): { client: End; calls: OutboundCall[] } => {
     const client = waitingClient({ limits });
     client.session.receive(joined(SIGNATURE, frame(KIND.WELCOME, 0, welcome({ limits: peer }))), 0);
@@ -125,7 +246,10 @@ describe("the credit of all streams, where items go out", () => {
     client.take();
     return { client, calls };
   };
-  const items = (client: End): string => framesOf(client.take()).map(({ kind, id, text }) => (kind === "ITEM" ? `${String(id)}${text.slice(0, 4)}` : kind)).join(" ");
+  const items = (client: End): string =>
+    framesOf(client.take())
+      .map(({ kind, id, text }) => (kind === "ITEM" ? `${String(id)}${text.slice(0, 4)}` : kind))
+      .join(" ");
 
   test("lets items wait, though their streams have credit; and tells when there is room", () => {
     const { client, calls } = streams(2);
@@ -185,7 +309,14 @@ describe("the credit of all streams, where items go out", () => {
   });
 
   test("is the same account on both sides, whatever is cancelled, dropped, late or cut", () => {
-    const pair = readyPair({ limits: { windowBytes: 1_000, connectionWindowBytes: 3_000, maxConversations: 50, maxPartials: 3 } });
+    const pair = readyPair({
+      limits: {
+        windowBytes: 1_000,
+        connectionWindowBytes: 3_000,
+        maxConversations: 50,
+        maxPartials: 3,
+      },
+    });
     let count = 0;
     pair.server.onCall = (call) => {
       if (count++ % 3 === 0) call.end();
@@ -202,8 +333,13 @@ describe("the credit of all streams, where items go out", () => {
       for (const served of pair.server.calls.splice(0)) served.end();
       pair.flush();
     }
-    expect([pair.client.session.state, pair.client.session.openCalls, pair.server.session.openCalls]).toEqual(["ready", 0, 0]);
+    expect([
+      pair.client.session.state,
+      pair.client.session.openCalls,
+      pair.server.session.openCalls,
+    ]).toEqual(["ready", 0, 0]);
     const last = pair.client.open("talk", 0);
-    for (let at = 0; at < 2; at++) expect(last.send("x".repeat(400))).toBe(true); // nothing of the window has been lost
+    // nothing of the window has been lost
+    for (let at = 0; at < 2; at++) expect(last.send("x".repeat(400))).toBe(true);
   });
 });

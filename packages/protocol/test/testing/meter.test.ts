@@ -15,7 +15,13 @@ test.each<[string, number, (array: Uint8Array) => unknown]>([
   ["a search in vain", 90, (array) => array.indexOf(255, 10)],
   ["includes, from which no place is known", 100, (array) => array.includes(10)],
   ["a slice", 10, (array) => array.slice(10, 20)],
-  ["set", 30, (array) => { array.set(array.subarray(0, 30), 5); }],
+  [
+    "set",
+    30,
+    (array) => {
+      array.set(array.subarray(0, 30), 5);
+    },
+  ],
   ["fill", 20, (array) => array.fill(0, 10, 30)],
   ["fill to the end", 100, (array) => array.fill(0)],
   ["copyWithin", 20, (array) => array.copyWithin(0, 10, 30)],
@@ -29,7 +35,10 @@ test.each<[string, number, (array: Uint8Array) => unknown]>([
 });
 
 test("meter() tells the largest array that was made, and how many", () => {
-  expect(meter(() => [new Uint8Array(7), new Uint8Array(3), new Uint8Array(0)])).toMatchObject({ largestBytes: 7, arrays: 2 });
+  expect(meter(() => [new Uint8Array(7), new Uint8Array(3), new Uint8Array(0)])).toMatchObject({
+    largestBytes: 7,
+    arrays: 2,
+  });
 });
 
 test("meter() gives arrays that are arrays: instanceof, constants, methods that return the array", () => {
@@ -45,6 +54,10 @@ test("meter() gives arrays that are arrays: instanceof, constants, methods that 
 
 test("meter() puts the global back, also when something is thrown", () => {
   const original = globalThis.Uint8Array;
-  expect(() => meter(() => { throw new Error("inside"); })).toThrow("inside");
+  expect(() =>
+    meter(() => {
+      throw new Error("inside");
+    }),
+  ).toThrow("inside");
   expect(globalThis.Uint8Array).toBe(original);
 });

@@ -1,11 +1,22 @@
-// A small framing that keeps its contract, as source for framings that break it in exactly one place: frames that end with ";".
+// A small framing that keeps its contract, as source for framings that break it in exactly one
+// place: frames that end with ";".
 import { HawserError } from "../../src/errors.ts";
-import { type FrameDecoder, type FrameEncoder, type FrameSink, type Framing, tooLarge, truncated } from "../../src/framing/framing.ts";
+import {
+  type FrameDecoder,
+  type FrameEncoder,
+  type FrameSink,
+  type Framing,
+  tooLarge,
+  truncated,
+} from "../../src/framing/framing.ts";
 import type { FrameLimits } from "../../src/limits.ts";
 
 export const END = 0x3b;
 
-/** Byte by byte, which is as plain as it gets. Its fields are public, so that a fault can be planted. */
+/**
+ * Byte by byte, which is as plain as it gets. Its fields are public, so that a fault can be
+ * planted.
+ */
 export class HonestDecoder implements FrameDecoder {
   kept: Uint8Array = new Uint8Array(0);
   length = 0;
@@ -31,7 +42,8 @@ export class HonestDecoder implements FrameDecoder {
   }
 
   end(sink: FrameSink): void {
-    if (this.state === "frame" && this.length > 0) sink.fault(truncated(this.offset, this.length, "the end"));
+    if (this.state === "frame" && this.length > 0)
+      sink.fault(truncated(this.offset, this.length, "the end"));
     this.length = 0;
     this.state = "dead";
   }
@@ -56,7 +68,9 @@ export class HonestDecoder implements FrameDecoder {
   }
 
   grow(): void {
-    const next = new Uint8Array(Math.min(this.limits.maxFrameBytes, Math.max(1, 2 * this.kept.length)));
+    const next = new Uint8Array(
+      Math.min(this.limits.maxFrameBytes, Math.max(1, 2 * this.kept.length)),
+    );
     next.set(this.kept);
     this.kept = next;
   }
@@ -72,12 +86,17 @@ export class HonestDecoder implements FrameDecoder {
 export const honestEncoder: FrameEncoder = {
   headerBytes: 0,
   seal(output, start) {
-    if (output.bytes.subarray(start, output.length).includes(END)) throw new HawserError("PAYLOAD_FORBIDDEN", "no");
+    if (output.bytes.subarray(start, output.length).includes(END))
+      throw new HawserError("PAYLOAD_FORBIDDEN", "no");
     output.byte(END);
   },
 };
 
 /** The framing of a decoder and an encoder, the honest ones where none is given. */
-export function planted(name: string, Decoder: new (limits: FrameLimits) => FrameDecoder = HonestDecoder, encoder: FrameEncoder = honestEncoder): Framing {
+export function planted(
+  name: string,
+  Decoder: new (limits: FrameLimits) => FrameDecoder = HonestDecoder,
+  encoder: FrameEncoder = honestEncoder,
+): Framing {
   return { name, decoder: (limits) => new Decoder(limits), encoder: () => encoder };
 }

@@ -1,4 +1,5 @@
-// What a decoder and the two sessions do when the budget of a turn is spent: stop at a message's end, keep the rest, go on in order.
+// What a decoder and the two sessions do when the budget of a turn is spent: stop at a message's
+// end, keep the rest, go on in order.
 import { describe, expect, it } from "vitest";
 import type { ReadBudget } from "../../src/wire/budget.ts";
 import { lines, text, wire, WireDecoder } from "../../src/mod.ts";
@@ -20,7 +21,11 @@ describe("WireDecoder: the budget", () => {
     const decoder = new WireDecoder(
       wire({ framing: lines(), codec: text(), sentinel: "exit" }),
       { maxFrameBytes: 4, onOversize: "skip" },
-      { message: (message) => void got.push(message), finished: (how) => void got.push(`<${how}>`), fault: (error) => void got.push(`<${error.code}>`) },
+      {
+        message: (message) => void got.push(message),
+        finished: (how) => void got.push(`<${how}>`),
+        fault: (error) => void got.push(`<${error.code}>`),
+      },
       budget,
     );
     const chunk = utf8("1\n2\n12345\n3\nexit\n");
@@ -34,7 +39,11 @@ describe("WireDecoder: the budget", () => {
     expect([got.slice(2), decoder.yielded]).toEqual([["<FRAME_TOO_LARGE>"], true]);
     left = 9;
     decoder.goOn();
-    expect([got.slice(3), decoder.yielded, decoder.waiting]).toEqual([["3", "<sentinel>"], false, 0]);
+    expect([got.slice(3), decoder.yielded, decoder.waiting]).toEqual([
+      ["3", "<sentinel>"],
+      false,
+      0,
+    ]);
   });
 });
 
@@ -51,20 +60,28 @@ describe("NativeSession: the budget", () => {
     expect(end.session.goOn(0, messages(4))).toBe(true);
     expect(end.session.goOn(0, messages(9))).toBe(false);
     expect(end.session.receive(ping(10).subarray(5), 0)).toBe(false);
-    const numbers = framesOf(end.take()).map(({ kind, payload }) => `${kind} ${String(payload[7])}`);
+    const numbers = framesOf(end.take()).map(
+      ({ kind, payload }) => `${kind} ${String(payload[7])}`,
+    );
     expect(numbers).toEqual(Array.from({ length: 8 }, (_, i) => `PONG ${String(i + 3)}`));
   });
 
-  it("says false when the last frame of a chunk spends it, and forgets the rest with the connection", () => {
-    const end = readyServer();
-    expect(end.session.receive(ping(1), 0, messages(1))).toBe(false);
-    expect(end.session.receive(joined(ping(1), ping(2)), 0, messages(1))).toBe(true);
-    end.session.lost(0);
-    expect(end.session.goOn(0, messages(9))).toBe(false);
-    const broken = readyServer();
-    expect(broken.session.receive(joined(frame(KIND.RESULT, 2, ""), ping(2)), 0, messages(1))).toBe(false);
-    expect(broken.session.state).toBe("closed");
-  });
+  it(
+    "says false when the last frame of a chunk spends it, and forgets the rest with the " +
+      "connection",
+    () => {
+      const end = readyServer();
+      expect(end.session.receive(ping(1), 0, messages(1))).toBe(false);
+      expect(end.session.receive(joined(ping(1), ping(2)), 0, messages(1))).toBe(true);
+      end.session.lost(0);
+      expect(end.session.goOn(0, messages(9))).toBe(false);
+      const broken = readyServer();
+      expect(
+        broken.session.receive(joined(frame(KIND.RESULT, 2, ""), ping(2)), 0, messages(1)),
+      ).toBe(false);
+      expect(broken.session.state).toBe("closed");
+    },
+  );
 
   it("counts a frame that began in an earlier chunk", () => {
     const end = readyServer();
@@ -75,11 +92,14 @@ describe("NativeSession: the budget", () => {
 });
 
 describe("JsonRpcSession: the budget", () => {
-  const line = (method: string, id?: number): string => `${JSON.stringify({ jsonrpc: "2.0", method, ...(id === undefined ? {} : { id }) })}\n`;
+  const line = (method: string, id?: number): string =>
+    `${JSON.stringify({ jsonrpc: "2.0", method, ...(id === undefined ? {} : { id }) })}\n`;
 
   it("stops after a text, keeps what came behind it, and goes on in order", () => {
     const end = JsonRpcEnd.ready("server", { call: (call) => void call.reply(undefined) });
-    const chunk = utf8(line("ping", 1) + line("ping", 2) + "{\n" + line("ping", 3) + line("ping", 4));
+    const chunk = utf8(
+      line("ping", 1) + line("ping", 2) + "{\n" + line("ping", 3) + line("ping", 4),
+    );
     expect(end.session.receive(chunk, 0, messages(2))).toBe(true);
     chunk.fill(0);
     const id = (answer: unknown): unknown => (answer as { id: unknown }).id;
@@ -91,7 +111,10 @@ describe("JsonRpcSession: the budget", () => {
   });
 
   it("counts each member of a batch, and a fatal fault comes after what waited", () => {
-    const end = JsonRpcEnd.ready("server", { call: (call) => void call.reply(undefined), limits: { maxMessageBytes: 1_024 } });
+    const end = JsonRpcEnd.ready("server", {
+      call: (call) => void call.reply(undefined),
+      limits: { maxMessageBytes: 1_024 },
+    });
     const chunk = utf8(`[1,1,1]\n${line("ping", 1)}${"x".repeat(2_000)}\n${line("ping", 2)}`);
     expect(end.session.receive(chunk, 0, messages(3))).toBe(true);
     expect(end.session.state).toBe("ready");

@@ -1,7 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { ByteWriter } from "../../src/bytes/writer.ts";
 import { Needle } from "../../src/bytes/search.ts";
-import { escapedBytes, type FrameSentinel, guardPayload, isSentinel, prepareSentinel, SuffixDecoder, SuffixGuard } from "../../src/wire/sentinel.ts";
+import {
+  escapedBytes,
+  type FrameSentinel,
+  guardPayload,
+  isSentinel,
+  prepareSentinel,
+  SuffixDecoder,
+  SuffixGuard,
+} from "../../src/wire/sentinel.ts";
 import { allCuts, chunksOf } from "../../src/testing/cuts.ts";
 import { Random } from "../../src/testing/random.ts";
 import { latin } from "../notation.ts";
@@ -53,13 +61,23 @@ describe("a sentinel frame", () => {
   test("isSentinel() compares the range, all of it and nothing else", () => {
     const bytes = latin("xexity");
     expect(isSentinel(plain, bytes, 1, 5)).toBe(true);
-    for (const [start, end] of [[0, 5], [1, 6], [1, 4], [2, 5], [1, 1]] as const) expect(isSentinel(plain, bytes, start, end)).toBe(false);
+    for (const [start, end] of [
+      [0, 5],
+      [1, 6],
+      [1, 4],
+      [2, 5],
+      [1, 1],
+    ] as const)
+      expect(isSentinel(plain, bytes, start, end)).toBe(false);
     expect(isSentinel(plain, latin("Exit"), 0, 4)).toBe(false);
   });
 
   test("guardPayload() refuses a payload that equals it, and lets others be", () => {
-    expect(() => guarded(plain, "exit")).toThrow(expect.objectContaining({ code: "PAYLOAD_IS_SENTINEL" }));
-    for (const payload of ["", "exi", "exits", " exit", "EXIT", "\\exit"]) expect(guarded(plain, payload)).toBe(payload);
+    expect(() => guarded(plain, "exit")).toThrow(
+      expect.objectContaining({ code: "PAYLOAD_IS_SENTINEL" }),
+    );
+    for (const payload of ["", "exi", "exits", " exit", "EXIT", "\\exit"])
+      expect(guarded(plain, payload)).toBe(payload);
   });
 
   test.each([
@@ -72,13 +90,16 @@ describe("a sentinel frame", () => {
     ["\\exit ", "\\exit "],
     ["exit\\", "exit\\"],
     ["x\\exit", "x\\exit"],
-  ])("guardPayload() with an escape sends %j as %j, and escapedBytes() takes it back", (payload, sent) => {
-    expect(guarded(escaped, payload)).toBe(sent);
-    const bytes = latin(`<${sent}>`);
-    const strip = escapedBytes(escaped, bytes, 1, bytes.length - 1);
-    expect(String.fromCharCode(...bytes.subarray(1 + strip, -1))).toBe(payload);
-    expect(isSentinel(escaped, bytes, 1, bytes.length - 1)).toBe(false);
-  });
+  ])(
+    "guardPayload() with an escape sends %j as %j, and escapedBytes() takes it back",
+    (payload, sent) => {
+      expect(guarded(escaped, payload)).toBe(sent);
+      const bytes = latin(`<${sent}>`);
+      const strip = escapedBytes(escaped, bytes, 1, bytes.length - 1);
+      expect(String.fromCharCode(...bytes.subarray(1 + strip, -1))).toBe(payload);
+      expect(isSentinel(escaped, bytes, 1, bytes.length - 1)).toBe(false);
+    },
+  );
 
   test("escapes of several bytes come back for 10 000 payloads of the sentinel's own letters", () => {
     const random = new Random(11);
@@ -86,7 +107,11 @@ describe("a sentinel frame", () => {
       const letters = latin("ab");
       const sentinelBytes = random.bytes(1 + random.below(4), letters);
       const escapeBytes = random.bytes(1 + random.below(3), letters);
-      if (sentinelBytes.length >= escapeBytes.length && escapeBytes.every((byte, at) => byte === sentinelBytes[at])) continue;
+      if (
+        sentinelBytes.length >= escapeBytes.length &&
+        escapeBytes.every((byte, at) => byte === sentinelBytes[at])
+      )
+        continue;
       const sentinel = prepareSentinel(sentinelBytes, escapeBytes, false) as FrameSentinel;
       const payload = random.bytes(random.below(8), letters);
       const output = new ByteWriter();
@@ -99,15 +124,22 @@ describe("a sentinel frame", () => {
   });
 });
 
-/** What SuffixDecoder passes on, chunk by chunk, and where it says that the suffix ended in the stream. */
-function decodeSuffix(chunks: readonly Uint8Array[], suffix: string): { passed: string; end: number; mostHeld: number } {
+/**
+ * What SuffixDecoder passes on, chunk by chunk, and where it says that the suffix ended in the
+ * stream.
+ */
+function decodeSuffix(
+  chunks: readonly Uint8Array[],
+  suffix: string,
+): { passed: string; end: number; mostHeld: number } {
   const decoder = new SuffixDecoder(new Needle(latin(suffix)));
   let passed = "";
   let end = -1;
   let offset = 0;
   let mostHeld = 0;
   const sink = {
-    frame: (bytes: Uint8Array, from: number, to: number) => void (passed += String.fromCharCode(...bytes.subarray(from, to))),
+    frame: (bytes: Uint8Array, from: number, to: number) =>
+      void (passed += String.fromCharCode(...bytes.subarray(from, to))),
     fault: () => {
       throw new Error("a suffix has no faults");
     },
@@ -134,29 +166,49 @@ describe("SuffixDecoder", () => {
     ["aab", "aaaabaab"],
     ["abab", "aababb"],
     ["|", "||"],
-  ])("finds %j in %j at every cut, and passes on what is before it, all of it where it never comes", (suffix, stream) => {
-    const found = stream.indexOf(suffix);
-    const expected = found === -1 ? { passed: stream, end: -1 } : { passed: stream.slice(0, found), end: found + suffix.length };
-    for (const cut of allCuts(stream.length)) expect(decodeSuffix(chunksOf(latin(stream), cut), suffix)).toMatchObject(expected);
-  });
-
-  test("holds nothing back longer than the suffix, less one byte, and agrees with indexOf on 10 000 random streams", () => {
-    const random = new Random(2);
-    for (let run = 0; run < 10_000; run++) {
-      const suffix = String.fromCharCode(...random.bytes(1 + random.below(5), latin("ab")));
-      const stream = String.fromCharCode(...random.bytes(random.below(20), latin("aabc")));
-      const at = random.below(stream.length + 1);
-      const { passed, end, mostHeld } = decodeSuffix([latin(stream.slice(0, at)), latin(stream.slice(at))], suffix);
+  ])(
+    "finds %j in %j at every cut, and passes on what is before it, all of it where it never comes",
+    (suffix, stream) => {
       const found = stream.indexOf(suffix);
-      expect([passed, end]).toEqual(found === -1 ? [stream, -1] : [stream.slice(0, found), found + suffix.length]);
-      expect(mostHeld).toBeLessThan(suffix.length);
-    }
-  });
+      const expected =
+        found === -1
+          ? { passed: stream, end: -1 }
+          : { passed: stream.slice(0, found), end: found + suffix.length };
+      for (const cut of allCuts(stream.length))
+        expect(decodeSuffix(chunksOf(latin(stream), cut), suffix)).toMatchObject(expected);
+    },
+  );
+
+  test(
+    "holds nothing back longer than the suffix, less one byte, and agrees with indexOf on 10 000 " +
+      "random streams",
+    () => {
+      const random = new Random(2);
+      for (let run = 0; run < 10_000; run++) {
+        const suffix = String.fromCharCode(...random.bytes(1 + random.below(5), latin("ab")));
+        const stream = String.fromCharCode(...random.bytes(random.below(20), latin("aabc")));
+        const at = random.below(stream.length + 1);
+        const { passed, end, mostHeld } = decodeSuffix(
+          [latin(stream.slice(0, at)), latin(stream.slice(at))],
+          suffix,
+        );
+        const found = stream.indexOf(suffix);
+        expect([passed, end]).toEqual(
+          found === -1 ? [stream, -1] : [stream.slice(0, found), found + suffix.length],
+        );
+        expect(mostHeld).toBeLessThan(suffix.length);
+      }
+    },
+  );
 
   test("passes on at once what can't be the suffix any more", () => {
     const passed: string[] = [];
     const decoder = new SuffixDecoder(new Needle(latin(" exit")));
-    const sink = { frame: (bytes: Uint8Array, from: number, to: number) => void passed.push(String.fromCharCode(...bytes.subarray(from, to))), fault: () => undefined };
+    const sink = {
+      frame: (bytes: Uint8Array, from: number, to: number) =>
+        void passed.push(String.fromCharCode(...bytes.subarray(from, to))),
+      fault: () => undefined,
+    };
     for (const chunk of ["hi ex", "a", "b", " "]) decoder.push(latin(chunk), 0, chunk.length, sink);
     expect(passed).toEqual(["hi", " ex", "a", "b"]);
     decoder.end(sink);
@@ -166,7 +218,12 @@ describe("SuffixDecoder", () => {
   test("searches its range alone", () => {
     const decoder = new SuffixDecoder(new Needle(latin("b")));
     const passed: number[] = [];
-    expect(decoder.push(latin("xab"), 1, 2, { frame: (_, from, to) => void passed.push(from, to), fault: () => undefined })).toBe(-1);
+    expect(
+      decoder.push(latin("xab"), 1, 2, {
+        frame: (_, from, to) => void passed.push(from, to),
+        fault: () => undefined,
+      }),
+    ).toBe(-1);
     expect(passed).toEqual([1, 2]);
   });
 });
@@ -187,27 +244,39 @@ describe("SuffixGuard", () => {
 
   test("refuses what holds the suffix, or completes it across messages, and is then as it was", () => {
     const guard = new SuffixGuard(new Needle(latin(" exit")));
-    expect(["hi exit", "a ex", "it", "iting", "i", " exit", "t"].map((message) => send(guard, message))).toEqual([false, true, false, false, true, false, false]);
+    expect(
+      ["hi exit", "a ex", "it", "iting", "i", " exit", "t"].map((message) => send(guard, message)),
+    ).toEqual([false, true, false, false, true, false, false]);
     expect(send(guard, "x")).toBe(true);
   });
 
   test("refuses a message behind which the suffix would be found before its own end", () => {
     const guard = new SuffixGuard(new Needle(latin("\r\n.\r\n")));
-    expect(["a\r\n", "b\r\n.", "b\r\n", ".", ".."].map((message) => send(guard, message))).toEqual([true, false, true, false, true]);
+    expect(["a\r\n", "b\r\n.", "b\r\n", ".", ".."].map((message) => send(guard, message))).toEqual([
+      true,
+      false,
+      true,
+      false,
+      true,
+    ]);
   });
 
-  test("lets through exactly what, with the suffix behind it, ends at that suffix, on 20 000 random conversations", () => {
-    const random = new Random(8);
-    for (let run = 0; run < 20_000; run++) {
-      const suffix = String.fromCharCode(...random.bytes(1 + random.below(5), latin("ab")));
-      const guard = new SuffixGuard(new Needle(latin(suffix)));
-      let sent = "";
-      for (let message = 0; message < 4; message++) {
-        const text = String.fromCharCode(...random.bytes(random.below(5), latin("abc")));
-        const harmless = (sent + text + suffix).indexOf(suffix) === sent.length + text.length;
-        expect(send(guard, text), JSON.stringify({ suffix, sent, text })).toBe(harmless);
-        if (harmless) sent += text;
+  test(
+    "lets through exactly what, with the suffix behind it, ends at that suffix, on 20 000 random " +
+      "conversations",
+    () => {
+      const random = new Random(8);
+      for (let run = 0; run < 20_000; run++) {
+        const suffix = String.fromCharCode(...random.bytes(1 + random.below(5), latin("ab")));
+        const guard = new SuffixGuard(new Needle(latin(suffix)));
+        let sent = "";
+        for (let message = 0; message < 4; message++) {
+          const text = String.fromCharCode(...random.bytes(random.below(5), latin("abc")));
+          const harmless = (sent + text + suffix).indexOf(suffix) === sent.length + text.length;
+          expect(send(guard, text), JSON.stringify({ suffix, sent, text })).toBe(harmless);
+          if (harmless) sent += text;
+        }
       }
-    }
-  });
+    },
+  );
 });

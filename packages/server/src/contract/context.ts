@@ -1,5 +1,6 @@
 /**
- * What a server's handlers and middleware are called with, at run time: the types are in handlers.ts.
+ * What a server's handlers and middleware are called with, at run time: the types are in
+ * handlers.ts.
  *
  * @module
  */
@@ -22,7 +23,12 @@ export class ServedCall<P extends Protocol, C> extends CallContext {
   readonly socket: SessionSocket<P, C>;
   readonly #owner: ContextOwner<P, C>;
 
-  constructor(call: InboundCall, backlog: Backlog, socket: SessionSocket<P, C>, owner: ContextOwner<P, C>) {
+  constructor(
+    call: InboundCall,
+    backlog: Backlog,
+    socket: SessionSocket<P, C>,
+    owner: ContextOwner<P, C>,
+  ) {
     super(call, backlog);
     this.socket = socket;
     this.#owner = owner;
@@ -49,8 +55,13 @@ export class ServedCall<P extends Protocol, C> extends CallContext {
   }
 }
 
-/** The context of an event's handler: {@link EventContext}, and for middleware {@link MiddlewareCall}. */
-export class ServedEvent<P extends Protocol, C> implements EventContext<P, C>, MiddlewareCall<P, C> {
+/**
+ * The context of an event's handler: {@link EventContext}, and for middleware {@link
+ * MiddlewareCall}.
+ */
+export class ServedEvent<P extends Protocol, C>
+  implements EventContext<P, C>, MiddlewareCall<P, C>
+{
   readonly type = "event";
   readonly deadlineMs: number = Infinity;
   readonly socket: SessionSocket<P, C>;

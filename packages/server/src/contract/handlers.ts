@@ -1,6 +1,7 @@
 /**
- * Handlers of a contract: what a server's functions are called with, what they may return, and what they have in their hands: the
- * session and the server. Types alone, all of them found by the message's name.
+ * Handlers of a contract: what a server's functions are called with, what they may return, and what
+ * they have in their hands: the session and the server. Types alone, all of them found by the
+ * message's name.
  *
  * @module
  */
@@ -22,7 +23,15 @@ import type {
   StreamNames,
   StreamSend,
 } from "@hawser/protocol";
-import type { Arguments, Awaitable, Closed, EventOptions, OpenOptions, SessionStream, StreamResult } from "@hawser/session";
+import type {
+  Arguments,
+  Awaitable,
+  Closed,
+  EventOptions,
+  OpenOptions,
+  SessionStream,
+  StreamResult,
+} from "@hawser/session";
 import type { Address, AddressInput, Connection, PeerCertificate } from "@hawser/transport";
 import type { ListenCallOptions } from "../listeners.ts";
 import type { CloseOptions, CloseResult } from "../options.ts";
@@ -36,22 +45,36 @@ export interface SharedContext<P extends Protocol, C> {
   readonly context: C;
   /** W3C `traceparent` of the sender, or null. */
   readonly trace: string | null;
-  /** Aborted when the server begins to close: what goes on without end should end now, before the deadline of `close()`. */
+  /**
+   * Aborted when the server begins to close: what goes on without end should end now, before the
+   * deadline of `close()`.
+   */
   readonly draining: AbortSignal;
 }
 
 /** The context of an event's handler. */
 export interface EventContext<P extends Protocol, C> extends SharedContext<P, C> {
   /**
-   * Which event it is, of one that is delivered at least once: a text that stays the same however often the event is sent, also in another
-   * session, for a handler that keeps it with what it does. Null: the event is sent at most once.
+   * Which event it is, of one that is delivered at least once: a text that stays the same however
+   * often the event is sent, also in another session, for a handler that keeps it with what it
+   * does. Null: the event is sent at most once.
    */
   readonly eventId: string | null;
 }
 
-/** What a handler of a request or stream gets besides its input. All of it may be taken out by destructuring. */
-export interface HandlerContext<P extends Protocol, C, N extends RequestNames<P> | StreamNames<P>> extends SharedContext<P, C> {
-  /** Aborted when nobody waits for the answer any more: the opener cancelled, its deadline passed, or its connection is gone. */
+/**
+ * What a handler of a request or stream gets besides its input. All of it may be taken out by
+ * destructuring.
+ */
+export interface HandlerContext<
+  P extends Protocol,
+  C,
+  N extends RequestNames<P> | StreamNames<P>,
+> extends SharedContext<P, C> {
+  /**
+   * Aborted when nobody waits for the answer any more: the opener cancelled, its deadline passed,
+   * or its connection is gone.
+   */
   readonly signal: AbortSignal;
   /** Fail with an error of the contract: throws, for the session to send. */
   readonly fail: Fail<P, N>;
@@ -60,26 +83,42 @@ export interface HandlerContext<P extends Protocol, C, N extends RequestNames<P>
 }
 
 /** What a handler of a stream gets besides its input. */
-export interface StreamContext<P extends Protocol, C, N extends StreamNames<P>> extends HandlerContext<P, C, N> {
-  /** What the opener sends: taken one at a time, and sent only as fast as it is taken. Throws when the call is cancelled. */
+export interface StreamContext<
+  P extends Protocol,
+  C,
+  N extends StreamNames<P>,
+> extends HandlerContext<P, C, N> {
+  /**
+   * What the opener sends: taken one at a time, and sent only as fast as it is taken. Throws when
+   * the call is cancelled.
+   */
   readonly items: AsyncIterable<StreamSend<P, N, "received">>;
 }
 
 /**
- * What a server does with what its clients open: a handler for each request and stream, and for those events that it wants.
+ * What a server does with what its clients open: a handler for each request and stream, and for
+ * those events that it wants.
  *
- * A handler that throws, or whose promise rejects, fails its own call alone: the client is told REMOTE_HANDLER_FAILED, never the
- * cause; the server's `error` option is. An event's handler that returns a promise delays the next event of its lane, and the
- * acknowledgement where the event is delivered at least once; what else it returns is dropped.
+ * A handler that throws, or whose promise rejects, fails its own call alone: the client is told
+ * REMOTE_HANDLER_FAILED, never the cause; the server's `error` option is. An event's handler that
+ * returns a promise delays the next event of its lane, and the acknowledgement where the event is
+ * delivered at least once; what else it returns is dropped.
  */
 export type SessionHandlers<P extends Protocol, C = unknown> = {
-  readonly [N in RequestNames<P, "client">]: N extends RequestNames<P, "client"> ? RequestHandler<P, C, N> : unknown;
+  readonly [N in RequestNames<P, "client">]: N extends RequestNames<P, "client">
+    ? RequestHandler<P, C, N>
+    : unknown;
 } & {
-  readonly [N in StreamNames<P, "client">]: N extends StreamNames<P, "client"> ? StreamHandler<P, C, N> : unknown;
+  readonly [N in StreamNames<P, "client">]: N extends StreamNames<P, "client">
+    ? StreamHandler<P, C, N>
+    : unknown;
 } & {
-  readonly [N in EventNames<P, "client">]?: N extends EventNames<P, "client"> ? EventHandler<P, C, N> : unknown;
+  readonly [N in EventNames<P, "client">]?: N extends EventNames<P, "client">
+    ? EventHandler<P, C, N>
+    : unknown;
 };
-// The conditions say nothing new of N; they keep the compiler from taking a name for one of another section before it knows P.
+// The conditions say nothing new of N; they keep the compiler from taking a name for one of another
+// section before it knows P.
 
 type RequestHandler<P extends Protocol, C, N extends RequestNames<P>> = (
   input: RequestInput<P, N, "received">,
@@ -91,7 +130,10 @@ type StreamHandler<P extends Protocol, C, N extends StreamNames<P>> = (
   context: StreamContext<P, C, N>,
 ) => Awaitable<StreamResult<StreamItem<P, N, "sent">>>;
 
-type EventHandler<P extends Protocol, C, N extends EventNames<P>> = (payload: EventPayload<P, N>, context: EventContext<P, C>) => unknown;
+type EventHandler<P extends Protocol, C, N extends EventNames<P>> = (
+  payload: EventPayload<P, N>,
+  context: EventContext<P, C>,
+) => unknown;
 
 /** What a middleware sees of a call or event, before its handler does. */
 export interface MiddlewareCall<P extends Protocol, C> extends SharedContext<P, C> {
@@ -106,13 +148,18 @@ export interface MiddlewareCall<P extends Protocol, C> extends SharedContext<P, 
 }
 
 /**
- * What stands before every handler, in the order of the list: it returns what `next()` returns, or something else, or throws.
- * `next()` runs the rest of the list and the handler, once; it returns a promise where the handler does.
+ * What stands before every handler, in the order of the list: it returns what `next()` returns, or
+ * something else, or throws. `next()` runs the rest of the list and the handler, once; it returns a
+ * promise where the handler does.
  *
- * A middleware that returns nothing gives what `next()` gave, or threw. What a handler rejects with whose promise was not awaited, and
- * whose result was replaced, is reported; an event is not acknowledged before its handler has ended.
+ * A middleware that returns nothing gives what `next()` gave, or threw. What a handler rejects with
+ * whose promise was not awaited, and whose result was replaced, is reported; an event is not
+ * acknowledged before its handler has ended.
  */
-export type Middleware<P extends Protocol, C = unknown> = (call: MiddlewareCall<P, C>, next: () => unknown) => unknown;
+export type Middleware<P extends Protocol, C = unknown> = (
+  call: MiddlewareCall<P, C>,
+  next: () => unknown,
+) => unknown;
 
 /** Who asks to be let in. */
 export interface SessionPeer<C = unknown> {
@@ -120,27 +167,41 @@ export interface SessionPeer<C = unknown> {
   readonly remote: string;
   readonly transport: Connection["transport"];
   /**
-   * The certificate that the client proved to hold in the TLS handshake, trusted by the listener's `tls.ca`. Null: it has none, the listener asks
-   * for none, or the client has left. Read again at each look.
+   * The certificate that the client proved to hold in the TLS handshake, trusted by the listener's
+   * `tls.ca`. Null: it has none, the listener asks for none, or the client has left. Read again at
+   * each look.
    */
   readonly certificate: PeerCertificate | null;
-  /** Aborted when the answer is not wanted any more: the client has left, or `handshakeTimeoutMs` is over. */
+  /**
+   * Aborted when the answer is not wanted any more: the client has left, or `handshakeTimeoutMs` is
+   * over.
+   */
   readonly signal: AbortSignal;
   /** The session that the client goes on with if it is let in; null: a new one begins. */
   readonly resumes: { readonly context: C; readonly label: string } | null;
 }
 
 /**
- * Judges a client, when its greeting is read, also of one that resumes its session: returns what its handlers get as `context`, or
- * throws to refuse it. A HawserError with the code OVERLOADED says "later": the client tries again.
+ * Judges a client, when its greeting is read, also of one that resumes its session: returns what
+ * its handlers get as `context`, or throws to refuse it. A HawserError with the code OVERLOADED
+ * says "later": the client tries again.
  */
 export type Authenticate<C> = (hello: Hello, peer: SessionPeer<NoInfer<C>>) => Awaitable<C>;
 
-/** One client's session, as the handlers see it. It goes on while its connection is replaced by another. */
+/**
+ * One client's session, as the handlers see it. It goes on while its connection is replaced by
+ * another.
+ */
 export interface SessionSocket<P extends Protocol, C = unknown> {
-  /** The session's identity, which stays when it resumes; it must not be shown to others: who has it can take the session over. */
+  /**
+   * The session's identity, which stays when it resumes; it must not be shown to others: who has it
+   * can take the session over.
+   */
   readonly id: string;
-  /** Names the session in logs: `"desk#17"`. It stays when the session resumes, is no secret, and is unique for this server. */
+  /**
+   * Names the session in logs: `"desk#17"`. It stays when the session resumes, is no secret, and is
+   * unique for this server.
+   */
   readonly label: string;
   /** The peer's newest connection, for people. */
   readonly remote: string;
@@ -159,18 +220,26 @@ export interface SessionSocket<P extends Protocol, C = unknown> {
   /** Be a member no more; a room that is empty is gone. */
   leave(room: string): void;
   /**
-   * Emit an event. Resolves with what became of it: `"delivered"` when the client's handler has it (at least once), `"unknown"` when it has
-   * left and nobody will tell (at most once), `"not-sent"` when it will not arrive: also at most once, and there is no connection.
-   * Waiting for it is back-pressure. Never throws: it rejects.
-   * A handler that waits for an event that its own event's sender waits for goes on when `timeoutMs` is over.
+   * Emit an event. Resolves with what became of it: `"delivered"` when the client's handler has it
+   * (at least once), `"unknown"` when it has left and nobody will tell (at most once), `"not-sent"`
+   * when it will not arrive: also at most once, and there is no connection. Waiting for it is
+   * back-pressure. Never throws: it rejects. A handler that waits for an event that its own event's
+   * sender waits for goes on when `timeoutMs` is over.
    *
-   * @throws {HawserError} rejects when it was not taken: EVENT_INVALID, SESSION_CLOSED, RETENTION_FULL, WRITE_BUFFER_FULL, PAYLOAD_…
-   * @throws {TypeError} rejects when the contract has no such event from the server, or its lane function returns no key; with what that function throws
+   * @throws {HawserError} rejects when it was not taken: EVENT_INVALID, SESSION_CLOSED,
+   *   RETENTION_FULL, WRITE_BUFFER_FULL, PAYLOAD_…
+   * @throws {TypeError} rejects when the contract has no such event from the server, or its lane
+   *   function returns no key; with what that function throws
    */
-  emit<N extends EventNames<P, "server">>(name: N, ...payload: Arguments<EventPayload<P, N, "sent">, EventOptions>): Promise<Outcome>;
+  emit<N extends EventNames<P, "server">>(
+    name: N,
+    ...payload: Arguments<EventPayload<P, N, "sent">, EventOptions>
+  ): Promise<Outcome>;
   /**
-   * Resolves when the events that were emitted to this client so far have left, in order: the client had room for them. What is sent from then on
-   * arrives after them, and its handler is called after theirs where those return no promise. (Without this, a request may overtake events.)
+   * Resolves when the events that were emitted to this client so far have left, in order: the
+   * client had room for them. What is sent from then on arrives after them, and its handler is
+   * called after theirs where those return no promise. (Without this, a request may overtake
+   * events.)
    *
    * @throws {HawserError} rejects with SESSION_CLOSED when the session is over before
    */
@@ -178,9 +247,13 @@ export interface SessionSocket<P extends Protocol, C = unknown> {
   /**
    * Ask the client, where the contract lets the server ask.
    *
-   * @throws {HawserError} rejects with why there is no answer: NAMED_ERROR, REMOTE_HANDLER_FAILED, INPUT_INVALID, DEADLINE_EXCEEDED, SESSION_LOST, …
+   * @throws {HawserError} rejects with why there is no answer: NAMED_ERROR, REMOTE_HANDLER_FAILED,
+   *   INPUT_INVALID, DEADLINE_EXCEEDED, SESSION_LOST, …
    */
-  request<N extends RequestNames<P, "server">>(name: N, ...input: Arguments<RequestInput<P, N>, OpenOptions>): Promise<RequestOutput<P, N>>;
+  request<N extends RequestNames<P, "server">>(
+    name: N,
+    ...input: Arguments<RequestInput<P, N>, OpenOptions>
+  ): Promise<RequestOutput<P, N>>;
   /**
    * Open a stream to the client, where the contract lets the server open it.
    *
@@ -188,8 +261,14 @@ export interface SessionSocket<P extends Protocol, C = unknown> {
    *
    * @throws {HawserError} it was not opened: INPUT_INVALID, NOT_READY, DRAINING, OVERLOADED, …
    */
-  stream<N extends StreamNames<P, "server">>(name: N, ...input: Arguments<StreamInput<P, N>, OpenOptions>): SessionStream<StreamItem<P, N>, StreamSend<P, N>>;
-  /** End the session: what was sent before still leaves, calls that are open fail, and the client does not come back. Resolves as `closed`. */
+  stream<N extends StreamNames<P, "server">>(
+    name: N,
+    ...input: Arguments<StreamInput<P, N>, OpenOptions>
+  ): SessionStream<StreamItem<P, N>, StreamSend<P, N>>;
+  /**
+   * End the session: what was sent before still leaves, calls that are open fail, and the client
+   * does not come back. Resolves as `closed`.
+   */
   close(message?: string): Promise<Closed>;
   /** Break the connection off; the client may resume the session. */
   abort(): void;
@@ -202,13 +281,18 @@ export interface Audience<P extends Protocol, C = unknown> {
   /** The same, but for these. */
   except(...sockets: readonly SessionSocket<P, C>[]): Audience<P, C>;
   /**
-   * Emit an event to each, encoded once. Returns how many took it: a session without a connection takes only what is delivered at least
-   * once. One whose buffers are full is closed, and reported as SLOW_CONSUMER.
+   * Emit an event to each, encoded once. Returns how many took it: a session without a connection
+   * takes only what is delivered at least once. One whose buffers are full is closed, and reported
+   * as SLOW_CONSUMER.
    *
    * @throws {HawserError} EVENT_INVALID, PAYLOAD_FORBIDDEN: then nobody gets it
-   * @throws {TypeError} when the contract has no such event from the server, or its lane function returns no key; with what that function throws
+   * @throws {TypeError} when the contract has no such event from the server, or its lane function
+   *   returns no key; with what that function throws
    */
-  emit<N extends EventNames<P, "server">>(name: N, ...payload: Arguments<EventPayload<P, N, "sent">, EmitOptions>): number;
+  emit<N extends EventNames<P, "server">>(
+    name: N,
+    ...payload: Arguments<EventPayload<P, N, "sent">, EmitOptions>
+  ): number;
 }
 
 /** Who is in a room now. */
@@ -221,13 +305,17 @@ export interface Room<P extends Protocol, C = unknown> {
 /** A server of one contract, on any number of addresses. */
 export interface SessionServer<P extends Protocol, C = unknown> extends AsyncDisposable {
   /**
-   * Listen on an address; may be called many times. Resolves with where it listens really, the port chosen for 0 filled in.
+   * Listen on an address; may be called many times. Resolves with where it listens really, the port
+   * chosen for 0 filled in.
    *
    * @throws {TypeError} when the address can't be read, or `tls://` lacks a certificate
    * @throws {HawserError} ADDRESS_IN_USE, PERMISSION_DENIED, PATH_TOO_LONG, PATH_NOT_FOUND, …
    */
   listen(address: AddressInput, options?: ListenCallOptions): Promise<Address>;
-  /** Serve a connection that was made elsewhere: one end of a `memoryPair()`, or a transport of one's own. */
+  /**
+   * Serve a connection that was made elsewhere: one end of a `memoryPair()`, or a transport of
+   * one's own.
+   */
   accept(connection: Connection): void;
   /** The first address that it listens on, or null. */
   address(): Address | null;
@@ -242,13 +330,17 @@ export interface SessionServer<P extends Protocol, C = unknown> extends AsyncDis
   /** The members of a room, or of several, each once. */
   to(...rooms: readonly string[]): Audience<P, C>;
   /** Emit an event to every session: as {@link Audience.emit}. */
-  broadcast<N extends EventNames<P, "server">>(name: N, ...payload: Arguments<EventPayload<P, N, "sent">, EmitOptions>): number;
+  broadcast<N extends EventNames<P, "server">>(
+    name: N,
+    ...payload: Arguments<EventPayload<P, N, "sent">, EmitOptions>
+  ): number;
   /**
-   * Stop listening and drain: within `graceMs`, each at an instant of its own, the clients are told to open nothing new; each session closes
-   * when nothing of it is open. What is left at the deadline is broken off. Sessions without a connection end at once.
+   * Stop listening and drain: within `graceMs`, each at an instant of its own, the clients are told
+   * to open nothing new; each session closes when nothing of it is open. What is left at the
+   * deadline is broken off. Sessions without a connection end at once.
    *
-   * Called by a handler before its first `await`, it does not wait for that handler's own session, which closes when the handler has
-   * answered; a handler that calls it later must not await it.
+   * Called by a handler before its first `await`, it does not wait for that handler's own session,
+   * which closes when the handler has answered; a handler that calls it later must not await it.
    */
   close(options?: CloseOptions): Promise<CloseResult>;
 }

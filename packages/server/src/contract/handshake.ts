@@ -1,10 +1,22 @@
 /**
- * Greeted: one connection from its first byte to the session that it carries, or to why it carries none.
- * Owns the greeting, its deadline, and the judgement of who is let in. Must not know what becomes of the session.
+ * Greeted: one connection from its first byte to the session that it carries, or to why it carries
+ * none. Owns the greeting, its deadline, and the judgement of who is let in. Must not know what
+ * becomes of the session.
  *
  * @module
  */
-import { type Admission, ByteWriter, type ErrorPeer, type Greeter, type Greeting, HawserError, type Hello, memberOf, readHawserError, type SessionKind } from "@hawser/protocol";
+import {
+  type Admission,
+  ByteWriter,
+  type ErrorPeer,
+  type Greeter,
+  type Greeting,
+  HawserError,
+  type Hello,
+  memberOf,
+  readHawserError,
+  type SessionKind,
+} from "@hawser/protocol";
 import { runProgram, SessionLink, type SessionLinkEvents, type Speaker } from "@hawser/session";
 import type { Connection } from "@hawser/transport";
 import type { SessionPeer } from "./handlers.ts";
@@ -18,8 +30,15 @@ export interface GreetingHost {
   refusal(): HawserError | null;
   /** Judge a client. May throw, or reject. */
   authenticate(hello: Hello, peer: Omit<SessionPeer, "resumes">): unknown;
-  /** A client is let in, with what `authenticate` gave. Returns the session that it begins, or goes on with, for `welcome`. */
-  admit(link: SessionLink, hello: Hello, context: unknown): { readonly session: Carried; readonly resumed: boolean };
+  /**
+   * A client is let in, with what `authenticate` gave. Returns the session that it begins, or goes
+   * on with, for `welcome`.
+   */
+  admit(
+    link: SessionLink,
+    hello: Hello,
+    context: unknown,
+  ): { readonly session: Carried; readonly resumed: boolean };
   /** What `authenticate` gave is not used: the client has left. */
   release(context: unknown): void;
   /** The greeting failed. */
@@ -101,12 +120,27 @@ export class Greeted implements Speaker, SessionLinkEvents {
     const { handshakeTimeoutMs } = this.#host.options;
     if (this.#phase === "reading") {
       const cause = this.#heard ? this.#greeter?.end() : undefined;
-      const late = new HawserError("HANDSHAKE_TIMEOUT", `${remote} did not greet within handshakeTimeoutMs ${String(handshakeTimeoutMs)}`, { cause });
+      const late = new HawserError(
+        "HANDSHAKE_TIMEOUT",
+        `${remote} did not greet within handshakeTimeoutMs ${String(handshakeTimeoutMs)}`,
+        { cause },
+      );
       this.#close(NOTHING, cause?.code === "NOT_HAWSER" ? cause : late);
     } else if (this.#phase === "judging") {
-      this.#refuse(overloaded(`authenticate did not answer within handshakeTimeoutMs ${String(handshakeTimeoutMs)}`));
+      this.#refuse(
+        overloaded(
+          `authenticate did not answer within handshakeTimeoutMs ${String(handshakeTimeoutMs)}`,
+        ),
+      );
     } else if (this.#phase === "admitted") {
-      this.#refuse(new HawserError("HANDSHAKE_TIMEOUT", `${remote} did not complete its greeting within handshakeTimeoutMs ${String(handshakeTimeoutMs)}`, { cause: this.#greeter?.end() }));
+      this.#refuse(
+        new HawserError(
+          "HANDSHAKE_TIMEOUT",
+          `${remote} did not complete its greeting within handshakeTimeoutMs ` +
+            String(handshakeTimeoutMs),
+          { cause: this.#greeter?.end() },
+        ),
+      );
     }
   }
 
@@ -127,11 +161,15 @@ export class Greeted implements Speaker, SessionLinkEvents {
 
   /** @see SessionLinkEvents */
   lost(error: HawserError): void {
-    const why = this.#phase === "reading" || this.#phase === "admitted" ? (this.#greeter?.end() ?? error) : error;
+    const why =
+      this.#phase === "reading" || this.#phase === "admitted"
+        ? (this.#greeter?.end() ?? error)
+        : error;
     const isGreeting = this.#phase !== "done";
     this.#done();
     if (this.#carried !== null) this.#carried.lost(this.link, error);
-    else if (isGreeting && this.#heard) this.#host.report(why, this.link); // who said nothing only looked whether somebody is there
+    // who said nothing only looked whether somebody is there
+    else if (isGreeting && this.#heard) this.#host.report(why, this.link);
   }
 
   /** @see SessionLinkEvents */
@@ -144,7 +182,12 @@ export class Greeted implements Speaker, SessionLinkEvents {
     this.#early ??= new ByteWriter();
     this.#early.append(rest);
     const { maxMessageBytes } = this.#host.options.limits;
-    return this.#early.length > maxMessageBytes ? overloaded(`more than maxMessageBytes ${String(maxMessageBytes)} came before authenticate had answered`) : null;
+    return this.#early.length > maxMessageBytes
+      ? overloaded(
+          `more than maxMessageBytes ${String(maxMessageBytes)} came before authenticate had ` +
+            "answered",
+        )
+      : null;
   }
 
   #judge(hello: Hello): void {
@@ -244,36 +287,55 @@ const LET_IN: Admission = Object.freeze({ ok: true });
 
 /** Why a server that closes lets nobody in. */
 export function draining(): HawserError {
-  return new HawserError("DRAINING", "The server is closing", { origin: "local", scope: "session" });
+  return new HawserError("DRAINING", "The server is closing", {
+    origin: "local",
+    scope: "session",
+  });
 }
 
 function overloaded(why: string): HawserError {
-  return new HawserError("OVERLOADED", `The server can't let this client in now: ${why}`, { origin: "local", scope: "session" });
+  return new HawserError("OVERLOADED", `The server can't let this client in now: ${why}`, {
+    origin: "local",
+    scope: "session",
+  });
 }
 
 function left(remote: string): HawserError {
-  return new HawserError("ABORTED", `${remote} is not let in any more: it has left, or it took too long`);
+  return new HawserError(
+    "ABORTED",
+    `${remote} is not let in any more: it has left, or it took too long`,
+  );
 }
 
 /** What `authenticate` threw, for the client: its own words only where they are meant for it. */
 function refused(cause: unknown): HawserError {
   const own = readHawserError(cause);
-  if (own?.code === "OVERLOADED") return new HawserError("OVERLOADED", own.message, { cause, origin: "local", scope: "session" });
+  if (own?.code === "OVERLOADED")
+    return new HawserError("OVERLOADED", own.message, { cause, origin: "local", scope: "session" });
   if (couldNotJudge(cause)) {
-    return new HawserError("OVERLOADED", "The server can't judge this client now", { cause, origin: "local", scope: "session" });
+    return new HawserError("OVERLOADED", "The server can't judge this client now", {
+      cause,
+      origin: "local",
+      scope: "session",
+    });
   }
-  return new HawserError("AUTH_REFUSED", own?.code === "AUTH_REFUSED" ? own.message : "The server does not let this client in", { cause });
+  return new HawserError(
+    "AUTH_REFUSED",
+    own?.code === "AUTH_REFUSED" ? own.message : "The server does not let this client in",
+    { cause },
+  );
 }
 
 /** Codes of a service that can't be reached now, as node:net, node:dns and fetch() say them. */
-const unreachable = /^(?:ECONN[A-Z]+|EHOST[A-Z]+|ENET[A-Z]+|EAI_AGAIN|ENOTFOUND|EPIPE|ETIMEDOUT|EMFILE|ENFILE|UND_ERR_[A-Z_]+)$/;
+const unreachable =
+  /^(?:ECONN[A-Z]+|EHOST[A-Z]+|ENET[A-Z]+|EAI_AGAIN|ENOTFOUND|EPIPE|ETIMEDOUT|EMFILE|ENFILE|UND_ERR_[A-Z_]+)$/;
 
 /** How many causes of an error are looked at. */
 const MAX_CAUSES = 4;
 
 /**
- * True if an error says that what authenticate asks (a database, another service) could not be reached or did not answer in time:
- * the client may be welcome, and must not be sent away for good.
+ * True if an error says that what authenticate asks (a database, another service) could not be
+ * reached or did not answer in time: the client may be welcome, and must not be sent away for good.
  */
 function couldNotJudge(caught: unknown): boolean {
   let error = caught;
@@ -281,7 +343,11 @@ function couldNotJudge(caught: unknown): boolean {
     const own = readHawserError(error);
     if (own !== null) return own.retryable;
     const code = memberOf(error, "code");
-    if (memberOf(error, "name") === "TimeoutError" || (typeof code === "string" && unreachable.test(code))) return true;
+    if (
+      memberOf(error, "name") === "TimeoutError" ||
+      (typeof code === "string" && unreachable.test(code))
+    )
+      return true;
     error = memberOf(error, "cause");
   }
   return false;

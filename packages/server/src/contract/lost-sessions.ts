@@ -1,9 +1,11 @@
 /**
- * Lost sessions: those without a connection, which wait for their clients, and which of them goes first when there are too many.
- * Owns that choice alone. Must not know what a session keeps, or for how long.
+ * Lost sessions: those without a connection, which wait for their clients, and which of them goes
+ * first when there are too many. Owns that choice alone. Must not know what a session keeps, or for
+ * how long.
  *
- * One peer that connects and leaves again and again must not push out the others: the address with the most lost sessions loses one of its
- * own, and of these the one whose connections had lasted the shortest.
+ * One peer that connects and leaves again and again must not push out the others: the address with
+ * the most lost sessions loses one of its own, and of these the one whose connections had lasted
+ * the shortest.
  *
  * @module
  */
@@ -20,7 +22,9 @@ export interface LostSession {
 export class LostSessions<S extends LostSession> {
   /** All, the longest lost first. */
   readonly #all = new Set<S>();
-  /** By place, and there by the logarithm of the time that they were served, the longest lost first. */
+  /**
+   * By place, and there by the logarithm of the time that they were served, the longest lost first.
+   */
   readonly #places = new Map<string, (Set<S> | undefined)[]>();
   readonly #counts = new Map<string, number>();
 
@@ -89,7 +93,10 @@ function rankOf({ servedMs }: LostSession): number {
   return Math.ceil(Math.log2(Math.max(1, servedMs)));
 }
 
-/** The address of a peer without its port; of an IPv6 address its network of 64 bits, of which one client has many addresses. */
+/**
+ * The address of a peer without its port; of an IPv6 address its network of 64 bits, of which one
+ * client has many addresses.
+ */
 export function placeOf(remote: string): string {
   const host = remote.replace(/[#:]\d+$/, "");
   if (!host.startsWith("[")) return host;
@@ -97,5 +104,8 @@ export function placeOf(remote: string): string {
   const groups = head === "" ? [] : head.split(":");
   const last = tail === undefined || tail === "" ? [] : tail.split(":");
   while (groups.length + last.length < 8) groups.push("0");
-  return [...groups, ...last].slice(0, 4).map((group) => group.padStart(4, "0")).join(":");
+  return [...groups, ...last]
+    .slice(0, 4)
+    .map((group) => group.padStart(4, "0"))
+    .join(":");
 }

@@ -1,10 +1,19 @@
 /**
- * SessionServer: the sessions of one contract, whoever's connections carry them; rooms, broadcast, and the orderly end of all of it.
- * Must not know how a connection is greeted, nor how one session's handlers are called.
+ * SessionServer: the sessions of one contract, whoever's connections carry them; rooms, broadcast,
+ * and the orderly end of all of it. Must not know how a connection is greeted, nor how one
+ * session's handlers are called.
  *
  * @module
  */
-import { type EmitOptions, type ErrorPeer, HawserError, type Hello, type Protocol, type SessionKind, withPeer } from "@hawser/protocol";
+import {
+  type EmitOptions,
+  type ErrorPeer,
+  HawserError,
+  type Hello,
+  type Protocol,
+  type SessionKind,
+  withPeer,
+} from "@hawser/protocol";
 import {
   type Closed,
   messageToOpen,
@@ -25,12 +34,21 @@ import { type CloseOptions, type CloseResult, resolveCloseOptions } from "../opt
 import { isNobody, isSameContext, isSamePrincipal } from "./principal.ts";
 import { type Carried, draining, Greeted, type GreetingHost } from "./handshake.ts";
 import type { Audience, Room, SessionPeer, SessionServer, SessionSocket } from "./handlers.ts";
-import { resolveSessionServerOptions, type ResolvedSessionOptions, type SessionServerOptions } from "./options.ts";
+import {
+  resolveSessionServerOptions,
+  type ResolvedSessionOptions,
+  type SessionServerOptions,
+} from "./options.ts";
 import { Rooms } from "./rooms.ts";
 import { ServedSession, type SessionHost } from "./session.ts";
 
-/** The server of a contract. One object for its caller, its connections and its sessions, so that each of them is small. */
-export class ContractServer<P extends Protocol, C> implements SessionServer<P, C>, GreetingHost, SessionHost<P, C>, Ticking {
+/**
+ * The server of a contract. One object for its caller, its connections and its sessions, so that
+ * each of them is small.
+ */
+export class ContractServer<P extends Protocol, C>
+  implements SessionServer<P, C>, GreetingHost, SessionHost<P, C>, Ticking
+{
   readonly kind: SessionKind;
   readonly options: ResolvedSessionOptions;
   readonly responder: Responder;
@@ -68,7 +86,8 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
     this.#given = given;
     this.options = resolveSessionServerOptions(given);
     this.#reporter = new Reporter(`the server of ${kind.contract.name}`);
-    this.responder = new Responder(kind.contract, "server", handlers, given.use as never); // a middleware takes the context that ServedSession makes
+    // a middleware takes the context that ServedSession makes
+    this.responder = new Responder(kind.contract, "server", handlers, given.use as never);
     this.#listeners = new Listeners(this.options, {
       accepted: (connection) => {
         this.accept(connection);
@@ -76,7 +95,8 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
       handshake: (remote) => {
         const mayBegin = this.#hasRoom();
         if (mayBegin) this.#handshakes++;
-        else if (this.#closing === null) this.report(this.#isFull(remote), { remote, transport: "tls" });
+        else if (this.#closing === null)
+          this.report(this.#isFull(remote), { remote, transport: "tls" });
         return mayBegin;
       },
       handshakeOver: () => {
@@ -131,8 +151,12 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
 
   to(...rooms: readonly string[]): Audience<P, C> {
     const [only] = rooms;
-    if (rooms.length === 1 && only !== undefined) return new Listening(this, () => this.memberships.members(only));
-    return new Listening(this, () => new Set(rooms.flatMap((room) => [...this.memberships.members(room)])));
+    if (rooms.length === 1 && only !== undefined)
+      return new Listening(this, () => this.memberships.members(only));
+    return new Listening(
+      this,
+      () => new Set(rooms.flatMap((room) => [...this.memberships.members(room)])),
+    );
   }
 
   broadcast(name: string, payload?: unknown, options?: EmitOptions): number {
@@ -140,8 +164,16 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   }
 
   /** Emit an event to some, encoded once. */
-  emitTo(sessions: ReadonlySet<ServedSession<P, C>>, name: string, payload: unknown, options: EmitOptions = {}): number {
-    const event = this.kind.prepare(messageToOpen(this.kind.contract, "event", name, "server"), payload);
+  emitTo(
+    sessions: ReadonlySet<ServedSession<P, C>>,
+    name: string,
+    payload: unknown,
+    options: EmitOptions = {},
+  ): number {
+    const event = this.kind.prepare(
+      messageToOpen(this.kind.contract, "event", name, "server"),
+      payload,
+    );
     let taken = 0;
     for (const session of sessions) if (session.emitPrepared(event, options)) taken++;
     return taken;
@@ -205,8 +237,13 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   }
 
   /** @see GreetingHost */
-  admit(link: SessionLink, hello: Hello, given: unknown): { readonly session: Carried; readonly resumed: boolean } {
-    const context = given as C; // what authenticate returned; without it, C is inferred from nothing
+  admit(
+    link: SessionLink,
+    hello: Hello,
+    given: unknown,
+  ): { readonly session: Carried; readonly resumed: boolean } {
+    // what authenticate returned; without it, C is inferred from nothing
+    const context = given as C;
     const known = this.#resumable(hello);
     if (known !== null && this.#isSamePrincipal(known, context, link)) {
       this.#lost.delete(known);
@@ -214,7 +251,12 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
       known.renew(context);
       return { session: known, resumed: true };
     }
-    const session = new ServedSession<P, C>(this, link, context, `${this.kind.contract.name}#${String(++this.#begun)}`);
+    const session = new ServedSession<P, C>(
+      this,
+      link,
+      context,
+      `${this.kind.contract.name}#${String(++this.#begun)}`,
+    );
     this.#sessions.add(session);
     return { session, resumed: false };
   }
@@ -223,12 +265,19 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   release(context: unknown): void {
     const { release } = this.#given;
     if (release === undefined || context === undefined) return;
-    tellProgram(() => release(context as C), (cause) => { // authenticate returned it
-      this.report(programFailed("The release option", cause, "session"));
-    });
+    tellProgram(
+      () => release(context as C),
+      (cause) => {
+        // authenticate returned it
+        this.report(programFailed("The release option", cause, "session"));
+      },
+    );
   }
 
-  /** A session may be resumed by the identity that it has now, and by the former one while its client may not have the newer. */
+  /**
+   * A session may be resumed by the identity that it has now, and by the former one while its
+   * client may not have the newer.
+   */
   #know(session: ServedSession<P, C>): void {
     if (this.options.limits.resumeWindowMs === 0 || session.id === "") return;
     this.#byId.set(session.id, session);
@@ -236,7 +285,8 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   }
 
   #forget(session: ServedSession<P, C>): void {
-    for (const id of [session.id, session.formerId]) if (this.#byId.get(id) === session) this.#byId.delete(id);
+    for (const id of [session.id, session.formerId])
+      if (this.#byId.get(id) === session) this.#byId.delete(id);
   }
 
   /** The session that a client wants to go on with, if it could. */
@@ -248,7 +298,9 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   /** Whether who comes with a session's identity is who began it. */
   #isSamePrincipal(known: ServedSession<P, C>, context: C, link: SessionLink): boolean {
     const { principal } = this.#given;
-    let why = "authenticate returned another context; where it is the same client all the same, give the option principal";
+    let why =
+      "authenticate returned another context; where it is the same client all the same, give " +
+      "the option principal";
     let cause: unknown;
     if (principal === undefined) {
       if (isSameContext(known.context, context)) return true;
@@ -257,12 +309,21 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
       try {
         const before = principal(known.context);
         if (isSamePrincipal(before, principal(context))) return true;
-        if (isNobody(before)) why = `the option principal returned ${String(before)}, which names nobody`;
+        if (isNobody(before))
+          why = `the option principal returned ${String(before)}, which names nobody`;
       } catch (thrown) {
         cause = thrown;
       }
     }
-    this.report(new HawserError("AUTH_REFUSED", `${link.remote} does not go on with the session ${known.label}, but begins a new one: ${why}`, { cause, origin: "remote" }), link);
+    this.report(
+      new HawserError(
+        "AUTH_REFUSED",
+        `${link.remote} does not go on with the session ${known.label}, but begins a new one: ` +
+          why,
+        { cause, origin: "remote" },
+      ),
+      link,
+    );
     return false;
   }
 
@@ -280,10 +341,14 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
       settled();
       return;
     }
-    runProgram(() => open(session), settled, (cause) => {
-      this.#failed("open", session, cause);
-      session.end("OVERLOADED", "The server could not begin the session");
-    });
+    runProgram(
+      () => open(session),
+      settled,
+      (cause) => {
+        this.#failed("open", session, cause);
+        session.end("OVERLOADED", "The server could not begin the session");
+      },
+    );
   }
 
   /** @see SessionHost */
@@ -301,7 +366,8 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   keeps(session: ServedSession<P, C>): boolean {
     if (this.#closing !== null || !this.#byId.has(session.id)) return false;
     this.#lost.add(session);
-    // Sessions that wait are bounded too: whoever connects and leaves again and again costs no more than whoever stays.
+    // Sessions that wait are bounded too: whoever connects and leaves again and again costs no more
+    // than whoever stays.
     if (this.#lost.size > this.options.maxConnections) this.#lost.first(session)?.giveUp();
     this.retained();
     return true;
@@ -310,7 +376,8 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   /** @see SessionHost */
   retained(): void {
     const { maxRetainedTotalBytes, retention } = this.options;
-    while (retention.bytes > maxRetainedTotalBytes && this.#lost.size > 0) this.#lost.longest?.giveUp();
+    while (retention.bytes > maxRetainedTotalBytes && this.#lost.size > 0)
+      this.#lost.longest?.giveUp();
   }
 
   /** @see SessionHost */
@@ -327,7 +394,10 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   /** @see GreetingHost, SessionHost */
   report(error: HawserError, peer?: ErrorPeer, session?: ServedSession<P, C>): void {
     if (peer !== undefined) withPeer(error, peer);
-    void this.#reporter.report(error, hasErrorHandler(this.#given) ? () => this.#given.error?.(error, session) : null);
+    void this.#reporter.report(
+      error,
+      hasErrorHandler(this.#given) ? () => this.#given.error?.(error, session) : null,
+    );
   }
 
   /** Call a hook that nothing waits for. */
@@ -338,16 +408,24 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   }
 
   #failed(name: string, session: ServedSession<P, C>, cause: unknown): void {
-    this.report(programFailed(`The ${name} option for ${session.remote}`, cause, "session"), session, session);
+    this.report(
+      programFailed(`The ${name} option for ${session.remote}`, cause, "session"),
+      session,
+      session,
+    );
   }
 
-  async #close({ graceMs, deadlineMs }: ReturnType<typeof resolveCloseOptions>): Promise<CloseResult> {
+  async #close({
+    graceMs,
+    deadlineMs,
+  }: ReturnType<typeof resolveCloseOptions>): Promise<CloseResult> {
     const { ticker } = this.options;
     const nowMs = ticker.clock.now();
     for (const session of this.#lost) session.giveUp();
     const total = this.#sessions.size;
     for (const session of this.#sessions) {
-      const dueMs = graceMs === Infinity ? Infinity : nowMs + Math.floor(graceMs * this.#fraction());
+      const dueMs =
+        graceMs === Infinity ? Infinity : nowMs + Math.floor(graceMs * this.#fraction());
       this.#drainMs.set(session, dueMs);
     }
     for (const connection of this.#connections) connection.close();
@@ -370,30 +448,50 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
   }
 
   #hasRoom(): boolean {
-    return this.#closing === null && this.#connections.size + this.#handshakes < this.options.maxConnections;
+    return (
+      this.#closing === null &&
+      this.#connections.size + this.#handshakes < this.options.maxConnections
+    );
   }
 
   #isFull(remote: string): HawserError {
-    return new HawserError("TOO_MANY_CONNECTIONS", `Cannot serve ${remote}: maxConnections ${String(this.options.maxConnections)} are open already`);
+    return new HawserError(
+      "TOO_MANY_CONNECTIONS",
+      `Cannot serve ${remote}: maxConnections ${String(this.options.maxConnections)} are open ` +
+        "already",
+    );
   }
 
-  /** There is no place for a connection: its client is told so, unless many are being told already. */
+  /**
+   * There is no place for a connection: its client is told so, unless many are being told already.
+   */
   #refuse(connection: Connection): void {
     const { connection: limits, ticker } = this.options;
     if (this.#closing !== null || this.#refused.size >= MOST_REFUSED) {
       refuse(connection);
     } else {
-      const link = new SessionLink(connection, { limits, ticker, onFull: "close" }, {
-        lost: () => undefined,
-        gone: () => {
-          this.#refused.delete(link);
-          this.#restWhenIdle();
+      const link = new SessionLink(
+        connection,
+        { limits, ticker, onFull: "close" },
+        {
+          lost: () => undefined,
+          gone: () => {
+            this.#refused.delete(link);
+            this.#restWhenIdle();
+          },
         },
-      });
+      );
       if (this.#isIdle()) ticker.add(this);
       this.#refused.add(link);
       link.open(DEAF);
-      link.output.append(this.kind.refusal(new HawserError("OVERLOADED", "The server holds as many connections as it takes", { origin: "local", scope: "session" })));
+      link.output.append(
+        this.kind.refusal(
+          new HawserError("OVERLOADED", "The server holds as many connections as it takes", {
+            origin: "local",
+            scope: "session",
+          }),
+        ),
+      );
       link.close();
     }
     if (this.#closing === null) this.report(this.#isFull(connection.remote), connection);
@@ -417,12 +515,17 @@ export class ContractServer<P extends Protocol, C> implements SessionServer<P, C
 }
 
 /** For a handler that closes its server: its own session goes on until it has returned. */
-async function allClosed(others: readonly { readonly closed: Promise<Closed> }[]): Promise<CloseResult> {
+async function allClosed(
+  others: readonly { readonly closed: Promise<Closed> }[],
+): Promise<CloseResult> {
   await Promise.all(others.map((session) => session.closed));
   return { drained: others.length, forced: 0 };
 }
 
-/** How many clients are told at once that there is no place for them; who comes beside them is closed without a word. */
+/**
+ * How many clients are told at once that there is no place for them; who comes beside them is
+ * closed without a word.
+ */
 const MOST_REFUSED = 64;
 
 /** Speaks to a client that is not served. */
@@ -447,7 +550,10 @@ class Listening<P extends Protocol, C> implements Audience<P, C> {
 
   except(...sockets: readonly SessionSocket<P, C>[]): Audience<P, C> {
     const without = new Set<unknown>(sockets);
-    return new Listening(this.#server, () => new Set([...this.#members()].filter((member) => !without.has(member))));
+    return new Listening(
+      this.#server,
+      () => new Set([...this.#members()].filter((member) => !without.has(member))),
+    );
   }
 
   emit(name: string, payload?: unknown, options?: EmitOptions): number {

@@ -1,6 +1,7 @@
 /**
- * ServedSession: one client's session, from its welcome to its end, over one connection after another.
- * Owns what becomes of what the engine tells, and what a handler has in its hands. Must not know listeners or greetings.
+ * ServedSession: one client's session, from its welcome to its end, over one connection after
+ * another. Owns what becomes of what the engine tells, and what a handler has in its hands. Must
+ * not know listeners or greetings.
  *
  * @module
  */
@@ -22,7 +23,24 @@ import {
   type SessionSink,
   type SessionState,
 } from "@hawser/protocol";
-import { type Closed, emitEvent, type EventOptions, eventsFlushed, mayBeSeen, messageToOpen, type OpenOptions, openRequest, openStream, rejected, type Responder, type SessionLink, type SessionStream, StuckHandlers, unlessSeen, unsent } from "@hawser/session";
+import {
+  type Closed,
+  emitEvent,
+  type EventOptions,
+  eventsFlushed,
+  mayBeSeen,
+  messageToOpen,
+  type OpenOptions,
+  openRequest,
+  openStream,
+  rejected,
+  type Responder,
+  type SessionLink,
+  type SessionStream,
+  StuckHandlers,
+  unlessSeen,
+  unsent,
+} from "@hawser/session";
 import type { Connection } from "@hawser/transport";
 import { type ContextOwner, ServedCall, ServedEvent } from "./context.ts";
 import { draining } from "./handshake.ts";
@@ -57,8 +75,12 @@ export interface SessionHost<P extends Protocol, C> {
   report(error: HawserError, peer: ErrorPeer, session: ServedSession<P, C>): void;
 }
 
-/** One client's session: {@link SessionSocket} for the handlers, {@link SessionSink} for the engine. */
-export class ServedSession<P extends Protocol, C> implements LostSession, SessionSocket<P, C>, SessionSink, ContextOwner<P, C> {
+/**
+ * One client's session: {@link SessionSocket} for the handlers, {@link SessionSink} for the engine.
+ */
+export class ServedSession<P extends Protocol, C>
+  implements LostSession, SessionSocket<P, C>, SessionSink, ContextOwner<P, C>
+{
   readonly label: string;
   #context: C;
   readonly #host: SessionHost<P, C>;
@@ -125,7 +147,8 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
   lost(link: SessionLink, error: HawserError): void {
     if (link !== this.#link || !this.#isLinked) return;
     this.#isLinked = false;
-    if (error.code === "SLOW_CONSUMER" || error.code === "IDLE_TIMEOUT") this.#host.report(error, this, this);
+    if (error.code === "SLOW_CONSUMER" || error.code === "IDLE_TIMEOUT")
+      this.#host.report(error, this, this);
     this.#session.lost(link.now(), error);
     this.#park(error);
   }
@@ -137,7 +160,8 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
     else if (this.#session.state === "draining" && this.#drainedMs !== Infinity) {
       // The client closes; one that does not is not waited for.
       if (this.#session.openCalls > 0) this.#drainedMs = nowMs;
-      else if (nowMs - this.#drainedMs >= connection.lingerTimeoutMs) this.end("DRAINED", "The server is closing");
+      else if (nowMs - this.#drainedMs >= connection.lingerTimeoutMs)
+        this.end("DRAINED", "The server is closing");
     }
   }
 
@@ -241,7 +265,8 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
   }
 
   join(room: string): void {
-    if (typeof room !== "string") throw new TypeError(`Cannot join a room of type ${typeof room}: its name is a string`);
+    if (typeof room !== "string")
+      throw new TypeError(`Cannot join a room of type ${typeof room}: its name is a string`);
     if (this.#outcome !== null) return;
     (this.#rooms ??= new Set()).add(room);
     this.#host.memberships.join(room, this);
@@ -255,7 +280,13 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
     let entry: MessageEntry | null = null;
     try {
       entry = messageToOpen(this.#host.kind.contract, "event", name, "server");
-      const outcome = emitEvent(this.#session, entry, payload, this.#host.options.ticker.clock, options);
+      const outcome = emitEvent(
+        this.#session,
+        entry,
+        payload,
+        this.#host.options.ticker.clock,
+        options,
+      );
       if (this.#session.state === "lost") this.#host.retained();
       return outcome;
     } catch (error) {
@@ -270,14 +301,19 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
   /** Emit what is encoded already: whether it was taken. */
   emitPrepared(event: PreparedEvent, options: EmitOptions): boolean {
     const { state } = this.#session;
-    if (state === "closed" || (event.entry.delivery === "at-most-once" && state !== "ready" && state !== "draining")) return false;
+    if (
+      state === "closed" ||
+      (event.entry.delivery === "at-most-once" && state !== "ready" && state !== "draining")
+    )
+      return false;
     try {
       this.#session.emitPrepared(event, options, null);
       if (state === "lost") this.#host.retained();
       return this.#session.knows(event.entry);
     } catch (error) {
       if (!isHawserError(error)) throw error;
-      if (error.code === "WRITE_BUFFER_FULL" || error.code === "RETENTION_FULL") this.#tooSlow(error);
+      if (error.code === "WRITE_BUFFER_FULL" || error.code === "RETENTION_FULL")
+        this.#tooSlow(error);
       return false;
     }
   }
@@ -309,7 +345,10 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
   abort(): void {
     const link = this.#link;
     link.abort();
-    this.lost(link, new HawserError("ABORTED", `The connection to ${link.remote} was broken off here`));
+    this.lost(
+      link,
+      new HawserError("ABORTED", `The connection to ${link.remote} was broken off here`),
+    );
   }
 
   get closed(): Promise<Closed> {
@@ -338,7 +377,9 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
     const { handshakeTimeoutMs } = limits;
     if (handshakeTimeoutMs === Infinity) return;
     this.#cancelOpening = ticker.clock.after(handshakeTimeoutMs, () => {
-      const late = `The open option for ${this.remote} did not settle within handshakeTimeoutMs ${String(handshakeTimeoutMs)}: the session is closed`;
+      const late =
+        `The open option for ${this.remote} did not settle within handshakeTimeoutMs ` +
+        `${String(handshakeTimeoutMs)}: the session is closed`;
       this.#report(new HawserError("HANDLER_FAILED", late, { scope: "session" }));
       this.end("OVERLOADED", "The server could not begin the session");
     });
@@ -410,7 +451,8 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
     const { responder, options } = this.#host;
     const { entry } = event;
     if (responder.handlerOf(entry) === undefined) {
-      // One that is sent once may go unheard, as in any emitter; of one that is to arrive, its sender is told.
+      // One that is sent once may go unheard, as in any emitter; of one that is to arrive, its
+      // sender is told.
       event.handled(entry.delivery === "at-least-once" ? unheard(entry) : null);
       return;
     }
@@ -460,14 +502,23 @@ export class ServedSession<P extends Protocol, C> implements LostSession, Sessio
 
   #tooSlow(cause: HawserError): void {
     const link = this.#link;
-    this.#host.report(new HawserError("SLOW_CONSUMER", `${this.remote} takes too little of what is sent to it: the session is closed`, { cause, scope: "session" }), this, this);
+    this.#host.report(
+      new HawserError(
+        "SLOW_CONSUMER",
+        `${this.remote} takes too little of what is sent to it: the session is closed`,
+        { cause, scope: "session" },
+      ),
+      this,
+      this,
+    );
     this.end("OVERLOADED", "The client takes too little of what is sent to it");
     link.abort();
   }
 
   #end(error: HawserError | null): void {
     if (this.#outcome !== null) return;
-    this.#outcome = error !== null ? { reason: "error", error } : this.#closer === "local" ? CLOSED : ENDED;
+    this.#outcome =
+      error !== null ? { reason: "error", error } : this.#closer === "local" ? CLOSED : ENDED;
     this.#lostMs = Infinity;
     this.#stopOpening();
     this.#drain?.abort(draining());
@@ -483,5 +534,7 @@ const CLOSED: Closed = Object.freeze({ reason: "closed", error: null });
 const ENDED: Closed = Object.freeze({ reason: "ended", error: null });
 
 function unheard(entry: MessageEntry): HawserError {
-  return new HawserError("MESSAGE_UNKNOWN", `There is no handler for the event ${entry.name}`, { origin: "local" });
+  return new HawserError("MESSAGE_UNKNOWN", `There is no handler for the event ${entry.name}`, {
+    origin: "local",
+  });
 }

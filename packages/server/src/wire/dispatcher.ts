@@ -1,28 +1,51 @@
 /**
- * Handlers: what a user's functions are called with, when, and what becomes of their failures.
- * Owns the order of the calls for one connection, and how many run at once. Must not know listeners or other connections.
+ * Handlers: what a user's functions are called with, when, and what becomes of their failures. Owns
+ * the order of the calls for one connection, and how many run at once. Must not know listeners or
+ * other connections.
  *
  * @module
  */
 import { type HawserError, readHawserError, unknownName, withPeer } from "@hawser/protocol";
-import { type Closed, isThenable, programFailed, type Reporter, runProgram, whenSettled, type WireSocket, type WireSocketEvents } from "@hawser/session";
+import {
+  type Closed,
+  isThenable,
+  programFailed,
+  type Reporter,
+  runProgram,
+  whenSettled,
+  type WireSocket,
+  type WireSocketEvents,
+} from "@hawser/session";
 
 /** One client's socket, as the handlers see it. */
 export type ServerSocket<In, Out = In> = Pick<
   WireSocket<In, Out>,
-  "abort" | "closed" | "end" | "flushed" | "pendingBytes" | "remote" | "send" | "state" | "transport" | "waiting" | "writable"
+  | "abort"
+  | "closed"
+  | "end"
+  | "flushed"
+  | "pendingBytes"
+  | "remote"
+  | "send"
+  | "state"
+  | "transport"
+  | "waiting"
+  | "writable"
 >;
 
 /**
- * What a server does with its connections. For one connection: `open`, then `message` for each in order, then `close`.
+ * What a server does with its connections. For one connection: `open`, then `message` for each in
+ * order, then `close`.
  *
- * A handler may return a promise: `open` holds the messages back until it settles; `maxInFlight` messages run at once
- * (default one), and above that the connection is not read. A handler that throws or rejects ends its own connection:
- * `error` is told, `closed` has the reason `"error"`.
+ * A handler may return a promise: `open` holds the messages back until it settles; `maxInFlight`
+ * messages run at once (default one), and above that the connection is not read. A handler that
+ * throws or rejects ends its own connection: `error` is told, `closed` has the reason `"error"`.
  *
- * An error that ends a connection is told while last words can still be sent: in `error`, and until the promise that it returns has
- * settled (at most `lingerTimeoutMs`), `socket.send()` and `socket.end()` work. An error that the peer causes is told when the
- * messages before it are handled. Not so after SLOW_CONSUMER, whose peer does not read, and when the connection itself is lost.
+ * An error that ends a connection is told while last words can still be sent: in `error`, and until
+ * the promise that it returns has settled (at most `lingerTimeoutMs`), `socket.send()` and
+ * `socket.end()` work. An error that the peer causes is told when the messages before it are
+ * handled. Not so after SLOW_CONSUMER, whose peer does not read, and when the connection itself is
+ * lost.
  */
 export interface WireHandlers<In, Out = In> {
   open?(socket: ServerSocket<In, Out>): Promise<void> | void;
@@ -30,8 +53,9 @@ export interface WireHandlers<In, Out = In> {
   /** The connection is gone and its messages are handled. */
   close?(socket: ServerSocket<In, Out>, closed: Closed): Promise<void> | void;
   /**
-   * Is told what went wrong: on a connection (then its socket is given), or before there was one; `error.peer` says whose. Without it, the
-   * first failure of each code is a process warning, but for what the network does; so is what this throws or rejects with.
+   * Is told what went wrong: on a connection (then its socket is given), or before there was one;
+   * `error.peer` says whose. Without it, the first failure of each code is a process warning, but
+   * for what the network does; so is what this throws or rejects with.
    */
   error?(error: HawserError, socket?: ServerSocket<In, Out>): Promise<void> | void;
 }
@@ -55,8 +79,14 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
   /** What is waited for: "open" its handler, "flow" nothing, "finish" the last messages. */
   #phase: "finish" | "flow" | "open" = "open";
   #closed: Closed | null = null;
-  /** What the peer caused while messages from before it are being handled, and how to say that it was told. */
-  #failure: { readonly error: HawserError; readonly told: (reported: PromiseLike<undefined> | undefined) => void } | null = null;
+  /**
+   * What the peer caused while messages from before it are being handled, and how to say that it
+   * was told.
+   */
+  #failure: {
+    readonly error: HawserError;
+    readonly told: (reported: PromiseLike<undefined> | undefined) => void;
+  } | null = null;
 
   constructor(shared: Dispatch<In, Out>) {
     this.#shared = shared;
@@ -67,11 +97,15 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
     this.#socket = socket;
     socket.hold();
     socket.open();
-    this.#run("open", () => this.#shared.handlers.open?.(socket), () => {
-      if (this.#phase === "open") this.#phase = "flow";
-      socket.release();
-      this.#finishWhenHandled();
-    });
+    this.#run(
+      "open",
+      () => this.#shared.handlers.open?.(socket),
+      () => {
+        if (this.#phase === "open") this.#phase = "flow";
+        socket.release();
+        this.#finishWhenHandled();
+      },
+    );
   }
 
   message(message: In): void {
@@ -113,7 +147,8 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
   }
 
   failed(error: HawserError): Promise<undefined> | undefined {
-    if (error.scope !== "connection" || error.origin === "local" || this.#inFlight === 0) return this.report(error);
+    if (error.scope !== "connection" || error.origin === "local" || this.#inFlight === 0)
+      return this.report(error);
     const { promise, resolve } = Promise.withResolvers<undefined>();
     this.#failure = { error, told: resolve };
     return promise;
@@ -127,16 +162,23 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
     this.#closed = closed;
     this.#tellFailure();
     if (this.#socket !== null) this.#shared.onClosed(this.#socket);
-    if (closed.error !== null && closed.error.origin === "transport") void this.report(closed.error);
+    if (closed.error !== null && closed.error.origin === "transport")
+      void this.report(closed.error);
     this.#closeWhenHandled();
   }
 
-  /** Tells the `error` handler, if there is one; returns its promise, if it made one, which never rejects. */
+  /**
+   * Tells the `error` handler, if there is one; returns its promise, if it made one, which never
+   * rejects.
+   */
   report(error: HawserError): Promise<undefined> | undefined {
     const { handlers, reporter } = this.#shared;
     const socket = this.#socket ?? undefined;
     if (socket !== undefined) withPeer(error, socket);
-    return reporter.report(error, hasErrorHandler(handlers) ? () => handlers.error?.(error, socket) : null);
+    return reporter.report(
+      error,
+      hasErrorHandler(handlers) ? () => handlers.error?.(error, socket) : null,
+    );
   }
 
   #tellFailure(): void {
@@ -164,7 +206,11 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
     const socket = this.#socket;
     if (closed === null || socket === null || this.#inFlight > 0 || socket.waiting > 0) return;
     this.#closed = null;
-    this.#run("close", () => this.#shared.handlers.close?.(socket, closed), () => undefined);
+    this.#run(
+      "close",
+      () => this.#shared.handlers.close?.(socket, closed),
+      () => undefined,
+    );
   }
 
   /** Call a handler that is not for messages; `then` runs when it has settled well. */
@@ -190,12 +236,18 @@ export class Dispatcher<In, Out> implements WireSocketEvents<In> {
     const socket = this.#socket as WireSocket<In, Out>; // set before the first handler runs
     // Sending to a peer that has gone meanwhile is not the handler's fault, and `closed` tells it.
     if (socket.state === "closed" && readHawserError(cause)?.code === "CONNECTION_CLOSED") return;
-    const error = programFailed(`Cannot go on with ${socket.remote}: its ${name} handler`, cause, "connection");
+    const error = programFailed(
+      `Cannot go on with ${socket.remote}: its ${name} handler`,
+      cause,
+      "connection",
+    );
     if (!socket.fail(error)) void this.report(error);
   }
 }
 
-/** True if there is an `error` handler; one that can't be read counts, and fails when it is called. */
+/**
+ * True if there is an `error` handler; one that can't be read counts, and fails when it is called.
+ */
 export function hasErrorHandler(handlers: { readonly error?: unknown }): boolean {
   try {
     return handlers.error !== undefined;
@@ -209,14 +261,25 @@ const names: readonly string[] = ["open", "message", "close", "error"];
 /**
  * Checks the handlers of a wire. Those of a class may have members of their own.
  *
- * @throws {TypeError} when they are no object, one is no function, or there is one that a wire does not call
+ * @throws {TypeError} when they are no object, one is no function, or there is one that a wire does
+ *   not call
  */
 export function checkHandlers(handlers: unknown): void {
-  if (typeof handlers !== "object" || handlers === null) throw new TypeError(`Cannot serve a wire with handlers of type ${handlers === null ? "null" : typeof handlers}: use an object, { message(message, socket) { … } }`);
+  if (typeof handlers !== "object" || handlers === null)
+    throw new TypeError(
+      "Cannot serve a wire with handlers of type " +
+        `${handlers === null ? "null" : typeof handlers}: use an object, { message(message, ` +
+        "socket) { … } }",
+    );
   for (const name of names) {
     const handler: unknown = Reflect.get(handlers, name);
-    if (handler !== undefined && typeof handler !== "function") throw new TypeError(`Cannot use the handler ${JSON.stringify(name)} of type ${handler === null ? "null" : typeof handler}: it is a function`);
+    if (handler !== undefined && typeof handler !== "function")
+      throw new TypeError(
+        `Cannot use the handler ${JSON.stringify(name)} of type ` +
+          `${handler === null ? "null" : typeof handler}: it is a function`,
+      );
   }
   if (Object.getPrototypeOf(handlers) !== Object.prototype) return;
-  for (const name of Object.keys(handlers)) if (!names.includes(name)) throw unknownName("The server of a wire", "handler", name, names);
+  for (const name of Object.keys(handlers))
+    if (!names.includes(name)) throw unknownName("The server of a wire", "handler", name, names);
 }

@@ -35,7 +35,13 @@ describe("LostSessions", () => {
   };
 
   it("lets the place with the most lost sessions lose one of its own", () => {
-    const { all, made } = lost(["honest", 1], ["churn", 900], ["churn", 800], ["other", 5], ["churn", 700]);
+    const { all, made } = lost(
+      ["honest", 1],
+      ["churn", 900],
+      ["churn", 800],
+      ["other", 5],
+      ["churn", 700],
+    );
     const last = made[3];
     if (last === undefined) throw new Error("unreachable");
     expect(all.first(last)?.place).toBe("churn");
@@ -43,9 +49,19 @@ describe("LostSessions", () => {
   });
 
   it("begins with those that were served the shortest, the longest lost first", () => {
-    const { all, made } = lost(["here", 60_000], ["here", 3], ["here", 4], ["here", 3], ["here", 2_000]);
+    const { all, made } = lost(
+      ["here", 60_000],
+      ["here", 3],
+      ["here", 4],
+      ["here", 3],
+      ["here", 2_000],
+    );
     const order: number[] = [];
-    for (let left = all.first(made[4] as never); left !== undefined; left = all.first(made[4] as never)) {
+    for (
+      let left = all.first(made[4] as never);
+      left !== undefined;
+      left = all.first(made[4] as never)
+    ) {
       order.push(left.index);
       all.delete(left);
     }
@@ -76,7 +92,16 @@ const news = defineProtocol({
 function serve(options: SessionServerOptions<typeof news> = {}) {
   const clock = new ManualClock();
   const sockets: SessionSocket<typeof news>[] = [];
-  const server = createServer(news, {}, { ticker: new Ticker(clock), resumeWindowMs: 600_000, open: (socket) => void sockets.push(socket), ...options });
+  const server = createServer(
+    news,
+    {},
+    {
+      ticker: new Ticker(clock),
+      resumeWindowMs: 600_000,
+      open: (socket) => void sockets.push(socket),
+      ...options,
+    },
+  );
   const dial = async (remote?: string) => {
     const [mine, theirs] = memoryPair();
     if (remote !== undefined) Object.defineProperty(theirs, "remote", { value: remote });
@@ -87,40 +112,59 @@ function serve(options: SessionServerOptions<typeof news> = {}) {
 }
 
 describe("a server whose clients vanish", () => {
-  it("keeps the session of one that was there for long, though another comes and goes again and again", async () => {
-    for (const place of ["192.0.2.1:1000", "203.0.113.9:1000"]) {
-      const { server, dial, clock, sockets } = serve({ maxConnections: 20 });
-      const honest = await dial("192.0.2.1:999");
-      clock.advance(5_000);
-      honest.abort();
-      await turns();
-      const [mine] = sockets;
-      for (let count = 0; count < 60; count++) {
-        (await dial(place)).abort();
+  it(
+    "keeps the session of one that was there for long, though another comes and goes again and " +
+      "again",
+    async () => {
+      for (const place of ["192.0.2.1:1000", "203.0.113.9:1000"]) {
+        const { server, dial, clock, sockets } = serve({ maxConnections: 20 });
+        const honest = await dial("192.0.2.1:999");
+        clock.advance(5_000);
+        honest.abort();
+        await turns();
+        const [mine] = sockets;
+        for (let count = 0; count < 60; count++) {
+          (await dial(place)).abort();
+          await turns(3);
+        }
+        expect([server.sockets.size, mine?.state]).toEqual([20, "lost"]);
+        await server.close();
+      }
+    },
+  );
+
+  it(
+    "keeps one body of a broadcast for all of them, and gives the longest lost up above " +
+      "maxRetainedTotalBytes",
+    async () => {
+      const { server, dial, sockets } = serve({
+        maxRetainedTotalBytes: 400_000,
+        maxRetainedBytes: 10_000_000,
+      });
+      for (let count = 0; count < 10; count++) {
+        (await dial()).abort();
         await turns(3);
       }
-      expect([server.sockets.size, mine?.state]).toEqual([20, "lost"]);
+      const outcomes: (Outcome | "?")[] = sockets.map(() => "?");
+      sockets.forEach(
+        (socket, at) =>
+          void socket.emit("flash", "to one").then((outcome) => (outcomes[at] = outcome)),
+      );
+      for (let count = 0; count < 20; count++)
+        // 200 000 bytes of bodies, and 200 records
+        expect(server.broadcast("flash", "x".repeat(10_000))).toBe(10);
+      expect(server.sockets.size).toBe(10);
+      for (let count = 0; count < 20; count++) server.broadcast("flash", "x".repeat(10_000));
+      await turns();
+      const left = server.sockets.size;
+      expect(left).toBeLessThan(10);
+      expect(outcomes.map((outcome) => (outcome === "?" ? "kept" : outcome))).toEqual([
+        ...new Array<string>(10 - left).fill("not-sent"),
+        ...new Array<string>(left).fill("kept"),
+      ]);
       await server.close();
-    }
-  });
-
-  it("keeps one body of a broadcast for all of them, and gives the longest lost up above maxRetainedTotalBytes", async () => {
-    const { server, dial, sockets } = serve({ maxRetainedTotalBytes: 400_000, maxRetainedBytes: 10_000_000 });
-    for (let count = 0; count < 10; count++) {
-      (await dial()).abort();
-      await turns(3);
-    }
-    const outcomes: (Outcome | "?")[] = sockets.map(() => "?");
-    sockets.forEach((socket, at) => void socket.emit("flash", "to one").then((outcome) => (outcomes[at] = outcome)));
-    for (let count = 0; count < 20; count++) expect(server.broadcast("flash", "x".repeat(10_000))).toBe(10); // 200 000 bytes of bodies, and 200 records
-    expect(server.sockets.size).toBe(10);
-    for (let count = 0; count < 20; count++) server.broadcast("flash", "x".repeat(10_000));
-    await turns();
-    const left = server.sockets.size;
-    expect(left).toBeLessThan(10);
-    expect(outcomes.map((outcome) => (outcome === "?" ? "kept" : outcome))).toEqual([...new Array<string>(10 - left).fill("not-sent"), ...new Array<string>(left).fill("kept")]);
-    await server.close();
-  });
+    },
+  );
 
   it("counts what each keeps of its own, and no more what is delivered after all", async () => {
     const { server, dial, sockets } = serve({ maxRetainedTotalBytes: 100_000 });

@@ -3,21 +3,35 @@ import { defineProtocol, HawserError, type Hello, jsonRpc, lines, type } from "@
 import { memoryPair, Ticker } from "@hawser/transport";
 import { ManualClock } from "@hawser/transport/testing";
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { createServer, type SessionHandlers, type SessionServer, type SessionServerOptions } from "../../src/mod.ts";
+import {
+  createServer,
+  type SessionHandlers,
+  type SessionServer,
+  type SessionServerOptions,
+} from "../../src/mod.ts";
 import { Rooms } from "../../src/contract/rooms.ts";
 
 const chat = defineProtocol({
   name: "chat",
   version: 1,
-  requests: { echo: { input: type<string>(), output: type<string>() }, wait: { output: type<string>() } },
+  requests: {
+    echo: { input: type<string>(), output: type<string>() },
+    wait: { output: type<string>() },
+  },
   events: { said: { payload: type<string>(), delivery: "at-least-once" } },
 });
 
-const handlers: SessionHandlers<typeof chat> = { echo: (text) => text, wait: () => new Promise(() => undefined) };
+const handlers: SessionHandlers<typeof chat> = {
+  echo: (text) => text,
+  wait: () => new Promise(() => undefined),
+};
 
 function serve<C = undefined>(options: SessionServerOptions<typeof chat, C> = {}) {
   const errors: HawserError[] = [];
-  const server = createServer<typeof chat, C>(chat, handlers, { error: (error) => void errors.push(error), ...options });
+  const server = createServer<typeof chat, C>(chat, handlers, {
+    error: (error) => void errors.push(error),
+    ...options,
+  });
   const dial = (clientOptions: SessionConnectOptions<typeof chat> = {}) => {
     const [mine, theirs] = memoryPair();
     server.accept(theirs);
@@ -56,7 +70,10 @@ describe("createServer() of a contract: types", () => {
     createServer(chat, { echo: () => 1, wait: () => "" });
     // @ts-expect-error: wait is missing
     expect(() => createServer(chat, { echo: () => "" })).toThrow(TypeError);
-    createServer(jsonRpc(chat, { framing: lines(), downgrade: true }), { echo: (input) => input.toUpperCase(), wait: () => "" });
+    createServer(jsonRpc(chat, { framing: lines(), downgrade: true }), {
+      echo: (input) => input.toUpperCase(),
+      wait: () => "",
+    });
   });
 });
 
@@ -78,7 +95,10 @@ describe("Rooms", () => {
     rooms.join("a", "two");
     rooms.join("a", "one");
     rooms.join("b", "one");
-    expect([[...rooms.names()], [...rooms.members("a")]]).toEqual([["a", "b"], ["one", "two"]]);
+    expect([[...rooms.names()], [...rooms.members("a")]]).toEqual([
+      ["a", "b"],
+      ["one", "two"],
+    ]);
     rooms.leave("a", "one");
     rooms.leave("a", "one");
     rooms.leave("c", "one");
@@ -90,7 +110,10 @@ describe("Rooms", () => {
 describe("a server's sessions", () => {
   it("without a connection are bounded too: the one that is longest lost makes room", async () => {
     const closed: string[] = [];
-    const { server, dial } = serve({ maxConnections: 2, close: (socket) => void closed.push(socket.remote) });
+    const { server, dial } = serve({
+      maxConnections: 2,
+      close: (socket) => void closed.push(socket.remote),
+    });
     for (let i = 0; i < 4; i++) {
       const client = await dial();
       client.abort();
@@ -118,7 +141,12 @@ describe("a server's sessions", () => {
     const [mine, theirs] = memoryPair();
     server.accept(theirs);
     let ended = false;
-    mine.open({ chunk: () => undefined, ended: () => void (ended = true), written: () => undefined, gone: () => undefined });
+    mine.open({
+      chunk: () => undefined,
+      ended: () => void (ended = true),
+      written: () => undefined,
+      gone: () => undefined,
+    });
     mine.output.append(new TextEncoder().encode("GET / HTTP/1.1\r\n"));
     mine.schedule();
     await turns();
@@ -143,7 +171,15 @@ describe("a server's sessions", () => {
 
   it("close() refuses who is being judged, with a reason that tells him to try elsewhere", async () => {
     let admit: () => void = () => undefined;
-    const { server, dial } = serve({ authenticate: () => new Promise((resolve) => (admit = () => { resolve(undefined); })) });
+    const { server, dial } = serve({
+      authenticate: () =>
+        new Promise(
+          (resolve) =>
+            (admit = () => {
+              resolve(undefined);
+            }),
+        ),
+    });
     const client = dial().catch((error: unknown) => error);
     await turns();
     const closing = server.close();
@@ -178,10 +214,19 @@ describe("a server of another session kind", () => {
 
   async function talk(options: SessionServerOptions<typeof chat> = {}) {
     const clock = new ManualClock();
-    const server = createServer(kind, { ...handlers, said: () => undefined }, { ticker: new Ticker(clock), ...options });
+    const server = createServer(
+      kind,
+      { ...handlers, said: () => undefined },
+      { ticker: new Ticker(clock), ...options },
+    );
     const [mine, theirs] = memoryPair();
     let received = "";
-    mine.open({ chunk: (chunk) => void (received += new TextDecoder().decode(chunk)), ended: () => void (received += "<end>"), written: () => undefined, gone: () => undefined });
+    mine.open({
+      chunk: (chunk) => void (received += new TextDecoder().decode(chunk)),
+      ended: () => void (received += "<end>"),
+      written: () => undefined,
+      gone: () => undefined,
+    });
     const say = async (message: string): Promise<void> => {
       mine.output.append(new TextEncoder().encode(`${message}\n`));
       mine.schedule();
@@ -205,7 +250,13 @@ describe("a server of another session kind", () => {
 
   it("keeps what comes while authenticate thinks, up to maxMessageBytes", async () => {
     let admit: () => void = () => undefined;
-    const authenticate = (): Promise<undefined> => new Promise((resolve) => (admit = () => { resolve(undefined); }));
+    const authenticate = (): Promise<undefined> =>
+      new Promise(
+        (resolve) =>
+          (admit = () => {
+            resolve(undefined);
+          }),
+      );
     const { server, say, mine, received } = await talk({ authenticate });
     await say('{"jsonrpc":"2.0","id":1,"method":"echo","params":["hello"]}');
     expect(received()).toBe("");
@@ -234,7 +285,12 @@ describe("createServer() of jsonRpc(): time", () => {
     const [mine, theirs] = memoryPair();
     server.accept(theirs);
     const log: string[] = [];
-    mine.open({ chunk: () => undefined, ended: () => void log.push("ended"), written: () => undefined, gone: () => undefined });
+    mine.open({
+      chunk: () => undefined,
+      ended: () => void log.push("ended"),
+      written: () => undefined,
+      gone: () => undefined,
+    });
     const say = async (text: string): Promise<void> => {
       mine.output.append(new TextEncoder().encode(text));
       mine.schedule();
@@ -261,17 +317,20 @@ describe("createServer() of jsonRpc(): time", () => {
   it.each<[string, SessionServerOptions<typeof chat>, number]>([
     ["10 s by default", {}, 10_000],
     ["frameTimeoutMs", { frameTimeoutMs: 2_000 }, 2_000],
-  ])("a client whose line never ends is closed after %s, however it trickles", async (_, options, ms) => {
-    const { clock, errors, log, say, server } = await silent(options);
-    for (let i = 0; i < 4; i++) {
-      await say(".");
-      clock.advance(ms / 4 - 100);
-    }
-    expect(errors).toEqual([]);
-    clock.advance(750);
-    await turns();
-    expect([errors, log, server.sockets.size]).toEqual([["FRAME_TIMEOUT"], ["ended"], 0]);
-  });
+  ])(
+    "a client whose line never ends is closed after %s, however it trickles",
+    async (_, options, ms) => {
+      const { clock, errors, log, say, server } = await silent(options);
+      for (let i = 0; i < 4; i++) {
+        await say(".");
+        clock.advance(ms / 4 - 100);
+      }
+      expect(errors).toEqual([]);
+      clock.advance(750);
+      await turns();
+      expect([errors, log, server.sockets.size]).toEqual([["FRAME_TIMEOUT"], ["ended"], 0]);
+    },
+  );
 
   it("whole lines start it anew, and time in which the process stood still does not count", async () => {
     const { clock, errors, say } = await silent({ frameTimeoutMs: 2_000 });

@@ -1,6 +1,7 @@
 /**
- * The context of AsyncLocalStorage, taken along to where the runtime does not carry it by itself: into the pulls of a stream, which happen
- * long after the middleware that entered the context has returned. Must not know who uses it.
+ * The context of AsyncLocalStorage, taken along to where the runtime does not carry it by itself:
+ * into the pulls of a stream, which happen long after the middleware that entered the context has
+ * returned. Must not know who uses it.
  *
  * @module
  */

@@ -1,37 +1,71 @@
 /**
- * What this side opens: a request as a promise, an event as its outcome; and what every call has in common, its AbortSignal.
- * Must not know when a call is opened: at once, or when there is a connection.
+ * What this side opens: a request as a promise, an event as its outcome; and what every call has in
+ * common, its AbortSignal. Must not know when a call is opened: at once, or when there is a
+ * connection.
  *
  * @module
  */
-import { asError, type CallOptions, type CallSink, type EmitOptions, HawserError, type MessageEntry, type MessageType, type OutboundCall, type Outcome, type Protocol, type Session, type Settled, type Side } from "@hawser/protocol";
+import {
+  asError,
+  type CallOptions,
+  type CallSink,
+  type EmitOptions,
+  HawserError,
+  type MessageEntry,
+  type MessageType,
+  type OutboundCall,
+  type Outcome,
+  type Protocol,
+  type Session,
+  type Settled,
+  type Side,
+} from "@hawser/protocol";
 import type { Clock } from "@hawser/transport";
 
 /** What a request or a stream is opened with, besides its input. */
 export interface OpenOptions {
   /** Aborting it cancels the call, here and at the peer. */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds until the call fails with DEADLINE_EXCEEDED, here and at the peer. Default: never. */
+  /**
+   * Milliseconds until the call fails with DEADLINE_EXCEEDED, here and at the peer. Default: never.
+   */
   readonly timeoutMs?: number | undefined;
   /** W3C `traceparent`, for the peer's handler. */
   readonly trace?: string | undefined;
 }
 
-/** The arguments behind a name: the input, which may be left out where the contract has none, and options. */
-export type Arguments<T, Options> = undefined extends T ? [input?: T, options?: Options] : [input: T, options?: Options];
+/**
+ * The arguments behind a name: the input, which may be left out where the contract has none, and
+ * options.
+ */
+export type Arguments<T, Options> = undefined extends T
+  ? [input?: T, options?: Options]
+  : [input: T, options?: Options];
 
 /**
  * The message of a contract that this side opens by a name.
  *
  * @throws {TypeError} when there is none, or none of this type, or it is not this side's to open
  */
-export function messageToOpen(contract: Protocol, type: MessageType, name: string, side: Side): MessageEntry {
+export function messageToOpen(
+  contract: Protocol,
+  type: MessageType,
+  name: string,
+  side: Side,
+): MessageEntry {
   const entry = contract.find(name);
   if (entry?.type === type && (entry.from === "both" || entry.from === side)) return entry;
   const what = `${type} ${JSON.stringify(name)}`;
-  if (entry === undefined) throw new TypeError(`Cannot open the ${what}: the contract ${contract.name} has no such name`);
-  if (entry.type !== type) throw new TypeError(`Cannot open the ${what}: the contract ${contract.name} has ${entry.type === "event" ? "an event" : `a ${entry.type}`} of that name`);
-  throw new TypeError(`Cannot open the ${what}: in the contract ${contract.name} it is the ${entry.from}'s to open`);
+  if (entry === undefined)
+    throw new TypeError(`Cannot open the ${what}: the contract ${contract.name} has no such name`);
+  if (entry.type !== type)
+    throw new TypeError(
+      `Cannot open the ${what}: the contract ${contract.name} has ` +
+        `${entry.type === "event" ? "an event" : `a ${entry.type}`} of that name`,
+    );
+  throw new TypeError(
+    `Cannot open the ${what}: in the contract ${contract.name} it is the ${entry.from}'s to open`,
+  );
 }
 
 /** What the session is told of a call. `nowMs` is the instant at which the caller called. */
@@ -44,13 +78,21 @@ export function callOptions(options: OpenOptions, nowMs: number): CallOptions {
 
 function checkTimeout(timeoutMs: number | undefined): void {
   if (timeoutMs === undefined || (typeof timeoutMs === "number" && timeoutMs > 0)) return;
-  throw new RangeError(`Cannot use timeoutMs ${String(timeoutMs)}: it is a number of milliseconds above 0`);
+  throw new RangeError(
+    `Cannot use timeoutMs ${String(timeoutMs)}: it is a number of milliseconds above 0`,
+  );
 }
 
 const NO_OPTIONS = Object.freeze({});
 
 /** Make a request. Of what goes wrong nothing is thrown: all of it rejects. */
-export function openRequest(session: Session, entry: MessageEntry, input: unknown, options: OpenOptions, nowMs: number): Promise<unknown> {
+export function openRequest(
+  session: Session,
+  entry: MessageEntry,
+  input: unknown,
+  options: OpenOptions,
+  nowMs: number,
+): Promise<unknown> {
   try {
     const call = new RequestCall(entry, options.signal);
     call.opened(session.open(entry, input, callOptions(options, nowMs), call));
@@ -70,20 +112,29 @@ export interface EventOptions extends EmitOptions {
   /** Aborting it gives the event up: see `timeoutMs`. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Milliseconds until the event is given up. Then its outcome is `"not-sent"` where it has not left, and it never will; else `"unknown"`: it
-   * may arrive, and what is delivered at least once still does if it can. Default: it is waited for as long as the session lives.
+   * Milliseconds until the event is given up. Then its outcome is `"not-sent"` where it has not
+   * left, and it never will; else `"unknown"`: it may arrive, and what is delivered at least once
+   * still does if it can. Default: it is waited for as long as the session lives.
    */
   readonly timeoutMs?: number | undefined;
 }
 
 /**
- * Emit an event, and tell how it went. Rejects only when the peer's handler failed; then nobody needs to look.
+ * Emit an event, and tell how it went. Rejects only when the peer's handler failed; then nobody
+ * needs to look.
  *
  * @throws {RangeError} when `timeoutMs` is not above zero
  * @throws {HawserError} what `emit` of the session throws: it was not taken
  */
-export function emitEvent(session: Session, entry: MessageEntry, payload: unknown, clock: Clock, options: EventOptions = NO_OPTIONS): Promise<Outcome> {
-  if (options.timeoutMs === undefined && options.signal === undefined) return outcomeOf(session, entry, payload, options);
+export function emitEvent(
+  session: Session,
+  entry: MessageEntry,
+  payload: unknown,
+  clock: Clock,
+  options: EventOptions = NO_OPTIONS,
+): Promise<Outcome> {
+  if (options.timeoutMs === undefined && options.signal === undefined)
+    return outcomeOf(session, entry, payload, options);
   const call = new EventCall(options);
   if (call.isOver) return call.promise;
   session.emit(entry, payload, options, call.settled);
@@ -93,7 +144,12 @@ export function emitEvent(session: Session, entry: MessageEntry, payload: unknow
 }
 
 /** As {@link emitEvent}, for as long as it takes. */
-function outcomeOf(session: Session, entry: MessageEntry, payload: unknown, options: EmitOptions): Promise<Outcome> {
+function outcomeOf(
+  session: Session,
+  entry: MessageEntry,
+  payload: unknown,
+  options: EmitOptions,
+): Promise<Outcome> {
   const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
   session.emit(entry, payload, options, (outcome, error) => {
     if (outcome !== "delivered" || error === null) {
@@ -145,7 +201,8 @@ export class EventCall {
         this.handleEvent();
       });
     }
-    if (signal?.aborted === true) this.handleEvent(); // while it was encoded
+    if (signal?.aborted === true)
+      this.handleEvent(); // while it was encoded
     else signal?.addEventListener("abort", this);
   }
 
@@ -185,7 +242,10 @@ export function eventsFlushed(session: Session): Promise<void> {
   });
 }
 
-/** What requests and streams have in common: the call once it is opened, and the signal that cancels it. */
+/**
+ * What requests and streams have in common: the call once it is opened, and the signal that cancels
+ * it.
+ */
 export abstract class SignalledCall implements CallSink {
   readonly entry: MessageEntry;
   readonly #signal: AbortSignal | undefined;
@@ -210,11 +270,15 @@ export abstract class SignalledCall implements CallSink {
     this.follow();
   }
 
-  /** Cancel the call when its signal is aborted: from when somebody has taken the call on, so that one that is refused leaves no listener. */
+  /**
+   * Cancel the call when its signal is aborted: from when somebody has taken the call on, so that
+   * one that is refused leaves no listener.
+   */
   follow(): void {
     const signal = this.#signal;
     if (signal === undefined || this.#isOver) return;
-    if (signal.aborted) this.handleEvent(); // while the call was encoded, or taken on
+    if (signal.aborted)
+      this.handleEvent(); // while the call was encoded, or taken on
     else signal.addEventListener("abort", this);
   }
 
@@ -224,7 +288,12 @@ export abstract class SignalledCall implements CallSink {
   }
 
   /** Give up; `fail` is told why. */
-  cancel(reason: HawserError = new HawserError("CALL_CANCELLED", `The call of ${this.entry.name} was cancelled`)): void {
+  cancel(
+    reason: HawserError = new HawserError(
+      "CALL_CANCELLED",
+      `The call of ${this.entry.name} was cancelled`,
+    ),
+  ): void {
     if (this.#isOver) return;
     if (this.#call === null) this.fail(reason);
     else this.#call.cancel(reason); // fail() follows from within
@@ -249,7 +318,11 @@ export abstract class SignalledCall implements CallSink {
   }
 
   #aborted(signal: AbortSignal): HawserError {
-    return new HawserError("CALL_CANCELLED", `The call of ${this.entry.name} was cancelled by its signal`, { cause: signal.reason });
+    return new HawserError(
+      "CALL_CANCELLED",
+      `The call of ${this.entry.name} was cancelled by its signal`,
+      { cause: signal.reason },
+    );
   }
 }
 

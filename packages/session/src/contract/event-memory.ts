@@ -1,20 +1,34 @@
 /**
- * EventMemory: which events were handled, so that one which is sent again in another session is handled once (PROTOCOL.md §8).
- * Owns the memory of this process, and the way to a store of the application. Must not know sessions or handlers.
+ * EventMemory: which events were handled, so that one which is sent again in another session is
+ * handled once (PROTOCOL.md §8). Owns the memory of this process, and the way to a store of the
+ * application. Must not know sessions or handlers.
  *
  * @module
  */
-import { describeValue, type EventIdentity, type HawserError, type InboundEvent, NumberSet } from "@hawser/protocol";
+import {
+  describeValue,
+  type EventIdentity,
+  type HawserError,
+  type InboundEvent,
+  NumberSet,
+} from "@hawser/protocol";
 import { isThenable, programFailed, runProgram, whenSettled } from "../program.ts";
 
 /**
- * A store of the events that were handled: for those that must not be handled twice though this process is started anew meanwhile. An identity
- * is a text of at most 49 characters, and stays the same in whatever session its event is sent again.
+ * A store of the events that were handled: for those that must not be handled twice though this
+ * process is started anew meanwhile. An identity is a text of at most 49 characters, and stays the
+ * same in whatever session its event is sent again.
  */
 export interface Deduplication {
-  /** True if an event was handled; asked only of one that is sent again in another session. When it fails, the event is handled. */
+  /**
+   * True if an event was handled; asked only of one that is sent again in another session. When it
+   * fails, the event is handled.
+   */
   seen(id: string): PromiseLike<boolean> | boolean;
-  /** Keep the identity of an event that was handled well. It is acknowledged afterwards, also when this fails. */
+  /**
+   * Keep the identity of an event that was handled well. It is acknowledged afterwards, also when
+   * this fails.
+   */
   remember(id: string): unknown;
 }
 
@@ -27,7 +41,10 @@ export interface EventMemory {
 /** Ranges of numbers that the default memory keeps. */
 const MAX_RANGES = 65_536;
 
-/** The default: the newest events of this process, as ranges of numbers of each session; of a session in order that is one, however many events it had. */
+/**
+ * The default: the newest events of this process, as ranges of numbers of each session; of a
+ * session in order that is one, however many events it had.
+ */
 export class RecentEvents implements EventMemory {
   readonly #maxRanges: number;
   /** By origin, the one that was used last behind the others. */
@@ -100,15 +117,25 @@ class StoredEvents implements EventMemory {
  */
 export function resolveDeduplicate(given: Deduplication | undefined): EventMemory {
   if (given === undefined) return new RecentEvents();
-  const { seen, remember } = (typeof given === "object" && (given as unknown) !== null ? given : {}) as Partial<Deduplication>; // looked at before it is believed
+  const { seen, remember } = (
+    typeof given === "object" && (given as unknown) !== null ? given : {}
+  ) as Partial<Deduplication>; // looked at before it is believed
   if (typeof seen === "function" && typeof remember === "function") return new StoredEvents(given);
-  throw new TypeError(`Cannot use deduplicate ${describeValue(given)}: it is an object with the functions seen and remember`);
+  throw new TypeError(
+    `Cannot use deduplicate ${describeValue(given)}: it is an object with the functions seen ` +
+      "and remember",
+  );
 }
 
 /**
- * Ends an event that was handled well: its identity is remembered, and then the peer is told. A memory that fails is reported.
+ * Ends an event that was handled well: its identity is remembered, and then the peer is told. A
+ * memory that fails is reported.
  */
-export function acknowledge(event: InboundEvent, memory: EventMemory, report: (error: HawserError) => void): void {
+export function acknowledge(
+  event: InboundEvent,
+  memory: EventMemory,
+  report: (error: HawserError) => void,
+): void {
   const { identity } = event;
   if (identity === null) {
     event.handled();
@@ -136,7 +163,11 @@ export function acknowledge(event: InboundEvent, memory: EventMemory, report: (e
   );
 }
 
-function notRemembered(event: InboundEvent, cause: unknown, report: (error: HawserError) => void): void {
+function notRemembered(
+  event: InboundEvent,
+  cause: unknown,
+  report: (error: HawserError) => void,
+): void {
   report(programFailed("The function remember of the option deduplicate", cause));
   event.handled();
 }
@@ -146,8 +177,16 @@ export function mayBeSeen({ identity }: InboundEvent): boolean {
   return identity?.isRepeated === true;
 }
 
-/** Calls `handle`, unless the memory has seen the event, which then ends. A memory that fails is reported, and `handle` called. */
-export function unlessSeen(event: InboundEvent, memory: EventMemory, handle: () => void, report: (error: HawserError) => void): void {
+/**
+ * Calls `handle`, unless the memory has seen the event, which then ends. A memory that fails is
+ * reported, and `handle` called.
+ */
+export function unlessSeen(
+  event: InboundEvent,
+  memory: EventMemory,
+  handle: () => void,
+  report: (error: HawserError) => void,
+): void {
   const { identity } = event;
   runProgram(
     () => identity !== null && memory.seen(identity),

@@ -1,7 +1,7 @@
 /**
- * Items of a stream: what the peer has sent, until the program takes it, which is what gives credit back; and what the program's own
- * source gives, one by one.
- * Owns the waiting, of items for a taker and of a taker for items. Must not know which side opened the stream.
+ * Items of a stream: what the peer has sent, until the program takes it, which is what gives credit
+ * back; and what the program's own source gives, one by one. Owns the waiting, of items for a taker
+ * and of a taker for items. Must not know which side opened the stream.
  *
  * @module
  */
@@ -11,7 +11,10 @@ import type { Pulled } from "@hawser/protocol";
 export interface ItemSource {
   /** Items of this cost are taken. */
   consume(cost: number): void;
-  /** Asks for an item where none is here; as `pull` of a session's call: true if `push` was called from within. */
+  /**
+   * Asks for an item where none is here; as `pull` of a session's call: true if `push` was called
+   * from within.
+   */
   pull(): Error | Pulled;
   /** Nobody takes items any more, before the stream has ended. */
   abandon(): void;
@@ -91,10 +94,15 @@ export class Items<T> implements AsyncIterableIterator<T, undefined> {
     if (this.#end === null) return this.#wait();
     const { error } = this.#end;
     this.#end = { error: null };
-    return error === null ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(error);
+    return error === null
+      ? Promise.resolve({ done: true, value: undefined })
+      : Promise.reject(error);
   }
 
-  /** Take no more: what waits is dropped. Safe to call at any time; what the loop does that is left early. */
+  /**
+   * Take no more: what waits is dropped. Safe to call at any time; what the loop does that is left
+   * early.
+   */
   return(): Promise<IteratorReturnResult<undefined>> {
     const isOver = this.#end !== null;
     this.drop();

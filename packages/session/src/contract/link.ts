@@ -1,27 +1,46 @@
 /**
- * SessionLink: what speaks, a greeter or a session, on one connection. What both ends' sessions are carried by.
- * Owns the loop between the two: chunks in, writes out in their turn, ticks and deadlines, a slow peer, the orderly end.
- * Must not know what is said, nor what becomes of a session that has lost its connection.
+ * SessionLink: what speaks, a greeter or a session, on one connection. What both ends' sessions are
+ * carried by. Owns the loop between the two: chunks in, writes out in their turn, ticks and
+ * deadlines, a slow peer, the orderly end. Must not know what is said, nor what becomes of a
+ * session that has lost its connection.
  *
  *     state    input                        output
  *     open     given to the speaker         scheduled, and fetched from the speaker as there is room
  *     closing  read and dropped: over       ended; the peer's end, or lingerTimeoutMs, closes
  *     gone     -                            -
  *
- * Reading is not held back for a slow handler: requests are bounded by maxConversations and maxInputBytes, items and events by credit.
- * It is held back for a turn when the budget of a turn is spent (turn-budget.ts).
+ * Reading is not held back for a slow handler: requests are bounded by maxConversations and
+ * maxInputBytes, items and events by credit. It is held back for a turn when the budget of a turn
+ * is spent (turn-budget.ts).
  *
  * @module
  */
 import { HawserError, type Session } from "@hawser/protocol";
-import { type Connection, type ConnectionLimits, type ConnectionSink, type Output, type PeerCertificate, shifted, TICK_MS, type Ticker, type Ticking, writeBufferTable } from "@hawser/transport";
+import {
+  type Connection,
+  type ConnectionLimits,
+  type ConnectionSink,
+  type Output,
+  type PeerCertificate,
+  shifted,
+  TICK_MS,
+  type Ticker,
+  type Ticking,
+  writeBufferTable,
+} from "@hawser/transport";
 
 /** What speaks on a link: a session, or what comes before it. */
-export type Speaker = Pick<Session, "deadline" | "goOn" | "receive" | "stoodStill" | "tick" | "transmit">;
+export type Speaker = Pick<
+  Session,
+  "deadline" | "goOn" | "receive" | "stoodStill" | "tick" | "transmit"
+>;
 
 /** What a link tells its one owner. */
 export interface SessionLinkEvents {
-  /** The connection is of no more use, though nobody here closed it. Told at most once; the link closes by itself. */
+  /**
+   * The connection is of no more use, though nobody here closed it. Told at most once; the link
+   * closes by itself.
+   */
   lost(error: HawserError): void;
   /** The connection is gone; told once, last. */
   gone(): void;
@@ -31,7 +50,10 @@ export interface SessionLinkEvents {
 export interface SessionLinkOptions {
   readonly limits: Pick<ConnectionLimits, "idleTimeoutMs" | "lingerTimeoutMs" | "writeBuffer">;
   readonly ticker: Ticker;
-  /** What happens above `writeBuffer.maxBytes`: the connection is closed, or nothing, since the speaker has a limit of its own and tells the sender. */
+  /**
+   * What happens above `writeBuffer.maxBytes`: the connection is closed, or nothing, since the
+   * speaker has a limit of its own and tells the sender.
+   */
   readonly onFull: "close" | "throw";
 }
 
@@ -39,13 +61,16 @@ export interface SessionLinkOptions {
 export interface Backlog {
   /** More than `writeBuffer.highBytes` wait to be sent: whoever can waits for `room()`. */
   readonly isHigh: boolean;
-  /** Resolves when no more than `writeBuffer.lowBytes` wait, or the connection is of no more use. */
+  /**
+   * Resolves when no more than `writeBuffer.lowBytes` wait, or the connection is of no more use.
+   */
   room(): Promise<void>;
 }
 
 /**
- * Bytes of output that leave before the turn is over, so that the peer works on them while this side goes on: of 256 calls at once on
- * one connection half as many again are answered, for a few percent more CPU; 16 KiB are too many for that. Measured: bench/src/sessions.ts.
+ * Bytes of output that leave before the turn is over, so that the peer works on them while this
+ * side goes on: of 256 calls at once on one connection half as many again are answered, for a few
+ * percent more CPU; 16 KiB are too many for that. Measured: bench/src/sessions.ts.
  */
 const EARLY_BYTES = 8_192;
 
@@ -56,7 +81,10 @@ interface Late {
   gone: { readonly error: HawserError | null } | null;
 }
 
-/** A speaker on a connection. Its owner opens it, ticks it until it is gone, and tells it when the speaker wrote. */
+/**
+ * A speaker on a connection. Its owner opens it, ticks it until it is gone, and tells it when the
+ * speaker wrote.
+ */
 export class SessionLink implements Backlog, ConnectionSink, Ticking {
   readonly #connection: Connection;
   readonly #limits: SessionLinkOptions["limits"];
@@ -118,7 +146,8 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
   }
 
   room(): Promise<void> {
-    if (this.#state !== "open" || this.pendingBytes <= this.#limits.writeBuffer.lowBytes) return Promise.resolve();
+    if (this.#state !== "open" || this.pendingBytes <= this.#limits.writeBuffer.lowBytes)
+      return Promise.resolve();
     const waiter = Promise.withResolvers<undefined>();
     this.#waiters.push(waiter);
     return waiter.promise;
@@ -146,12 +175,16 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
     this.watch();
   }
 
-  /** The speaker has written. Called often: what a turn writes leaves in one write, or in several where it is much. */
+  /**
+   * The speaker has written. Called often: what a turn writes leaves in one write, or in several
+   * where it is much.
+   */
   wrote(): void {
     if (this.#state !== "open") return;
     this.#schedule();
     const { maxBytes } = this.#limits.writeBuffer;
-    if (this.#onFull === "close" && this.#connection.output.exceeds(maxBytes)) this.#slow(`let more than writeBuffer.maxBytes ${String(maxBytes)} pile up`);
+    if (this.#onFull === "close" && this.#connection.output.exceeds(maxBytes))
+      this.#slow(`let more than writeBuffer.maxBytes ${String(maxBytes)} pile up`);
   }
 
   /** The speaker may have a new deadline, before the next tick: a call has been opened. */
@@ -172,7 +205,10 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
     });
   }
 
-  /** Send what is written, end, and give the peer some time to read it and to close. The speaker hears no more. */
+  /**
+   * Send what is written, end, and give the peer some time to read it and to close. The speaker
+   * hears no more.
+   */
   close(): void {
     if (this.#state !== "open") return;
     this.#leave();
@@ -202,14 +238,20 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
       return;
     }
     this.close();
-    this.#events.lost(new HawserError("CONNECTION_RESET", `Cannot go on with ${this.remote}: it ended the stream without taking leave`));
+    this.#events.lost(
+      new HawserError(
+        "CONNECTION_RESET",
+        `Cannot go on with ${this.remote}: it ended the stream without taking leave`,
+      ),
+    );
   }
 
   /** @see ConnectionSink */
   written(): void {
     this.#progressMs = this.#aliveMs = this.#ticker.now;
     if (this.#speaker === null || this.#fetching) return;
-    // Not here: this may be called from within the write that the operating system has taken at once.
+    // Not here: this may be called from within the write that the operating system has taken at
+    // once.
     this.#fetching = true;
     queueMicrotask(() => {
       this.#fetching = false;
@@ -226,7 +268,14 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
     }
     if (wasOpen) this.#leave();
     this.#state = "gone";
-    if (wasOpen) this.#events.lost(error ?? new HawserError("CONNECTION_RESET", `Cannot go on with ${this.remote}: the connection is gone`));
+    if (wasOpen)
+      this.#events.lost(
+        error ??
+          new HawserError(
+            "CONNECTION_RESET",
+            `Cannot go on with ${this.remote}: the connection is gone`,
+          ),
+      );
     this.#events.gone();
   }
 
@@ -236,7 +285,8 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
     if (this.#state === "open") {
       this.#tickSpeaker();
       this.#tickIdle(nowMs);
-    } else if (this.#connection.pendingBytes > 0) this.#lingerMs = nowMs + this.#limits.lingerTimeoutMs;
+    } else if (this.#connection.pendingBytes > 0)
+      this.#lingerMs = nowMs + this.#limits.lingerTimeoutMs;
     else if (nowMs >= this.#lingerMs) this.#connection.abort();
   }
 
@@ -261,7 +311,10 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
     }
   }
 
-  /** The budget of this turn is spent: read no more, and go on with what is left when the others have had their turn. */
+  /**
+   * The budget of this turn is spent: read no more, and go on with what is left when the others
+   * have had their turn.
+   */
   #yield(): void {
     this.#late ??= { chunks: [], isEnd: false, gone: null };
     this.#connection.pause();
@@ -278,7 +331,11 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
     let isLeft = true;
     try {
       isLeft = this.#speaker?.goOn(this.now(), budget) ?? false;
-      for (let next = isLeft ? undefined : late.chunks.shift(); next !== undefined; next = isLeft ? undefined : late.chunks.shift()) {
+      for (
+        let next = isLeft ? undefined : late.chunks.shift();
+        next !== undefined;
+        next = isLeft ? undefined : late.chunks.shift()
+      ) {
         isLeft = this.#speaker?.receive(next, this.now(), budget) ?? false;
       }
     } finally {
@@ -309,22 +366,32 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
     if (this.#late !== null) this.#aliveMs = nowMs;
     if (this.#state !== "open" || nowMs - this.#aliveMs < idleTimeoutMs) return;
     this.close();
-    this.#events.lost(new HawserError("IDLE_TIMEOUT", `${this.remote} was silent, and took nothing, for idleTimeoutMs ${String(idleTimeoutMs)}`));
+    this.#events.lost(
+      new HawserError(
+        "IDLE_TIMEOUT",
+        `${this.remote} was silent, and took nothing, for idleTimeoutMs ${String(idleTimeoutMs)}`,
+      ),
+    );
   }
 
   #tickOutput(nowMs: number): void {
     // Patience for a peer that reads slowly ends with the session.
-    const stallMs = Math.min(this.#limits.writeBuffer.stallMs, this.#state === "open" ? Infinity : writeBufferTable.stallMs.default);
+    const stallMs = Math.min(
+      this.#limits.writeBuffer.stallMs,
+      this.#state === "open" ? Infinity : writeBufferTable.stallMs.default,
+    );
     const { pendingBytes, progress } = this.#connection;
     if (progress !== this.#progress) this.#aliveMs = nowMs;
     if (pendingBytes === 0 || progress !== this.#progress) this.#progressMs = nowMs;
-    else if (nowMs - this.#progressMs >= stallMs) this.#slow(`has read nothing for stallMs ${String(stallMs)}`);
+    else if (nowMs - this.#progressMs >= stallMs)
+      this.#slow(`has read nothing for stallMs ${String(stallMs)}`);
     this.#progress = progress;
   }
 
   /**
-   * Send what is written, unless the operating system has not taken what was sent before: then it stays in the output, where the
-   * speaker's limits see it, and a heartbeat is never behind more than one such batch.
+   * Send what is written, unless the operating system has not taken what was sent before: then it
+   * stays in the output, where the speaker's limits see it, and a heartbeat is never behind more
+   * than one such batch.
    */
   #schedule(): void {
     const { output } = this.#connection;
@@ -353,7 +420,13 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
   #slow(what: string): void {
     const wasOpen = this.#state === "open";
     this.abort();
-    if (wasOpen) this.#events.lost(new HawserError("SLOW_CONSUMER", `${this.remote} ${what}: it reads too slowly, the connection is closed`));
+    if (wasOpen)
+      this.#events.lost(
+        new HawserError(
+          "SLOW_CONSUMER",
+          `${this.remote} ${what}: it reads too slowly, the connection is closed`,
+        ),
+      );
   }
 
   #leave(): void {

@@ -1,7 +1,7 @@
 /**
- * MiddlewareStep: one middleware's part of one run: its `next()`, and what the run gives in the end.
- * Owns that `next()` runs the rest at most once, and that nothing is given before what it runs has ended.
- * Must not know calls or handlers.
+ * MiddlewareStep: one middleware's part of one run: its `next()`, and what the run gives in the
+ * end. Owns that `next()` runs the rest at most once, and that nothing is given before what it runs
+ * has ended. Must not know calls or handlers.
  *
  *     the middleware returns         the run gives
  *     nothing                        what next() gave, or threw
@@ -29,7 +29,10 @@ export class MiddlewareStep {
   /** What next() threw, for a middleware that did not pass it on. */
   #thrown: { readonly cause: unknown } | null = null;
 
-  /** `ignored` is told what `rest` rejects with after the middleware has given another value; null: the run waits for it. */
+  /**
+   * `ignored` is told what `rest` rejects with after the middleware has given another value; null:
+   * the run waits for it.
+   */
   constructor(name: string, rest: () => unknown, ignored: Ignored) {
     this.#name = name;
     this.#rest = rest;
@@ -101,7 +104,10 @@ export class MiddlewareStep {
   }
 
   #refuse(): Promise<never> {
-    const why = this.#state === "called" ? "it was called already" : "the middleware has ended: return what next() returns, or await it";
+    const why =
+      this.#state === "called"
+        ? "it was called already"
+        : "the middleware has ended: return what next() returns, or await it";
     const refused = Promise.reject(new TypeError(`Cannot call next() for ${this.#name}: ${why}`));
     refused.catch(() => undefined); // a middleware that ignores it has done no harm
     return refused;

@@ -1,6 +1,7 @@
 /**
- * PulledItems: the items of what a stream's handler has returned, taken one by one, and left at most once.
- * Owns how each kind of source is pulled, and stopped at once when its caller has left: a pending pull can't hold it. Must not know calls.
+ * PulledItems: the items of what a stream's handler has returned, taken one by one, and left at
+ * most once. Owns how each kind of source is pulled, and stopped at once when its caller has left:
+ * a pending pull can't hold it. Must not know calls.
  *
  *     source                      pulled by              left by
  *     ReadableStream              reader.read()          reader.cancel()
@@ -55,8 +56,12 @@ export class PulledItems {
    * @throws {TypeError} when it is no `{ done, value }`
    */
   check(step: unknown): Step {
-    if ((typeof step === "object" || typeof step === "function") && step !== null) return step as Step; // its members are read with care
-    throw new TypeError(`Cannot stream from the source of ${this.#name}: its next() gave a value of type ${step === null ? "null" : typeof step}, where { done, value } is wanted`);
+    if ((typeof step === "object" || typeof step === "function") && step !== null)
+      return step as Step; // its members are read with care
+    throw new TypeError(
+      `Cannot stream from the source of ${this.#name}: its next() gave a value of type ` +
+        `${step === null ? "null" : typeof step}, where { done, value } is wanted`,
+    );
   }
 
   /** Records that the source has said it has no more. */
@@ -65,8 +70,8 @@ export class PulledItems {
   }
 
   /**
-   * Stops the source, unless it has ended by itself, or was stopped before. `stopped` is called when it has, if ever, and `failed` where it
-   * throws instead; neither when the source can't tell.
+   * Stops the source, unless it has ended by itself, or was stopped before. `stopped` is called
+   * when it has, if ever, and `failed` where it throws instead; neither when the source can't tell.
    */
   leave(stopped: () => void = ignore, failed: (cause: unknown) => void = ignore): void {
     if (this.#state === "left") return;
@@ -84,12 +89,17 @@ export class PulledItems {
 }
 
 function pullOf(name: string, source: unknown): Pull {
-  if ((typeof source !== "object" && typeof source !== "function") || source === null) throw notIterable(name, source);
-  if ("getReader" in source && typeof source.getReader === "function") return readerPull(source as ReadableStream<unknown>);
+  if ((typeof source !== "object" && typeof source !== "function") || source === null)
+    throw notIterable(name, source);
+  if ("getReader" in source && typeof source.getReader === "function")
+    return readerPull(source as ReadableStream<unknown>);
   if (Symbol.asyncIterator in source) {
     const iterator = iteratorOf(name, (source as AsyncIterable<unknown>)[Symbol.asyncIterator]());
-    const isReadable = "destroy" in source && "pipe" in source && typeof source.destroy === "function";
-    return isReadable ? { iterator, leave: () => void (source as Destroyable).destroy() } : { iterator, leave: () => iterator.return?.() };
+    const isReadable =
+      "destroy" in source && "pipe" in source && typeof source.destroy === "function";
+    return isReadable
+      ? { iterator, leave: () => void (source as Destroyable).destroy() }
+      : { iterator, leave: () => iterator.return?.() };
   }
   if (!(Symbol.iterator in source)) throw notIterable(name, source);
   const iterator = iteratorOf(name, (source as Iterable<unknown>)[Symbol.iterator]());
@@ -118,10 +128,22 @@ function ignore(): void {
 }
 
 function iteratorOf(name: string, iterator: unknown): AnyIterator {
-  if ((typeof iterator === "object" || typeof iterator === "function") && iterator !== null && "next" in iterator && typeof iterator.next === "function") return iterator as AnyIterator;
-  throw new TypeError(`Cannot stream what the handler of ${name} returned: its iterator has no function next()`);
+  if (
+    (typeof iterator === "object" || typeof iterator === "function") &&
+    iterator !== null &&
+    "next" in iterator &&
+    typeof iterator.next === "function"
+  )
+    return iterator as AnyIterator;
+  throw new TypeError(
+    `Cannot stream what the handler of ${name} returned: its iterator has no function next()`,
+  );
 }
 
 function notIterable(name: string, source: unknown): TypeError {
-  return new TypeError(`Cannot stream what the handler of ${name} returned, a value of type ${source === null ? "null" : typeof source}: it returns an async iterable, an iterable, or nothing`);
+  return new TypeError(
+    `Cannot stream what the handler of ${name} returned, a value of type ` +
+      `${source === null ? "null" : typeof source}: it returns an async iterable, an iterable, ` +
+      "or nothing",
+  );
 }

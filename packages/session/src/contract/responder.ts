@@ -1,7 +1,8 @@
 /**
- * Calls and events that the peer opens: which handler runs, with what, and what becomes of what it returns or throws.
- * Owns the order of middleware and handler, the pull of a stream's items, and the signal that a handler may look at.
- * Must not know sockets or rooms: an end adds them to the context.
+ * Calls and events that the peer opens: which handler runs, with what, and what becomes of what it
+ * returns or throws. Owns the order of middleware and handler, the pull of a stream's items, and
+ * the signal that a handler may look at. Must not know sockets or rooms: an end adds them to the
+ * context.
  *
  * @module
  */
@@ -30,16 +31,26 @@ import type { Stuck, StuckHandlers } from "./stuck-handlers.ts";
 /** A value, or a promise of it. */
 export type Awaitable<T> = PromiseLike<T> | T;
 
-/** What a stream's handler may return: items from a generator or any iterable, or nothing where the contract has none. */
-export type StreamResult<Item> = [Item] extends [never] ? Nothing : AsyncIterable<Item> | Iterable<Item>;
+/**
+ * What a stream's handler may return: items from a generator or any iterable, or nothing where the
+ * contract has none.
+ */
+export type StreamResult<Item> = [Item] extends [never]
+  ? Nothing
+  : AsyncIterable<Item> | Iterable<Item>;
 
 /** What a function returns that returns nothing. */
 type Nothing = ReturnType<() => void>;
 
-/** A handler as it is called: its types are the contract's, and have been checked by the compiler. */
+/**
+ * A handler as it is called: its types are the contract's, and have been checked by the compiler.
+ */
 export type AnyHandler = (input: unknown, context: unknown) => unknown;
 
-/** What stands before a handler: sees the context, calls `next`, and may look at what it returns, replace it, or throw. */
+/**
+ * What stands before a handler: sees the context, calls `next`, and may look at what it returns,
+ * replace it, or throw.
+ */
 export type AnyMiddleware = (context: unknown, next: () => unknown) => unknown;
 
 /** A contract's handlers for what the peer opens, found by the message's index. */
@@ -48,14 +59,28 @@ export class Responder {
   readonly #use: readonly AnyMiddleware[];
 
   /**
-   * `given` has handlers by name; a handler's `this` is `given`, which may be of a class, with members of its own. Null: there are none, and calls are answered with MESSAGE_UNKNOWN.
+   * `given` has handlers by name; a handler's `this` is `given`, which may be of a class, with
+   * members of its own. Null: there are none, and calls are answered with MESSAGE_UNKNOWN.
    *
-   * @throws {TypeError} when a request or stream that the peer may open has no handler, or a handler has no message
+   * @throws {TypeError} when a request or stream that the peer may open has no handler, or a
+   *   handler has no message
    */
-  constructor(contract: Protocol, side: Side, given: object | null, use: readonly AnyMiddleware[] = []) {
-    this.#handlers = given === null ? [] : contract.messages.map((entry) => handlerOf(contract, entry, side, given));
-    if (given !== null && Object.getPrototypeOf(given) === Object.prototype) for (const name of Object.keys(given)) checkName(contract, name, side);
-    if (!Array.isArray(use) || !use.every((each) => typeof each === "function")) throw new TypeError("Cannot use a middleware that is not a function: use is a list of functions");
+  constructor(
+    contract: Protocol,
+    side: Side,
+    given: object | null,
+    use: readonly AnyMiddleware[] = [],
+  ) {
+    this.#handlers =
+      given === null
+        ? []
+        : contract.messages.map((entry) => handlerOf(contract, entry, side, given));
+    if (given !== null && Object.getPrototypeOf(given) === Object.prototype)
+      for (const name of Object.keys(given)) checkName(contract, name, side);
+    if (!Array.isArray(use) || !use.every((each) => typeof each === "function"))
+      throw new TypeError(
+        "Cannot use a middleware that is not a function: use is a list of functions",
+      );
     this.#use = use;
   }
 
@@ -69,7 +94,16 @@ export class Responder {
     call.sink = context;
     let result: unknown;
     try {
-      result = this.#run(call.entry, call.input, context, this.#use.length === 0 ? null : (cause) => { context.ignored(cause); });
+      result = this.#run(
+        call.entry,
+        call.input,
+        context,
+        this.#use.length === 0
+          ? null
+          : (cause) => {
+              context.ignored(cause);
+            },
+      );
     } catch (cause) {
       context.failed(cause);
       return;
@@ -77,8 +111,16 @@ export class Responder {
     context.returned(result);
   }
 
-  /** The peer has emitted an event. `report` is told what its handler throws, and how `memory` fails. */
-  event(event: InboundEvent, context: unknown, memory: EventMemory, report: (error: HawserError) => void): void {
+  /**
+   * The peer has emitted an event. `report` is told what its handler throws, and how `memory`
+   * fails.
+   */
+  event(
+    event: InboundEvent,
+    context: unknown,
+    memory: EventMemory,
+    report: (error: HawserError) => void,
+  ): void {
     let result: unknown;
     try {
       result = this.#run(event.entry, event.payload, context, null);
@@ -89,10 +131,18 @@ export class Responder {
     settleEvent(event, result, memory, report);
   }
 
-  /** `ignored` is told what a handler rejects with whose result a middleware did not wait for; null: the run waits for it. */
+  /**
+   * `ignored` is told what a handler rejects with whose result a middleware did not wait for; null:
+   * the run waits for it.
+   */
   #run(entry: MessageEntry, input: unknown, context: unknown, ignored: Ignored): unknown {
     const handler = this.#handlers[entry.index];
-    if (handler === undefined) throw new HawserError("MESSAGE_UNKNOWN", `There is no handler for the ${entry.type} ${entry.name}`, { origin: "local" });
+    if (handler === undefined)
+      throw new HawserError(
+        "MESSAGE_UNKNOWN",
+        `There is no handler for the ${entry.type} ${entry.name}`,
+        { origin: "local" },
+      );
     if (this.#use.length === 0) return handler(input, context);
     const last = (): unknown => {
       if (context instanceof CallContext) context.enter();
@@ -101,10 +151,20 @@ export class Responder {
     return this.#next(0, last, entry.name, context, ignored);
   }
 
-  #next(index: number, last: () => unknown, name: string, context: unknown, ignored: Ignored): unknown {
+  #next(
+    index: number,
+    last: () => unknown,
+    name: string,
+    context: unknown,
+    ignored: Ignored,
+  ): unknown {
     const middleware = this.#use[index];
     if (middleware === undefined) return last();
-    const step = new MiddlewareStep(name, () => this.#next(index + 1, last, name, context, ignored), ignored);
+    const step = new MiddlewareStep(
+      name,
+      () => this.#next(index + 1, last, name, context, ignored),
+      ignored,
+    );
     return step.run((next) => middleware(context, next));
   }
 }
@@ -126,7 +186,10 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
   /** True if the opener takes no more items. */
   #isRefused = false;
   #roomed: (() => void) | null = null;
-  /** `"held"`: the handler is not called yet; `"cancelled"`: nobody waits for the answer, but the handler goes on. */
+  /**
+   * `"held"`: the handler is not called yet; `"cancelled"`: nobody waits for the answer, but the
+   * handler goes on.
+   */
   #state: "cancelled" | "held" | "open" | "over" = "open";
   /** Where the middleware called the handler: a stream's items are pulled there. */
   #inContext: InContext | null = null;
@@ -159,7 +222,10 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
     return this.#call.trace;
   }
 
-  /** Aborted when nobody waits for the answer any more: the opener cancelled, its deadline passed, or the connection is gone. */
+  /**
+   * Aborted when nobody waits for the answer any more: the opener cancelled, its deadline passed,
+   * or the connection is gone.
+   */
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController();
@@ -174,16 +240,18 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
   }
 
   /**
-   * What the opener of a stream sends. A loop that is left early refuses the rest: the opener is told to send no more, and the handler
-   * goes on and answers.
+   * What the opener of a stream sends. A loop that is left early refuses the rest: the opener is
+   * told to send no more, and the handler goes on and answers.
    */
   get items(): AsyncIterableIterator<unknown, undefined> {
-    if (this.#items === null) throw new TypeError(`Cannot read the items of ${this.name}: its opener sends none`);
+    if (this.#items === null)
+      throw new TypeError(`Cannot read the items of ${this.name}: its opener sends none`);
     return this.#items;
   }
 
   item(value: unknown, cost: number): void {
-    if (this.#items === null) this.#call.consume(cost); // the opener's contract has items where this one has none
+    if (this.#items === null)
+      this.#call.consume(cost); // the opener's contract has items where this one has none
     else this.#items.push(value, cost);
   }
 
@@ -255,7 +323,13 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
   /** @see Stuck */
   isLate(): void {
     const { name, type } = this.#call.entry;
-    this.report(new HawserError("HANDLER_STUCK", `The handler of the ${type} ${name} goes on long after its call was cancelled: let it end when its signal is aborted`));
+    this.report(
+      new HawserError(
+        "HANDLER_STUCK",
+        `The handler of the ${type} ${name} goes on long after its call was cancelled: let it ` +
+          "end when its signal is aborted",
+      ),
+    );
   }
 
   /** For the responder: the handler is called from here. */
@@ -263,10 +337,13 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
     if (this.#call.entry.type === "stream") this.#inContext = captureContext();
   }
 
-  /** For the responder: a middleware has answered, and did not wait for the handler, which failed. */
+  /**
+   * For the responder: a middleware has answered, and did not wait for the handler, which failed.
+   */
   ignored(cause: unknown): void {
     const { name, type } = this.#call.entry;
-    if (this.#call.cancellation === null) this.report(programFailed(`The handler of the ${type} ${name}`, cause));
+    if (this.#call.cancellation === null)
+      this.report(programFailed(`The handler of the ${type} ${name}`, cause));
   }
 
   /** The handler has returned. */
@@ -290,7 +367,10 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
       if (problem !== null) this.report(problem);
       return;
     }
-    const error = own?.code === "OVERLOADED" ? new HawserError("OVERLOADED", own.message, { cause, origin: own.origin }) : handlerFailed(call.entry, cause);
+    const error =
+      own?.code === "OVERLOADED"
+        ? new HawserError("OVERLOADED", own.message, { cause, origin: own.origin })
+        : handlerFailed(call.entry, cause);
     call.fail(error);
     this.report(error);
   }
@@ -315,18 +395,30 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
   async #stream(result: unknown): Promise<void> {
     try {
       const source = isThenable(result) ? await result : result;
-      if (source !== undefined && source !== null && !(await this.#pull(source)) && this.#call.cancellation === null) return; // #leavePulled ends the call
+      if (
+        source !== undefined &&
+        source !== null &&
+        !(await this.#pull(source)) &&
+        this.#call.cancellation === null
+      )
+        return; // #leavePulled ends the call
       if (this.#ends()) this.#call.end();
     } catch (cause) {
       this.failed(cause);
     }
   }
 
-  /** Send item by item: the next is taken from its source when there is room for it. Returns whether the source has ended by itself. */
+  /**
+   * Send item by item: the next is taken from its source when there is room for it. Returns whether
+   * the source has ended by itself.
+   */
   async #pull(source: unknown): Promise<boolean> {
     const call = this.#call;
     const inContext = this.#inContext;
-    const items = inContext === null ? new PulledItems(this.name, source) : inContext(() => new PulledItems(this.name, source));
+    const items =
+      inContext === null
+        ? new PulledItems(this.name, source)
+        : inContext(() => new PulledItems(this.name, source));
     this.#pulled = items;
     if (!this.#isWanted()) this.#leavePulled(); // while the handler made it
     try {
@@ -357,7 +449,10 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
     }
   }
 
-  /** Stop the source: nobody wants its items any more. The call is over when the source is, whatever it was asked for before. */
+  /**
+   * Stop the source: nobody wants its items any more. The call is over when the source is, whatever
+   * it was asked for before.
+   */
   #leavePulled(): void {
     const end = (): void => {
       if (this.#ends()) this.#call.end();
@@ -387,8 +482,16 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
   }
 }
 
-/** Ends an event when what its handler has returned settles. `report` is told what the handler rejects with, and how `memory` fails. */
-export function settleEvent(event: InboundEvent, result: unknown, memory: EventMemory, report: (error: HawserError) => void): void {
+/**
+ * Ends an event when what its handler has returned settles. `report` is told what the handler
+ * rejects with, and how `memory` fails.
+ */
+export function settleEvent(
+  event: InboundEvent,
+  result: unknown,
+  memory: EventMemory,
+  report: (error: HawserError) => void,
+): void {
   if (!isThenable(result)) {
     acknowledge(event, memory, report);
     return;
@@ -405,7 +508,11 @@ export function settleEvent(event: InboundEvent, result: unknown, memory: EventM
 }
 
 /** Ends an event whose handler has thrown. */
-export function failEvent(event: InboundEvent, cause: unknown, report: (error: HawserError) => void): void {
+export function failEvent(
+  event: InboundEvent,
+  cause: unknown,
+  report: (error: HawserError) => void,
+): void {
   const error = handlerFailed(event.entry, cause);
   event.handled(error);
   report(error);
@@ -418,20 +525,34 @@ function handlerFailed(entry: MessageEntry, cause: unknown): HawserError {
   return programFailed(`The handler of the ${entry.type} ${entry.name}`, cause);
 }
 
-/** A failure of the contract, for whoever runs the handler. A function without `this`, so that it may be taken out of the context. */
+/**
+ * A failure of the contract, for whoever runs the handler. A function without `this`, so that it
+ * may be taken out of the context.
+ */
 function failNamed(name: string, payload?: unknown): never {
-  throw new HawserError("NAMED_ERROR", `The handler failed with ${JSON.stringify(name)}`, { failure: { name, payload }, origin: "local" });
+  throw new HawserError("NAMED_ERROR", `The handler failed with ${JSON.stringify(name)}`, {
+    failure: { name, payload },
+    origin: "local",
+  });
 }
 
 /** The handler of a message, or undefined where it needs none. */
-function handlerOf(contract: Protocol, entry: MessageEntry, side: Side, given: object): AnyHandler | undefined {
+function handlerOf(
+  contract: Protocol,
+  entry: MessageEntry,
+  side: Side,
+  given: object,
+): AnyHandler | undefined {
   const what = `${entry.type} ${JSON.stringify(entry.name)} of the contract ${contract.name}`;
   const handler: unknown = Reflect.get(given, entry.name);
   if (handler === undefined) {
     if (entry.type === "event" || entry.from === side) return undefined;
     throw new TypeError(`Cannot serve the ${what}: there is no handler for it`);
   }
-  if (typeof handler !== "function") throw new TypeError(`Cannot serve the ${what}: its handler is of type ${typeof handler}, not a function`);
+  if (typeof handler !== "function")
+    throw new TypeError(
+      `Cannot serve the ${what}: its handler is of type ${typeof handler}, not a function`,
+    );
   return (handler as AnyHandler).bind(given); // any function may be called so
 }
 
@@ -441,7 +562,14 @@ function checkName(contract: Protocol, name: string, side: Side): void {
     const known = contract.messages.filter((each) => each.from !== side).map((each) => each.name);
     const near = nearestName(name, known);
     const meant = near === null ? "" : `; did you mean ${JSON.stringify(near)}?`;
-    throw new TypeError(`Cannot use the handler ${JSON.stringify(name)}: the contract ${contract.name} has no such message${meant}`);
+    throw new TypeError(
+      `Cannot use the handler ${JSON.stringify(name)}: the contract ${contract.name} has no ` +
+        `such message${meant}`,
+    );
   }
-  if (entry.from === side) throw new TypeError(`Cannot use the handler ${JSON.stringify(name)}: in the contract ${contract.name} it is the ${side}'s own to open`);
+  if (entry.from === side)
+    throw new TypeError(
+      `Cannot use the handler ${JSON.stringify(name)}: in the contract ${contract.name} it is ` +
+        `the ${side}'s own to open`,
+    );
 }

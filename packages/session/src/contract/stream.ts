@@ -1,6 +1,6 @@
 /**
- * Streams that this side opens: what is iterated, and sent to.
- * Owns what the opener holds: items that wait, room to send, the end. Must not know the session's credit.
+ * Streams that this side opens: what is iterated, and sent to. Owns what the opener holds: items
+ * that wait, room to send, the end. Must not know the session's credit.
  *
  * @module
  */
@@ -13,9 +13,17 @@ import type { Backlog } from "./link.ts";
  * Open a stream.
  *
  * @throws {RangeError} when `timeoutMs` is not above zero
- * @throws {HawserError} CALL_CANCELLED when the signal is aborted already, and what `open` of the session throws
+ * @throws {HawserError} CALL_CANCELLED when the signal is aborted already, and what `open` of the
+ *   session throws
  */
-export function openStream(session: Session, backlog: Backlog | null, entry: MessageEntry, input: unknown, options: OpenOptions, nowMs: number): SessionStream<never> {
+export function openStream(
+  session: Session,
+  backlog: Backlog | null,
+  entry: MessageEntry,
+  input: unknown,
+  options: OpenOptions,
+  nowMs: number,
+): SessionStream<never> {
   const call = new StreamCall(entry, options.signal, backlog);
   call.opened(session.open(entry, input, callOptions(options, nowMs), call));
   return new SessionStream(call);
@@ -48,7 +56,9 @@ class StreamCall extends SignalledCall implements ItemSource {
     this.call?.end();
   }
 
-  /** Resolves when there is room by both: the stream's credit, and what the connection has not sent. */
+  /**
+   * Resolves when there is room by both: the stream's credit, and what the connection has not sent.
+   */
   async room(): Promise<void> {
     while (!this.isOver) {
       if (!this.#hasRoom) {
@@ -66,7 +76,8 @@ class StreamCall extends SignalledCall implements ItemSource {
   finished(): Promise<void> {
     if (this.#finished === null) {
       this.#finished = Promise.withResolvers<undefined>();
-      this.#finished.promise.catch(() => undefined); // a loop may throw the same error first, and whoever asked is never reached
+      // a loop may throw the same error first, and whoever asked is never reached
+      this.#finished.promise.catch(() => undefined);
       this.#settleFinished();
     }
     return this.#finished.promise;
@@ -145,10 +156,13 @@ class StreamCall extends SignalledCall implements ItemSource {
 /**
  * A stream that this side has opened: iterate what the responder sends, and send to it.
  *
- * Items wait until they are taken, one by each `next()`; the peer sends only as much as is taken, so that a slow loop slows its source.
- * A loop that is left early cancels the stream, at both ends. A loop throws the error that ended the stream, after the items before it.
+ * Items wait until they are taken, one by each `next()`; the peer sends only as much as is taken,
+ * so that a slow loop slows its source. A loop that is left early cancels the stream, at both ends.
+ * A loop throws the error that ended the stream, after the items before it.
  */
-export class SessionStream<Item, Send = never> implements AsyncIterableIterator<Item, undefined>, AsyncDisposable {
+export class SessionStream<Item, Send = never>
+  implements AsyncIterableIterator<Item, undefined>, AsyncDisposable
+{
   readonly #call: StreamCall;
 
   constructor(call: StreamCall) {
@@ -157,7 +171,8 @@ export class SessionStream<Item, Send = never> implements AsyncIterableIterator<
 
   /** The next item, or the end. */
   next(): Promise<IteratorResult<Item, undefined>> {
-    return this.#call.items.next() as Promise<IteratorResult<Item, undefined>>; // the session has checked each item
+    // the session has checked each item
+    return this.#call.items.next() as Promise<IteratorResult<Item, undefined>>;
   }
 
   /** Cancel the stream, unless it is over: what has come and was not taken is dropped. */
@@ -170,11 +185,13 @@ export class SessionStream<Item, Send = never> implements AsyncIterableIterator<
   }
 
   /**
-   * Send an item. Returns whether there is room for more: false, and the item is taken all the same; `await writable()` before the
-   * next. An item that is sent after the stream is over is dropped, and `finished()` tells why; so is one that the responder does not
-   * want any more: see `isRefused`.
+   * Send an item. Returns whether there is room for more: false, and the item is taken all the
+   * same; `await writable()` before the next. An item that is sent after the stream is over is
+   * dropped, and `finished()` tells why; so is one that the responder does not want any more: see
+   * `isRefused`.
    *
-   * @throws {HawserError} ITEM_INVALID, PAYLOAD_FORBIDDEN, PAYLOAD_TOO_LARGE, WRITE_BUFFER_FULL: the item is not sent, the stream goes on
+   * @throws {HawserError} ITEM_INVALID, PAYLOAD_FORBIDDEN, PAYLOAD_TOO_LARGE, WRITE_BUFFER_FULL:
+   *   the item is not sent, the stream goes on
    * @throws {TypeError} when the contract has no items from this side, or after `end()`
    */
   send(item: Send): boolean {
@@ -187,16 +204,18 @@ export class SessionStream<Item, Send = never> implements AsyncIterableIterator<
   }
 
   /**
-   * Whether the responder has said that it takes no more of this side's items: those that it had not taken are lost, and those that are
-   * sent from now on are dropped. What the responder sends goes on, and `finished()` tells how it ends.
+   * Whether the responder has said that it takes no more of this side's items: those that it had
+   * not taken are lost, and those that are sent from now on are dropped. What the responder sends
+   * goes on, and `finished()` tells how it ends.
    */
   get isRefused(): boolean {
     return this.#call.isRefused;
   }
 
   /**
-   * Take no more items, and let the stream go on: the responder is told to send no others, those that have come and were not taken
-   * are dropped, and a loop over them ends. What this side sends is still taken; `finished()` tells how the stream ended.
+   * Take no more items, and let the stream go on: the responder is told to send no others, those
+   * that have come and were not taken are dropped, and a loop over them ends. What this side sends
+   * is still taken; `finished()` tells how the stream ended.
    */
   refuse(): void {
     this.#call.refuse();
@@ -210,7 +229,8 @@ export class SessionStream<Item, Send = never> implements AsyncIterableIterator<
   /**
    * Resolves when the responder has ended the stream; items may still wait to be taken.
    *
-   * @throws {HawserError} why it failed: an error of the contract, CALL_CANCELLED, DEADLINE_EXCEEDED, SESSION_LOST, …
+   * @throws {HawserError} why it failed: an error of the contract, CALL_CANCELLED,
+   *   DEADLINE_EXCEEDED, SESSION_LOST, …
    */
   finished(): Promise<void> {
     return this.#call.finished();

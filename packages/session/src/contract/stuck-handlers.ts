@@ -1,6 +1,7 @@
 /**
- * StuckHandlers: handlers of one session whose calls were cancelled and which go on all the same, each reported once when it is late.
- * Must not know what a handler does, nor why its call was cancelled.
+ * StuckHandlers: handlers of one session whose calls were cancelled and which go on all the same,
+ * each reported once when it is late. Must not know what a handler does, nor why its call was
+ * cancelled.
  *
  * @module
  */

@@ -6,16 +6,23 @@
 import { asError, type MessageEntry, type Outcome, readHawserError } from "@hawser/protocol";
 
 /**
- * What `emit()` returns for what its session threw: `"not-sent"` for an event that is sent at most once, where there is no connection;
- * else a rejection. One that tells of the connection or the peer ends no process if nobody looks at it; a mistake of the caller's does.
+ * What `emit()` returns for what its session threw: `"not-sent"` for an event that is sent at most
+ * once, where there is no connection; else a rejection. One that tells of the connection or the
+ * peer ends no process if nobody looks at it; a mistake of the caller's does.
  */
 export function unsent(entry: MessageEntry | null, error: unknown): Promise<Outcome> {
   const own = readHawserError(error);
-  if (own !== null && entry?.delivery === "at-most-once" && GONE.includes(own.code)) return Promise.resolve("not-sent");
+  if (own !== null && entry?.delivery === "at-most-once" && GONE.includes(own.code))
+    return Promise.resolve("not-sent");
   const rejection = Promise.reject<Outcome>(asError(error));
   if (own !== null && PASSING.includes(own.code)) rejection.catch(() => undefined);
   return rejection;
 }
 
 const GONE: readonly string[] = ["DRAINING", "NOT_READY", "NOT_SENT"];
-const PASSING: readonly string[] = [...GONE, "RETENTION_FULL", "SESSION_CLOSED", "WRITE_BUFFER_FULL"];
+const PASSING: readonly string[] = [
+  ...GONE,
+  "RETENTION_FULL",
+  "SESSION_CLOSED",
+  "WRITE_BUFFER_FULL",
+];

@@ -12,17 +12,36 @@
  *
  * @module
  */
-import { type Finish, HawserError, type Wire, WireDecoder, WireEncoder, type WireSink } from "@hawser/protocol";
-import { type Connection, type ConnectionLimits, type ConnectionSink, type Output, type SharedOutput, shifted, type Ticker, type Ticking, writeBufferTable } from "@hawser/transport";
+import {
+  type Finish,
+  HawserError,
+  type Wire,
+  WireDecoder,
+  WireEncoder,
+  type WireSink,
+} from "@hawser/protocol";
+import {
+  type Connection,
+  type ConnectionLimits,
+  type ConnectionSink,
+  type Output,
+  type SharedOutput,
+  shifted,
+  type Ticker,
+  type Ticking,
+  writeBufferTable,
+} from "@hawser/transport";
 import { programFailed } from "../program.ts";
 
 /**
- * How a conversation ended: by the sentinel of either end, by the peer's end without one, by this end's `close()` (sessions alone)
- * or `abort()`, or by an error.
+ * How a conversation ended: by the sentinel of either end, by the peer's end without one, by this
+ * end's `close()` (sessions alone) or `abort()`, or by an error.
  */
 export interface Closed {
   readonly reason: "aborted" | "closed" | "ended" | "error" | "sentinel";
-  /** The error of reason `"error"`, and what `abort()` was given for `"aborted"`; otherwise null. */
+  /**
+   * The error of reason `"error"`, and what `abort()` was given for `"aborted"`; otherwise null.
+   */
   readonly error: HawserError | null;
 }
 
@@ -32,9 +51,10 @@ export interface WireSocketEvents<In> {
   /** Everything that the peer sent is delivered, and it will send no more. */
   finished(how: Finish): void;
   /**
-   * The peer's bytes are wrong, or it broke a limit, or the owner called `fail`. Of scope `"connection"`: no message comes any more,
-   * and the socket can still send; it closes when this returns or, if it returns a promise, when that settles, at most `lingerTimeoutMs` later.
-   * After SLOW_CONSUMER nothing can be sent.
+   * The peer's bytes are wrong, or it broke a limit, or the owner called `fail`. Of scope
+   * `"connection"`: no message comes any more, and the socket can still send; it closes when this
+   * returns or, if it returns a promise, when that settles, at most `lingerTimeoutMs` later. After
+   * SLOW_CONSUMER nothing can be sent.
    */
   failed(error: HawserError): Promise<unknown> | undefined;
   /** Output fell to `lowBytes` after `send()` had said false. */
@@ -46,33 +66,48 @@ export interface WireSocketEvents<In> {
 export interface WireSocketOptions<Out = never> {
   readonly limits: ConnectionLimits;
   readonly ticker: Ticker;
-  /** What happens to a message above `writeBuffer.maxBytes`: the sender is told, or the connection closed. */
+  /**
+   * What happens to a message above `writeBuffer.maxBytes`: the sender is told, or the connection
+   * closed.
+   */
   readonly onFull: "close" | "throw";
-  /** An encoder that sockets share: for a wire without a suffix, whose encoder would remember what each has sent. */
+  /**
+   * An encoder that sockets share: for a wire without a suffix, whose encoder would remember what
+   * each has sent.
+   */
   readonly encoder?: WireEncoder<Out> | undefined;
 }
 
 /**
  * A conversation over one connection.
  *
- * Its owner opens it, calls `tick` with the time, and is told what happens by its events. The methods of the three
- * interfaces that it implements are for the connection, the decoder and the ticker alone; it has them itself, rather than
- * objects for each, so that ten thousand idle connections are small.
+ * Its owner opens it, calls `tick` with the time, and is told what happens by its events. The
+ * methods of the three interfaces that it implements are for the connection, the decoder and the
+ * ticker alone; it has them itself, rather than objects for each, so that ten thousand idle
+ * connections are small.
  */
 export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Ticking {
   readonly #connection: Connection;
   readonly #events: WireSocketEvents<In>;
   readonly #decoder: WireDecoder<In>;
   readonly #encoder: WireEncoder<Out>;
-  /** Its owner's, which its sockets share: each field of its own costs an idle connection eight bytes. */
+  /**
+   * Its owner's, which its sockets share: each field of its own costs an idle connection eight
+   * bytes.
+   */
   readonly #options: WireSocketOptions<Out>;
   #state: "closed" | "ending" | "failing" | "lingering" | "open" = "open";
   /** How it ended, once that is known. */
   #outcome: Closed | null = null;
   #paused = false;
-  /** Whether a later turn is waited for, to deliver what waits since the budget of one was spent. */
+  /**
+   * Whether a later turn is waited for, to deliver what waits since the budget of one was spent.
+   */
   #waitsTurn = false;
-  /** Set when the connection is gone while messages wait for their turn: it is told when they are delivered. */
+  /**
+   * Set when the connection is gone while messages wait for their turn: it is told when they are
+   * delivered.
+   */
   #lost: { readonly error: HawserError | null } | null = null;
   /** Whether this end gave up, and what had not left is lost. */
   #isBroken = false;
@@ -83,12 +118,19 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   #isHigh = false;
   /** Looked at for each message, and so not read from the options. */
   readonly #highBytes: number;
-  /** Whether `maxBytes` may wait, and what waits is counted for each message: send() has said false, or `maxBytes` is no more than `highBytes`. */
+  /**
+   * Whether `maxBytes` may wait, and what waits is counted for each message: send() has said false,
+   * or `maxBytes` is no more than `highBytes`.
+   */
   #counts: boolean;
-  // Times of the ticker, for tick(). Null where there is none: a field that begins with Infinity keeps a number's own storage.
+  // Times of the ticker, for tick(). Null where there is none: a field that begins with Infinity
+  // keeps a number's own storage.
   #heardMs: number;
   #progressMs: number;
-  /** When bytes last left, and the connection's `progress` at the last tick: a peer that reads what is sent to it is alive. */
+  /**
+   * When bytes last left, and the connection's `progress` at the last tick: a peer that reads what
+   * is sent to it is alive.
+   */
   #sentMs: number;
   #progress = 0;
   #partialMs: number | null = null;
@@ -96,7 +138,12 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   /** Since when the peer has had what it needs to end, too; null: this end has not ended. */
   #endedMs: number | null = null;
 
-  constructor(wire: Wire<In, Out>, connection: Connection, options: WireSocketOptions<Out>, events: WireSocketEvents<In>) {
+  constructor(
+    wire: Wire<In, Out>,
+    connection: Connection,
+    options: WireSocketOptions<Out>,
+    events: WireSocketEvents<In>,
+  ) {
     this.#connection = connection;
     this.#events = events;
     this.#options = options;
@@ -112,7 +159,10 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     this.#connection.open(this);
   }
 
-  /** Resolves when the connection is gone, always, with how it ended. While messages wait that nobody takes, the peer's end is not seen. */
+  /**
+   * Resolves when the connection is gone, always, with how it ended. While messages wait that
+   * nobody takes, the peer's end is not seen.
+   */
   get closed(): Promise<Closed> {
     if (this.#closed === null) {
       this.#closed = Promise.withResolvers<Closed>();
@@ -131,8 +181,8 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   }
 
   /**
-   * `"open"`: both ways; `"ending"`: this end has ended; `"failing"`: an error ends it, and last words can be sent; `"lingering"`: the
-   * conversation is over, the peer has not closed yet.
+   * `"open"`: both ways; `"ending"`: this end has ended; `"failing"`: an error ends it, and last
+   * words can be sent; `"lingering"`: the conversation is over, the peer has not closed yet.
    */
   get state(): "closed" | "ending" | "failing" | "lingering" | "open" {
     return this.#state;
@@ -151,12 +201,15 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   /**
    * Send a message: it leaves with everything else that this turn sends, in one write.
    *
-   * Returns whether there is room for more: false above `writeBuffer.highBytes`; the message is taken all the same,
-   * `await writable()` before the next. The message's bytes are copied: it may be changed at once.
-   * After `end()`, or when the connection is gone, the message is dropped, and the answer is false.
+   * Returns whether there is room for more: false above `writeBuffer.highBytes`; the message is
+   * taken all the same, `await writable()` before the next. The message's bytes are copied: it may
+   * be changed at once. After `end()`, or when the connection is gone, the message is dropped, and
+   * the answer is false.
    *
-   * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL or PAYLOAD_TOO_LARGE: the message is not sent, the connection goes on
-   * @throws {HawserError} WRITE_BUFFER_FULL on a client, when `writeBuffer.maxBytes` wait already (a server closes with SLOW_CONSUMER)
+   * @throws {HawserError} PAYLOAD_FORBIDDEN, PAYLOAD_IS_SENTINEL or PAYLOAD_TOO_LARGE: the message
+   *   is not sent, the connection goes on
+   * @throws {HawserError} WRITE_BUFFER_FULL on a client, when `writeBuffer.maxBytes` wait already
+   *   (a server closes with SLOW_CONSUMER)
    */
   send(message: Out): boolean {
     const { output } = this.#connection;
@@ -167,7 +220,10 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     return output.commit(this.#highBytes) || this.#high();
   }
 
-  /** Send frames that are encoded already, `shared.bytes[from, to)`: how a broadcast encodes once. Returns as `send` does; false when it is not open. */
+  /**
+   * Send frames that are encoded already, `shared.bytes[from, to)`: how a broadcast encodes once.
+   * Returns as `send` does; false when it is not open.
+   */
   sendShared(shared: SharedOutput, from: number, to: number): boolean {
     if (this.#state !== "open") return false;
     const { output } = this.#connection;
@@ -176,20 +232,25 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     return output.commit(this.#highBytes) || this.#high();
   }
 
-  /** Say that nothing more is sent: the sentinel, if the wire has one, and then the end of this direction. Reading goes on. */
+  /**
+   * Say that nothing more is sent: the sentinel, if the wire has one, and then the end of this
+   * direction. Reading goes on.
+   */
   end(): void {
     this.#end(this.#encoder.sentinel !== null);
   }
 
   /**
-   * End this direction after the peer has finished: as `end()`, but a suffix is not answered with a suffix, since to the
-   * peer it would be data.
+   * End this direction after the peer has finished: as `end()`, but a suffix is not answered with a
+   * suffix, since to the peer it would be data.
    */
   finish(): void {
     if (this.#state === "open") this.#end(this.#encoder.sentinel === "frame");
   }
 
-  /** Give up at once, in both directions; what has not left is lost. `error` is what `closed` tells. */
+  /**
+   * Give up at once, in both directions; what has not left is lost. `error` is what `closed` tells.
+   */
   abort(error: HawserError | null = null): void {
     if (this.#state === "closed") return;
     this.#outcome ??= { reason: "aborted", error };
@@ -197,8 +258,9 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   }
 
   /**
-   * End because of an error: what was sent before still leaves, what comes is dropped, `failed` may send last words, `closed` tells the error.
-   * Returns whether it was told to `failed`: an earlier error, or the end of the connection, stays how it ended.
+   * End because of an error: what was sent before still leaves, what comes is dropped, `failed` may
+   * send last words, `closed` tells the error. Returns whether it was told to `failed`: an earlier
+   * error, or the end of the connection, stays how it ended.
    */
   fail(error: HawserError): boolean {
     if (this.#state === "closed" || this.#outcome?.reason === "error") return false;
@@ -220,7 +282,9 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     return true;
   }
 
-  /** Nobody takes messages any more: drop what comes, and wait for the peer's end, but not for ever. */
+  /**
+   * Nobody takes messages any more: drop what comes, and wait for the peer's end, but not for ever.
+   */
   leave(): void {
     if (this.#state === "closed") return;
     this.#decoder.discard();
@@ -276,7 +340,8 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
       this.#misread(cause);
     }
     if (!decoder.partial) this.#partialMs = null;
-    else if (this.#partialMs === null || decoder.payloads !== payloads) this.#partialMs = this.#options.ticker.now;
+    else if (this.#partialMs === null || decoder.payloads !== payloads)
+      this.#partialMs = this.#options.ticker.now;
     if (decoder.yielded) this.#yield();
     else if (decoder.waiting > 0) this.#pause();
     return keeps;
@@ -326,7 +391,8 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   /** @see WireSink */
   finished(how: Finish): void {
-    // A suffix is not answered with a suffix: when this end has sent it, the peer's end is the answer.
+    // A suffix is not answered with a suffix: when this end has sent it, the peer's end is the
+    // answer.
     const byUs = this.#state === "ending" && this.#encoder.sentinel === "suffix";
     this.#outcome ??= { reason: byUs ? "sentinel" : how, error: null };
     if (this.#state === "ending") this.#linger();
@@ -346,13 +412,16 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
       this.#tickInput(nowMs);
       this.#tickEnd(nowMs);
     } else if (this.#state === "failing") this.#tickFailing(nowMs);
-    else if (this.#connection.pendingBytes > 0) this.#lingerMs = nowMs + this.#options.limits.lingerTimeoutMs;
+    else if (this.#connection.pendingBytes > 0)
+      this.#lingerMs = nowMs + this.#options.limits.lingerTimeoutMs;
     else if (this.#lingerMs !== null && nowMs >= this.#lingerMs) this.#connection.abort();
   }
 
   /** A framing or codec of the program's has thrown where it must not: the events never do. */
   #misread(cause: unknown): void {
-    this.fault(programFailed(`Cannot go on with ${this.remote}: its framing or codec`, cause, "connection"));
+    this.fault(
+      programFailed(`Cannot go on with ${this.remote}: its framing or codec`, cause, "connection"),
+    );
   }
 
   /** @see Ticking */
@@ -368,7 +437,10 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   #tickOutput(nowMs: number): void {
     // Patience for a peer that reads slowly ends with the conversation.
-    const stallMs = Math.min(this.#options.limits.writeBuffer.stallMs, this.#state === "lingering" ? writeBufferTable.stallMs.default : Infinity);
+    const stallMs = Math.min(
+      this.#options.limits.writeBuffer.stallMs,
+      this.#state === "lingering" ? writeBufferTable.stallMs.default : Infinity,
+    );
     const { pendingBytes, progress } = this.#connection;
     if (pendingBytes === 0) {
       this.#progressMs = nowMs;
@@ -387,20 +459,40 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
       this.#heardMs = nowMs;
       if (this.#partialMs !== null) this.#partialMs = nowMs;
     } else if (this.#partialMs !== null && nowMs - this.#partialMs >= frameTimeoutMs) {
-      this.fault(new HawserError("FRAME_TIMEOUT", `A frame from ${this.remote} was not complete within frameTimeoutMs ${String(frameTimeoutMs)}`));
+      this.fault(
+        new HawserError(
+          "FRAME_TIMEOUT",
+          `A frame from ${this.remote} was not complete within frameTimeoutMs ` +
+            String(frameTimeoutMs),
+        ),
+      );
     } else if (nowMs - Math.max(this.#heardMs, this.#sentMs) >= idleTimeoutMs) {
-      this.fault(new HawserError("IDLE_TIMEOUT", `${this.remote} was silent, and took nothing, for idleTimeoutMs ${String(idleTimeoutMs)}`));
+      this.fault(
+        new HawserError(
+          "IDLE_TIMEOUT",
+          `${this.remote} was silent, and took nothing, for idleTimeoutMs ${String(idleTimeoutMs)}`,
+        ),
+      );
     }
   }
 
-  /** This end has ended: the peer has some time to end, too, once it has got everything, and while it is read. */
+  /**
+   * This end has ended: the peer has some time to end, too, once it has got everything, and while
+   * it is read.
+   */
   #tickEnd(nowMs: number): void {
     if (this.#state !== "ending") return;
     const { limits, onFull } = this.#options;
-    if (this.#endedMs === null || this.#paused || this.#connection.pendingBytes > 0) this.#endedMs = nowMs;
-    const sinceMs = onFull === "throw" ? Math.max(this.#endedMs, this.#heardMs) : this.#endedMs; // a client may ask with its end, and get much
+    if (this.#endedMs === null || this.#paused || this.#connection.pendingBytes > 0)
+      this.#endedMs = nowMs;
+    // a client may ask with its end, and get much
+    const sinceMs = onFull === "throw" ? Math.max(this.#endedMs, this.#heardMs) : this.#endedMs;
     if (nowMs - sinceMs < limits.endTimeoutMs) return;
-    const error = new HawserError("END_TIMEOUT", `${this.remote} did not end within endTimeoutMs ${String(limits.endTimeoutMs)} after this end had`);
+    const error = new HawserError(
+      "END_TIMEOUT",
+      `${this.remote} did not end within endTimeoutMs ${String(limits.endTimeoutMs)} after ` +
+        "this end had",
+    );
     this.#outcome = { reason: "error", error };
     this.#breakOff();
     void this.#events.failed(error);
@@ -420,7 +512,10 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     return this.#state === "open" || this.#state === "failing";
   }
 
-  /** Whether a message may be appended; throws, or breaks off, as send() says. That the peer has gone is no fault of the sender's. */
+  /**
+   * Whether a message may be appended; throws, or breaks off, as send() says. That the peer has
+   * gone is no fault of the sender's.
+   */
   #mayTake(output: Output): boolean {
     if (!this.#isSending()) return false;
     return !this.#isFull(output) || this.#full();
@@ -441,7 +536,11 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     const { limits, onFull } = this.#options;
     const { maxBytes } = limits.writeBuffer;
     if (onFull === "throw") {
-      throw new HawserError("WRITE_BUFFER_FULL", `Cannot send: writeBuffer.maxBytes ${String(maxBytes)} wait to be sent already; await writable() when send() says false`);
+      throw new HawserError(
+        "WRITE_BUFFER_FULL",
+        `Cannot send: writeBuffer.maxBytes ${String(maxBytes)} wait to be sent already; await ` +
+          "writable() when send() says false",
+      );
     }
     this.#slow(`let more than writeBuffer.maxBytes ${String(maxBytes)} pile up`);
     return false;
@@ -449,7 +548,10 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   /** The peer does not read: nothing that is sent to it would arrive, so nothing is waited for. */
   #slow(what: string): void {
-    const error = new HawserError("SLOW_CONSUMER", `${this.remote} ${what}: it reads too slowly, the connection is closed`);
+    const error = new HawserError(
+      "SLOW_CONSUMER",
+      `${this.remote} ${what}: it reads too slowly, the connection is closed`,
+    );
     this.#outcome = { reason: "error", error };
     this.#breakOff();
     void this.#events.failed(error);
@@ -470,7 +572,10 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     if (this.#outcome !== null) this.#linger();
   }
 
-  /** The conversation is over: close this direction, and give the peer some time to read the last of it and to close. */
+  /**
+   * The conversation is over: close this direction, and give the peer some time to read the last of
+   * it and to close.
+   */
   #linger(): void {
     if (this.#state === "lingering" || this.#state === "closed") return;
     if (this.#state === "open" || this.#state === "failing") this.#connection.end();
@@ -492,7 +597,10 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     this.#connection.resume();
   }
 
-  /** The budget of this turn is spent: read no more, and go on with what waits when the others have had their turn. */
+  /**
+   * The budget of this turn is spent: read no more, and go on with what waits when the others have
+   * had their turn.
+   */
   #yield(): void {
     this.#pause();
     if (this.#waitsTurn) return;
@@ -523,7 +631,15 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     // The peer's end may have come already, and wait behind messages that nobody has taken yet.
     const how = error ?? this.#decoder.ending;
     if (typeof how === "string") return { reason: how, error: null };
-    return { reason: "error", error: how ?? new HawserError("CONNECTION_RESET", `Cannot go on with ${this.remote}: the connection broke before the peer had ended it`) };
+    return {
+      reason: "error",
+      error:
+        how ??
+        new HawserError(
+          "CONNECTION_RESET",
+          `Cannot go on with ${this.remote}: the connection broke before the peer had ended it`,
+        ),
+    };
   }
 
   #wait(bytes: number): Promise<void> {
@@ -534,7 +650,10 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     return promise;
   }
 
-  /** Settle who waits for the output to be as low as `pendingBytes`; reject them all when the connection is gone. */
+  /**
+   * Settle who waits for the output to be as low as `pendingBytes`; reject them all when the
+   * connection is gone.
+   */
   #wake(pendingBytes: number): void {
     const waiters = this.#waiters;
     if (waiters === null) return;
@@ -548,8 +667,14 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
 
   #notOpen(): HawserError {
     const isOver = this.#state === "closed" || this.#isBroken;
-    const why = isOver ? `the connection is closed (${this.#outcome?.reason ?? "ended"})` : "this end has ended";
-    return new HawserError("CONNECTION_CLOSED", `Cannot wait on the socket to ${this.remote}: ${why}`, { cause: this.#outcome?.error ?? undefined });
+    const why = isOver
+      ? `the connection is closed (${this.#outcome?.reason ?? "ended"})`
+      : "this end has ended";
+    return new HawserError(
+      "CONNECTION_CLOSED",
+      `Cannot wait on the socket to ${this.remote}: ${why}`,
+      { cause: this.#outcome?.error ?? undefined },
+    );
   }
 }
 

@@ -4,7 +4,12 @@ import { Items } from "../../src/contract/items.ts";
 
 function source() {
   const log: string[] = [];
-  const items = new Items<number>({ consume: (cost) => void log.push(`consumed ${String(cost)}`), pull: () => false, abandon: () => void log.push("abandoned"), drop: () => undefined });
+  const items = new Items<number>({
+    consume: (cost) => void log.push(`consumed ${String(cost)}`),
+    pull: () => false,
+    abandon: () => void log.push("abandoned"),
+    drop: () => undefined,
+  });
   return { items, log };
 }
 
@@ -94,22 +99,40 @@ describe("Items", () => {
 describe("PulledItems", () => {
   it("takes what can be iterated, and refuses what can't", () => {
     expect(new PulledItems("count", [1]).next()).toEqual({ done: false, value: 1 });
-    for (const wrong of ["text", 1, true, {}, () => undefined]) expect(() => new PulledItems("count", wrong)).toThrow(TypeError);
+    for (const wrong of ["text", 1, true, {}, () => undefined])
+      expect(() => new PulledItems("count", wrong)).toThrow(TypeError);
   });
 
   it("leave() lets the source clean up once, whatever it does; not when it has ended", async () => {
     const log: string[] = [];
-    const iterable = (ends: () => unknown) => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: false, value: 1 }), return: ends }) });
-    const pulled = new PulledItems("count", iterable(() => log.push("left")));
+    const iterable = (ends: () => unknown) => ({
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.resolve({ done: false, value: 1 }),
+        return: ends,
+      }),
+    });
+    const pulled = new PulledItems(
+      "count",
+      iterable(() => log.push("left")),
+    );
     pulled.leave();
     pulled.leave();
-    const ended = new PulledItems("count", iterable(() => log.push("never")));
+    const ended = new PulledItems(
+      "count",
+      iterable(() => log.push("never")),
+    );
     ended.ended();
     ended.leave();
-    new PulledItems("count", iterable(() => Promise.reject(new Error("ignored")))).leave();
-    new PulledItems("count", iterable(() => {
-      throw new Error("ignored");
-    })).leave();
+    new PulledItems(
+      "count",
+      iterable(() => Promise.reject(new Error("ignored"))),
+    ).leave();
+    new PulledItems(
+      "count",
+      iterable(() => {
+        throw new Error("ignored");
+      }),
+    ).leave();
     await new Promise(setImmediate);
     expect(log).toEqual(["left"]);
   });

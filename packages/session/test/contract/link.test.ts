@@ -1,6 +1,11 @@
 import type { HawserError } from "@hawser/protocol";
 import { SessionLink, type Speaker } from "../../src/mod.ts";
-import { memoryPair, resolveConnectionLimits, Ticker, type WriteBufferOptions } from "@hawser/transport";
+import {
+  memoryPair,
+  resolveConnectionLimits,
+  Ticker,
+  type WriteBufferOptions,
+} from "@hawser/transport";
 import { ManualClock } from "@hawser/transport/testing";
 import { describe, expect, it } from "vitest";
 import { RawPeer, Turns } from "../socket-and-peer.ts";
@@ -56,15 +61,29 @@ class FakeSpeaker implements Speaker {
   }
 }
 
-function linked(options: { writeBuffer?: WriteBufferOptions; windowBytes?: number; lingerTimeoutMs?: number; onFull?: "close" | "throw" } = {}) {
+function linked(
+  options: {
+    writeBuffer?: WriteBufferOptions;
+    windowBytes?: number;
+    lingerTimeoutMs?: number;
+    onFull?: "close" | "throw";
+  } = {},
+) {
   const turns = new Turns();
   const clock = new ManualClock();
   const ticker = new Ticker(clock);
-  const [mine, theirs] = memoryPair({ schedule: turns.schedule, windowBytes: options.windowBytes ?? 65_536 });
+  const [mine, theirs] = memoryPair({
+    schedule: turns.schedule,
+    windowBytes: options.windowBytes ?? 65_536,
+  });
   const log: string[] = [];
   const link = new SessionLink(
     mine,
-    { limits: resolveConnectionLimits(options, "server"), ticker, onFull: options.onFull ?? "close" },
+    {
+      limits: resolveConnectionLimits(options, "server"),
+      ticker,
+      onFull: options.onFull ?? "close",
+    },
     {
       lost: (error: HawserError) => void log.push(`lost ${error.code}`),
       gone: () => {
@@ -82,17 +101,21 @@ function linked(options: { writeBuffer?: WriteBufferOptions; windowBytes?: numbe
 }
 
 describe("SessionLink", () => {
-  it("gives chunks to the speaker with the clock's own time, and sends what it says in one write a turn", async () => {
-    const { turns, clock, speaker, peer } = linked();
-    clock.advance(7);
-    peer.write("hello");
-    await turns.settle();
-    expect(speaker.log).toEqual(["heard hello at 7"]);
-    speaker.say("one ");
-    speaker.say("two");
-    await turns.settle();
-    expect(peer.chunks).toEqual(["one two"]);
-  });
+  it(
+    "gives chunks to the speaker with the clock's own time, and sends what it says in one write " +
+      "a turn",
+    async () => {
+      const { turns, clock, speaker, peer } = linked();
+      clock.advance(7);
+      peer.write("hello");
+      await turns.settle();
+      expect(speaker.log).toEqual(["heard hello at 7"]);
+      speaker.say("one ");
+      speaker.say("two");
+      await turns.settle();
+      expect(peer.chunks).toEqual(["one two"]);
+    },
+  );
 
   it("hands the connection to another speaker", async () => {
     const { turns, link, speaker, peer } = linked();
@@ -104,7 +127,10 @@ describe("SessionLink", () => {
   });
 
   it("fetches what waits as there is room, and not before", async () => {
-    const { turns, speaker, peer, link } = linked({ windowBytes: 100, writeBuffer: { highBytes: 1_000, lowBytes: 500 } });
+    const { turns, speaker, peer, link } = linked({
+      windowBytes: 100,
+      writeBuffer: { highBytes: 1_000, lowBytes: 500 },
+    });
     peer.connection.pause();
     speaker.waiting = "x".repeat(5_000);
     speaker.say("begin");
@@ -157,27 +183,31 @@ describe("SessionLink", () => {
     expect(broken.link.isGone).toBe(true);
   });
 
-  it("close() sends what was said, drops what comes, and is gone when the peer closes, or after lingerTimeoutMs", async () => {
-    const { turns, clock, link, speaker, peer, log } = linked({ lingerTimeoutMs: 1_000 });
-    speaker.say("good bye");
-    link.close();
-    link.close();
-    peer.write("wait");
-    await turns.settle();
-    expect([peer.received, peer.events, speaker.log]).toEqual(["good bye", ["ended"], []]);
-    clock.advance(750);
-    await turns.settle();
-    expect(log).toEqual([]);
-    clock.advance(500);
-    await turns.settle();
-    expect(log).toEqual(["gone"]);
-    const polite = linked();
-    polite.link.close();
-    polite.peer.connection.end();
-    await polite.turns.settle();
-    expect(polite.log).toEqual(["gone"]);
-    expect(polite.clock.pending).toBe(0);
-  });
+  it(
+    "close() sends what was said, drops what comes, and is gone when the peer closes, or after " +
+      "lingerTimeoutMs",
+    async () => {
+      const { turns, clock, link, speaker, peer, log } = linked({ lingerTimeoutMs: 1_000 });
+      speaker.say("good bye");
+      link.close();
+      link.close();
+      peer.write("wait");
+      await turns.settle();
+      expect([peer.received, peer.events, speaker.log]).toEqual(["good bye", ["ended"], []]);
+      clock.advance(750);
+      await turns.settle();
+      expect(log).toEqual([]);
+      clock.advance(500);
+      await turns.settle();
+      expect(log).toEqual(["gone"]);
+      const polite = linked();
+      polite.link.close();
+      polite.peer.connection.end();
+      await polite.turns.settle();
+      expect(polite.log).toEqual(["gone"]);
+      expect(polite.clock.pending).toBe(0);
+    },
+  );
 
   it("abort() breaks off without a word, and nobody is told but gone", async () => {
     const { turns, link, speaker, peer, log } = linked();
@@ -190,34 +220,48 @@ describe("SessionLink", () => {
   });
 
   it("a peer that lets more than maxBytes pile up is lost as SLOW_CONSUMER", async () => {
-    const { turns, speaker, peer, log } = linked({ windowBytes: 10, writeBuffer: { lowBytes: 10, highBytes: 100, maxBytes: 1_000 } });
+    const { turns, speaker, peer, log } = linked({
+      windowBytes: 10,
+      writeBuffer: { lowBytes: 10, highBytes: 100, maxBytes: 1_000 },
+    });
     peer.connection.pause();
     for (let i = 0; i < 100; i++) speaker.say("x".repeat(50));
     await turns.settle();
     expect(log).toEqual(["lost SLOW_CONSUMER", "gone"]);
   });
 
-  it("keeps what is said in the output while the system has not taken what was sent, where its speaker can count it", async () => {
-    const { turns, speaker, peer, link, log } = linked({ onFull: "throw", windowBytes: 10, writeBuffer: { lowBytes: 50, highBytes: 100, maxBytes: 1_000 } });
-    peer.connection.pause();
-    speaker.say("x".repeat(200));
-    await turns.settle();
-    for (let i = 0; i < 50; i++) speaker.say("y".repeat(100));
-    await turns.settle();
-    expect(link.output.length).toBe(5_000);
-    expect([link.isHigh, log]).toEqual([true, []]);
-    let hasRoom = false;
-    void link.room().then(() => (hasRoom = true));
-    await turns.settle();
-    expect(hasRoom).toBe(false);
-    peer.connection.resume();
-    await turns.settle();
-    expect([peer.received.length, hasRoom, link.isHigh]).toEqual([5_200, true, false]);
-    await link.room();
-  });
+  it(
+    "keeps what is said in the output while the system has not taken what was sent, where its " +
+      "speaker can count it",
+    async () => {
+      const { turns, speaker, peer, link, log } = linked({
+        onFull: "throw",
+        windowBytes: 10,
+        writeBuffer: { lowBytes: 50, highBytes: 100, maxBytes: 1_000 },
+      });
+      peer.connection.pause();
+      speaker.say("x".repeat(200));
+      await turns.settle();
+      for (let i = 0; i < 50; i++) speaker.say("y".repeat(100));
+      await turns.settle();
+      expect(link.output.length).toBe(5_000);
+      expect([link.isHigh, log]).toEqual([true, []]);
+      let hasRoom = false;
+      void link.room().then(() => (hasRoom = true));
+      await turns.settle();
+      expect(hasRoom).toBe(false);
+      peer.connection.resume();
+      await turns.settle();
+      expect([peer.received.length, hasRoom, link.isHigh]).toEqual([5_200, true, false]);
+      await link.room();
+    },
+  );
 
   it("room() does not wait for a connection that is of no more use", async () => {
-    const { turns, speaker, peer, link } = linked({ windowBytes: 10, writeBuffer: { lowBytes: 50, highBytes: 100 } });
+    const { turns, speaker, peer, link } = linked({
+      windowBytes: 10,
+      writeBuffer: { lowBytes: 50, highBytes: 100 },
+    });
     peer.connection.pause();
     speaker.say("x".repeat(200));
     await turns.settle();
@@ -227,26 +271,33 @@ describe("SessionLink", () => {
     await link.room();
   });
 
-  it("a peer that takes nothing for stallMs is lost as SLOW_CONSUMER; one that takes a little is not", async () => {
-    const { turns, clock, speaker, peer, log } = linked({ windowBytes: 10, writeBuffer: { stallMs: 2_000 } });
-    peer.connection.pause();
-    speaker.say("x".repeat(100));
-    speaker.say("x".repeat(100));
-    await turns.settle();
-    for (let i = 0; i < 4; i++) {
-      clock.advance(1_000);
-      peer.connection.resume();
-      speaker.say("y".repeat(100));
-      await turns.settle();
+  it(
+    "a peer that takes nothing for stallMs is lost as SLOW_CONSUMER; one that takes a little is " +
+      "not",
+    async () => {
+      const { turns, clock, speaker, peer, log } = linked({
+        windowBytes: 10,
+        writeBuffer: { stallMs: 2_000 },
+      });
       peer.connection.pause();
-      speaker.say("z".repeat(100));
+      speaker.say("x".repeat(100));
+      speaker.say("x".repeat(100));
       await turns.settle();
-    }
-    expect(log).toEqual([]);
-    clock.advance(2_250);
-    await turns.settle();
-    expect(log).toEqual(["lost SLOW_CONSUMER", "gone"]);
-  });
+      for (let i = 0; i < 4; i++) {
+        clock.advance(1_000);
+        peer.connection.resume();
+        speaker.say("y".repeat(100));
+        await turns.settle();
+        peer.connection.pause();
+        speaker.say("z".repeat(100));
+        await turns.settle();
+      }
+      expect(log).toEqual([]);
+      clock.advance(2_250);
+      await turns.settle();
+      expect(log).toEqual(["lost SLOW_CONSUMER", "gone"]);
+    },
+  );
 });
 
 describe("SessionLink: turns", () => {

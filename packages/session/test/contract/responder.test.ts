@@ -1,12 +1,33 @@
-import { defineProtocol, HawserError, type InboundCall, type InboundEvent, type InboundSink, type MessageEntry, type NamedFailure, type } from "@hawser/protocol";
-import { type AnyHandler, type AnyMiddleware, type Backlog, CallContext, RecentEvents, Responder, StuckHandlers } from "../../src/mod.ts";
+import {
+  defineProtocol,
+  HawserError,
+  type InboundCall,
+  type InboundEvent,
+  type InboundSink,
+  type MessageEntry,
+  type NamedFailure,
+  type,
+} from "@hawser/protocol";
+import {
+  type AnyHandler,
+  type AnyMiddleware,
+  type Backlog,
+  CallContext,
+  RecentEvents,
+  Responder,
+  StuckHandlers,
+} from "../../src/mod.ts";
 import { ManualClock } from "@hawser/transport/testing";
 import { describe, expect, it } from "vitest";
 
 const contract = defineProtocol({
   name: "unit",
   version: 1,
-  requests: { get: { input: type<number>(), output: type<unknown>(), errors: { no: type<number>() } }, ask: { from: "server" }, either: { from: "both" } },
+  requests: {
+    get: { input: type<number>(), output: type<unknown>(), errors: { no: type<number>() } },
+    ask: { from: "server" },
+    either: { from: "both" },
+  },
   streams: { count: { item: type<number>() }, take: { send: type<number>() } },
   events: { told: { payload: type<string>() }, saying: { from: "server" } },
 });
@@ -38,8 +59,14 @@ class FakeCall implements InboundCall {
   }
 
   fail(error: HawserError | NamedFailure): HawserError | null {
-    this.log.push("code" in error ? `fail ${error.code}` : `fail ${error.name} ${JSON.stringify(error.payload)}`);
-    return "name" in error && error.name === "unnamed" ? new HawserError("OUTPUT_INVALID", "unnamed") : null;
+    this.log.push(
+      "code" in error
+        ? `fail ${error.code}`
+        : `fail ${error.name} ${JSON.stringify(error.payload)}`,
+    );
+    return "name" in error && error.name === "unnamed"
+      ? new HawserError("OUTPUT_INVALID", "unnamed")
+      : null;
   }
 
   send(item: unknown): boolean {
@@ -78,7 +105,10 @@ class Context extends CallContext {
   readonly reported: string[] = [];
   readonly stuckHandlers = new StuckHandlers(new ManualClock(), 1_000);
 
-  constructor(call: InboundCall, backlog: Backlog = { isHigh: false, room: () => Promise.resolve() }) {
+  constructor(
+    call: InboundCall,
+    backlog: Backlog = { isHigh: false, room: () => Promise.resolve() },
+  ) {
     super(call, backlog);
   }
 
@@ -91,8 +121,19 @@ const turns = async (): Promise<void> => {
   for (let i = 0; i < 20; i++) await new Promise(setImmediate);
 };
 
-async function run(name: string, handler: unknown, use: readonly AnyMiddleware[] = [], prepare: (call: FakeCall) => void = () => undefined) {
-  const given = { get: () => 1, either: () => undefined, count: () => [], take: () => undefined, [name]: handler };
+async function run(
+  name: string,
+  handler: unknown,
+  use: readonly AnyMiddleware[] = [],
+  prepare: (call: FakeCall) => void = () => undefined,
+) {
+  const given = {
+    get: () => 1,
+    either: () => undefined,
+    count: () => [],
+    take: () => undefined,
+    [name]: handler,
+  };
   const call = new FakeCall(name);
   prepare(call);
   const context = new Context(call);
@@ -105,10 +146,17 @@ describe("Responder", () => {
   it("wants a handler for each request and stream that the peer opens, for events only who has one", () => {
     const whole = { get: () => 1, either: () => undefined, count: () => [], take: () => undefined };
     new Responder(contract, "server", whole);
-    for (const name of Object.keys(whole)) expect(() => new Responder(contract, "server", { ...whole, [name]: undefined })).toThrow(`"${name}"`);
+    for (const name of Object.keys(whole))
+      expect(() => new Responder(contract, "server", { ...whole, [name]: undefined })).toThrow(
+        `"${name}"`,
+      );
     expect(() => new Responder(contract, "server", { ...whole, told: 1 })).toThrow(TypeError);
-    expect(() => new Responder(contract, "server", { ...whole, ask: () => 1 })).toThrow("it is the server's own to open");
-    expect(() => new Responder(contract, "server", { ...whole, other: () => 1 })).toThrow("no such message");
+    expect(() => new Responder(contract, "server", { ...whole, ask: () => 1 })).toThrow(
+      "it is the server's own to open",
+    );
+    expect(() => new Responder(contract, "server", { ...whole, other: () => 1 })).toThrow(
+      "no such message",
+    );
     expect(() => new Responder(contract, "server", whole, [1 as never])).toThrow(TypeError);
     expect(new Responder(contract, "server", whole).handlerOf(entryOf("told"))).toBeUndefined();
   });
@@ -122,7 +170,10 @@ describe("Responder", () => {
   it("replies with what a handler returns, at once or later; `this` is the object of the handlers", async () => {
     const sync: AnyHandler = (input) => Number(input) + 1;
     const call = new FakeCall("get");
-    new Responder(contract, "server", { get: sync, either: sync, count: sync, take: sync }).call(call, new Context(call));
+    new Responder(contract, "server", { get: sync, either: sync, count: sync, take: sync }).call(
+      call,
+      new Context(call),
+    );
     expect(call.log).toEqual(["reply 8"]);
     expect((await run("get", (input: unknown) => Promise.resolve(input))).log).toEqual(["reply 7"]);
     class Handlers {
@@ -147,43 +198,82 @@ describe("Responder", () => {
 
   it("reports an output that can't be sent", async () => {
     const { context, log } = await run("get", () => "bad");
-    expect([log, context.reported]).toEqual([["reply \"bad\""], ["OUTPUT_INVALID"]]);
+    expect([log, context.reported]).toEqual([['reply "bad"'], ["OUTPUT_INVALID"]]);
   });
 
   it("fails with the contract's error, with its payload; only where this side says so", async () => {
-    const own = await run("get", (_: unknown, { fail }: { fail: (name: string, payload: unknown) => never }) => fail("no", 3));
+    const own = await run(
+      "get",
+      (_: unknown, { fail }: { fail: (name: string, payload: unknown) => never }) => fail("no", 3),
+    );
     expect([own.log, own.context.reported]).toEqual([["fail no 3"], []]);
-    const unnamed = await run("get", (_: unknown, { fail }: { fail: (name: string) => never }) => fail("unnamed"));
+    const unnamed = await run("get", (_: unknown, { fail }: { fail: (name: string) => never }) =>
+      fail("unnamed"),
+    );
     expect(unnamed.context.reported).toEqual(["OUTPUT_INVALID"]);
     const foreign = await run("get", () => {
-      throw new HawserError("NAMED_ERROR", "of another server", { failure: { name: "no", payload: 1 } });
+      throw new HawserError("NAMED_ERROR", "of another server", {
+        failure: { name: "no", payload: 1 },
+      });
     });
-    expect([foreign.log, foreign.context.reported]).toEqual([["fail HANDLER_FAILED"], ["HANDLER_FAILED"]]);
+    expect([foreign.log, foreign.context.reported]).toEqual([
+      ["fail HANDLER_FAILED"],
+      ["HANDLER_FAILED"],
+    ]);
   });
 
   it("passes OVERLOADED on, and nothing else that a handler throws", async () => {
     const busy = await run("get", () => Promise.reject(new HawserError("OVERLOADED", "not now")));
     expect(busy.log).toEqual(["fail OVERLOADED"]);
-    for (const thrown of [new Error("x"), "a string", null, new HawserError("AUTH_REFUSED", "no")]) {
-      expect((await run("get", () => {
-        throw thrown; // eslint-disable-line @typescript-eslint/only-throw-error -- what programs do
-      })).log).toEqual(["fail HANDLER_FAILED"]);
+    for (const thrown of [
+      new Error("x"),
+      "a string",
+      null,
+      new HawserError("AUTH_REFUSED", "no"),
+    ]) {
+      expect(
+        (
+          await run("get", () => {
+            throw thrown; // eslint-disable-line @typescript-eslint/only-throw-error -- what programs do
+          })
+        ).log,
+      ).toEqual(["fail HANDLER_FAILED"]);
     }
   });
 
   it("streams what can be iterated, and ends; a handler without items returns nothing", async () => {
-    for (const source of [[1, 2], new Set([1, 2]), (async function* () { yield await Promise.resolve(1); yield 2; })(), Promise.resolve([1, 2])]) {
+    for (const source of [
+      [1, 2],
+      new Set([1, 2]),
+      (async function* () {
+        yield await Promise.resolve(1);
+        yield 2;
+      })(),
+      Promise.resolve([1, 2]),
+    ]) {
       expect((await run("count", () => source)).log).toEqual(["item 1", "item 2", "end"]);
     }
     expect((await run("take", () => undefined)).log).toEqual(["end"]);
     expect((await run("take", () => Promise.resolve())).log).toEqual(["end"]);
     const wrong = await run("count", () => "text");
-    expect([wrong.log, wrong.context.reported]).toEqual([["fail HANDLER_FAILED"], ["HANDLER_FAILED"]]);
+    expect([wrong.log, wrong.context.reported]).toEqual([
+      ["fail HANDLER_FAILED"],
+      ["HANDLER_FAILED"],
+    ]);
   });
 
   it("takes the next item from its source when there is room for it", async () => {
     let made = 0;
-    const { call, log } = await run("count", function* () { for (;;) yield ++made; }, [], (one) => { one.room = 3; });
+    const { call, log } = await run(
+      "count",
+      function* () {
+        for (;;) yield ++made;
+      },
+      [],
+      (one) => {
+        one.room = 3;
+      },
+    );
     expect(made).toBe(3);
     call.room = 2;
     call.sink?.writable();
@@ -196,10 +286,27 @@ describe("Responder", () => {
     let open: () => void = () => undefined;
     const backlog = {
       isHigh: false,
-      room: () => new Promise<void>((resolve) => (open = () => { backlog.isHigh = false; resolve(); })),
+      room: () =>
+        new Promise<void>(
+          (resolve) =>
+            (open = () => {
+              backlog.isHigh = false;
+              resolve();
+            }),
+        ),
     };
-    const source = function* () { for (let i = 1; i <= 3; i++) { backlog.isHigh = i === 2; yield i; } };
-    const handlers = { get: () => 1, either: () => undefined, count: source, take: () => undefined };
+    const source = function* () {
+      for (let i = 1; i <= 3; i++) {
+        backlog.isHigh = i === 2;
+        yield i;
+      }
+    };
+    const handlers = {
+      get: () => 1,
+      either: () => undefined,
+      count: source,
+      take: () => undefined,
+    };
     new Responder(contract, "server", handlers).call(call, new Context(call, backlog));
     await turns();
     expect(call.log).toEqual(["item 1", "item 2"]);
@@ -219,40 +326,62 @@ describe("Responder", () => {
         state = "clean";
       }
     });
-    expect([log, context.reported, state]).toEqual([["item 1", "item \"bad\"", "fail HANDLER_FAILED"], ["HANDLER_FAILED"], "clean"]);
+    expect([log, context.reported, state]).toEqual([
+      ["item 1", 'item "bad"', "fail HANDLER_FAILED"],
+      ["HANDLER_FAILED"],
+      "clean",
+    ]);
   });
 
-  it("when the call is cancelled, the source is left, also while it is waited for; the call is finished without a report", async () => {
-    let state = "running";
-    const stuck = {
-      [Symbol.asyncIterator]: () => {
-        let settle: (result: IteratorResult<unknown>) => void = () => undefined;
-        return {
-          next: () => new Promise<IteratorResult<unknown>>((resolve) => { settle = resolve; }),
-          return: () => {
-            state = "left";
-            settle({ done: true, value: undefined });
-            return Promise.resolve({ done: true as const, value: undefined });
-          },
-        };
-      },
-    };
-    const { call, log, context } = await run("count", () => stuck);
-    call.cancel();
-    await turns();
-    expect([state, log, context.reported]).toEqual(["left", ["end"], []]);
-    const blocked = await run("count", function* () { for (;;) yield 1; }, [], (one) => { one.room = 1; });
-    blocked.call.cancel();
-    await turns();
-    expect(blocked.log).toEqual(["item 1", "end"]);
-  });
+  it(
+    "when the call is cancelled, the source is left, also while it is waited for; the call is " +
+      "finished without a report",
+    async () => {
+      let state = "running";
+      const stuck = {
+        [Symbol.asyncIterator]: () => {
+          let settle: (result: IteratorResult<unknown>) => void = () => undefined;
+          return {
+            next: () =>
+              new Promise<IteratorResult<unknown>>((resolve) => {
+                settle = resolve;
+              }),
+            return: () => {
+              state = "left";
+              settle({ done: true, value: undefined });
+              return Promise.resolve({ done: true as const, value: undefined });
+            },
+          };
+        },
+      };
+      const { call, log, context } = await run("count", () => stuck);
+      call.cancel();
+      await turns();
+      expect([state, log, context.reported]).toEqual(["left", ["end"], []]);
+      const blocked = await run(
+        "count",
+        function* () {
+          for (;;) yield 1;
+        },
+        [],
+        (one) => {
+          one.room = 1;
+        },
+      );
+      blocked.call.cancel();
+      await turns();
+      expect(blocked.log).toEqual(["item 1", "end"]);
+    },
+  );
 
   it("the signal is made when it is looked at, and aborted before or after", async () => {
     const seen: AbortSignal[] = [];
     const { call, log, context } = await run("get", (_: unknown, one: { signal: AbortSignal }) => {
       seen.push(one.signal);
       return new Promise((_resolve, reject) => {
-        one.signal.addEventListener("abort", () => { reject(new Error("stopped")); });
+        one.signal.addEventListener("abort", () => {
+          reject(new Error("stopped"));
+        });
       });
     });
     call.cancel();
@@ -268,14 +397,20 @@ describe("Responder", () => {
 
   it("the opener's items come one by one, and are taken one by one", async () => {
     const taken: number[] = [];
-    const { call, log } = await run("take", async (_: unknown, { items }: { items: AsyncIterable<number> }) => {
-      for await (const item of items) taken.push(item);
-    });
+    const { call, log } = await run(
+      "take",
+      async (_: unknown, { items }: { items: AsyncIterable<number> }) => {
+        for await (const item of items) taken.push(item);
+      },
+    );
     call.sink?.item(1, 10);
     call.sink?.item(2, 20);
     call.sink?.end();
     await turns();
-    expect([taken, log]).toEqual([[1, 2], ["consume 10", "consume 20", "end"]]);
+    expect([taken, log]).toEqual([
+      [1, 2],
+      ["consume 10", "consume 20", "end"],
+    ]);
     const placeless = await run("count", () => new Promise(() => undefined));
     placeless.call.sink?.item(1, 30);
     expect(placeless.log).toEqual(["consume 30"]);
@@ -297,21 +432,41 @@ describe("Responder", () => {
       return next();
     };
     const { call } = await run("get", () => "answer", [outer, inner]);
-    expect([log, call.log]).toEqual([["> request get 7 5000", "inner", "<"], ["reply \"answer!\""]]);
-    const refused = await run("get", () => "never", [() => { throw new Error("no"); }]);
+    expect([log, call.log]).toEqual([["> request get 7 5000", "inner", "<"], ['reply "answer!"']]);
+    const refused = await run("get", () => "never", [
+      () => {
+        throw new Error("no");
+      },
+    ]);
     expect(refused.log).toEqual(["fail HANDLER_FAILED"]);
   });
 
   it("an event is handled when its handler has returned, or its promise is settled", async () => {
     const log: string[] = [];
     const handlers = {
-      get: () => 1, either: () => undefined, count: () => [], take: () => undefined,
-      told: (payload: string) => (payload === "later" ? turns() : payload === "wrong" ? Promise.reject(new Error("x")) : undefined),
+      get: () => 1,
+      either: () => undefined,
+      count: () => [],
+      take: () => undefined,
+      told: (payload: string) =>
+        payload === "later"
+          ? turns()
+          : payload === "wrong"
+            ? Promise.reject(new Error("x"))
+            : undefined,
     };
     const responder = new Responder(contract, "server", handlers);
     const tell = (payload: string): void => {
-      const handled: InboundEvent["handled"] = (error) => void log.push(`handled ${error === undefined || error === null ? "well" : (error as HawserError).code}`);
-      responder.event({ entry: entryOf("told"), payload, trace: null, identity: null, handled }, {}, new RecentEvents(), (error) => void log.push(`reported ${error.code}`));
+      const handled: InboundEvent["handled"] = (error) =>
+        void log.push(
+          `handled ${error === undefined || error === null ? "well" : (error as HawserError).code}`,
+        );
+      responder.event(
+        { entry: entryOf("told"), payload, trace: null, identity: null, handled },
+        {},
+        new RecentEvents(),
+        (error) => void log.push(`reported ${error.code}`),
+      );
     };
     tell("now");
     expect(log).toEqual(["handled well"]);
@@ -321,6 +476,11 @@ describe("Responder", () => {
     await turns();
     tell("wrong");
     await turns();
-    expect(log).toEqual(["handled well", "handled well", "handled HANDLER_FAILED", "reported HANDLER_FAILED"]);
+    expect(log).toEqual([
+      "handled well",
+      "handled well",
+      "handled HANDLER_FAILED",
+      "reported HANDLER_FAILED",
+    ]);
   });
 });

@@ -1,6 +1,7 @@
 /**
- * Asks Linux itself whether a socket file is live, on Bun, whose sockets say ECONNREFUSED for a full accept queue (EAGAIN)
- * and for a datagram socket (EPROTOTYPE) as well. The only file that uses `bun:ffi`; where that is missing it knows nothing.
+ * Asks Linux itself whether a socket file is live, on Bun, whose sockets say ECONNREFUSED for a
+ * full accept queue (EAGAIN) and for a datagram socket (EPROTOTYPE) as well. The only file that
+ * uses `bun:ffi`; where that is missing it knows nothing.
  *
  * @module
  */
@@ -9,7 +10,10 @@ import { systemCode } from "../errno.ts";
 
 /** What is used of `bun:ffi`, whose types the package does without. */
 interface Ffi {
-  dlopen(library: string, symbols: Readonly<Record<string, { args: readonly string[]; returns: string }>>): { symbols: Libc };
+  dlopen(
+    library: string,
+    symbols: Readonly<Record<string, { args: readonly string[]; returns: string }>>,
+  ): { symbols: Libc };
   ptr(bytes: Uint8Array): number;
   readonly read: { i32(pointer: number, offset: number): number };
 }
@@ -36,7 +40,8 @@ const ENOENT = 2;
 const ECONNREFUSED = 111;
 
 /**
- * True unless a connection to the path is refused or there is nothing. Null where this can't tell: another runtime or system.
+ * True unless a connection to the path is refused or there is nothing. Null where this can't tell:
+ * another runtime or system.
  */
 export async function bunAnswers(path: string): Promise<boolean | null> {
   if (process.versions["bun"] === undefined || process.platform !== "linux") return null;

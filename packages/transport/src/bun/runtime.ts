@@ -34,7 +34,10 @@ export interface BunSocket {
   data: unknown;
   readonly remoteAddress: string | undefined;
   readonly remotePort: number;
-  /** Returns how many bytes the system took, which may be none; below 0 when it will never take any more. */
+  /**
+   * Returns how many bytes the system took, which may be none; below 0 when it will never take any
+   * more.
+   */
   write(bytes: Uint8Array): number;
   /** Ends this direction; what was written still leaves. (`end()` closes both directions.) */
   shutdown(): void;
@@ -49,7 +52,10 @@ export interface BunHandlers {
   open(socket: BunSocket): void;
   data(socket: BunSocket, chunk: Uint8Array): void;
   drain(socket: BunSocket): void;
-  /** The peer's end. Not called where both directions end at once, as when it comes after `shutdown()`. */
+  /**
+   * The peer's end. Not called where both directions end at once, as when it comes after
+   * `shutdown()`.
+   */
   end(socket: BunSocket): void;
   /** Called once, last; with what broke it, if that is known. */
   close(socket: BunSocket, error?: unknown): void;
@@ -59,6 +65,8 @@ export interface BunHandlers {
 
 /** Bun, or null on another runtime. */
 export function findBun(): BunRuntime | null {
-  const { Bun: found } = globalThis as { readonly Bun?: Partial<BunRuntime> }; // as Bun documents it
-  return typeof found?.listen === "function" ? (found as BunRuntime) : null; // with all that is asked of it
+  // as Bun documents it
+  const { Bun: found } = globalThis as { readonly Bun?: Partial<BunRuntime> };
+  // with all that is asked of it
+  return typeof found?.listen === "function" ? (found as BunRuntime) : null;
 }

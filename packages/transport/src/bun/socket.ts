@@ -1,16 +1,24 @@
 /**
- * Sockets that Bun accepts, TCP and IPC without TLS, by `Bun.listen`: below its node:net, whose streams cost a server of small
- * messages a third of its time. Measured: bench/HISTORY.md. Owns the life of one accepted socket and of what accepts it.
- * Must not know frames or messages, TLS, where a socket file lies, nor the other runtimes: there {@link bunAcceptor} is null.
+ * Sockets that Bun accepts, TCP and IPC without TLS, by `Bun.listen`: below its node:net, whose
+ * streams cost a server of small messages a third of its time. Measured: bench/HISTORY.md. Owns the
+ * life of one accepted socket and of what accepts it. Must not know frames or messages, TLS, where
+ * a socket file lies, nor the other runtimes: there {@link bunAcceptor} is null.
  *
- * What connects stays on node:net: an attempt of `Bun.connect` can't be given up, neither by a signal nor by a timeout, keeps the
- * process alive meanwhile, and says ECONNREFUSED in the end, also where nobody answered.
+ * What connects stays on node:net: an attempt of `Bun.connect` can't be given up, neither by a
+ * signal nor by a timeout, keeps the process alive meanwhile, and says ECONNREFUSED in the end,
+ * also where nobody answered.
  *
  * @module
  */
 import type { HawserError } from "@hawser/protocol";
 import { type Address, formatAddress, formatPeer } from "../address.ts";
-import { type BunHandlers, type BunListener, type BunRuntime, type BunSocket, findBun } from "./runtime.ts";
+import {
+  type BunHandlers,
+  type BunListener,
+  type BunRuntime,
+  type BunSocket,
+  findBun,
+} from "./runtime.ts";
 import { afterReads, laterTurn } from "../clock.ts";
 import type { Acceptor, Binding, Connection, ConnectionSink, ListenerSink } from "../connection.ts";
 import { fromSystem } from "../errno.ts";
@@ -22,9 +30,14 @@ import { countRead, flushAtEndOfTurn, Output } from "../output.ts";
  *
  * Null where the runtime is not Bun, for TLS, for a file descriptor, and for the pipes of Windows.
  */
-export function bunAcceptor(address: Address, sink: ListenerSink, runtime: BunRuntime | null = findBun()): Acceptor | null {
+export function bunAcceptor(
+  address: Address,
+  sink: ListenerSink,
+  runtime: BunRuntime | null = findBun(),
+): Acceptor | null {
   if (runtime === null || address.transport === "fd" || address.transport === "tls") return null;
-  if (address.transport === "ipc" && isFileless(address.path) && !address.path.startsWith("\0")) return null;
+  if (address.transport === "ipc" && isFileless(address.path) && !address.path.startsWith("\0"))
+    return null;
   return new BunAcceptor(runtime, address, sink);
 }
 
@@ -45,11 +58,20 @@ class BunAcceptor implements Acceptor {
     // In a promise, since Bun throws what others emit.
     return new Promise((resolve) => {
       const { host: hostname, port, path: unix } = binding;
-      const options = { ...(unix === undefined ? { hostname, port } : { unix }), allowHalfOpen: true, data: this, socket: handlers };
+      const options = {
+        ...(unix === undefined ? { hostname, port } : { unix }),
+        allowHalfOpen: true,
+        data: this,
+        socket: handlers,
+      };
       this.#listener = this.#runtime.listen(options);
       const bound: { address?: string; port?: number } = {};
       if (unix === undefined) this.#listener.getsockname(bound);
-      resolve(bound.address === undefined || bound.port === undefined ? null : { host: bound.address, port: bound.port });
+      resolve(
+        bound.address === undefined || bound.port === undefined
+          ? null
+          : { host: bound.address, port: bound.port },
+      );
     });
   }
 
@@ -61,7 +83,9 @@ class BunAcceptor implements Acceptor {
   accept(socket: BunSocket): void {
     this.#accepted++;
     const isIpc = this.#address.transport === "ipc";
-    const remote = isIpc ? `${formatAddress(this.#address)}#${String(this.#accepted)}` : formatPeer(socket.remoteAddress, socket.remotePort);
+    const remote = isIpc
+      ? `${formatAddress(this.#address)}#${String(this.#accepted)}`
+      : formatPeer(socket.remoteAddress, socket.remotePort);
     const connection = new BunConnection(socket, isIpc ? "ipc" : "tcp", remote);
     socket.data = connection;
     this.#sink.accepted(connection);
@@ -76,15 +100,24 @@ class BunConnection implements Connection {
   readonly #socket: BunSocket;
   #sink: ConnectionSink | null = null;
   #error: HawserError | null = null;
-  /** What this end does: it may write; it ends when all is written; it has ended; the socket is closed, or about to be. */
+  /**
+   * What this end does: it may write; it ends when all is written; it has ended; the socket is
+   * closed, or about to be.
+   */
   #state: "closed" | "ended" | "ending" | "open" = "open";
   /** Whether the peer's end has been told. */
   #heardEnd = false;
-  /** Writes that the system has not taken, of the first what is left of it. Null when there are none: an idle connection is small. */
+  /**
+   * Writes that the system has not taken, of the first what is left of it. Null when there are
+   * none: an idle connection is small.
+   */
   #unwritten: Uint8Array[] | null = null;
   /** Bytes that the system has taken of writes that it did not take whole. */
   #taken = 0;
-  /** What the sink has not been given of a large chunk, because it paused meanwhile. Null when there is none. */
+  /**
+   * What the sink has not been given of a large chunk, because it paused meanwhile. Null when there
+   * is none.
+   */
   #unread: Uint8Array | null = null;
   #isPaused = false;
   /** What the sink is told once it has everything; null: nothing. */
@@ -156,7 +189,8 @@ class BunConnection implements Connection {
 
   /** For the output: hand bytes to the system. */
   write(bytes: Uint8Array): boolean {
-    if (this.#state === "closed") return true; // what came before the end may still be answered, to nobody
+    // what came before the end may still be answered, to nobody
+    if (this.#state === "closed") return true;
     if (this.#unwritten !== null) {
       this.#unwritten.push(bytes); // behind what waits
       return false;
@@ -184,7 +218,8 @@ class BunConnection implements Connection {
       this.#sink?.chunk(chunk, true); // Bun makes each of its own storage
       return;
     }
-    this.#unread = this.#unread === null ? chunk : joined(this.#unread, chunk); // it is paused in the second case, when none should come
+    // it is paused in the second case, when none should come
+    this.#unread = this.#unread === null ? chunk : joined(this.#unread, chunk);
     this.#read();
   }
 
@@ -192,7 +227,8 @@ class BunConnection implements Connection {
   #read(): void {
     while (this.#unread !== null && !this.#isPaused) {
       const part = this.#unread.subarray(0, MOST_AT_ONCE);
-      this.#unread = part.length === this.#unread.length ? null : this.#unread.subarray(part.length);
+      this.#unread =
+        part.length === this.#unread.length ? null : this.#unread.subarray(part.length);
       this.#sink?.chunk(part, true);
     }
     if (this.#unread !== null) return;
@@ -254,14 +290,16 @@ class BunConnection implements Connection {
     else if (this.pendingBytes > 0) this.#fail(BROKEN_PIPE);
     const wasEnded = this.#state === "ended";
     this.#state = "closed";
-    if (wasEnded) this.ended(); // the peer's end is the answer to this one's: Bun says only that it closes
+    // the peer's end is the answer to this one's: Bun says only that it closes
+    if (wasEnded) this.ended();
     this.#gone();
   }
 
   #gone(): void {
     this.#unwritten = null;
     this.output.drop();
-    if (this.#error !== null) this.#unread = this.#behind = null; // as on the other runtimes, where a reset drops what was not read
+    // as on the other runtimes, where a reset drops what was not read
+    if (this.#error !== null) this.#unread = this.#behind = null;
     this.#tellBehind(() => this.#sink?.gone(this.#error));
   }
 
@@ -271,7 +309,8 @@ class BunConnection implements Connection {
     const taken = this.#socket.write(bytes);
     if (taken >= 0) return taken;
     this.#fail(BROKEN_PIPE);
-    // Not at once: what the peer said before is read in this turn, if it is read at all, and the end of both directions with it.
+    // Not at once: what the peer said before is read in this turn, if it is read at all, and the
+    // end of both directions with it.
     laterTurn(() => {
       this.#close();
     });
@@ -296,8 +335,9 @@ class BunConnection implements Connection {
 }
 
 /**
- * Bytes of a chunk that the sink is given at once; Bun's have up to 512 KiB. A sink that pauses has the rest of what it was given
- * cut into messages all the same: of 512 KiB of empty lines that took 100 ms.
+ * Bytes of a chunk that the sink is given at once; Bun's have up to 512 KiB. A sink that pauses has
+ * the rest of what it was given cut into messages all the same: of 512 KiB of empty lines that took
+ * 100 ms.
  */
 const MOST_AT_ONCE = 65_536;
 
@@ -311,7 +351,10 @@ function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
 /** What systems say of a write to a peer that is gone. */
 const BROKEN_PIPE = Object.freeze({ code: "EPIPE" });
 
-/** Shared by all sockets: `data` of each says whose it is, the acceptor's first, then its connection's. */
+/**
+ * Shared by all sockets: `data` of each says whose it is, the acceptor's first, then its
+ * connection's.
+ */
 const handlers: BunHandlers = {
   open(socket) {
     (socket.data as BunAcceptor).accept(socket);

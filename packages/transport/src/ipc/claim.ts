@@ -1,10 +1,11 @@
 /**
- * Takes a path for a socket, and gives it back: binds the path itself, so that what the kernel lists is what is published,
- * replaces a stale file, and never a live one. Must not know sockets or connections: {@link PathClaim} brings what binds and
- * what probes.
+ * Takes a path for a socket, and gives it back: binds the path itself, so that what the kernel
+ * lists is what is published, replaces a stale file, and never a live one. Must not know sockets or
+ * connections: {@link PathClaim} brings what binds and what probes.
  *
- * A file is stale when the kernel lists nobody who is bound to it and a connection to it is refused, twice. Only the holder
- * of a lock file beside the path removes it, so that of many starts over one stale file exactly one listens.
+ * A file is stale when the kernel lists nobody who is bound to it and a connection to it is
+ * refused, twice. Only the holder of a lock file beside the path removes it, so that of many starts
+ * over one stale file exactly one listens.
  *
  * @module
  */
@@ -36,9 +37,15 @@ export interface PathClaim {
   readonly mode: number;
   /** What is being done, for errors: "listen on unix:/run/desk.sock". */
   readonly action: string;
-  /** True in a worker of node:cluster, whose primary process binds, shares what it has bound, and removes the file. */
+  /**
+   * True in a worker of node:cluster, whose primary process binds, shares what it has bound, and
+   * removes the file.
+   */
   readonly isShared: boolean;
-  /** Binds and listens; outside a worker of node:cluster it does so before it returns. Rejects with EADDRINUSE where a file is. */
+  /**
+   * Binds and listens; outside a worker of node:cluster it does so before it returns. Rejects with
+   * EADDRINUSE where a file is.
+   */
   readonly bind: (path: string) => Promise<void>;
   /** True unless the system refuses a connection to the path, or there is nothing. */
   readonly answers: (path: string) => Promise<boolean>;
@@ -46,7 +53,10 @@ export interface PathClaim {
 
 /** A socket file that is this process's own. */
 export interface OwnedPath {
-  /** Close the listener by `stop`, and remove the file if it is still the one that was bound; another's file stays. */
+  /**
+   * Close the listener by `stop`, and remove the file if it is still the one that was bound;
+   * another's file stays.
+   */
   close(stop: () => void): void;
 }
 
@@ -55,7 +65,10 @@ const MAX_ATTEMPTS = 5;
 /** Between the two probes of a stale file: a program that has just bound it may not listen yet. */
 const SETTLE_MS = 20;
 const POLL_MS = 5;
-/** A lock that does not change for so many polls was left by a program that was killed while it held it. */
+/**
+ * A lock that does not change for so many polls was left by a program that was killed while it held
+ * it.
+ */
 const MAX_POLLS = 400;
 
 /**
@@ -63,7 +76,8 @@ const MAX_POLLS = 400;
  *
  * The umask of the process is set for the length of the bind() call, which is synchronous.
  *
- * @throws {HawserError} ADDRESS_IN_USE when another program listens there, or the path is not a socket
+ * @throws {HawserError} ADDRESS_IN_USE when another program listens there, or the path is not a
+ *   socket
  * @throws {HawserError} PATH_NOT_FOUND when the directory does not exist
  * @throws {HawserError} PERMISSION_DENIED when the umask would let others connect and can't be set
  */
@@ -72,7 +86,8 @@ export async function claimPath(claim: PathClaim): Promise<OwnedPath> {
   if (!existsSync(dirname(claim.path))) {
     throw new HawserError(
       "PATH_NOT_FOUND",
-      `Cannot ${action}: the directory ${dirname(claim.path)} does not exist; create it, or choose another path`,
+      `Cannot ${action}: the directory ${dirname(claim.path)} does not exist; create it, or ` +
+        "choose another path",
     );
   }
   const path = publishedPath(claim.path);
@@ -89,7 +104,8 @@ export async function claimPath(claim: PathClaim): Promise<OwnedPath> {
 }
 
 /**
- * The path as the kernel lists it for `ss`, `lsof` and systemd-tmpfiles: absolute and without symbolic links, where that fits.
+ * The path as the kernel lists it for `ss`, `lsof` and systemd-tmpfiles: absolute and without
+ * symbolic links, where that fits.
  */
 function publishedPath(path: string): string {
   const real = join(realpathSync(dirname(path)), basename(path));
@@ -114,7 +130,10 @@ async function tryBind(path: string, claim: PathClaim): Promise<boolean> {
   return true;
 }
 
-/** The umask before, or null where it can't be set; then it is refused if it would let others connect. */
+/**
+ * The umask before, or null where it can't be set; then it is refused if it would let others
+ * connect.
+ */
 function narrowUmask({ mode, action, isShared }: PathClaim): number | null {
   if (!isShared) {
     try {
@@ -127,10 +146,13 @@ function narrowUmask({ mode, action, isShared }: PathClaim): number | null {
   if (open === 0) return null;
   throw new HawserError(
     "PERMISSION_DENIED",
-    `Cannot ${action}: others could connect before its mode is ${mode.toString(8).padStart(4, "0")}, since ` +
+    `Cannot ${action}: others could connect before its mode is ` +
+      `${mode.toString(8).padStart(4, "0")}, since ` +
       (isShared
-        ? `the primary process of the cluster binds it; call process.umask(0o${(0o777 & ~mode).toString(8)}) there before it forks`
-        : "the umask can't be set here; listen in the main thread, set a narrower umask before, or give Deno --allow-sys=umask"),
+        ? "the primary process of the cluster binds it; call " +
+          `process.umask(0o${(0o777 & ~mode).toString(8)}) there before it forks`
+        : "the umask can't be set here; listen in the main thread, set a narrower umask before, " +
+          "or give Deno --allow-sys=umask"),
   );
 }
 
@@ -143,7 +165,10 @@ function readUmask(): number {
   }
 }
 
-/** Under the lock: remove the file if it is stale, and bind. False when the path is to be looked at again. */
+/**
+ * Under the lock: remove the file if it is stale, and bind. False when the path is to be looked at
+ * again.
+ */
 async function replaceStale(path: string, claim: PathClaim): Promise<boolean> {
   const lockPath = join(dirname(path), `.${basename(path)}.hawser-lock`);
   const lock = await acquire(lockPath, claim.action);
@@ -153,9 +178,11 @@ async function replaceStale(path: string, claim: PathClaim): Promise<boolean> {
       if (await isLive(path, claim)) return false;
       await pause(SETTLE_MS);
       if (await isLive(path, claim)) return false;
-      // From here to bind() nothing is awaited. Another file may have the inode of one that somebody removed.
+      // From here to bind() nothing is awaited. Another file may have the inode of one that
+      // somebody removed.
       const now = lstatSync(path, { throwIfNoEntry: false });
-      if (now === undefined || !isSameFile(now, stale) || now.ctimeMs !== stale.ctimeMs) return false;
+      if (now === undefined || !isSameFile(now, stale) || now.ctimeMs !== stale.ctimeMs)
+        return false;
       if (isListed(path) || !isAt(lockPath, lock)) return false;
       unlinkSync(path);
     }
@@ -172,8 +199,15 @@ async function acquire(path: string, action: string): Promise<Stats> {
     const made = create(path);
     if (made !== null) return made;
     const now = lstatSync(path, { throwIfNoEntry: false });
-    if (now !== undefined && !now.isFile()) throw inUse(action, `${path} is in the way of its lock file; remove it`);
-    if (seen === undefined || now === undefined || !isSameFile(now, seen) || now.mtimeMs !== seen.mtimeMs) polls = 0;
+    if (now !== undefined && !now.isFile())
+      throw inUse(action, `${path} is in the way of its lock file; remove it`);
+    if (
+      seen === undefined ||
+      now === undefined ||
+      !isSameFile(now, seen) ||
+      now.mtimeMs !== seen.mtimeMs
+    )
+      polls = 0;
     else if (polls >= MAX_POLLS) breakLock(path, seen);
     seen = now;
     await pause(POLL_MS);
@@ -192,7 +226,10 @@ function create(path: string): Stats | null {
   }
 }
 
-/** Remove the lock of a program that was killed. It is moved aside first: if it is another's new one by then, it is put back. */
+/**
+ * Remove the lock of a program that was killed. It is moved aside first: if it is another's new one
+ * by then, it is put back.
+ */
 function breakLock(path: string, seen: Stats): void {
   const aside = besides(path);
   try {
@@ -205,15 +242,22 @@ function breakLock(path: string, seen: Stats): void {
   else putBack(aside, path);
 }
 
-/** True when the kernel lists somebody who is bound to the path, or a connection to it is not refused. */
+/**
+ * True when the kernel lists somebody who is bound to the path, or a connection to it is not
+ * refused.
+ */
 async function isLive(path: string, claim: PathClaim): Promise<boolean> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return false;
-  if (!stats.isSocket()) throw inUse(claim.action, "the path is a file that is not a socket; choose another path");
+  if (!stats.isSocket())
+    throw inUse(claim.action, "the path is a file that is not a socket; choose another path");
   return isListed(path) || isListed(claim.path) || (await claim.answers(path));
 }
 
-/** True when a socket that is bound to the path, and is no connection, is in Linux' table of this network namespace. */
+/**
+ * True when a socket that is bound to the path, and is no connection, is in Linux' table of this
+ * network namespace.
+ */
 function isListed(path: string): boolean {
   if (process.platform !== "linux") return false;
   let table: string;
@@ -244,7 +288,9 @@ function own(path: string, { mode, isShared }: PathClaim): OwnedPath {
   };
 }
 
-/** Run `stop`, which removes whatever is at the path, and have it there again: it is another's file. */
+/**
+ * Run `stop`, which removes whatever is at the path, and have it there again: it is another's file.
+ */
 function keep(path: string, stop: () => void): void {
   const aside = besides(path);
   const isAside = setAside(path, aside);
@@ -282,7 +328,10 @@ function putBack(aside: string, path: string): void {
 }
 
 function besides(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${process.pid.toString(36)}-${process.hrtime.bigint().toString(36)}`);
+  return join(
+    dirname(path),
+    `.${basename(path)}.${process.pid.toString(36)}-${process.hrtime.bigint().toString(36)}`,
+  );
 }
 
 function isAt(path: string, stats: Stats): boolean {

@@ -1,6 +1,6 @@
 /**
- * Paths of local sockets: how long they may be, and the private directory of `pipe:` names. How a path is taken and given
- * back is claim.ts's.
+ * Paths of local sockets: how long they may be, and the private directory of `pipe:` names. How a
+ * path is taken and given back is claim.ts's.
  *
  * @module
  */
@@ -19,7 +19,10 @@ export function isFileless(path: string): boolean {
   return path.startsWith("\0") || process.platform === "win32";
 }
 
-/** Where `pipe:name` lives: a pipe on Windows, elsewhere a socket in a directory that is this user's alone. */
+/**
+ * Where `pipe:name` lives: a pipe on Windows, elsewhere a socket in a directory that is this user's
+ * alone.
+ */
 export function pipePath(name: string): string {
   if (process.platform === "win32") return `\\\\.\\pipe\\${name}`;
   return join(privateDirectory(), `${name}.sock`);
@@ -31,23 +34,29 @@ export function fitsPath(path: string): boolean {
 }
 
 /**
- * Refuse a path that the operating system would cut off in silence, and on Windows one that is no pipe's.
+ * Refuse a path that the operating system would cut off in silence, and on Windows one that is no
+ * pipe's.
  *
  * @throws {HawserError} PATH_TOO_LONG, ADDRESS_UNAVAILABLE
  */
 export function checkPath(path: string, action: string, platform: string = process.platform): void {
   if (platform === "win32" && !/^\\\\[.?]\\pipe\\/i.test(path)) {
-    throw new HawserError("ADDRESS_UNAVAILABLE", `Cannot ${action}: Windows has pipes in place of Unix sockets; use pipe:name on both ends`);
+    throw new HawserError(
+      "ADDRESS_UNAVAILABLE",
+      `Cannot ${action}: Windows has pipes in place of Unix sockets; use pipe:name on both ends`,
+    );
   }
   if (fitsPath(path)) return;
   throw new HawserError(
     "PATH_TOO_LONG",
-    `Cannot ${action}: the path has ${String(Buffer.byteLength(path))} bytes, the system takes at most ${String(MAX_PATH_BYTES)}; choose a shorter directory, or pipe:name`,
+    `Cannot ${action}: the path has ${String(Buffer.byteLength(path))} bytes, the system takes ` +
+      `at most ${String(MAX_PATH_BYTES)}; choose a shorter directory, or pipe:name`,
   );
 }
 
 /**
- * Make sure that the directory of a `pipe:` name is this user's alone: made with mode 0700 when `create` is set.
+ * Make sure that the directory of a `pipe:` name is this user's alone: made with mode 0700 when
+ * `create` is set.
  *
  * @throws {HawserError} PERMISSION_DENIED when somebody else could have put the socket there
  */
@@ -60,7 +69,8 @@ export function checkPrivateDirectory(path: string, action: string, create: bool
   if (stats.isDirectory() && stats.uid === process.getuid?.() && (stats.mode & 0o077) === 0) return;
   throw new HawserError(
     "PERMISSION_DENIED",
-    `Cannot ${action}: ${directory} is not a directory of this user alone; remove it, or set its owner and its mode to 0700`,
+    `Cannot ${action}: ${directory} is not a directory of this user alone; remove it, or set ` +
+      "its owner and its mode to 0700",
   );
 }
 
@@ -75,5 +85,7 @@ function makeDirectory(directory: string): void {
 
 function privateDirectory(): string {
   const runtime = process.env["XDG_RUNTIME_DIR"];
-  return runtime === undefined || runtime === "" ? join(tmpdir(), `hawser-${String(process.getuid?.() ?? 0)}`) : join(runtime, "hawser");
+  return runtime === undefined || runtime === ""
+    ? join(tmpdir(), `hawser-${String(process.getuid?.() ?? 0)}`)
+    : join(runtime, "hawser");
 }

@@ -1,10 +1,11 @@
 /**
- * Reading into one buffer for all sockets of a process, where the runtime lets us: Node's `onread`, which is public for a
- * socket that connects and not for one that is accepted, so both take the same way, behind a test of what it needs.
- * Saves the 64 KiB that Node allocates for each read. Measured: bench/HISTORY.md.
+ * Reading into one buffer for all sockets of a process, where the runtime lets us: Node's `onread`,
+ * which is public for a socket that connects and not for one that is accepted, so both take the
+ * same way, behind a test of what it needs. Saves the 64 KiB that Node allocates for each read.
+ * Measured: bench/HISTORY.md.
  *
- * A socket whose messages are so large that each would be copied out of that buffer reads into storage of its own, which is written once and
- * belongs to the messages then.
+ * A socket whose messages are so large that each would be copied out of that buffer reads into
+ * storage of its own, which is written once and belongs to the messages then.
  *
  * @module
  */
@@ -13,24 +14,34 @@
 const READ_BYTES = 262_144;
 
 /**
- * The buffer. Module-level on purpose: a read is delivered before the next begins, and its bytes are nobody's after that.
+ * The buffer. Module-level on purpose: a read is delivered before the next begins, and its bytes
+ * are nobody's after that.
  */
 let buffer: Uint8Array | null = null;
 
-/** What a socket calls for each read, with itself as `this`: the bytes are valid until it returns. */
+/**
+ * What a socket calls for each read, with itself as `this`: the bytes are valid until it returns.
+ */
 export type OnRead = (count: number, bytes: Uint8Array) => boolean;
 
 /**
- * Bytes of a socket's own storage; what is left of it takes the next read while that is as much as the shared buffer takes. Just this many:
- * V8 counts arrays up to 64 MiB, and only where their lengths divide it does a scavenge come before a collection of the whole heap.
- * Measured: bench/HISTORY.md.
+ * Bytes of a socket's own storage; what is left of it takes the next read while that is as much as
+ * the shared buffer takes. Just this many: V8 counts arrays up to 64 MiB, and only where their
+ * lengths divide it does a scavenge come before a collection of the whole heap. Measured:
+ * bench/HISTORY.md.
  */
 const OWN_BYTES = 1_048_576;
 
-/** How many sockets may have storage of their own, which waits with them while they are silent: 32 MiB. */
+/**
+ * How many sockets may have storage of their own, which waits with them while they are silent: 32
+ * MiB.
+ */
 const MOST_OWN = 32;
 
-/** How many have. Module-level as the buffer is, and what the next read of the socket that reads now goes to. */
+/**
+ * How many have. Module-level as the buffer is, and what the next read of the socket that reads now
+ * goes to.
+ */
 let own = 0;
 let next: Uint8Array | null = null;
 
@@ -61,8 +72,8 @@ export function isOwn(bytes: Uint8Array): boolean {
 }
 
 /**
- * To be called within `onRead`, when what was read into `bytes` has been used: choose where the socket's next read goes. `keeps`: messages
- * were kept where they are, or would have been.
+ * To be called within `onRead`, when what was read into `bytes` has been used: choose where the
+ * socket's next read goes. `keeps`: messages were kept where they are, or would have been.
  */
 export function chooseNext(socket: object, count: number, bytes: Uint8Array, keeps: boolean): void {
   if (known === null) return;
@@ -75,7 +86,8 @@ export function chooseNext(socket: object, count: number, bytes: Uint8Array, kee
     own--;
     next = buffer;
   } else {
-    next = bytes.length - count < READ_BYTES ? Buffer.allocUnsafeSlow(OWN_BYTES) : bytes.subarray(count);
+    next =
+      bytes.length - count < READ_BYTES ? Buffer.allocUnsafeSlow(OWN_BYTES) : bytes.subarray(count);
   }
 }
 
@@ -83,7 +95,8 @@ export function chooseNext(socket: object, count: number, bytes: Uint8Array, kee
 export function stopReading(socket: object): void {
   if (known === null) return;
   const bytes: unknown = Reflect.get(socket, known.buffer);
-  if (!(bytes instanceof Uint8Array) || !isOwn(bytes)) return; // none, where it was not read statically
+  // none, where it was not read statically
+  if (!(bytes instanceof Uint8Array) || !isOwn(bytes)) return;
   own--;
   Object.assign(socket, { [known.buffer]: buffer });
 }
@@ -96,18 +109,34 @@ function takeNext(): Uint8Array | undefined {
 }
 
 function isHandle(value: unknown): value is Handle {
-  return typeof value === "object" && value !== null && "useUserBuffer" in value && typeof value.useUserBuffer === "function";
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "useUserBuffer" in value &&
+    typeof value.useUserBuffer === "function"
+  );
 }
 
-/** Writes below the stream: `done` is called before it returns when the system took all of `bytes`, with an error when it can't. */
-export type DirectWrite = (this: object, bytes: Uint8Array, encoding: "buffer", done: (error?: Error | null) => void) => void;
+/**
+ * Writes below the stream: `done` is called before it returns when the system took all of `bytes`,
+ * with an error when it can't.
+ */
+export type DirectWrite = (
+  this: object,
+  bytes: Uint8Array,
+  encoding: "buffer",
+  done: (error?: Error | null) => void,
+) => void;
 
 /**
- * The `_write` of a socket that {@link readStatically} knows; null where there is none. The system keeps the order of the writes
- * and of the end behind them, so the stream's own queue is not needed. Measured: bench/HISTORY.md.
+ * The `_write` of a socket that {@link readStatically} knows; null where there is none. The system
+ * keeps the order of the writes and of the end behind them, so the stream's own queue is not
+ * needed. Measured: bench/HISTORY.md.
  */
 export function directWrite(socket: object): DirectWrite | null {
-  return "_write" in socket && typeof socket._write === "function" ? (socket._write as DirectWrite) : null;
+  return "_write" in socket && typeof socket._write === "function"
+    ? (socket._write as DirectWrite)
+    : null;
 }
 
 interface ReadSymbols {
@@ -116,21 +145,42 @@ interface ReadSymbols {
   readonly generator: symbol;
 }
 
-/** What was found in the last socket: to search each costs a new connection some microseconds. Module-level on purpose: the runtime does not change. */
+/**
+ * What was found in the last socket: to search each costs a new connection some microseconds.
+ * Module-level on purpose: the runtime does not change.
+ */
 let known: ReadSymbols | null = null;
 
 function hasSymbols(socket: object, symbols: ReadSymbols | null): boolean {
-  return symbols !== null && symbols.buffer in socket && symbols.callback in socket && symbols.generator in socket;
+  return (
+    symbols !== null &&
+    symbols.buffer in socket &&
+    symbols.callback in socket &&
+    symbols.generator in socket
+  );
 }
 
-/** The symbols that Node keeps `onread`'s options under; null where a socket does not have just these. */
+/**
+ * The symbols that Node keeps `onread`'s options under; null where a socket does not have just
+ * these.
+ */
 function symbolsOf(socket: object): ReadSymbols | null {
   const own = Object.getOwnPropertySymbols(socket);
   const named = (name: string): symbol[] => own.filter((symbol) => symbol.description === name);
-  const [buffers, callbacks, generators] = [named("kBuffer"), named("kBufferCb"), named("kBufferGen")];
+  const [buffers, callbacks, generators] = [
+    named("kBuffer"),
+    named("kBufferCb"),
+    named("kBufferGen"),
+  ];
   const [first] = buffers;
   const [second] = callbacks;
   const [third] = generators;
-  if (first === undefined || second === undefined || third === undefined || buffers.length + callbacks.length + generators.length !== 3) return null;
+  if (
+    first === undefined ||
+    second === undefined ||
+    third === undefined ||
+    buffers.length + callbacks.length + generators.length !== 3
+  )
+    return null;
   return { buffer: first, callback: second, generator: third };
 }

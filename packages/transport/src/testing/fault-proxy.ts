@@ -1,7 +1,7 @@
 /**
- * faultProxy(): stands between a client and a server and does to their bytes what networks do: delay, trickle, cut, stall,
- * end and reset. TCP and Unix sockets on either side.
- * Owns the faults; moves bytes with the same connections as everybody else. Never changes a byte.
+ * faultProxy(): stands between a client and a server and does to their bytes what networks do:
+ * delay, trickle, cut, stall, end and reset. TCP and Unix sockets on either side. Owns the faults;
+ * moves bytes with the same connections as everybody else. Never changes a byte.
  *
  * @module
  */
@@ -16,8 +16,16 @@ export type Fault =
   | { readonly kind: "latency"; readonly ms: number; readonly jitterMs?: number }
   /** At most so many bytes a second. */
   | { readonly kind: "bandwidth"; readonly bytesPerSecond: number }
-  /** Chunks are cut into pieces of `bytes`, more or less by up to `variation`, each written by itself, `delayMs` apart. */
-  | { readonly kind: "slice"; readonly bytes: number; readonly variation?: number; readonly delayMs?: number }
+  /**
+   * Chunks are cut into pieces of `bytes`, more or less by up to `variation`, each written by
+   * itself, `delayMs` apart.
+   */
+  | {
+      readonly kind: "slice";
+      readonly bytes: number;
+      readonly variation?: number;
+      readonly delayMs?: number;
+    }
   /** Nothing passes; after `ms` both sides are closed. Infinity never closes. */
   | { readonly kind: "timeout"; readonly ms: number }
   /** After `ms` the connection is aborted on both sides. */
@@ -41,7 +49,10 @@ export interface FaultProxyOptions {
   readonly faults?: Faults;
   /** Default the machine's clock. */
   readonly clock?: Clock;
-  /** Numbers from 0 to 1 for jitter and variation; a test passes its seeded source. Default always 0.5: no variation. */
+  /**
+   * Numbers from 0 to 1 for jitter and variation; a test passes its seeded source. Default always
+   * 0.5: no variation.
+   */
   readonly random?: () => number;
 }
 
@@ -86,7 +97,10 @@ export interface FaultProxy extends AsyncDisposable {
  * await server.close();
  * ```
  */
-export async function faultProxy(upstream: AddressInput, options: FaultProxyOptions = {}): Promise<FaultProxy> {
+export async function faultProxy(
+  upstream: AddressInput,
+  options: FaultProxyOptions = {},
+): Promise<FaultProxy> {
   const proxy = new LoopbackProxy(parseAddress(upstream), options);
   await proxy.listen(parseAddress(options.listen ?? { host: "127.0.0.1", port: 0 }));
   return proxy;
@@ -106,7 +120,11 @@ class LoopbackProxy implements FaultProxy {
 
   constructor(upstream: Address, options: FaultProxyOptions) {
     this.#upstream = upstream;
-    this.#setting = { faults: options.faults ?? {}, clock: options.clock ?? systemClock, random: options.random ?? ((): number => 0.5) };
+    this.#setting = {
+      faults: options.faults ?? {},
+      clock: options.clock ?? systemClock,
+      random: options.random ?? ((): number => 0.5),
+    };
   }
 
   async listen(address: Address): Promise<void> {
@@ -265,8 +283,10 @@ class Direction {
     let delayMs = 0;
     let apartMs = 0;
     for (const fault of this.#faults()) {
-      if (fault.kind === "latency") delayMs += Math.max(0, fault.ms + this.#vary(fault.jitterMs ?? 0));
-      if (fault.kind === "bandwidth") apartMs += (bytes.length * 1000) / fault.bytesPerSecond / pieces.length;
+      if (fault.kind === "latency")
+        delayMs += Math.max(0, fault.ms + this.#vary(fault.jitterMs ?? 0));
+      if (fault.kind === "bandwidth")
+        apartMs += (bytes.length * 1000) / fault.bytesPerSecond / pieces.length;
       if (fault.kind === "slice") {
         pieces = pieces.flatMap((piece) => this.#slice(piece, fault.bytes, fault.variation ?? 0));
         apartMs = apartMs / pieces.length + (fault.delayMs ?? 0);
@@ -278,7 +298,10 @@ class Direction {
   }
 
   ended(): void {
-    const late = this.#faults().reduce((sum, fault) => sum + (fault.kind === "slow-close" ? fault.ms : 0), 0);
+    const late = this.#faults().reduce(
+      (sum, fault) => sum + (fault.kind === "slow-close" ? fault.ms : 0),
+      0,
+    );
     this.#put(null, Math.max(this.#setting.clock.now(), this.#lastDueMs) + late);
     this.#move();
   }
@@ -310,9 +333,19 @@ class Direction {
   /** Pass on what is due, one write at a time; come back when the next is. */
   #move(): void {
     const to = this.#to;
-    if (to === null || this.#limited || this.#cancel !== null || this.#faults().some((fault) => fault.kind === "timeout")) return;
+    if (
+      to === null ||
+      this.#limited ||
+      this.#cancel !== null ||
+      this.#faults().some((fault) => fault.kind === "timeout")
+    )
+      return;
     const sliced = this.#faults().some((fault) => fault.kind === "slice");
-    for (let first = this.#queue[0]; first !== undefined && this.#to !== null; first = this.#queue[0]) {
+    for (
+      let first = this.#queue[0];
+      first !== undefined && this.#to !== null;
+      first = this.#queue[0]
+    ) {
       const waitMs = first.dueMs - this.#setting.clock.now();
       if (waitMs > 0) {
         this.#later(waitMs);
@@ -331,7 +364,10 @@ class Direction {
       to.end();
       return;
     }
-    const limit = this.#faults().reduce((least, fault) => (fault.kind === "limit" ? Math.min(least, fault.bytes) : least), Infinity);
+    const limit = this.#faults().reduce(
+      (least, fault) => (fault.kind === "limit" ? Math.min(least, fault.bytes) : least),
+      Infinity,
+    );
     const count = Math.min(bytes.length, limit - this.#passed);
     this.#passed += count;
     to.output.append(bytes, 0, Math.max(count, 0));
@@ -360,7 +396,7 @@ class Direction {
 
   #slice(bytes: Uint8Array, size: number, variation: number): Uint8Array[] {
     const slices: Uint8Array[] = [];
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const end = at + Math.max(1, Math.round(size + this.#vary(variation)));
       slices.push(bytes.subarray(at, end));
       at = end;

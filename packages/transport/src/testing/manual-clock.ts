@@ -8,7 +8,11 @@ import type { Clock } from "../clock.ts";
 /** A {@link Clock} whose time is moved by hand. */
 export class ManualClock implements Clock {
   #now = 0;
-  readonly #timers = new Set<{ at: number; readonly everyMs: number | null; readonly run: () => void }>();
+  readonly #timers = new Set<{
+    at: number;
+    readonly everyMs: number | null;
+    readonly run: () => void;
+  }>();
 
   now(): number {
     return this.#now;
@@ -27,7 +31,10 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Let `ms` milliseconds pass in which nothing runs: what is due runs late, at the end, and repeats once. */
+  /**
+   * Let `ms` milliseconds pass in which nothing runs: what is due runs late, at the end, and
+   * repeats once.
+   */
   standStill(ms: number): void {
     this.#now += ms;
     this.advance(0);
@@ -52,7 +59,11 @@ export class ManualClock implements Clock {
     return () => void this.#timers.delete(timer);
   }
 
-  #next(end: number): { at: number; readonly everyMs: number | null; readonly run: () => void } | undefined {
-    return [...this.#timers].filter((timer) => timer.at <= end).sort((one, other) => one.at - other.at)[0];
+  #next(
+    end: number,
+  ): { at: number; readonly everyMs: number | null; readonly run: () => void } | undefined {
+    return [...this.#timers]
+      .filter((timer) => timer.at <= end)
+      .sort((one, other) => one.at - other.at)[0];
   }
 }

@@ -1,5 +1,6 @@
 /**
- * What tests of networked programs need: a clock that is moved by hand, and a proxy that does what networks do.
+ * What tests of networked programs need: a clock that is moved by hand, and a proxy that does what
+ * networks do.
  *
  * @module
  */

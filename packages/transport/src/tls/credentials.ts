@@ -1,6 +1,7 @@
 /**
- * The TLS options, and a check of one's own certificate and key before they are used: Deno reads them at the first handshake,
- * and takes a key that is not the certificate's. Must not know sockets.
+ * The TLS options, and a check of one's own certificate and key before they are used: Deno reads
+ * them at the first handshake, and takes a key that is not the certificate's. Must not know
+ * sockets.
  *
  * @module
  */
@@ -18,11 +19,15 @@ export interface TlsOptions {
   /** The private key of `cert`. */
   readonly key?: Pem | undefined;
   readonly passphrase?: string | undefined;
-  /** Who is trusted to sign the peer's certificate. Given to a server, it makes a client certificate required, unless `clientCertificate` says otherwise. */
+  /**
+   * Who is trusted to sign the peer's certificate. Given to a server, it makes a client certificate
+   * required, unless `clientCertificate` says otherwise.
+   */
   readonly ca?: Pem | undefined;
   /**
-   * Server with `ca`: whether a client may do without a certificate. Default `"required"`. With `"optional"` a certificate that is not trusted counts as none:
-   * `authenticate` decides, for which `peer.certificate` is null.
+   * Server with `ca`: whether a client may do without a certificate. Default `"required"`. With
+   * `"optional"` a certificate that is not trusted counts as none: `authenticate` decides, for
+   * which `peer.certificate` is null.
    */
   readonly clientCertificate?: "optional" | "required" | undefined;
   /** Application protocols (ALPN) in the order of preference. */
@@ -36,7 +41,10 @@ export interface TlsOptions {
  *
  * @throws {TypeError} when one of them can't be read, or they do not belong together
  */
-export async function checkCredentials({ cert, key, passphrase }: TlsOptions, action: string): Promise<void> {
+export async function checkCredentials(
+  { cert, key, passphrase }: TlsOptions,
+  action: string,
+): Promise<void> {
   if (cert === undefined || key === undefined) return;
   // Loaded when it is needed, as node:tls is.
   const { createPrivateKey, X509Certificate } = await import("node:crypto");
@@ -50,8 +58,12 @@ export async function checkCredentials({ cert, key, passphrase }: TlsOptions, ac
       "tls.key is not a private key as PEM, or tls.passphrase is not that of the key",
     ),
   );
-  if (keys.every((each) => certificates.some((certificate) => certificate.checkPrivateKey(each)))) return;
-  throw new TypeError(`Cannot ${action}: tls.key is not the key of tls.cert; give the private key that the certificate was made for`);
+  if (keys.every((each) => certificates.some((certificate) => certificate.checkPrivateKey(each))))
+    return;
+  throw new TypeError(
+    `Cannot ${action}: tls.key is not the key of tls.cert; give the private key that the ` +
+      "certificate was made for",
+  );
 }
 
 /**
@@ -59,11 +71,22 @@ export async function checkCredentials({ cert, key, passphrase }: TlsOptions, ac
  *
  * @throws {TypeError} when `clientCertificate` is not known, or there is no `ca` to trust
  */
-export function checkClientCertificate({ ca, clientCertificate }: TlsOptions, action: string): void {
+export function checkClientCertificate(
+  { ca, clientCertificate }: TlsOptions,
+  action: string,
+): void {
   if (clientCertificate === undefined) return;
   const given: unknown = clientCertificate;
-  if (given !== "optional" && given !== "required") throw new TypeError(`Cannot ${action}: tls.clientCertificate is ${describeValue(given)}; use "required" or "optional"`);
-  if (ca === undefined) throw new TypeError(`Cannot ${action}: tls.clientCertificate is "${given}", but tls.ca is missing; give who is trusted to sign the clients' certificates`);
+  if (given !== "optional" && given !== "required")
+    throw new TypeError(
+      `Cannot ${action}: tls.clientCertificate is ${describeValue(given)}; use "required" or ` +
+        `"optional"`,
+    );
+  if (ca === undefined)
+    throw new TypeError(
+      `Cannot ${action}: tls.clientCertificate is "${given}", but tls.ca is missing; give who ` +
+        "is trusted to sign the clients' certificates",
+    );
 }
 
 /** One or several PEM texts, as node:tls takes them. */
@@ -76,6 +99,8 @@ function read<T>(use: () => T, action: string, fault: string): T {
   try {
     return use();
   } catch (cause) {
-    throw new TypeError(`Cannot ${action}: ${fault} (${describeCaught(cause).slice(0, 120)})`, { cause });
+    throw new TypeError(`Cannot ${action}: ${fault} (${describeCaught(cause).slice(0, 120)})`, {
+      cause,
+    });
   }
 }

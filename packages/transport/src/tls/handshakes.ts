@@ -1,8 +1,10 @@
 /**
- * Handshakes: the TCP connections of a TLS listener from the moment they are accepted until their handshake is done, or is not.
- * Owns their number, which the listener's owner bounds, and their time. Must not know certificates, or what follows.
+ * Handshakes: the TCP connections of a TLS listener from the moment they are accepted until their
+ * handshake is done, or is not. Owns their number, which the listener's owner bounds, and their
+ * time. Must not know certificates, or what follows.
  *
- * They are told by the peer's address: below and above TLS, Node and Deno have different objects for one connection.
+ * They are told by the peer's address: below and above TLS, Node and Deno have different objects
+ * for one connection.
  *
  * @module
  */
@@ -46,7 +48,11 @@ export class Handshakes<S extends Accepted> {
       this.over(remote);
       const limit = `handshakeTimeoutMs ${String(this.#timeoutMs)}`;
       this.#sink.failed(
-        new HawserError("HANDSHAKE_TIMEOUT", `Cannot finish the TLS handshake with ${remote}: it took longer than ${limit}; see whether the peer speaks TLS`),
+        new HawserError(
+          "HANDSHAKE_TIMEOUT",
+          `Cannot finish the TLS handshake with ${remote}: it took longer than ${limit}; see ` +
+            "whether the peer speaks TLS",
+        ),
         remote,
       );
     });
@@ -65,10 +71,16 @@ export class Handshakes<S extends Accepted> {
     this.#sink.handshakeOver?.();
   }
 
-  /** True for a failure of a connection that was closed here. Private: `_parent`, the connection below a TLS socket of Node and Deno. */
+  /**
+   * True for a failure of a connection that was closed here. Private: `_parent`, the connection
+   * below a TLS socket of Node and Deno.
+   */
   wasClosed(socket: object): boolean {
     const below: unknown = "_parent" in socket ? socket._parent : null;
-    return this.#closed.has(socket) || (typeof below === "object" && below !== null && this.#closed.has(below));
+    return (
+      this.#closed.has(socket) ||
+      (typeof below === "object" && below !== null && this.#closed.has(below))
+    );
   }
 
   #close(socket: Accepted): void {

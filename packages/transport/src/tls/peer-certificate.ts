@@ -1,13 +1,16 @@
 /**
- * Certificates that TLS peers have proved to hold, as plain values that are the same on every runtime.
- * Owns the reading of a certificate's names from its bytes. Must not know sockets, nor whether a certificate is trusted.
+ * Certificates that TLS peers have proved to hold, as plain values that are the same on every
+ * runtime. Owns the reading of a certificate's names from its bytes. Must not know sockets, nor
+ * whether a certificate is trusted.
  *
  * @module
  */
 
 /** The certificate of a TLS peer: it is trusted by `tls.ca`, and the peer holds its private key. */
 export interface PeerCertificate {
-  /** Who it was made for, by the short names of the attributes: `{ CN: "desk", O: ["One", "Two"] }`. */
+  /**
+   * Who it was made for, by the short names of the attributes: `{ CN: "desk", O: ["One", "Two"] }`.
+   */
   readonly subject: CertificateName;
   /** Who signed it. */
   readonly issuer: CertificateName;
@@ -17,9 +20,10 @@ export interface PeerCertificate {
   readonly validFrom: Date;
   readonly validTo: Date;
   /**
-   * Its subject alternative names: `"DNS:desk.example"`, `"URI:spiffe://desk/agent"`, `"email:a@desk.example"`, `"IP:10.0.0.1"` (IPv6 as eight
-   * groups without zeros in front). Names of other kinds are left out. Read from the certificate's bytes, since not every runtime's text keeps
-   * names apart that contain commas.
+   * Its subject alternative names: `"DNS:desk.example"`, `"URI:spiffe://desk/agent"`,
+   * `"email:a@desk.example"`, `"IP:10.0.0.1"` (IPv6 as eight groups without zeros in front). Names
+   * of other kinds are left out. Read from the certificate's bytes, since not every runtime's text
+   * keeps names apart that contain commas.
    */
   readonly altNames: readonly string[];
   /** The whole certificate, for `new X509Certificate(der)` of node:crypto. */
@@ -35,11 +39,23 @@ export interface CertificateSource {
   getPeerCertificate?(): Readonly<Record<string, unknown>> | null | undefined;
 }
 
-/** The certificate of a socket's peer; null where it has none, or none that is trusted, or its connection is gone. */
+/**
+ * The certificate of a socket's peer; null where it has none, or none that is trusted, or its
+ * connection is gone.
+ */
 export function peerCertificate(socket: CertificateSource): PeerCertificate | null {
   if (socket.authorized !== true) return null;
-  const { raw, subject, issuer, fingerprint256, serialNumber, valid_from: from, valid_to: to } = socket.getPeerCertificate?.() ?? {};
-  if (!(raw instanceof Uint8Array) || typeof fingerprint256 !== "string") return null; // an empty object stands for none
+  const {
+    raw,
+    subject,
+    issuer,
+    fingerprint256,
+    serialNumber,
+    valid_from: from,
+    valid_to: to,
+  } = socket.getPeerCertificate?.() ?? {};
+  // an empty object stands for none
+  if (!(raw instanceof Uint8Array) || typeof fingerprint256 !== "string") return null;
   const der = new Uint8Array(raw);
   return Object.freeze({
     subject: subject as CertificateName, // node:tls, and what Deno and Bun make of it
@@ -58,13 +74,18 @@ const OBJECT_ID = 0x06;
 const OCTETS = 0x04;
 const EXTENSIONS = 0xa3;
 /** The tags of the names that are told. */
-const prefixes: ReadonlyMap<number, string> = new Map([[0x81, "email"], [0x82, "DNS"], [0x86, "URI"]]);
+const prefixes: ReadonlyMap<number, string> = new Map([
+  [0x81, "email"],
+  [0x82, "DNS"],
+  [0x86, "URI"],
+]);
 const IP_ADDRESS = 0x87;
 /** 2.5.29.17, the extension of alternative names. */
 const SUBJECT_ALT_NAME = "55 1d 11";
 
 /**
- * The subject alternative names of a certificate. Empty where it has none, or its bytes are no certificate: never throws.
+ * The subject alternative names of a certificate. Empty where it has none, or its bytes are no
+ * certificate: never throws.
  *
  * Source: RFC 5280, sections 4.1 and 4.2.1.6
  */
@@ -77,7 +98,8 @@ export function altNames(der: Uint8Array): readonly string[] {
     const parts = elements(content);
     const [id] = parts;
     const value = parts.at(-1);
-    if (id?.tag !== OBJECT_ID || hex(id.content) !== SUBJECT_ALT_NAME || value?.tag !== OCTETS) continue;
+    if (id?.tag !== OBJECT_ID || hex(id.content) !== SUBJECT_ALT_NAME || value?.tag !== OCTETS)
+      continue;
     const [names] = elements(value.content);
     return names?.tag === SEQUENCE ? elements(names.content).flatMap(nameOf) : [];
   }
@@ -119,7 +141,9 @@ function nameOf({ tag, content }: Element): string[] {
   if (tag !== IP_ADDRESS) return [];
   if (content.length === 4) return [`IP:${content.join(".")}`];
   if (content.length !== 16) return [];
-  const groups = Array.from({ length: 8 }, (_, index) => ((content[2 * index] ?? 0) * 256 + (content[2 * index + 1] ?? 0)).toString(16));
+  const groups = Array.from({ length: 8 }, (_, index) =>
+    ((content[2 * index] ?? 0) * 256 + (content[2 * index + 1] ?? 0)).toString(16),
+  );
   return [`IP:${groups.join(":")}`];
 }
 

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { Address } from "../../src/address.ts";
-import type { BunHandlers, BunListenOptions, BunRuntime, BunSocket } from "../../src/bun/runtime.ts";
+import type {
+  BunHandlers,
+  BunListenOptions,
+  BunRuntime,
+  BunSocket,
+} from "../../src/bun/runtime.ts";
 import { bunAcceptor } from "../../src/bun/socket.ts";
 import type { Connection } from "../../src/connection.ts";
 
@@ -15,7 +20,9 @@ class FakeSocket implements BunSocket {
   readonly remotePort = 4_711;
   readonly calls: string[] = [];
   written = "";
-  /** Bytes that the system takes in the next writes; all when it is empty, none more ever below 0. */
+  /**
+   * Bytes that the system takes in the next writes; all when it is empty, none more ever below 0.
+   */
   takes: number[] = [];
   readonly #handlers: BunHandlers;
 
@@ -56,12 +63,18 @@ interface Accepted {
   readonly log: string[];
 }
 
-async function accepted(address: Address = { transport: "tcp", host: "::", port: 0 }, opens = true): Promise<Accepted> {
+async function accepted(
+  address: Address = { transport: "tcp", host: "::", port: 0 },
+  opens = true,
+): Promise<Accepted> {
   let options: BunListenOptions | undefined;
   const runtime: BunRuntime = {
     listen: (given) => {
       options = given;
-      return { getsockname: (bound) => void Object.assign(bound, { address: "::", port: 99 }), stop: () => undefined };
+      return {
+        getsockname: (bound) => void Object.assign(bound, { address: "::", port: 99 }),
+        stop: () => undefined,
+      };
     },
   };
   const connections: Connection[] = [];
@@ -73,7 +86,9 @@ async function accepted(address: Address = { transport: "tcp", host: "::", port:
     },
     failed: () => undefined,
   };
-  await bunAcceptor(address, sink, runtime)?.bind(address.transport === "ipc" ? { path: address.path } : { host: "::", port: 0 });
+  await bunAcceptor(address, sink, runtime)?.bind(
+    address.transport === "ipc" ? { path: address.path } : { host: "::", port: 0 },
+  );
   if (options === undefined) throw new Error("it does not listen");
   const socket = new FakeSocket(options);
   options.socket.open(socket);
@@ -101,7 +116,9 @@ function send(connection: Connection, text: string): void {
 
 describe("bunAcceptor()", () => {
   const sink = { accepted: () => undefined, failed: () => undefined };
-  const runtime: BunRuntime = { listen: () => ({ getsockname: () => undefined, stop: () => undefined }) };
+  const runtime: BunRuntime = {
+    listen: () => ({ getsockname: () => undefined, stop: () => undefined }),
+  };
 
   it("is null on another runtime, for TLS and for a file descriptor", () => {
     expect(bunAcceptor({ transport: "tcp", host: "a", port: 1 }, sink)).toBeNull();
@@ -123,7 +140,9 @@ describe("bunAcceptor()", () => {
 
   it("names its peers as node:net's are named", async () => {
     expect((await accepted()).connection.remote).toBe("192.0.2.7:4711");
-    expect((await accepted({ transport: "ipc", path: "/run/x.sock" })).connection.remote).toBe("unix:/run/x.sock#1");
+    expect((await accepted({ transport: "ipc", path: "/run/x.sock" })).connection.remote).toBe(
+      "unix:/run/x.sock#1",
+    );
   });
 
   it("leaves what comes to the system until a connection is opened", async () => {
@@ -152,9 +171,16 @@ describe("a connection that Bun accepted", () => {
     handlers.drain(socket);
     expect([socket.written, log]).toEqual(["fir", []]);
     handlers.drain(socket);
-    expect([socket.written, connection.pendingBytes, log]).toEqual(["first.seco", 7, ["written, 7 left"]]);
+    expect([socket.written, connection.pendingBytes, log]).toEqual([
+      "first.seco",
+      7,
+      ["written, 7 left"],
+    ]);
     handlers.drain(socket);
-    expect([socket.written, log]).toEqual(["first.second.", ["written, 7 left", "written, 0 left"]]);
+    expect([socket.written, log]).toEqual([
+      "first.second.",
+      ["written, 7 left", "written, 0 left"],
+    ]);
     handlers.drain(socket);
     send(connection, "third.");
     expect([socket.written, log.length]).toEqual(["first.second.third.", 3]);
@@ -218,19 +244,23 @@ describe("a connection that Bun accepted", () => {
     expect([socket.written, socket.calls]).toEqual(["", ["resume", "close"]]);
   });
 
-  it("whose peer takes no more ever still hears what came before, and is gone a turn later, with the reason", async () => {
-    const { socket, handlers, connection, log } = await accepted();
-    socket.takes = [-1];
-    send(connection, "into the void");
-    send(connection, "and more");
-    handlers.data(socket, encode("why"));
-    handlers.end(socket);
-    expect([socket.calls, log]).toEqual([["resume"], ["chunk why"]]);
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(socket.calls).toEqual(["resume", "close"]);
-    expect(log).toEqual(["chunk why", "gone CONNECTION_RESET"]);
-    expect(connection.pendingBytes).toBe(0);
-  });
+  it(
+    "whose peer takes no more ever still hears what came before, and is gone a turn later, with " +
+      "the reason",
+    async () => {
+      const { socket, handlers, connection, log } = await accepted();
+      socket.takes = [-1];
+      send(connection, "into the void");
+      send(connection, "and more");
+      handlers.data(socket, encode("why"));
+      handlers.end(socket);
+      expect([socket.calls, log]).toEqual([["resume"], ["chunk why"]]);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(socket.calls).toEqual(["resume", "close"]);
+      expect(log).toEqual(["chunk why", "gone CONNECTION_RESET"]);
+      expect(connection.pendingBytes).toBe(0);
+    },
+  );
 
   it("throws what its owner throws to the program", async () => {
     const { socket, handlers } = await accepted();

@@ -1,4 +1,15 @@
-import { existsSync, linkSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +32,15 @@ afterEach(() => {
 
 /** A claim that binds by `server`; what `over` says replaces what is usual. */
 function claim(path: string, over: Partial<PathClaim> = {}): PathClaim {
-  return { path, mode: 0o600, action: "listen", isShared: false, bind: bindServer, answers: () => Promise.resolve(false), ...over };
+  return {
+    path,
+    mode: 0o600,
+    action: "listen",
+    isShared: false,
+    bind: bindServer,
+    answers: () => Promise.resolve(false),
+    ...over,
+  };
 }
 
 function bindServer(path: string): Promise<void> {
@@ -39,34 +58,40 @@ async function leaveStale(path: string): Promise<void> {
 }
 
 describe("claimPath", () => {
-  it.each([0o000, 0o022, 0o077])("makes the file with its mode already set under umask %o, which stays as it was", async (umask) => {
-    const before = process.umask(umask);
-    try {
-      for (const mode of [0o600, 0o660, 0o666]) {
-        const modes: number[] = [];
-        const path = join(directory, `${mode.toString(8)}.sock`);
-        server = net.createServer();
-        const bind = (at: string): Promise<void> => {
-          const bound = bindServer(at);
-          modes.push(lstatSync(at).mode & 0o777);
-          return bound;
-        };
-        const owned = await claimPath(claim(path, { mode, bind }));
-        expect(modes).toEqual([mode]);
-        expect(process.umask(umask)).toBe(umask);
-        owned.close(() => server.close());
+  it.each([0o000, 0o022, 0o077])(
+    "makes the file with its mode already set under umask %o, which stays as it was",
+    async (umask) => {
+      const before = process.umask(umask);
+      try {
+        for (const mode of [0o600, 0o660, 0o666]) {
+          const modes: number[] = [];
+          const path = join(directory, `${mode.toString(8)}.sock`);
+          server = net.createServer();
+          const bind = (at: string): Promise<void> => {
+            const bound = bindServer(at);
+            modes.push(lstatSync(at).mode & 0o777);
+            return bound;
+          };
+          const owned = await claimPath(claim(path, { mode, bind }));
+          expect(modes).toEqual([mode]);
+          expect(process.umask(umask)).toBe(umask);
+          owned.close(() => server.close());
+        }
+      } finally {
+        process.umask(before);
       }
-    } finally {
-      process.umask(before);
-    }
-  });
+    },
+  );
 
   it("refuses what a primary process would bind open to others", async () => {
     const before = process.umask(0);
     try {
-      await expect(claimPath(claim(join(directory, "s"), { isShared: true }))).rejects.toMatchObject({
+      await expect(
+        claimPath(claim(join(directory, "s"), { isShared: true })),
+      ).rejects.toMatchObject({
         code: "PERMISSION_DENIED",
-        message: /the primary process of the cluster binds it; call process\.umask\(0o177\) there before it forks/,
+        message:
+          /the primary process of the cluster binds it; call process\.umask\(0o177\) there before it forks/,
       });
       expect(readdirSync(directory)).toEqual([]);
     } finally {
@@ -74,17 +99,21 @@ describe("claimPath", () => {
     }
   });
 
-  it("binds the path without its symbolic links, so that the kernel lists what systemd-tmpfiles looks for", async () => {
-    mkdirSync(join(directory, "real"));
-    symlinkSync("real", join(directory, "link"));
-    const bound: string[] = [];
-    const bind = (path: string): Promise<void> => {
-      bound.push(path);
-      return bindServer(path);
-    };
-    await claimPath(claim(join(directory, "link", "s.sock"), { bind }));
-    expect(bound).toEqual([join(directory, "real", "s.sock")]);
-  });
+  it(
+    "binds the path without its symbolic links, so that the kernel lists what systemd-tmpfiles " +
+      "looks for",
+    async () => {
+      mkdirSync(join(directory, "real"));
+      symlinkSync("real", join(directory, "link"));
+      const bound: string[] = [];
+      const bind = (path: string): Promise<void> => {
+        bound.push(path);
+        return bindServer(path);
+      };
+      await claimPath(claim(join(directory, "link", "s.sock"), { bind }));
+      expect(bound).toEqual([join(directory, "real", "s.sock")]);
+    },
+  );
 
   it("replaces a stale file, and leaves nothing beside it", async () => {
     const path = join(directory, "s.sock");
@@ -100,7 +129,9 @@ describe("claimPath", () => {
     const { ino } = lstatSync(path);
     let probes = 0;
     const answers = (): Promise<boolean> => Promise.resolve(++probes > 2);
-    await expect(claimPath(claim(path, { answers }))).rejects.toMatchObject({ code: "ADDRESS_IN_USE" });
+    await expect(claimPath(claim(path, { answers }))).rejects.toMatchObject({
+      code: "ADDRESS_IN_USE",
+    });
     expect(lstatSync(path).ino).toBe(ino);
     expect(readdirSync(directory)).toEqual(["s.sock"]);
   });
@@ -117,7 +148,9 @@ describe("claimPath", () => {
       return false; // what was asked about was refused
     };
     try {
-      await expect(claimPath(claim(path, { answers }))).rejects.toMatchObject({ code: "ADDRESS_IN_USE" });
+      await expect(claimPath(claim(path, { answers }))).rejects.toMatchObject({
+        code: "ADDRESS_IN_USE",
+      });
       await new Promise<void>((resolve) => net.connect(path, resolve).unref());
     } finally {
       other.close();
@@ -128,7 +161,10 @@ describe("claimPath", () => {
     const path = join(directory, "s.sock");
     await leaveStale(path);
     mkdirSync(join(directory, ".s.sock.hawser-lock"));
-    await expect(claimPath(claim(path))).rejects.toMatchObject({ code: "ADDRESS_IN_USE", message: /hawser-lock is in the way of its lock file; remove it/ });
+    await expect(claimPath(claim(path))).rejects.toMatchObject({
+      code: "ADDRESS_IN_USE",
+      message: /hawser-lock is in the way of its lock file; remove it/,
+    });
   });
 
   it("gives the path back: the own file is removed, another's stays", async () => {

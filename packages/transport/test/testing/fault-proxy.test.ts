@@ -2,7 +2,12 @@ import { connect, type Socket } from "@hawser/client";
 import { lines, text, wire } from "@hawser/protocol";
 import { createServer } from "@hawser/server";
 import { afterEach, describe, expect, it } from "vitest";
-import { type Fault, faultProxy, type FaultProxyOptions, ManualClock } from "../../src/testing/mod.ts";
+import {
+  type Fault,
+  faultProxy,
+  type FaultProxyOptions,
+  ManualClock,
+} from "../../src/testing/mod.ts";
 
 const echo = wire({ framing: lines(), codec: text(), sentinel: "exit" });
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -26,7 +31,11 @@ async function roundTrip(socket: Socket<string>, message: string): Promise<strin
 }
 
 /** Let time pass by hand until the work is done. */
-async function passing<T>(clock: ManualClock, work: Promise<T>, stepMs = 50): Promise<{ result: T; tookMs: number }> {
+async function passing<T>(
+  clock: ManualClock,
+  work: Promise<T>,
+  stepMs = 50,
+): Promise<{ result: T; tookMs: number }> {
   const startMs = clock.now();
   let done = false;
   const end = (): void => {
@@ -41,14 +50,17 @@ async function passing<T>(clock: ManualClock, work: Promise<T>, stepMs = 50): Pr
 }
 
 describe("faultProxy()", () => {
-  it.each(["tcp://localhost:0", "unix:@hawser-fault-proxy-test"])("passes a conversation through unchanged to %s", async (upstream) => {
-    const { socket, proxy } = await through({}, upstream);
-    expect(await roundTrip(socket, "x".repeat(500_000))).toBe("x".repeat(500_000));
-    expect(proxy.links).toBe(1);
-    socket.end();
-    for await (const message of socket) expect(message).toBe("nothing more");
-    expect((await socket.closed).reason).toBe("sentinel");
-  });
+  it.each(["tcp://localhost:0", "unix:@hawser-fault-proxy-test"])(
+    "passes a conversation through unchanged to %s",
+    async (upstream) => {
+      const { socket, proxy } = await through({}, upstream);
+      expect(await roundTrip(socket, "x".repeat(500_000))).toBe("x".repeat(500_000));
+      expect(proxy.links).toBe(1);
+      socket.end();
+      for await (const message of socket) expect(message).toBe("nothing more");
+      expect((await socket.closed).reason).toBe("sentinel");
+    },
+  );
 
   it.each<[string, Fault]>([
     ["slices of one byte", { kind: "slice", bytes: 1 }],
@@ -57,13 +69,17 @@ describe("faultProxy()", () => {
     let seed = 1;
     const random = (): number => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647;
     const { socket } = await through({ faults: { up: [fault], down: [fault] }, random });
-    for (const message of ["Hello World!", "äöü€😀", "", "z".repeat(300)]) expect(await roundTrip(socket, message)).toBe(message);
+    for (const message of ["Hello World!", "äöü€😀", "", "z".repeat(300)])
+      expect(await roundTrip(socket, message)).toBe(message);
     socket.abort();
   });
 
   it("delays by its latency, in each direction", async () => {
     const clock = new ManualClock();
-    const { socket } = await through({ clock, faults: { up: [{ kind: "latency", ms: 300 }], down: [{ kind: "latency", ms: 200 }] } });
+    const { socket } = await through({
+      clock,
+      faults: { up: [{ kind: "latency", ms: 300 }], down: [{ kind: "latency", ms: 200 }] },
+    });
     const { result, tookMs } = await passing(clock, roundTrip(socket, "late"));
     expect(result).toBe("late");
     expect(tookMs).toBeGreaterThanOrEqual(500);
@@ -72,7 +88,10 @@ describe("faultProxy()", () => {
 
   it("trickles at its bandwidth", async () => {
     const clock = new ManualClock();
-    const { socket } = await through({ clock, faults: { up: [{ kind: "bandwidth", bytesPerSecond: 1_000 }] } });
+    const { socket } = await through({
+      clock,
+      faults: { up: [{ kind: "bandwidth", bytesPerSecond: 1_000 }] },
+    });
     const { tookMs } = await passing(clock, roundTrip(socket, "x".repeat(1_999)));
     expect(tookMs).toBeGreaterThanOrEqual(2_000);
     socket.abort();

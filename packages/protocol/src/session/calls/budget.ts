@@ -1,6 +1,6 @@
 /**
- * Budget: memory of decoded values that a session may hold at once, by estimates of the codecs (footprint.ts).
- * Owns one account. Must not know whose values they are.
+ * Budget: memory of decoded values that a session may hold at once, by estimates of the codecs
+ * (footprint.ts). Owns one account. Must not know whose values they are.
  *
  * @module
  */
@@ -9,7 +9,10 @@ import { JSON_EXPANSION, valueFootprint } from "../../codec/footprint.ts";
 
 /** What a value takes besides its bytes: its object, and what refers to it. */
 const VALUE_BYTES = 256;
-/** Below this part of the limit the most that a codec may make of its bytes is good enough, and bodies are not looked through. */
+/**
+ * Below this part of the limit the most that a codec may make of its bytes is good enough, and
+ * bodies are not looked through.
+ */
 const PLENTY = 4;
 
 /** The account. */
@@ -28,7 +31,10 @@ export class Budget {
     return Math.min(most, VALUE_BYTES + codec.footprint(bytes, start, end));
   }
 
-  /** Estimates what a value takes that was parsed from a text of so many bytes of JSON; null: from some of a text. */
+  /**
+   * Estimates what a value takes that was parsed from a text of so many bytes of JSON; null: from
+   * some of a text.
+   */
   weighValue(value: unknown, bytes: number | null): number {
     const most = bytes === null ? Infinity : VALUE_BYTES + bytes * JSON_EXPANSION;
     if ((this.#used + most) * PLENTY <= this.#limit) return most;

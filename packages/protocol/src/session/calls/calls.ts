@@ -1,6 +1,6 @@
 /**
- * All conversations of one session, of both sides, by their ids (PROTOCOL.md §4).
- * Owns ids and their reuse, the number that may be open, and the rules of which frame may come for which id.
+ * All conversations of one session, of both sides, by their ids (PROTOCOL.md §4). Owns ids and
+ * their reuse, the number that may be open, and the rules of which frame may come for which id.
  * Must not know how one conversation goes (outgoing.ts, incoming.ts), or events.
  *
  * @module
@@ -12,11 +12,35 @@ import type { MessageEntry } from "../../contract/contract.ts";
 import { HawserError } from "../../errors.ts";
 import { peerError } from "../../stack.ts";
 import { utf8Encode } from "../../bytes/utf8-write.ts";
-import { CONTRACT_FEATURE, CONTRACT_NAME, contractRequest, type OfferedContract } from "../handshake/contract-request.ts";
-import { type Conversation, type LossReason, readBody, type Finished, type Registry } from "./conversation.ts";
+import {
+  CONTRACT_FEATURE,
+  CONTRACT_NAME,
+  contractRequest,
+  type OfferedContract,
+} from "../handshake/contract-request.ts";
+import {
+  type Conversation,
+  type LossReason,
+  readBody,
+  type Finished,
+  type Registry,
+} from "./conversation.ts";
 import { formatFailure, invalid, readCancellation } from "../frames/failure.ts";
 import { Fifo } from "../fifo.ts";
-import { CANCEL, CREDIT, END, FAIL, ITEM, kindName, readU32, REQUEST, RESULT, STOP, STREAM, writeFrame } from "../frames/frames.ts";
+import {
+  CANCEL,
+  CREDIT,
+  END,
+  FAIL,
+  ITEM,
+  kindName,
+  readU32,
+  REQUEST,
+  RESULT,
+  STOP,
+  STREAM,
+  writeFrame,
+} from "../frames/frames.ts";
 import type { Head } from "../frames/head.ts";
 import { Incoming } from "./incoming.ts";
 import { type Link, MAX_CREDIT } from "../link.ts";
@@ -49,7 +73,9 @@ const UNKNOWN: MessageEntry = Object.freeze({
 /** A conversation of the peer whose opening has not come whole. */
 interface Begun {
   readonly kind: number;
-  /** The credit that the peer has given for its items meanwhile, and whether it wants none any more. */
+  /**
+   * The credit that the peer has given for its items meanwhile, and whether it wants none any more.
+   */
   credit: number;
   isStopped: boolean;
 }
@@ -60,14 +86,20 @@ export class Calls implements Registry {
   readonly #offered: OfferedContract | null;
   readonly #outgoing = new Slots<Outgoing>();
   readonly #incoming = new Slots<Incoming>();
-  /** Ours that the peer has no room for, in order; among them some that were given up. And how many do wait. */
+  /**
+   * Ours that the peer has no room for, in order; among them some that were given up. And how many
+   * do wait.
+   */
   readonly #waiting = new Fifo<Outgoing>();
   #waitingCalls = 0;
   /** Bytes that ours were opened with. */
   #openBytes = 0;
   /** The peer's, whose REQUEST or STREAM has begun to come: open, but nobody has seen them. */
   readonly #begun = new Map<number, Begun>();
-  /** Bytes that the peer's were opened with whose handlers have not finished, also of lost connections; and how many these are. */
+  /**
+   * Bytes that the peer's were opened with whose handlers have not finished, also of lost
+   * connections; and how many these are.
+   */
   #inputBytes = 0;
   #handlers = 0;
   /** Ids that were used and are free, the last one first; and the highest that was ever used. */
@@ -96,11 +128,21 @@ export class Calls implements Registry {
   /** Open a conversation: see `open` of a session, which has seen to its state. */
   begin(entry: MessageEntry, input: unknown, options: CallOptions, sink: CallSink): OutboundCall {
     this.#checkKnown(entry);
-    return this.#begin(entry, this.#link.prepare("open", entry, input, "INPUT_INVALID"), options, sink);
+    return this.#begin(
+      entry,
+      this.#link.prepare("open", entry, input, "INPUT_INVALID"),
+      options,
+      sink,
+    );
   }
 
   /** As `begin`, with the input's body. */
-  beginPrepared(entry: MessageEntry, body: Uint8Array, options: CallOptions, sink: CallSink): OutboundCall {
+  beginPrepared(
+    entry: MessageEntry,
+    body: Uint8Array,
+    options: CallOptions,
+    sink: CallSink,
+  ): OutboundCall {
     this.#checkKnown(entry);
     return this.#begin(entry, body, options, sink);
   }
@@ -108,7 +150,8 @@ export class Calls implements Registry {
   #begin(entry: MessageEntry, body: Body, options: CallOptions, sink: CallSink): OutboundCall {
     const link = this.#link;
     link.checkRoom();
-    if (!this.#mayStart(typeof body === "string" ? body.length * 3 : body.length)) return this.#wait(entry, body, options, sink);
+    if (!this.#mayStart(typeof body === "string" ? body.length * 3 : body.length))
+      return this.#wait(entry, body, options, sink);
     const id = this.#free.pop() ?? (this.#highest += 2);
     const call = new Outgoing(entry, id, link, this, sink);
     this.#outgoing.set(id, call);
@@ -124,19 +167,32 @@ export class Calls implements Registry {
     return call;
   }
 
-  /** Whether the peer takes a call with an input of so many bytes, at most, and none is before it. */
+  /**
+   * Whether the peer takes a call with an input of so many bytes, at most, and none is before it.
+   */
   #mayStart(bytes: number): boolean {
     return this.#waitingCalls === 0 && this.#hasRoom(bytes);
   }
 
   #hasRoom(bytes: number): boolean {
     const { maxConversations, maxInputBytes } = this.#link.peer.limits;
-    return this.#outgoing.size < maxConversations && (this.#openBytes === 0 || this.#openBytes + bytes <= maxInputBytes);
+    return (
+      this.#outgoing.size < maxConversations &&
+      (this.#openBytes === 0 || this.#openBytes + bytes <= maxInputBytes)
+    );
   }
 
   #checkKnown(entry: MessageEntry): void {
     const { peer } = this.#link;
-    if (!peer.knows(entry) && (entry !== contractRequest || !peer.features.includes(CONTRACT_FEATURE))) throw new HawserError("MESSAGE_UNKNOWN", `Cannot call "${plain(entry.name, 60)}": the peer's contract (version ${String(peer.version)}) does not have it`);
+    if (
+      !peer.knows(entry) &&
+      (entry !== contractRequest || !peer.features.includes(CONTRACT_FEATURE))
+    )
+      throw new HawserError(
+        "MESSAGE_UNKNOWN",
+        `Cannot call "${plain(entry.name, 60)}": the peer's contract (version ` +
+          `${String(peer.version)}) does not have it`,
+      );
   }
 
   /** The peer takes no more now: the call is opened when it does, in its turn. */
@@ -144,14 +200,20 @@ export class Calls implements Registry {
     const link = this.#link;
     const most = link.limits.maxQueuedCalls;
     if (this.#waitingCalls >= most) {
-      throw new HawserError("OVERLOADED", `Cannot call "${plain(entry.name, 60)}": maxQueuedCalls ${String(most)} wait until the peer takes more (its maxConversations, maxInputBytes); await answers before the next`, { origin: "local" });
+      throw new HawserError(
+        "OVERLOADED",
+        `Cannot call "${plain(entry.name, 60)}": maxQueuedCalls ${String(most)} wait until the ` +
+          "peer takes more (its maxConversations, maxInputBytes); await answers before the next",
+        { origin: "local" },
+      );
     }
     const call = new Outgoing(entry, 0, link, this, sink);
     call.wait(body, options);
     this.#waiting.push(call);
     this.#waitingCalls++;
     if (call.dueMs < this.#dueMs) this.#dueMs = call.dueMs;
-    this.#startWaiting(); // what was taken for too much may have room: only now its bytes are counted
+    // what was taken for too much may have room: only now its bytes are counted
+    this.#startWaiting();
     return call;
   }
 
@@ -176,7 +238,9 @@ export class Calls implements Registry {
     for (const call of this.#waiting.cut(0)) if (call.waits) this.#waiting.push(call);
   }
 
-  /** Nothing new may be opened: what waits is not, nor what has an id and has not begun to leave. */
+  /**
+   * Nothing new may be opened: what waits is not, nor what has an id and has not begun to leave.
+   */
   refuseWaiting(error: HawserError): void {
     for (const call of this.#waiting.toArray()) if (call.waits) call.cancel(error);
     this.#waiting.clear();
@@ -225,14 +289,21 @@ export class Calls implements Registry {
     return this.#answered(kind, id) !== null;
   }
 
-  /** True if so many bytes of unfinished inputs, of which one has `length`, fit beside those that handlers have; one alone always does. */
+  /**
+   * True if so many bytes of unfinished inputs, of which one has `length`, fit beside those that
+   * handlers have; one alone always does.
+   */
   hasRoom(inputBytes: number, length: number): boolean {
-    return this.#inputBytes + inputBytes <= this.#link.limits.maxInputBytes || this.#inputBytes + inputBytes === length;
+    return (
+      this.#inputBytes + inputBytes <= this.#link.limits.maxInputBytes ||
+      this.#inputBytes + inputBytes === length
+    );
   }
 
   /** REQUEST or STREAM has come whole, and had no room. */
   overloaded(id: number, head: Head): void {
-    if (this.#begun.delete(id)) this.#refuse(id, head, peerError("OVERLOADED", "too much waits for its handlers"));
+    if (this.#begun.delete(id))
+      this.#refuse(id, head, peerError("OVERLOADED", "too much waits for its handlers"));
   }
 
   /** REQUEST or STREAM has come whole. */
@@ -245,19 +316,37 @@ export class Calls implements Registry {
     }
     const link = this.#link;
     if (head.name >= link.peer.entries.length) {
-      const offered = head.name === CONTRACT_NAME && kind === REQUEST && link.peer.features.includes(CONTRACT_FEATURE) ? this.#offered : null;
+      const offered =
+        head.name === CONTRACT_NAME &&
+        kind === REQUEST &&
+        link.peer.features.includes(CONTRACT_FEATURE)
+          ? this.#offered
+          : null;
       if (offered !== null) this.#tellContract(id, head, offered);
-      else link.violate("PROTOCOL_VIOLATION", `opened with the name ${String(head.name)}, which is not in its list`);
+      else
+        link.violate(
+          "PROTOCOL_VIOLATION",
+          `opened with the name ${String(head.name)}, which is not in its list`,
+        );
       return;
     }
     const entry = link.peer.entries[head.name] ?? null;
-    if (entry === null || entry.from === link.side || entry.type !== (kind === REQUEST ? "request" : "stream")) {
-      this.#refuse(id, head, peerError("MESSAGE_UNKNOWN", "no such message, or not from this side"));
+    if (
+      entry === null ||
+      entry.from === link.side ||
+      entry.type !== (kind === REQUEST ? "request" : "stream")
+    ) {
+      this.#refuse(
+        id,
+        head,
+        peerError("MESSAGE_UNKNOWN", "no such message, or not from this side"),
+      );
       return;
     }
     const inputBytes = end - head.body;
     const { maxConversations, maxInputBytes } = link.limits;
-    const decodedBytes = entry.input.kind === "nothing" ? 0 : link.inputs.weigh(entry.codec, bytes, head.body, end);
+    const decodedBytes =
+      entry.input.kind === "nothing" ? 0 : link.inputs.weigh(entry.codec, bytes, head.body, end);
     const isFull = this.#inputBytes > 0 && this.#inputBytes + inputBytes > maxInputBytes;
     if (this.#handlers >= maxConversations || isFull || !link.inputs.fits(decodedBytes)) {
       this.#refuse(id, head, peerError("OVERLOADED", "too much waits for its handlers"));
@@ -268,7 +357,12 @@ export class Calls implements Registry {
     if (epoch !== link.epoch) return; // the program's schema has ended the session
     const { issue } = link;
     if (issue !== null) {
-      const error = invalid("INPUT_INVALID", `The input of "${plain(entry.name, 60)}" is invalid`, issue.cause === undefined ? "remote" : "local", issue);
+      const error = invalid(
+        "INPUT_INVALID",
+        `The input of "${plain(entry.name, 60)}" is invalid`,
+        issue.cause === undefined ? "remote" : "local",
+        issue,
+      );
       this.#refuse(id, head, error);
       if (issue.cause !== undefined) this.#dropped(error);
       return;
@@ -327,17 +421,25 @@ export class Calls implements Registry {
     const link = this.#link;
     const call = this.#find(id);
     const begun = call === null ? this.#begun.get(id) : undefined;
-    if (call?.entry.type === "request" || begun?.kind === REQUEST) link.violate("PROTOCOL_VIOLATION", "gave credit for a request");
+    if (call?.entry.type === "request" || begun?.kind === REQUEST)
+      link.violate("PROTOCOL_VIOLATION", "gave credit for a request");
     else if (call !== null) call.credited(credit);
-    else if (begun !== undefined && link.peer.limits.windowBytes + begun.credit + credit > MAX_CREDIT) link.violate("FLOW_VIOLATION", `gave more credit than ${String(MAX_CREDIT)} bytes`);
+    else if (
+      begun !== undefined &&
+      link.peer.limits.windowBytes + begun.credit + credit > MAX_CREDIT
+    )
+      link.violate("FLOW_VIOLATION", `gave more credit than ${String(MAX_CREDIT)} bytes`);
     else if (begun !== undefined) begun.credit += credit;
   }
 
   #cancelled(id: number, bytes: Uint8Array, start: number, end: number): void {
     const code = readCancellation(bytes, start, end);
-    if (this.#isOurs(id)) this.#link.violate("PROTOCOL_VIOLATION", "cancelled a conversation that it did not open");
-    else if (code === null) this.#link.violate("PROTOCOL_VIOLATION", "sent a CANCEL that is not {code, message}");
-    else if (this.#begun.delete(id)) this.#fail(id, peerError("CALL_CANCELLED", "cancelled before it had come whole"));
+    if (this.#isOurs(id))
+      this.#link.violate("PROTOCOL_VIOLATION", "cancelled a conversation that it did not open");
+    else if (code === null)
+      this.#link.violate("PROTOCOL_VIOLATION", "sent a CANCEL that is not {code, message}");
+    else if (this.#begun.delete(id))
+      this.#fail(id, peerError("CALL_CANCELLED", "cancelled before it had come whole"));
     else this.#incoming.at(id)?.cancelled(code);
   }
 
@@ -345,12 +447,19 @@ export class Calls implements Registry {
   #stopped(id: number): void {
     const call = this.#find(id);
     const begun = call === null ? this.#begun.get(id) : undefined;
-    if (call?.entry.type === "request" || begun?.kind === REQUEST) this.#link.violate("PROTOCOL_VIOLATION", "refused the items of a request");
+    if (call?.entry.type === "request" || begun?.kind === REQUEST)
+      this.#link.violate("PROTOCOL_VIOLATION", "refused the items of a request");
     else if (call !== null) call.stopped();
     else if (begun !== undefined) begun.isStopped = true;
   }
 
-  #answer(kind: number, call: Outgoing | null, bytes: Uint8Array, start: number, end: number): void {
+  #answer(
+    kind: number,
+    call: Outgoing | null,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     if (call === null) return;
     if (kind === RESULT) call.result(bytes, start, end);
     else if (kind === FAIL) call.failed(bytes, start, end);
@@ -373,7 +482,10 @@ export class Calls implements Registry {
     for (const call of late) call.expire();
   }
 
-  /** The connection is gone, or the session over: settle everything. `reason` is for callers, `cancellation` for handlers. */
+  /**
+   * The connection is gone, or the session over: settle everything. `reason` is for callers,
+   * `cancellation` for handlers.
+   */
   lose(reason: LossReason, cancellation: HawserError): void {
     const outgoing = [...this.#outgoing.clear(), ...this.#waiting.cut(0)];
     this.#waitingCalls = 0;
@@ -402,13 +514,17 @@ export class Calls implements Registry {
       : this.#incoming.at(id) !== null
         ? `opened with the id ${String(id)}, which is in use`
         : this.#incoming.size + this.#begun.size >= link.limits.maxConversations
-          ? `opened more than ${String(link.limits.maxConversations)} conversations (maxConversations)`
+          ? `opened more than ${String(link.limits.maxConversations)} conversations ` +
+            "(maxConversations)"
           : null;
     if (wrong !== null) link.violate("PROTOCOL_VIOLATION", `${wrong} (${kindName(kind)})`);
     return wrong === null;
   }
 
-  /** The conversation for which an ITEM may come now, or `begins` now; null: the session is ended for it. */
+  /**
+   * The conversation for which an ITEM may come now, or `begins` now; null: the session is ended
+   * for it.
+   */
   #itemOf(id: number, begins: boolean): Incoming | Outgoing | null {
     const ours = this.#isOurs(id);
     const call = ours ? this.#outgoing.at(id) : this.#incoming.at(id);
@@ -430,10 +546,16 @@ export class Calls implements Registry {
   }
 
   #notOpen(kind: number, id: number): void {
-    this.#link.violate("PROTOCOL_VIOLATION", `sent ${kindName(kind)} for ${String(id)}, which is not open for it`);
+    this.#link.violate(
+      "PROTOCOL_VIOLATION",
+      `sent ${kindName(kind)} for ${String(id)}, which is not open for it`,
+    );
   }
 
-  /** Answer what no handler sees. An opener that would go on with items is told before they end: its id is free when they do. */
+  /**
+   * Answer what no handler sees. An opener that would go on with items is told before they end: its
+   * id is free when they do.
+   */
   #refuse(id: number, head: Head, error: HawserError): void {
     const link = this.#link;
     if (head.items) {

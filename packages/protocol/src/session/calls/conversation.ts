@@ -1,6 +1,7 @@
 /**
- * What both ends of a conversation have in common: items out and in, and the credit for them (PROTOCOL.md §4, §5).
- * Owns the accounts of one conversation. Must not know who opened it, or how it ends.
+ * What both ends of a conversation have in common: items out and in, and the credit for them
+ * (PROTOCOL.md §4, §5). Owns the accounts of one conversation. Must not know who opened it, or how
+ * it ends.
  *
  * @module
  */
@@ -35,11 +36,15 @@ interface ItemSink {
 }
 
 /**
- * Cost of the items of all streams up to which they are decoded as they come. Others wait encoded until the program asks for them: JSON
- * takes up to some 25 times its bytes in memory (`[{},{},…]`).
+ * Cost of the items of all streams up to which they are decoded as they come. Others wait encoded
+ * until the program asks for them: JSON takes up to some 25 times its bytes in memory
+ * (`[{},{},…]`).
  */
 const EAGER_COST = 262_144;
-/** Cost of an item up to which its memory is not counted: what it takes in the hands of `maxConversations` programs is little. */
+/**
+ * Cost of an item up to which its memory is not counted: what it takes in the hands of
+ * `maxConversations` programs is little.
+ */
 const SMALL_COST = 512;
 
 /** One end of a conversation. */
@@ -111,11 +116,20 @@ export abstract class Conversation implements LaneOwner {
     return (this.lane ??= new Lane(this.id, this, this.link.peer.limits.windowBytes));
   }
 
-  /** The body of an item of this end. Runs the program's code: look at the state again before it is sent. */
+  /**
+   * The body of an item of this end. Runs the program's code: look at the state again before it is
+   * sent.
+   */
   protected encodeItem(check: Check, item: unknown): Body {
     const { entry, link } = this;
     const issue = check.outbound(item);
-    if (issue !== null) throw invalid("ITEM_INVALID", `Cannot send this item of "${plain(entry.name, 60)}"`, "local", issue);
+    if (issue !== null)
+      throw invalid(
+        "ITEM_INVALID",
+        `Cannot send this item of "${plain(entry.name, 60)}"`,
+        "local",
+        issue,
+      );
     return link.encode(entry, item);
   }
 
@@ -198,15 +212,31 @@ export abstract class Conversation implements LaneOwner {
   mayBegin(): boolean {
     const { grant } = this.#ensureIntake();
     if (grant > 0 && this.link.items.open) return true;
-    this.link.violate("FLOW_VIOLATION", `sent an item without credit${grant > 0 ? " for all streams" : ""}`);
+    this.link.violate(
+      "FLOW_VIOLATION",
+      `sent an item without credit${grant > 0 ? " for all streams" : ""}`,
+    );
     return false;
   }
 
-  /** Takes an item that has come and is counted: tells the program now, or when it asks. Returns why not, where it is invalid. */
-  protected take(check: Check, sink: ItemSink, bytes: Uint8Array, start: number, end: number, cost: number): Issue | null {
+  /**
+   * Takes an item that has come and is counted: tells the program now, or when it asks. Returns why
+   * not, where it is invalid.
+   */
+  protected take(
+    check: Check,
+    sink: ItemSink,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    cost: number,
+  ): Issue | null {
     const { link } = this;
     const intake = this.#ensureIntake();
-    if (intake.backlog === null && (intake.isAwaited || link.items.held - link.undecoded <= EAGER_COST)) {
+    if (
+      intake.backlog === null &&
+      (intake.isAwaited || link.items.held - link.undecoded <= EAGER_COST)
+    ) {
       const weight = cost > SMALL_COST ? link.hands.weigh(this.entry.codec, bytes, start, end) : 0;
       if (weight === 0 || link.hands.fits(weight)) {
         intake.isAwaited = false;
@@ -221,8 +251,9 @@ export abstract class Conversation implements LaneOwner {
   }
 
   /**
-   * Tells the program, which is done with those before, the oldest item that waits encoded. Returns true, or false where none waits, or
-   * `"later"` where there is no memory for it yet, or why it is invalid.
+   * Tells the program, which is done with those before, the oldest item that waits encoded. Returns
+   * true, or false where none waits, or `"later"` where there is no memory for it yet, or why it is
+   * invalid.
    */
   protected giveNext(check: Check, sink: ItemSink): Issue | Pulled {
     const intake = this.#ensureIntake();
@@ -234,7 +265,10 @@ export abstract class Conversation implements LaneOwner {
     backlog.peek();
     const { bytes, start, end } = backlog;
     const cost = end - start + ITEM_COST;
-    const weight = cost > SMALL_COST && !intake.isLoose ? link.hands.weigh(this.entry.codec, bytes, start, end) : 0;
+    const weight =
+      cost > SMALL_COST && !intake.isLoose
+        ? link.hands.weigh(this.entry.codec, bytes, start, end)
+        : 0;
     if (weight > 0 && !link.hands.fits(weight)) {
       link.hunger(this);
       return "later";
@@ -254,7 +288,10 @@ export abstract class Conversation implements LaneOwner {
 
   protected abstract feedNext(): void;
 
-  /** For the program: it takes none of the items that have come, and is done with those that it took. */
+  /**
+   * For the program: it takes none of the items that have come, and is done with those that it
+   * took.
+   */
   drop(): void {
     const intake = this.#intake;
     if (intake === null) return;
@@ -262,7 +299,10 @@ export abstract class Conversation implements LaneOwner {
     this.dropWaiting();
   }
 
-  /** The program has taken an item of this cost, and is done with the one before; or `all` of those that were told. */
+  /**
+   * The program has taken an item of this cost, and is done with the one before; or `all` of those
+   * that were told.
+   */
   #take(intake: Intake, cost: number, all = false): void {
     const done = all ? intake.toldCost : Math.min(intake.inHand, intake.toldCost);
     intake.inHand = cost > SMALL_COST ? cost : 0;
@@ -279,13 +319,15 @@ export abstract class Conversation implements LaneOwner {
     if (intake === null) return;
     const { backlog, held } = intake;
     intake.backlog = null;
-    if (backlog !== null && !intake.isLoose) this.link.undecoded -= backlog.size + backlog.count * ITEM_COST;
+    if (backlog !== null && !intake.isLoose)
+      this.link.undecoded -= backlog.size + backlog.count * ITEM_COST;
     if (held > 0) this.discard(held);
   }
 
   /**
-   * A conversation that this side opened is over. What has come of it grows no more, and is kept by the program's own stream alone: it may
-   * be taken at any time or never, and must not hold up other streams.
+   * A conversation that this side opened is over. What has come of it grows no more, and is kept by
+   * the program's own stream alone: it may be taken at any time or never, and must not hold up
+   * other streams.
    */
   protected letGo(): void {
     const intake = this.#intake;
@@ -306,7 +348,16 @@ export abstract class Conversation implements LaneOwner {
     this.link.items.release(cost);
   }
 
-  #give(intake: Intake, check: Check, sink: ItemSink, bytes: Uint8Array, start: number, end: number, cost: number, weight: number): Issue | null {
+  #give(
+    intake: Intake,
+    check: Check,
+    sink: ItemSink,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    cost: number,
+    weight: number,
+  ): Issue | null {
     const value = readBody(this.link, this.entry, check, bytes, start, end);
     const { issue } = this.link;
     if (issue !== null) {
@@ -351,7 +402,10 @@ class Intake {
   isAwaited = false;
   /** True once what has come is the program's own affair, and counts no more: see `letGo`. */
   isLoose = false;
-  /** Of the larger items that were told: their cost and memory, until the program is done with them; and the cost of the one that it took last. */
+  /**
+   * Of the larger items that were told: their cost and memory, until the program is done with them;
+   * and the cost of the one that it took last.
+   */
   toldCost = 0;
   toldBytes = 0;
   inHand = 0;
@@ -362,19 +416,30 @@ class Intake {
 }
 
 /**
- * What a body stands for: the value; or `link.issue` is what is wrong with it. `JSON`'s kin have no text for nothing but the
- * empty one.
+ * What a body stands for: the value; or `link.issue` is what is wrong with it. `JSON`'s kin have no
+ * text for nothing but the empty one.
  */
-export function readBody(link: Link, entry: MessageEntry, check: Check, bytes: Uint8Array, start: number, end: number): unknown {
+export function readBody(
+  link: Link,
+  entry: MessageEntry,
+  check: Check,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): unknown {
   link.issue = null;
   if (check.kind === "nothing") return undefined;
   const { codec } = entry;
   let value: unknown;
   if (start < end || !emptyIsNothing(codec.name)) {
     try {
-      value = bytes === link.joined && codec.adopt !== undefined ? codec.adopt(bytes, start, end) : codec.decode(bytes, start, end);
+      value =
+        bytes === link.joined && codec.adopt !== undefined
+          ? codec.adopt(bytes, start, end)
+          : codec.decode(bytes, start, end);
     } catch {
-      link.issue = new Issue([], `is not what ${codec.name}() reads`); // what the codec threw may quote the payload
+      // what the codec threw may quote the payload
+      link.issue = new Issue([], `is not what ${codec.name}() reads`);
       return undefined;
     }
   }
@@ -385,7 +450,10 @@ function emptyIsNothing(codec: string): boolean {
   return codec === "json" || codec === "msgpack" || codec === "cbor";
 }
 
-/** What a caller is told of a call that the session leaves open, by whether the peer may have seen it. */
+/**
+ * What a caller is told of a call that the session leaves open, by whether the peer may have seen
+ * it.
+ */
 export type LossReason = (entry: MessageEntry, sent: boolean) => HawserError;
 
 /** What it is told where nobody closed the session here: `what` is why it ended. */
@@ -394,7 +462,11 @@ export function lossReason(what: string, cause?: HawserError): LossReason {
   return (entry, sent) => {
     const text = `${what} while "${plain(entry.name, 60)}" was open`;
     return sent
-      ? new HawserError("SESSION_LOST", `${text}: whether the peer has handled it is not known`, options)
+      ? new HawserError(
+          "SESSION_LOST",
+          `${text}: whether the peer has handled it is not known`,
+          options,
+        )
       : new HawserError("NOT_SENT", `${text}, before it had been sent`, options);
   };
 }

@@ -1,6 +1,7 @@
 /**
- * A conversation that the peer opened: PROTOCOL.md §4 as its responder sees it.
- * Owns the states of the two parts, and that each is answered exactly once. Must not know ids (calls.ts) or how frames arrive.
+ * A conversation that the peer opened: PROTOCOL.md §4 as its responder sees it. Owns the states of
+ * the two parts, and that each is answered exactly once. Must not know ids (calls.ts) or how frames
+ * arrive.
  *
  * @module
  */
@@ -34,12 +35,24 @@ export class Incoming extends Conversation implements InboundCall {
   #cancellation: HawserError | null = null;
   /** True if the opener cancelled it: then it is answered so, whatever the reason. */
   #isGivenUp = false;
-  /** The responder's part: `"finishing"` until its last frame is out; `"lost"` while its program goes on without a connection. */
+  /**
+   * The responder's part: `"finishing"` until its last frame is out; `"lost"` while its program
+   * goes on without a connection.
+   */
   #local: "finishing" | "lost" | "open" | "over" = "open";
   /** The opener's part. */
   #remote: "open" | "over";
 
-  constructor(entry: MessageEntry, id: number, link: Link, registry: Registry, input: unknown, inputBytes: number, decodedBytes: number, head: Head) {
+  constructor(
+    entry: MessageEntry,
+    id: number,
+    link: Link,
+    registry: Registry,
+    input: unknown,
+    inputBytes: number,
+    decodedBytes: number,
+    head: Head,
+  ) {
     super(entry, id, link, registry);
     this.input = input;
     this.inputBytes = inputBytes;
@@ -56,17 +69,29 @@ export class Incoming extends Conversation implements InboundCall {
 
   reply(value: unknown): HawserError | null {
     const { entry, link } = this;
-    if (entry.type !== "request") throw new TypeError(`Cannot reply to "${plain(entry.name, 60)}": it is a stream; use send() and end()`);
+    if (entry.type !== "request")
+      throw new TypeError(
+        `Cannot reply to "${plain(entry.name, 60)}": it is a stream; use send() and end()`,
+      );
     if (!this.#answering()) return null;
     const issue = entry.output.outbound(value);
-    if (issue !== null) return this.#refuse(invalid("OUTPUT_INVALID", `Cannot answer "${plain(entry.name, 60)}" with this`, "local", issue));
+    if (issue !== null)
+      return this.#refuse(
+        invalid(
+          "OUTPUT_INVALID",
+          `Cannot answer "${plain(entry.name, 60)}" with this`,
+          "local",
+          issue,
+        ),
+      );
     let body: Body;
     try {
       body = link.encode(entry, value);
     } catch (error) {
       return this.#refuse(error as HawserError); // encode() throws nothing else
     }
-    if (!this.#answering()) return null; // the program's code has answered it meanwhile, or ended the session
+    // the program's code has answered it meanwhile, or ended the session
+    if (!this.#answering()) return null;
     const { output } = link;
     const start = openFrame(output, RESULT, this.id);
     try {
@@ -89,7 +114,9 @@ export class Incoming extends Conversation implements InboundCall {
   fail(error: HawserError | NamedFailure): HawserError | null {
     if (!this.#answering()) return null;
     if (isHawserError(error)) {
-      this.#finish(formatFailure(isOwn(error) ? peerError("HANDLER_FAILED", "A handler failed") : error));
+      this.#finish(
+        formatFailure(isOwn(error) ? peerError("HANDLER_FAILED", "A handler failed") : error),
+      );
       return null;
     }
     const text = formatNamed(this.entry, error);
@@ -101,20 +128,32 @@ export class Incoming extends Conversation implements InboundCall {
       this.#finish(text);
       return null;
     }
-    return this.#refuse(new HawserError("PAYLOAD_TOO_LARGE", `Cannot fail "${plain(this.entry.name, 60)}" with ${String(length)} bytes: the peer takes at most ${String(most)} (its maxMessageBytes)`));
+    return this.#refuse(
+      new HawserError(
+        "PAYLOAD_TOO_LARGE",
+        `Cannot fail "${plain(this.entry.name, 60)}" with ${String(length)} bytes: the peer ` +
+          `takes at most ${String(most)} (its maxMessageBytes)`,
+      ),
+    );
   }
 
   send(item: unknown): boolean {
     const { entry } = this;
-    if (!entry.hasItems) throw new TypeError(`Cannot send an item with "${plain(entry.name, 60)}": its responder sends none`);
+    if (!entry.hasItems)
+      throw new TypeError(
+        `Cannot send an item with "${plain(entry.name, 60)}": its responder sends none`,
+      );
     if (!this.#maySend()) return true;
     const body = this.encodeItem(entry.item, item);
-    return this.#maySend() ? this.sendItem(body) : true; // the program's code may have ended it meanwhile
+    // the program's code may have ended it meanwhile
+    return this.#maySend() ? this.sendItem(body) : true;
   }
 
   /** False where an item is dropped: the call is over. */
   #maySend(): boolean {
-    return this.#local === "open" && this.#cancellation === null && !this.isRefused && this.connected;
+    return (
+      this.#local === "open" && this.#cancellation === null && !this.isRefused && this.connected
+    );
   }
 
   refuse(): void {
@@ -124,14 +163,18 @@ export class Incoming extends Conversation implements InboundCall {
   stopped(): void {
     if (this.isRefused || this.#cancellation !== null) return;
     this.isRefused = true;
-    const waiting = this.lane === null ? [] : this.link.outbox.purge(this.lane); // an item that has begun is finished
+    // an item that has begun is finished
+    const waiting = this.lane === null ? [] : this.link.outbox.purge(this.lane);
     const last = waiting.at(-1);
     if (this.#local === "open") this.tellRefused(this.sink);
     else if (this.#local === "finishing" && last !== undefined) this.#last(last.kind, last.payload);
   }
 
   end(): void {
-    if (this.entry.type !== "stream") throw new TypeError(`Cannot end "${plain(this.entry.name, 60)}": it is a request; use reply()`);
+    if (this.entry.type !== "stream")
+      throw new TypeError(
+        `Cannot end "${plain(this.entry.name, 60)}": it is a request; use reply()`,
+      );
     if (this.#answering()) this.#last(END, EMPTY);
   }
 
@@ -176,7 +219,12 @@ export class Incoming extends Conversation implements InboundCall {
   }
 
   #itemInvalid(issue: Issue): HawserError {
-    return invalid("ITEM_INVALID", `The item of "${plain(this.entry.name, 60)}" is invalid`, "remote", issue);
+    return invalid(
+      "ITEM_INVALID",
+      `The item of "${plain(this.entry.name, 60)}" is invalid`,
+      "remote",
+      issue,
+    );
   }
 
   /** The opener's items have ended: END has come, or there never were to be any. */
@@ -201,13 +249,17 @@ export class Incoming extends Conversation implements InboundCall {
     this.#isGivenUp ||= this.#cancellation === null;
     if (this.#local === "over") this.registry.release(this);
     else if (this.#local === "open") this.#cancel(reason);
-    else if (this.lane !== null && this.link.outbox.purge(this.lane).length > 0) this.#last(FAIL, utf8Encode(this.#givenUp(reason))); // nobody waits for what had not begun
+    else if (this.lane !== null && this.link.outbox.purge(this.lane).length > 0)
+      this.#last(FAIL, utf8Encode(this.#givenUp(reason))); // nobody waits for what had not begun
   }
 
   /** The deadline has passed. */
   expire(): void {
     this.dueMs = Infinity;
-    if (this.#local === "open") this.#cancel(peerError("DEADLINE_EXCEEDED", `The deadline of "${plain(this.entry.name, 60)}" passed`));
+    if (this.#local === "open")
+      this.#cancel(
+        peerError("DEADLINE_EXCEEDED", `The deadline of "${plain(this.entry.name, 60)}" passed`),
+      );
   }
 
   /** The session has no connection any more, or is over. */
@@ -220,11 +272,17 @@ export class Incoming extends Conversation implements InboundCall {
   }
 
   protected get receives(): boolean {
-    return this.#remote === "open" && this.#local === "open" && this.#cancellation === null && !this.refuses;
+    return (
+      this.#remote === "open" &&
+      this.#local === "open" &&
+      this.#cancellation === null &&
+      !this.refuses
+    );
   }
 
   protected tellWritable(): void {
-    if (this.#local === "open" && this.#cancellation === null && !this.isRefused) this.sink?.writable();
+    if (this.#local === "open" && this.#cancellation === null && !this.isRefused)
+      this.sink?.writable();
   }
 
   /** Whether an answer is to be sent; where nobody wants it any more, FAIL is. */
@@ -241,7 +299,11 @@ export class Incoming extends Conversation implements InboundCall {
 
   /** The answer of a call that nobody waits for. */
   #givenUp(reason: HawserError): string {
-    return formatFailure(this.#isGivenUp && reason.code !== "DEADLINE_EXCEEDED" ? cancellationOf(this.entry, "CANCELLED") : reason);
+    return formatFailure(
+      this.#isGivenUp && reason.code !== "DEADLINE_EXCEEDED"
+        ? cancellationOf(this.entry, "CANCELLED")
+        : reason,
+    );
   }
 
   #cancel(reason: HawserError): void {
@@ -258,7 +320,8 @@ export class Incoming extends Conversation implements InboundCall {
   }
 
   #refuse(error: HawserError): HawserError {
-    if (this.#answering()) this.#finish(formatFailure(error)); // what made the error has run the program's code
+    // what made the error has run the program's code
+    if (this.#answering()) this.#finish(formatFailure(error));
     return error;
   }
 
@@ -279,7 +342,13 @@ export class Incoming extends Conversation implements InboundCall {
       return;
     }
     this.#local = "finishing";
-    link.outbox.push(this.ensureLane(), { kind, payload, cost: 0, counted: payload.length, tag: null });
+    link.outbox.push(this.ensureLane(), {
+      kind,
+      payload,
+      cost: 0,
+      counted: payload.length,
+      tag: null,
+    });
     link.pump();
   }
 
@@ -297,7 +366,10 @@ export class Incoming extends Conversation implements InboundCall {
   }
 }
 
-/** Whether this side's program made the wrong value: the opener is not to blame, whatever the code says. */
+/**
+ * Whether this side's program made the wrong value: the opener is not to blame, whatever the code
+ * says.
+ */
 function isOwn({ code, origin }: HawserError): boolean {
   return origin === "local" && (code === "INPUT_INVALID" || code === "ITEM_INVALID");
 }

@@ -1,6 +1,7 @@
 /**
- * A conversation that this side opened: PROTOCOL.md §4 as its opener sees it.
- * Owns the states of the two parts and what the caller is told, exactly once. Must not know ids (calls.ts) or how frames arrive.
+ * A conversation that this side opened: PROTOCOL.md §4 as its opener sees it. Owns the states of
+ * the two parts and what the caller is told, exactly once. Must not know ids (calls.ts) or how
+ * frames arrive.
  *
  * @module
  */
@@ -11,7 +12,15 @@ import type { MessageEntry } from "../../contract/contract.ts";
 import { HawserError } from "../../errors.ts";
 import { Conversation, type LossReason, readBody, type Registry } from "./conversation.ts";
 import { formatCancellation, invalid, readFailure } from "../frames/failure.ts";
-import { CANCEL, END, openFrame, REQUEST, STREAM, writeEmpty, writeText } from "../frames/frames.ts";
+import {
+  CANCEL,
+  END,
+  openFrame,
+  REQUEST,
+  STREAM,
+  writeEmpty,
+  writeText,
+} from "../frames/frames.ts";
 import { writeDeadline, writeHead } from "../frames/head.ts";
 import type { Link } from "../link.ts";
 import type { Waiting } from "../outbox.ts";
@@ -35,8 +44,8 @@ export class Outgoing extends Conversation implements OutboundCall {
   /** Where items go that the program asks for, also after the end. */
   readonly #items: CallSink;
   /**
-   * The opener's part: `"opening"` until REQUEST or STREAM is out whole, `"open"` while items may follow, `"ending"` until
-   * END is out; `"sealed"` is opening with END to follow.
+   * The opener's part: `"opening"` until REQUEST or STREAM is out whole, `"open"` while items may
+   * follow, `"ending"` until END is out; `"sealed"` is opening with END to follow.
    */
   #local: "ending" | "open" | "opening" | "over" | "sealed" = "opening";
   #remote: "open" | "over" = "open";
@@ -75,12 +84,25 @@ export class Outgoing extends Conversation implements OutboundCall {
   wait(body: Body, options: CallOptions): void {
     const { entry, link } = this;
     const output = new ByteWriter();
-    writeHead(output, entry.index, this.#setDeadline(options), options.trace ?? null, 0, entry.send !== null);
+    writeHead(
+      output,
+      entry.index,
+      this.#setDeadline(options),
+      options.trace ?? null,
+      0,
+      entry.send !== null,
+    );
     this.inputBytes = link.body(0, entry, body, output);
     link.checkRoom(output.length);
     const lane = this.ensureLane();
     lane.held = true;
-    link.outbox.push(lane, { kind: this.#opener, payload: output.copy(), cost: 0, counted: output.length, tag: null });
+    link.outbox.push(lane, {
+      kind: this.#opener,
+      payload: output.copy(),
+      cost: 0,
+      counted: output.length,
+      tag: null,
+    });
   }
 
   /** Whether it waits for `start`. */
@@ -123,30 +145,45 @@ export class Outgoing extends Conversation implements OutboundCall {
     const sink = this.#take();
     if (sink === null) return;
     this.#abandon(reason);
-    this.#tell(sink, reason ?? new HawserError("CALL_CANCELLED", `"${plain(this.entry.name, 60)}" was cancelled`));
+    this.#tell(
+      sink,
+      reason ?? new HawserError("CALL_CANCELLED", `"${plain(this.entry.name, 60)}" was cancelled`),
+    );
   }
 
   /** The deadline has passed. */
   expire(): void {
-    this.cancel(new HawserError("DEADLINE_EXCEEDED", `"${plain(this.entry.name, 60)}" was not answered within timeoutMs ${String(this.#timeoutMs)}`));
+    this.cancel(
+      new HawserError(
+        "DEADLINE_EXCEEDED",
+        `"${plain(this.entry.name, 60)}" was not answered within timeoutMs ` +
+          String(this.#timeoutMs),
+      ),
+    );
   }
 
   send(item: unknown): boolean {
     const { send } = this.entry;
-    if (send === null) throw new TypeError(`Cannot send an item with "${plain(this.entry.name, 60)}": its opener sends none`);
+    if (send === null)
+      throw new TypeError(
+        `Cannot send an item with "${plain(this.entry.name, 60)}": its opener sends none`,
+      );
     if (!this.#maySend()) return true;
     const body = this.encodeItem(send, item);
-    return this.#maySend() ? this.sendItem(body) : true; // the program's code may have ended it meanwhile
+    // the program's code may have ended it meanwhile
+    return this.#maySend() ? this.sendItem(body) : true;
   }
 
   /** False where an item is dropped: the call is over. */
   #maySend(): boolean {
-    if (this.#saidEnd) throw new TypeError(`Cannot send an item with "${plain(this.entry.name, 60)}" after end()`);
+    if (this.#saidEnd)
+      throw new TypeError(`Cannot send an item with "${plain(this.entry.name, 60)}" after end()`);
     return this.#sink !== null && this.#local !== "over" && !this.isRefused && this.connected;
   }
 
   refuse(): void {
-    if (this.refuses || this.entry.type !== "stream" || this.#sink === null || !this.connected) return;
+    if (this.refuses || this.entry.type !== "stream" || this.#sink === null || !this.connected)
+      return;
     if (this.hasBegun) this.refuseItems();
     else this.refuses = true; // the peer is told when it knows of the stream
   }
@@ -164,7 +201,8 @@ export class Outgoing extends Conversation implements OutboundCall {
 
   end(): void {
     this.#saidEnd = true;
-    if (this.#sink === null || !this.connected || this.entry.send === null || this.isRefused) return;
+    if (this.#sink === null || !this.connected || this.entry.send === null || this.isRefused)
+      return;
     if (this.#local === "open" || this.#local === "opening") this.#endItems();
   }
 
@@ -193,7 +231,15 @@ export class Outgoing extends Conversation implements OutboundCall {
     const value = readBody(this.link, entry, entry.output, bytes, start, end);
     const { issue } = this.link;
     if (issue !== null) {
-      this.#tell(sink, invalid("OUTPUT_INVALID", `The peer's answer to "${plain(entry.name, 60)}" is invalid`, "remote", issue));
+      this.#tell(
+        sink,
+        invalid(
+          "OUTPUT_INVALID",
+          `The peer's answer to "${plain(entry.name, 60)}" is invalid`,
+          "remote",
+          issue,
+        ),
+      );
       return;
     }
     try {
@@ -244,11 +290,17 @@ export class Outgoing extends Conversation implements OutboundCall {
   protected feedNext(): void {
     const isOver = this.#sink === null;
     const pulled = this.pull();
-    if (isOver && typeof pulled === "object") this.#tell(this.#items, pulled); // the program waits behind the end
+    // the program waits behind the end
+    if (isOver && typeof pulled === "object") this.#tell(this.#items, pulled);
   }
 
   #itemInvalid(issue: Issue): HawserError {
-    return invalid("ITEM_INVALID", `The peer's item of "${plain(this.entry.name, 60)}" is invalid`, "remote", issue);
+    return invalid(
+      "ITEM_INVALID",
+      `The peer's item of "${plain(this.entry.name, 60)}" is invalid`,
+      "remote",
+      issue,
+    );
   }
 
   /** END has come. */
@@ -262,7 +314,10 @@ export class Outgoing extends Conversation implements OutboundCall {
     }
   }
 
-  /** The session has no connection any more, or is over; `reason` makes the error, by whether the call was sent. */
+  /**
+   * The session has no connection any more, or is over; `reason` makes the error, by whether the
+   * call was sent.
+   */
   lose(reason: LossReason): void {
     const sink = this.#take();
     const sent = this.#isOut;
@@ -310,7 +365,12 @@ export class Outgoing extends Conversation implements OutboundCall {
     if (lane !== null) link.outbox.drop(lane);
     this.#local = "over";
     if (hasBegun) {
-      writeText(link.output, CANCEL, this.id, reason === undefined ? "" : formatCancellation(reason));
+      writeText(
+        link.output,
+        CANCEL,
+        this.id,
+        reason === undefined ? "" : formatCancellation(reason),
+      );
       link.wrote();
     } else {
       this.#remote = "over"; // the peer never saw it open

@@ -1,5 +1,6 @@
 /**
- * Slots: what is kept by a conversation's id. Ids that peers choose from 1 on are places of an array; a peer may choose others, which a map keeps.
+ * Slots: what is kept by a conversation's id. Ids that peers choose from 1 on are places of an
+ * array; a peer may choose others, which a map keeps.
  *
  * @module
  */

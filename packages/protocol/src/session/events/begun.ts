@@ -1,10 +1,11 @@
 /**
- * Begun events: EVENTs of the peer of which the first pieces have come, in the order in which they began (PROTOCOL.md §1, §5, §8).
- * Owns two judgements that wait for the rest of them: whether what began behind one had credit, and which numbers have begun.
- * Must not know what an event does.
+ * Begun events: EVENTs of the peer of which the first pieces have come, in the order in which they
+ * began (PROTOCOL.md §1, §5, §8). Owns two judgements that wait for the rest of them: whether what
+ * began behind one had credit, and which numbers have begun. Must not know what an event does.
  *
- * The sender spends an event's cost when it begins; the receiver learns the cost when the event is whole. Of each begun event it
- * therefore keeps the least credit with which one behind it began; the event's cost must leave something of that.
+ * The sender spends an event's cost when it begins; the receiver learns the cost when the event is
+ * whole. Of each begun event it therefore keeps the least credit with which one behind it began;
+ * the event's cost must leave something of that.
  *
  * @module
  */
@@ -20,7 +21,10 @@ interface Begun {
   readonly lane: number;
   /** 0: it has none. */
   number: number;
-  /** The least credit with which an event began behind this one, and before the next begun one had begun or with it. */
+  /**
+   * The least credit with which an event began behind this one, and before the next begun one had
+   * begun or with it.
+   */
   least: number;
 }
 
@@ -47,7 +51,10 @@ export class BegunEvents {
     if (last !== undefined) last.least = Math.min(last.least, credit);
   }
 
-  /** A lane's event, as far as it has come, has grown to `bytes[0, length)`. Returns whether its number is known. */
+  /**
+   * A lane's event, as far as it has come, has grown to `bytes[0, length)`. Returns whether its
+   * number is known.
+   */
   grew(lane: number, bytes: Uint8Array, length: number): boolean {
     const begun = this.#all.find((each) => each.lane === lane);
     if (begun === undefined) return true;
@@ -63,7 +70,8 @@ export class BegunEvents {
     for (const each of behind) each.least -= cost;
     const [begun] = this.#all.splice(place, 1);
     const before = this.#all[place - 1];
-    if (before !== undefined && begun !== undefined) before.least = Math.min(before.least, begun.least);
+    if (before !== undefined && begun !== undefined)
+      before.least = Math.min(before.least, begun.least);
     return behind.every(({ least }) => least > 0);
   }
 
@@ -78,8 +86,8 @@ export class BegunEvents {
   }
 
   /**
-   * Whether a number has begun though one below it has not, nor came before: more than those whose number is not known can be.
-   * `number`: of the event that has just become whole; 0: it has none.
+   * Whether a number has begun though one below it has not, nor came before: more than those whose
+   * number is not known can be. `number`: of the event that has just become whole; 0: it has none.
    */
   leavesGap(came: NumberSet, number = 0): boolean {
     let missing = came.missingBelow(this.#highest);

@@ -1,12 +1,12 @@
 /**
- * Emitter: the events that this side sends (PROTOCOL.md §5, §8).
- * Owns which numbers were given out and are settled, and each event's outcome. Must not know what the peer's events do here.
+ * Emitter: the events that this side sends (PROTOCOL.md §5, §8). Owns which numbers were given out
+ * and are settled, and each event's outcome. Must not know what the peer's events do here.
  *
  *     emit ----> [lane] ----> output                               at most once: "unknown" when it is in the output
  *       '-----> [retained] <- ACK: "delivered"                     at least once: sent again from here
  *
- * An event has a number from when it begins. Those that had begun on an older connection are sent again in the order of their numbers,
- * through the common lane, while the other lanes are held.
+ * An event has a number from when it begins. Those that had begun on an older connection are sent
+ * again in the order of their numbers, through the common lane, while the other lanes are held.
  *
  * @module
  */
@@ -45,7 +45,10 @@ export class Emitter implements LaneOwner {
   readonly #link: Link;
   /** Counts what is kept while there is no connection. */
   readonly #retention: Retention | null;
-  /** Of what is kept: those that have begun in this session, and those that have not, in the order of `emit`. */
+  /**
+   * Of what is kept: those that have begun in this session, and those that have not, in the order
+   * of `emit`.
+   */
   readonly #numbered = new NumberedEvents();
   readonly #unbegun = new Set<Retained>();
   #retainedCount = 0;
@@ -82,20 +85,30 @@ export class Emitter implements LaneOwner {
     return this.#retainedCount + this.#passing;
   }
 
-  /** True if the peer can have received all events up to this number, and none that it has acknowledged is missing. */
+  /**
+   * True if the peer can have received all events up to this number, and none that it has
+   * acknowledged is missing.
+   */
   canHave(received: number): boolean {
     const { upTo } = this.#settledNumbers;
     return received >= upTo && received <= this.#last && this.#areWhole([[upTo + 1, received]]);
   }
 
   /**
-   * Emit an event; `shared`: the payload is encoded and checked already. The session has seen to its state. Returns whether more may be emitted.
+   * Emit an event; `shared`: the payload is encoded and checked already. The session has seen to
+   * its state. Returns whether more may be emitted.
    *
    * @throws {HawserError} it was not taken
    * @throws {TypeError} the contract's lane function returned no key
    * @throws what the contract's lane function throws
    */
-  emit(entry: MessageEntry, payload: unknown, shared: PreparedEvent | null, trace: string | null, settled: Settled | null): boolean {
+  emit(
+    entry: MessageEntry,
+    payload: unknown,
+    shared: PreparedEvent | null,
+    trace: string | null,
+    settled: Settled | null,
+  ): boolean {
     const link = this.#link;
     if (!link.peer.knows(entry)) {
       this.#unknown(entry, settled);
@@ -104,16 +117,24 @@ export class Emitter implements LaneOwner {
     const isKept = entry.delivery === "at-least-once";
     const rule = entry.lane;
     let lane = shared?.lane ?? 0;
-    const named = rule === null ? null : (): void => {
-      lane = rule.numberOf(payload);
-    };
-    const made = shared?.body ?? link.prepare(isKept ? "retain" : "emit", entry, payload, "EVENT_INVALID", named);
+    const named =
+      rule === null
+        ? null
+        : (): void => {
+            lane = rule.numberOf(payload);
+          };
+    const made =
+      shared?.body ??
+      link.prepare(isKept ? "retain" : "emit", entry, payload, "EVENT_INVALID", named);
     if (isKept) this.#retain(entry, lane, made, shared, trace, settled);
     else this.#pass(entry, lane, made, trace, settled);
     return !this.#isFull(lane);
   }
 
-  /** @see LaneOwner: gives an event its number, and passes over one that the peer has settled meanwhile. */
+  /**
+   * @see LaneOwner: gives an event its number, and passes over one that the peer has settled
+   *   meanwhile.
+   */
   begins({ tag, account }: Waiting): boolean {
     if (tag instanceof Passing) return true;
     const retained = tag as Retained; // every other message of these lanes
@@ -150,14 +171,18 @@ export class Emitter implements LaneOwner {
     // Events have a credit of their own.
   }
 
-  /** Calls `done` when all events that were taken so far have left, or never will; with an error when the session is over before. */
+  /**
+   * Calls `done` when all events that were taken so far have left, or never will; with an error
+   * when the session is over before.
+   */
   flush(done: Flushed): void {
     this.#flushes.wait(done);
   }
 
   /**
-   * Nobody waits for this event any more. One of which nothing has left is taken back: `"not-sent"`; of another it is `"unknown"` whether
-   * it arrives, and one that is kept is sent again where need be.
+   * Nobody waits for this event any more. One of which nothing has left is taken back:
+   * `"not-sent"`; of another it is `"unknown"` whether it arrives, and one that is kept is sent
+   * again where need be.
    */
   withdraw(settled: Settled): void {
     const found = this.#find(settled);
@@ -211,13 +236,21 @@ export class Emitter implements LaneOwner {
       return;
     }
     const number = readU64(bytes, start);
-    if (end - start === 8 && this.#incomplete === 0 && number <= this.#last && this.#settledNumbers.isWhole) {
+    if (
+      end - start === 8 &&
+      this.#incomplete === 0 &&
+      number <= this.#last &&
+      this.#settledNumbers.isWhole
+    ) {
       this.#settleUpTo(number);
       return;
     }
     const ranges: NumberRange[] = end - start === 8 ? NO_RANGES : readRanges(bytes, start + 8, end);
     if (!areApart(number, ranges)) {
-      this.#link.violate("PROTOCOL_VIOLATION", "sent ACK with ranges that are not above its number, ascending and apart");
+      this.#link.violate(
+        "PROTOCOL_VIOLATION",
+        "sent ACK with ranges that are not above its number, ascending and apart",
+      );
       return;
     }
     const told: readonly NumberRange[] = [[this.#settledNumbers.upTo + 1, number], ...ranges];
@@ -238,13 +271,15 @@ export class Emitter implements LaneOwner {
     const retained = this.#numbered.find(number);
     if (retained === undefined) return; // it is settled
     const error = readFailure(retained.entry, bytes, start + 8, end);
-    if (error === null) this.#link.violate("PROTOCOL_VIOLATION", "sent a REJECT that is not {code, message}");
+    if (error === null)
+      this.#link.violate("PROTOCOL_VIOLATION", "sent a REJECT that is not {code, message}");
     else retained.error = error;
   }
 
   /**
-   * The session is ready: send what is kept. `received`: up to this number the peer has it. In a new session the numbers begin again.
-   * Returns how many are sent that were sent before, under other numbers.
+   * The session is ready: send what is kept. `received`: up to this number the peer has it. In a
+   * new session the numbers begin again. Returns how many are sent that were sent before, under
+   * other numbers.
    */
   resume(isNew: boolean, received: number): number {
     const link = this.#link;
@@ -257,13 +292,23 @@ export class Emitter implements LaneOwner {
     const repeated = isNew ? this.#renumber(out) : 0;
     this.#origin = link.origin;
     if (!isNew) this.#replay(received);
-    for (const retained of this.#unbegun) link.outbox.push(this.#lanes.find(retained.lane), retained.waiting());
+    for (const retained of this.#unbegun)
+      link.outbox.push(this.#lanes.find(retained.lane), retained.waiting());
     link.pump();
     for (const retained of out) {
       const { entry, wasSent, settled, error } = retained;
       this.#hasLeft(retained);
       if (error !== null) this.#settle(settled, "delivered", error);
-      else this.#settle(settled, wasSent ? "unknown" : "not-sent", new HawserError("MESSAGE_UNKNOWN", `"${plain(entry.name, 60)}" was not sent: the peer's contract does not have it, or takes less`));
+      else
+        this.#settle(
+          settled,
+          wasSent ? "unknown" : "not-sent",
+          new HawserError(
+            "MESSAGE_UNKNOWN",
+            `"${plain(entry.name, 60)}" was not sent: the peer's contract does not have it, or ` +
+              "takes less",
+          ),
+        );
     }
     return repeated;
   }
@@ -282,7 +327,11 @@ export class Emitter implements LaneOwner {
     }
     for (const { tag } of dropped) {
       if (!(tag instanceof Passing)) continue;
-      this.#settle(tag.settled, "not-sent", new HawserError("NOT_SENT", "The connection was lost before the event had been sent"));
+      this.#settle(
+        tag.settled,
+        "not-sent",
+        new HawserError("NOT_SENT", "The connection was lost before the event had been sent"),
+      );
       this.#flushes.left(tag.generation);
     }
     this.#setCounted(true);
@@ -302,7 +351,13 @@ export class Emitter implements LaneOwner {
   }
 
   /** At most once: straight into the output, or into its lane. */
-  #pass(entry: MessageEntry, id: number, body: Body, trace: string | null, settled: Settled | null): void {
+  #pass(
+    entry: MessageEntry,
+    id: number,
+    body: Body,
+    trace: string | null,
+    settled: Settled | null,
+  ): void {
     const link = this.#link;
     link.checkRoom();
     const { output } = link;
@@ -328,10 +383,18 @@ export class Emitter implements LaneOwner {
   }
 
   /** At least once: kept, and sent if that can be now. */
-  #retain(entry: MessageEntry, id: number, body: Body, shared: PreparedEvent | null, trace: string | null, settled: Settled | null): void {
+  #retain(
+    entry: MessageEntry,
+    id: number,
+    body: Body,
+    shared: PreparedEvent | null,
+    trace: string | null,
+    settled: Settled | null,
+  ): void {
     const link = this.#link;
     const { attached, output } = link;
-    if (this.#retainedCount >= link.limits.maxRetainedEvents) throw retentionFull(entry, `maxRetainedEvents (${String(link.limits.maxRetainedEvents)})`);
+    if (this.#retainedCount >= link.limits.maxRetainedEvents)
+      throw retentionFull(entry, `maxRetainedEvents (${String(link.limits.maxRetainedEvents)})`);
     if (!attached) {
       const kept = shared?.body ?? this.#bytesOf(entry, body);
       const retained = new Retained(entry, id, trace, kept, shared, kept.length, settled);
@@ -344,7 +407,15 @@ export class Emitter implements LaneOwner {
     writeHead(output, entry.index, 0, trace, this.#last + 1, false);
     const at = output.length;
     const bodyBytes = link.body(start, entry, body, output);
-    const retained = new Retained(entry, id, trace, shared?.body ?? (typeof body === "string" ? body : output.copy(at)), shared, bodyBytes, settled);
+    const retained = new Retained(
+      entry,
+      id,
+      trace,
+      shared?.body ?? (typeof body === "string" ? body : output.copy(at)),
+      shared,
+      bodyBytes,
+      settled,
+    );
     this.#checkRetention(entry, retained.bytes, start);
     this.#keep(retained);
     const lane = this.#lanes.find(id);
@@ -416,7 +487,10 @@ export class Emitter implements LaneOwner {
     if (isCounted) for (const retained of all) this.#count(retained);
   }
 
-  /** Nothing that is kept has begun in the new session; what the peer rejected, or does not know, is put into `out`. Returns how many were sent before. */
+  /**
+   * Nothing that is kept has begun in the new session; what the peer rejected, or does not know, is
+   * put into `out`. Returns how many were sent before.
+   */
   #renumber(out: Retained[]): number {
     const { peer } = this.#link;
     const all = [...this.#numbered.clear(), ...this.#unbegun];
@@ -425,7 +499,11 @@ export class Emitter implements LaneOwner {
     this.#last = this.#incomplete = 0;
     let repeated = 0;
     for (const retained of all) {
-      if (retained.error !== null || !peer.knows(retained.entry) || retained.bodyBytes > peer.limits.maxMessageBytes) {
+      if (
+        retained.error !== null ||
+        !peer.knows(retained.entry) ||
+        retained.bodyBytes > peer.limits.maxMessageBytes
+      ) {
         this.#release(retained);
         out.push(retained);
         continue;
@@ -437,18 +515,25 @@ export class Emitter implements LaneOwner {
     return repeated;
   }
 
-  /** Events that had begun, and that the peer has not, are sent again in the order of their numbers, before anything else. */
+  /**
+   * Events that had begun, and that the peer has not, are sent again in the order of their numbers,
+   * before anything else.
+   */
   #replay(received: number): void {
     const lanes = this.#lanes;
     this.#incomplete = 0;
     for (const retained of this.#numbered.toArray()) {
       const { number, lane } = retained;
-      if (number <= received + 1) retained.isWhole = number <= received; // the peer lacks the next one
+      // the peer lacks the next one
+      if (number <= received + 1) retained.isWhole = number <= received;
       if (!retained.isWhole) this.#incomplete++;
       if (number <= received) continue;
       retained.isReplayed = true;
       this.#replaying++;
-      this.#link.outbox.push(lanes.common, retained.waiting(lane === 0 ? undefined : lanes.replay(lane)));
+      this.#link.outbox.push(
+        lanes.common,
+        retained.waiting(lane === 0 ? undefined : lanes.replay(lane)),
+      );
     }
     if (this.#replaying > 0) lanes.hold();
   }
@@ -478,18 +563,26 @@ export class Emitter implements LaneOwner {
     if (this.#incomplete === 0) return true;
     return ranges.every(([from, to]) =>
       this.#settledNumbers.gaps(from, Math.min(to, this.#last)).every(([first, last]) => {
-        for (let number = first; number <= last; number++) if (this.#numbered.find(number)?.isWhole === false) return false;
+        for (let number = first; number <= last; number++)
+          if (this.#numbered.find(number)?.isWhole === false) return false;
         return true;
       }),
     );
   }
 
-  /** The peer has handled all up to this number, and none above it: the way of a session that has no lanes. */
+  /**
+   * The peer has handled all up to this number, and none above it: the way of a session that has no
+   * lanes.
+   */
   #settleUpTo(number: number): void {
     if (number <= this.#settledNumbers.upTo) return;
     this.#settledNumbers.add(this.#settledNumbers.upTo + 1, number);
     const numbered = this.#numbered;
-    for (let { first } = numbered; first !== undefined && first.number <= number; { first } = numbered) {
+    for (
+      let { first } = numbered;
+      first !== undefined && first.number <= number;
+      { first } = numbered
+    ) {
       numbered.shift();
       this.#release(first);
       this.#settle(first.settled, "delivered", first.error);
@@ -514,21 +607,32 @@ export class Emitter implements LaneOwner {
   }
 
   /** An event by who waits for it, and its place in its lane's queue, if it is in one. */
-  #find(settled: Settled): { readonly event: Passing | Retained; readonly lane: Lane | null; readonly place: number } | null {
+  #find(settled: Settled): {
+    readonly event: Passing | Retained;
+    readonly lane: Lane | null;
+    readonly place: number;
+  } | null {
     for (const lane of this.#lanes.all) {
       const waiting = lane.queue.toArray();
-      const place = waiting.findIndex(({ tag }) => (tag as Passing | Retained).settled === settled); // the lanes hold nothing else
+      // the lanes hold nothing else
+      const place = waiting.findIndex(({ tag }) => (tag as Passing | Retained).settled === settled);
       const message = waiting[place];
       if (message !== undefined) return { event: message.tag as Passing | Retained, lane, place };
     }
-    const kept = [...this.#unbegun, ...this.#numbered.toArray()].find((each) => each.settled === settled);
+    const kept = [...this.#unbegun, ...this.#numbered.toArray()].find(
+      (each) => each.settled === settled,
+    );
     return kept === undefined ? null : { event: kept, lane: null, place: -1 };
   }
 
   /** The peer does not know an event: say so once on each connection. */
   #unknown(entry: MessageEntry, settled: Settled | null): void {
     const link = this.#link;
-    const error = new HawserError("MESSAGE_UNKNOWN", `"${plain(entry.name, 60)}" was not sent: the peer's contract (version ${String(link.peer.version)}) does not have it`);
+    const error = new HawserError(
+      "MESSAGE_UNKNOWN",
+      `"${plain(entry.name, 60)}" was not sent: the peer's contract (version ` +
+        `${String(link.peer.version)}) does not have it`,
+    );
     this.#settle(settled, "not-sent", error);
     this.#reported ??= new Set();
     if (this.#reported.has(entry)) return;
@@ -584,7 +688,8 @@ const NO_RANGES: NumberRange[] = [];
 
 function readRanges(bytes: Uint8Array, start: number, end: number): NumberRange[] {
   const ranges: NumberRange[] = [];
-  for (let at = start; at < end; at += RANGE_BYTES) ranges.push([readU64(bytes, at), readU64(bytes, at + 8)]);
+  for (let at = start; at < end; at += RANGE_BYTES)
+    ranges.push([readU64(bytes, at), readU64(bytes, at + 8)]);
   return ranges;
 }
 
@@ -599,5 +704,8 @@ function areApart(number: number, ranges: readonly NumberRange[]): boolean {
 }
 
 function retentionFull(entry: MessageEntry, limit: string): HawserError {
-  return new HawserError("RETENTION_FULL", `Cannot emit "${plain(entry.name, 60)}": more than ${limit} are not acknowledged by the peer`);
+  return new HawserError(
+    "RETENTION_FULL",
+    `Cannot emit "${plain(entry.name, 60)}": more than ${limit} are not acknowledged by the peer`,
+  );
 }

@@ -1,6 +1,7 @@
 /**
- * Flushes: who waits until the events that were emitted so far have left, whatever order their lanes let them leave in.
- * Owns the waiters, and how many events each waits for. Must not know events.
+ * Flushes: who waits until the events that were emitted so far have left, whatever order their
+ * lanes let them leave in. Owns the waiters, and how many events each waits for. Must not know
+ * events.
  *
  *     generation   events that wait between two calls of `wait`; done when they have left, and those of all older ones
  *

@@ -1,6 +1,7 @@
 /**
  * InboundLane: the peer's events of one lane, of which one is handled at a time (PROTOCOL.md §5).
- * Owns those that wait, encoded, and what the lane has taken of its account. Must not know numbers, or the other lanes.
+ * Owns those that wait, encoded, and what the lane has taken of its account. Must not know numbers,
+ * or the other lanes.
  *
  * @module
  */
@@ -16,7 +17,9 @@ import type { EventIdentity, InboundEvent } from "../types.ts";
 const NO_ENTRY = 0xffff;
 /** Storage that is kept for the next waiting event's head and body. */
 const KEPT_BYTES = 4_096;
-/** Writes the heads of events that begin to wait, of all lanes: each is copied from here at once. */
+/**
+ * Writes the heads of events that begin to wait, of all lanes: each is copied from here at once.
+ */
 let scratch = new ByteWriter();
 
 /** Releases what an event held of its lane and its account. */
@@ -39,7 +42,18 @@ export class RunningEvent implements InboundEvent, EventIdentity {
   readonly isRepeated: boolean;
 
   /** `number` and `origin`: under which it was first begun; the first is 0 where it has none. */
-  constructor(finisher: EventFinisher, lane: InboundLane, entry: MessageEntry, payload: unknown, trace: string | null, cost: number, acked: number, origin: string, number: number, isRepeated: boolean) {
+  constructor(
+    finisher: EventFinisher,
+    lane: InboundLane,
+    entry: MessageEntry,
+    payload: unknown,
+    trace: string | null,
+    cost: number,
+    acked: number,
+    origin: string,
+    number: number,
+    isRepeated: boolean,
+  ) {
     this.#finisher = finisher;
     this.lane = lane;
     this.entry = entry;
@@ -70,7 +84,10 @@ export class InboundLane {
   readonly id: number;
   /** Events that wait, each with a head whose name is this side's index; null: none does. */
   #waiting: Backlog | null = null;
-  /** Number of those that wait and came in a session before this one: their numbers mean nothing now. */
+  /**
+   * Number of those that wait and came in a session before this one: their numbers mean nothing
+   * now.
+   */
   #stale = 0;
   /** The event that the program has. */
   current: RunningEvent | null = null;
@@ -93,7 +110,13 @@ export class InboundLane {
   }
 
   /** Puts an event last. */
-  push(entry: MessageEntry | null, { trace, number, first }: Head, bytes: Uint8Array, body: number, end: number): void {
+  push(
+    entry: MessageEntry | null,
+    { trace, number, first }: Head,
+    bytes: Uint8Array,
+    body: number,
+    end: number,
+  ): void {
     const heads = scratch;
     heads.truncate(0);
     writeHead(heads, entry?.index ?? NO_ENTRY, 0, trace, number, false, first);
@@ -104,7 +127,12 @@ export class InboundLane {
   }
 
   /** Takes the oldest event out, which is there: its head is read into `head`. */
-  shift(head: Head): { readonly bytes: Uint8Array; readonly end: number; readonly isKnown: boolean; readonly isStale: boolean } {
+  shift(head: Head): {
+    readonly bytes: Uint8Array;
+    readonly end: number;
+    readonly isKnown: boolean;
+    readonly isStale: boolean;
+  } {
     const waiting = this.#waiting as Backlog; // there is one
     waiting.shift();
     const { bytes, start, end, count } = waiting;
@@ -115,7 +143,10 @@ export class InboundLane {
     return { bytes, end, isKnown: head.name !== NO_ENTRY, isStale };
   }
 
-  /** A new session begins: what waits is not acknowledged in it, and keeps the identity that it has by its number in the session of `origin`. */
+  /**
+   * A new session begins: what waits is not acknowledged in it, and keeps the identity that it has
+   * by its number in the session of `origin`.
+   */
   renew(origin: string): void {
     if (this.current !== null) this.current.acked = 0;
     const old = this.#waiting;
@@ -126,7 +157,8 @@ export class InboundLane {
     while (old.count > 0) {
       old.shift();
       head.read(EVENT, old.bytes, old.start, old.end);
-      const first: FirstSent | null = head.number === 0 ? null : (head.first ?? { origin, number: head.number });
+      const first: FirstSent | null =
+        head.number === 0 ? null : (head.first ?? { origin, number: head.number });
       heads.truncate(0);
       writeHead(heads, head.name, 0, head.trace, head.number, false, first);
       heads.append(old.bytes, head.body, old.end);

@@ -1,14 +1,18 @@
 /**
- * Event lanes: where this side's events wait, and what the peer lets each lane send (PROTOCOL.md §5).
- * Owns the lanes' accounts, and how many are kept. Must not know events, or their numbers.
+ * Event lanes: where this side's events wait, and what the peer lets each lane send (PROTOCOL.md
+ * §5). Owns the lanes' accounts, and how many are kept. Must not know events, or their numbers.
  *
- * A lane is kept while it has something to send, or less credit than it began with; any other is as a new one.
+ * A lane is kept while it has something to send, or less credit than it began with; any other is as
+ * a new one.
  *
  * @module
  */
 import { Lane, type LaneOwner, type Outbox } from "../outbox.ts";
 
-/** Lanes that may owe credit at once. When so many do, the others wait until one has its window back. */
+/**
+ * Lanes that may owe credit at once. When so many do, the others wait until one has its window
+ * back.
+ */
 export const MAX_OWING_LANES = 65_536;
 
 /** A lane of events that is not the common one. */
@@ -51,7 +55,13 @@ export class EventLanes {
   /** True while events are sent again: no other lane may move. */
   #isHeld = false;
 
-  constructor(owner: LaneOwner, outbox: Outbox, eventWindow: number, laneWindow: number, maxOwing: number = MAX_OWING_LANES) {
+  constructor(
+    owner: LaneOwner,
+    outbox: Outbox,
+    eventWindow: number,
+    laneWindow: number,
+    maxOwing: number = MAX_OWING_LANES,
+  ) {
     this.#owner = owner;
     this.#outbox = outbox;
     this.#window = laneWindow;
@@ -125,8 +135,8 @@ export class EventLanes {
   }
 
   /**
-   * The peer gives a lane credit. Of a lane that is as a new one nothing is kept: what it is given above its window it may not use.
-   * False: that is more than an account may have.
+   * The peer gives a lane credit. Of a lane that is as a new one nothing is kept: what it is given
+   * above its window it may not use. False: that is more than an account may have.
    */
   credit(id: number, bytes: number, most: number): boolean {
     const lane = this.#lanes.get(id);
@@ -154,6 +164,7 @@ export class EventLanes {
     lane.owes = owes;
     this.#owing += owes ? 1 : -1;
     if (owes || !wasFull) return;
-    for (const waiting of this.#lanes.values()) this.#outbox.credit(waiting, 0); // those that waited for room
+    // those that waited for room
+    for (const waiting of this.#lanes.values()) this.#outbox.credit(waiting, 0);
   }
 }

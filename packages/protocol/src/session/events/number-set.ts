@@ -1,6 +1,7 @@
 /**
- * NumberSet: which numbers of events have come, or are handled or settled: all up to one, and ranges above it (PROTOCOL.md §8).
- * Owns the ranges; their memory grows with the gaps, not with the numbers. Must not know what a number stands for.
+ * NumberSet: which numbers of events have come, or are handled or settled: all up to one, and
+ * ranges above it (PROTOCOL.md §8). Owns the ranges; their memory grows with the gaps, not with the
+ * numbers. Must not know what a number stands for.
  *
  *     1 2 3 4 . 6 7 . . 10         upTo 4, ranges [6, 7] [10, 10]
  *
@@ -40,7 +41,10 @@ export class NumberSet {
     return range !== undefined && range[0] <= number;
   }
 
-  /** Puts a number in that follows all others, with no gap before it: true. False: it is not such a number, and nothing is changed. */
+  /**
+   * Puts a number in that follows all others, with no gap before it: true. False: it is not such a
+   * number, and nothing is changed.
+   */
   append(number: number): boolean {
     if (number !== this.upTo + 1 || this.#above > 0) return false;
     this.upTo = number;
@@ -105,7 +109,11 @@ export class NumberSet {
   #absorb(): void {
     const ranges = this.#ranges;
     let count = 0;
-    for (let next = ranges[0]; next !== undefined && next[0] <= this.upTo + 1; next = ranges[++count]) {
+    for (
+      let next = ranges[0];
+      next !== undefined && next[0] <= this.upTo + 1;
+      next = ranges[++count]
+    ) {
       this.upTo = Math.max(this.upTo, next[1]);
       this.#above -= next[1] - next[0] + 1;
     }

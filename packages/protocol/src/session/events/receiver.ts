@@ -1,6 +1,7 @@
 /**
- * Receiver: the events that the peer sends (PROTOCOL.md §5, §8).
- * Owns their lanes, numbers, duplicates, and what the peer is told of them: ACK, REJECT, CREDIT, LANE. Must not know what this side emits.
+ * Receiver: the events that the peer sends (PROTOCOL.md §5, §8). Owns their lanes, numbers,
+ * duplicates, and what the peer is told of them: ACK, REJECT, CREDIT, LANE. Must not know what this
+ * side emits.
  *
  *     EVENT ----> [lane: waiting, encoded] ----> sink.event ... handled ----> REJECT, ACK, CREDIT, LANE       one at a time in each lane
  *
@@ -13,7 +14,16 @@ import { BegunEvents } from "./begun.ts";
 import { readBody } from "../calls/conversation.ts";
 import { formatFailure, invalid } from "../frames/failure.ts";
 import { Fifo } from "../fifo.ts";
-import { CREDIT, ITEM_COST, LANE, MAX_RANGES, REJECT, writeAck, writeGrant, writeNumbered } from "../frames/frames.ts";
+import {
+  CREDIT,
+  ITEM_COST,
+  LANE,
+  MAX_RANGES,
+  REJECT,
+  writeAck,
+  writeGrant,
+  writeNumbered,
+} from "../frames/frames.ts";
 import { Head } from "../frames/head.ts";
 import { type EventFinisher, InboundLane, RunningEvent } from "./inbound-lane.ts";
 import type { Link } from "../link.ts";
@@ -29,8 +39,9 @@ interface Rejection {
 }
 
 /**
- * Rejections that the peer is not known to have are kept, for the case that the connection is lost with them. From the first number on,
- * the peer is asked for a sign (a PING, whose PONG proves that they have arrived); at the second, no event is begun until it comes.
+ * Rejections that the peer is not known to have are kept, for the case that the connection is lost
+ * with them. From the first number on, the peer is asked for a sign (a PING, whose PONG proves that
+ * they have arrived); at the second, no event is begun until it comes.
  */
 const PROVE_REJECTIONS = 64;
 const MAX_REJECTIONS = 256;
@@ -53,7 +64,9 @@ export class Receiver implements EventFinisher {
   /** Numbers that have come whole, and that are handled. */
   readonly #came = new NumberSet();
   readonly #handled = new NumberSet();
-  /** The highest number that ACK has told, and what is handled above the first gap and was not told. */
+  /**
+   * The highest number that ACK has told, and what is handled above the first gap and was not told.
+   */
   #acked = 0;
   readonly #untold = new NumberSet();
   /** Whether waiting events are being given out, further up. */
@@ -79,7 +92,9 @@ export class Receiver implements EventFinisher {
     return this.#waiting + this.#running;
   }
 
-  /** Which of the session's rejections was the last, if the peer is not known to have it; else 0. */
+  /**
+   * Which of the session's rejections was the last, if the peer is not known to have it; else 0.
+   */
   get rejected(): number {
     return this.#rejections.at(-1)?.place ?? 0;
   }
@@ -96,7 +111,10 @@ export class Receiver implements EventFinisher {
     return true;
   }
 
-  /** More has come of a lane's event, which is not whole. Returns whether it is known by now which number it has. */
+  /**
+   * More has come of a lane's event, which is not whole. Returns whether it is known by now which
+   * number it has.
+   */
   grew(id: number, bytes: Uint8Array, length: number): boolean {
     const isKnown = this.#begun.grew(id, bytes, length);
     if (isKnown && this.#begun.leavesGap(this.#came)) this.#violateGap();
@@ -117,7 +135,10 @@ export class Receiver implements EventFinisher {
     const wasAny = this.#begun.any;
     if (!this.#admits(id, cost)) return;
     if (name >= entries.length) {
-      link.violate("PROTOCOL_VIOLATION", `sent an event with the name ${String(name)}, which is not in its list`);
+      link.violate(
+        "PROTOCOL_VIOLATION",
+        `sent an event with the name ${String(name)}, which is not in its list`,
+      );
       return;
     }
     const isInOrder = !wasAny && this.#came.append(number);
@@ -149,7 +170,10 @@ export class Receiver implements EventFinisher {
     }
   }
 
-  /** Tell the peer what is handled, if it does not know: at the end of each chunk, and when a handler finishes later. */
+  /**
+   * Tell the peer what is handled, if it does not know: at the end of each chunk, and when a
+   * handler finishes later.
+   */
   acknowledge(): void {
     const { upTo } = this.#handled;
     const ranges = this.#untold.ranges;
@@ -157,14 +181,19 @@ export class Receiver implements EventFinisher {
     this.#acked = upTo;
     const { output } = this.#link;
     if (ranges.length === 0) writeAck(output, upTo, NO_RANGES);
-    else this.#acknowledgeRanges(upTo, ranges.filter(([first]) => first > upTo));
+    else
+      this.#acknowledgeRanges(
+        upTo,
+        ranges.filter(([first]) => first > upTo),
+      );
     this.#link.wrote();
   }
 
   /** A greeting is written: returns the credit that the new connection begins with. */
   announce(): number {
     this.#common.owed = 0;
-    for (const lane of this.#lanes.values()) lane.owed = 0; // each lane begins with the whole of its window
+    // each lane begins with the whole of its window
+    for (const lane of this.#lanes.values()) lane.owed = 0;
     return this.#window.announce();
   }
 
@@ -218,7 +247,8 @@ export class Receiver implements EventFinisher {
 
   /** What may have been lost with the connection. */
   #sayAgain(): void {
-    for (const { number, text } of this.#rejections) writeNumbered(this.#link.output, REJECT, number, text);
+    for (const { number, text } of this.#rejections)
+      writeNumbered(this.#link.output, REJECT, number, text);
     this.#acked = 0;
     for (const [first, last] of this.#handled.ranges) this.#untold.add(first, last);
     this.acknowledge();
@@ -226,19 +256,32 @@ export class Receiver implements EventFinisher {
 
   #acknowledgeRanges(upTo: number, ranges: readonly NumberRange[]): void {
     const { output } = this.#link;
-    for (let at = 0; at === 0 || at < ranges.length; at += MAX_RANGES) writeAck(output, upTo, ranges.slice(at, at + MAX_RANGES));
+    for (let at = 0; at === 0 || at < ranges.length; at += MAX_RANGES)
+      writeAck(output, upTo, ranges.slice(at, at + MAX_RANGES));
     this.#untold.clear();
   }
 
   /** True if a lane's event has the credit to begin; false: the session is ended for it. */
   #mayBegin(id: number): boolean {
     const hasCredit = this.#window.open;
-    if (hasCredit && (id === 0 || (this.#lanes.get(id)?.owed ?? 0) < this.#link.limits.laneWindowBytes)) return true;
-    this.#link.violate("FLOW_VIOLATION", hasCredit ? `sent an event without credit in its lane ${String(id)}` : "sent an event without credit");
+    if (
+      hasCredit &&
+      (id === 0 || (this.#lanes.get(id)?.owed ?? 0) < this.#link.limits.laneWindowBytes)
+    )
+      return true;
+    this.#link.violate(
+      "FLOW_VIOLATION",
+      hasCredit
+        ? `sent an event without credit in its lane ${String(id)}`
+        : "sent an event without credit",
+    );
     return false;
   }
 
-  /** True if an event that is whole had credit, and let those have it that began behind it; false: the session is ended. */
+  /**
+   * True if an event that is whole had credit, and let those have it that began behind it; false:
+   * the session is ended.
+   */
   #admits(id: number, cost: number): boolean {
     const begun = this.#begun;
     if (!begun.any) return this.#mayBegin(id);
@@ -247,11 +290,17 @@ export class Receiver implements EventFinisher {
       return this.#mayBegin(id);
     }
     if (begun.finish(id, cost)) return true;
-    this.#link.violate("FLOW_VIOLATION", "sent an event without credit behind one that took it all");
+    this.#link.violate(
+      "FLOW_VIOLATION",
+      "sent an event without credit behind one that took it all",
+    );
     return false;
   }
 
-  /** True if all numbers below those that have begun have begun too, or came before: with this one, whose event is whole; 0: it has none. */
+  /**
+   * True if all numbers below those that have begun have begun too, or came before: with this one,
+   * whose event is whole; 0: it has none.
+   */
   #isNext(number: number): boolean {
     const { upTo, highest } = this.#came;
     if (!this.#begun.any && highest === upTo) return number <= upTo + 1;
@@ -265,7 +314,11 @@ export class Receiver implements EventFinisher {
   }
 
   get #mayStart(): boolean {
-    return this.#pumping === "no" && this.#running < this.#link.limits.maxEventHandlers && this.#rejections.length < MAX_REJECTIONS;
+    return (
+      this.#pumping === "no" &&
+      this.#running < this.#link.limits.maxEventHandlers &&
+      this.#rejections.length < MAX_REJECTIONS
+    );
   }
 
   #laneOf(id: number): InboundLane {
@@ -278,7 +331,10 @@ export class Receiver implements EventFinisher {
     return lane;
   }
 
-  /** Gives a lane its credit back: of a duplicate at once, else when nothing of it waits or is handled. */
+  /**
+   * Gives a lane its credit back: of a duplicate at once, else when nothing of it waits or is
+   * handled.
+   */
   #giveBack(lane: InboundLane, cost: number): void {
     const { id } = lane;
     if (id === 0) return;
@@ -316,24 +372,75 @@ export class Receiver implements EventFinisher {
     this.#start(lane, end - head.body + ITEM_COST, head, isStale, entry, bytes, end);
   }
 
-  /** Decodes and checks an event, and gives it to the program. `isStale`: it came in a session before this one. */
-  #start(lane: InboundLane, cost: number, { number, first, trace, body }: Head, isStale: boolean, entry: MessageEntry | null, bytes: Uint8Array, end: number): void {
+  /**
+   * Decodes and checks an event, and gives it to the program. `isStale`: it came in a session
+   * before this one.
+   */
+  #start(
+    lane: InboundLane,
+    cost: number,
+    { number, first, trace, body }: Head,
+    isStale: boolean,
+    entry: MessageEntry | null,
+    bytes: Uint8Array,
+    end: number,
+  ): void {
     const link = this.#link;
     const acked = isStale ? 0 : number;
     if (entry?.type !== "event" || entry.from === link.side) {
-      this.#drop(lane, acked, cost, peerError("MESSAGE_UNKNOWN", "The peer sent an event that this side's contract does not have, or not from the peer"));
+      this.#drop(
+        lane,
+        acked,
+        cost,
+        peerError(
+          "MESSAGE_UNKNOWN",
+          "The peer sent an event that this side's contract does not have, or not from the peer",
+        ),
+      );
       return;
     }
     const payload = readBody(link, entry, entry.input, bytes, body, end);
     const { issue } = link;
     if (issue !== null) {
-      this.#drop(lane, acked, cost, invalid("EVENT_INVALID", `The peer's event "${plain(entry.name, 60)}" is invalid`, issue.cause === undefined ? "remote" : "local", issue));
+      this.#drop(
+        lane,
+        acked,
+        cost,
+        invalid(
+          "EVENT_INVALID",
+          `The peer's event "${plain(entry.name, 60)}" is invalid`,
+          issue.cause === undefined ? "remote" : "local",
+          issue,
+        ),
+      );
       return;
     }
     const event =
       first === null
-        ? new RunningEvent(this, lane, entry, payload, trace, cost, acked, this.#origin, number, false)
-        : new RunningEvent(this, lane, entry, payload, trace, cost, acked, first.origin, first.number, !isStale);
+        ? new RunningEvent(
+            this,
+            lane,
+            entry,
+            payload,
+            trace,
+            cost,
+            acked,
+            this.#origin,
+            number,
+            false,
+          )
+        : new RunningEvent(
+            this,
+            lane,
+            entry,
+            payload,
+            trace,
+            cost,
+            acked,
+            first.origin,
+            first.number,
+            !isStale,
+          );
     lane.current = event;
     this.#running++;
     this.#runningCost += cost;
@@ -366,7 +473,12 @@ export class Receiver implements EventFinisher {
   }
 
   /** An event is through: the peer is told, gets its credit back, and what waited for it begins. */
-  #settle(lane: InboundLane, acked: number, cost: number, error: HawserError | NamedFailure | null): void {
+  #settle(
+    lane: InboundLane,
+    acked: number,
+    cost: number,
+    error: HawserError | NamedFailure | null,
+  ): void {
     if (acked > 0) {
       if (error !== null) this.#reject(acked, error);
       if (!this.#handled.append(acked)) this.#handleOutOfOrder(acked);
@@ -388,7 +500,9 @@ export class Receiver implements EventFinisher {
   }
 
   #reject(number: number, error: HawserError | NamedFailure): void {
-    const text = formatFailure(isHawserError(error) ? error : peerError("HANDLER_FAILED", "A handler failed"));
+    const text = formatFailure(
+      isHawserError(error) ? error : peerError("HANDLER_FAILED", "A handler failed"),
+    );
     this.#rejections.push({ place: ++this.#rejected, number, text });
     if (!this.#link.attached) return;
     writeNumbered(this.#link.output, REJECT, number, text);

@@ -1,6 +1,7 @@
 /**
- * Retained events: what is kept of an event that is delivered at least once, until the peer has settled it (PROTOCOL.md §8).
- * Owns the record, and the begun events by their numbers. Must not know lanes, credit or connections.
+ * Retained events: what is kept of an event that is delivered at least once, until the peer has
+ * settled it (PROTOCOL.md §8). Owns the record, and the begun events by their numbers. Must not
+ * know lanes, credit or connections.
  *
  * @module
  */
@@ -55,7 +56,15 @@ export class Retained {
   /** The waiters for it to leave for the first time; null: it has left. */
   generation: Generation | null = null;
 
-  constructor(entry: MessageEntry, lane: number, trace: string | null, body: Uint8Array | string, shared: SharedBody | null, bodyBytes: number, settled: Settled | null) {
+  constructor(
+    entry: MessageEntry,
+    lane: number,
+    trace: string | null,
+    body: Uint8Array | string,
+    shared: SharedBody | null,
+    bodyBytes: number,
+    settled: Settled | null,
+  ) {
     this.entry = entry;
     this.lane = lane;
     this.trace = trace;
@@ -76,18 +85,33 @@ export class Retained {
     if (this.head !== null) writeNumber(this.head, number, this.first);
   }
 
-  /** The event for a lane's queue: what waits is bytes, and they are kept in place of the text. The body is read where it is. */
+  /**
+   * The event for a lane's queue: what waits is bytes, and they are kept in place of the text. The
+   * body is read where it is.
+   */
   waiting(account?: Lane): Waiting {
     const output = new ByteWriter();
-    writeHead(output, this.entry.index, 0, this.trace, this.number || 1, false, this.first); // where it has no number, `begin` sets it
+    // where it has no number, `begin` sets it
+    writeHead(output, this.entry.index, 0, this.trace, this.number || 1, false, this.first);
     const head = output.copy();
     const rest = typeof this.body === "string" ? utf8Encode(this.body) : this.body;
     this.head = head;
     this.body = rest;
-    return { kind: EVENT, payload: head, rest, cost: this.cost, counted: 0, tag: this, ...(account === undefined ? {} : { account }) };
+    return {
+      kind: EVENT,
+      payload: head,
+      rest,
+      cost: this.cost,
+      counted: 0,
+      tag: this,
+      ...(account === undefined ? {} : { account }),
+    };
   }
 
-  /** A new session begins: the event is to be given another number, and what was its first one becomes its identity. */
+  /**
+   * A new session begins: the event is to be given another number, and what was its first one
+   * becomes its identity.
+   */
   renew(origin: string): void {
     if (this.number > 0) this.first ??= { origin, number: this.number };
     this.number = 0;

@@ -1,6 +1,7 @@
 /**
- * Retention: what sessions without a connection keep of events, of all sessions that share the account.
- * Owns the sum, in which a body that many sessions share counts once. Must not know sessions or events.
+ * Retention: what sessions without a connection keep of events, of all sessions that share the
+ * account. Owns the sum, in which a body that many sessions share counts once. Must not know
+ * sessions or events.
  *
  * @module
  */

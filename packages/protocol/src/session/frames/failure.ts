@@ -1,18 +1,26 @@
 /**
- * Errors on the wire: `{code, message}` of FAIL, REJECT, REFUSE and CLOSE, and what becomes of them (PROTOCOL.md §6).
- * Owns the two lists of codes and their translation. What stays here: causes, and every text but those made for the peer.
+ * Errors on the wire: `{code, message}` of FAIL, REJECT, REFUSE and CLOSE, and what becomes of them
+ * (PROTOCOL.md §6). Owns the two lists of codes and their translation. What stays here: causes, and
+ * every text but those made for the peer.
  *
  * @module
  */
 import { describeIssue, Issue, readInbound } from "../../contract/check.ts";
 import type { MessageEntry } from "../../contract/contract.ts";
-import { type ErrorCode, HawserError, type HawserErrorOptions, type NamedFailure } from "../../errors.ts";
+import {
+  type ErrorCode,
+  HawserError,
+  type HawserErrorOptions,
+  type NamedFailure,
+} from "../../errors.ts";
 import { peerError } from "../../stack.ts";
 import { jsonText } from "../../codec/json-text.ts";
 import { type Members, object, parse } from "../handshake/members.ts";
 import { plain } from "../quote.ts";
 
-/** The codes of a FAIL and a REJECT, and what the other side makes of them. NAMED has its own way. */
+/**
+ * The codes of a FAIL and a REJECT, and what the other side makes of them. NAMED has its own way.
+ */
 const failures: ReadonlyMap<string, readonly [code: ErrorCode, text: string]> = new Map([
   ["CANCELLED", ["CALL_CANCELLED", "was cancelled"]],
   ["DEADLINE_EXCEEDED", ["DEADLINE_EXCEEDED", "was not handled in time"]],
@@ -37,7 +45,9 @@ const wireCodes: Readonly<Partial<Record<ErrorCode, string>>> = Object.freeze({
   WRITE_BUFFER_FULL: "OVERLOADED",
 });
 
-/** The codes of REFUSE and CLOSE that are the same on both sides of the wire. NORMAL has no error. */
+/**
+ * The codes of REFUSE and CLOSE that are the same on both sides of the wire. NORMAL has no error.
+ */
 const closings: ReadonlySet<string> = new Set<ErrorCode>([
   "AUTH_REFUSED",
   "CONTRACT_DIFFERS",
@@ -55,9 +65,17 @@ const closings: ReadonlySet<string> = new Set<ErrorCode>([
 ]);
 
 /** Those that blame who reads them. */
-const blaming: ReadonlySet<string> = new Set<ErrorCode>(["FLOW_VIOLATION", "HELLO_INVALID", "MESSAGE_TOO_LARGE", "PROTOCOL_VIOLATION"]);
+const blaming: ReadonlySet<string> = new Set<ErrorCode>([
+  "FLOW_VIOLATION",
+  "HELLO_INVALID",
+  "MESSAGE_TOO_LARGE",
+  "PROTOCOL_VIOLATION",
+]);
 
-/** Longest payload of a FAIL that does not carry a value of the program: with it, each peer can be told. */
+/**
+ * Longest payload of a FAIL that does not carry a value of the program: with it, each peer can be
+ * told.
+ */
 const MAX_FAIL = 1_024;
 
 /** The text of a FAIL or REJECT for an error that is not the contract's. */
@@ -66,7 +84,11 @@ export function formatFailure(error: HawserError): string {
   const known = reasons[error.code] ?? texts[code];
   if (known !== undefined) return JSON.stringify({ code, message: known });
   const message = error.path === null ? "" : plain(error.message, 200);
-  const text = JSON.stringify({ code, message, ...(error.path === null ? {} : { path: error.path }) });
+  const text = JSON.stringify({
+    code,
+    message,
+    ...(error.path === null ? {} : { path: error.path }),
+  });
   return text.length * 3 <= MAX_FAIL ? text : JSON.stringify({ code, message });
 }
 
@@ -80,7 +102,10 @@ const texts: Readonly<Record<string, string>> = Object.freeze({
   UNKNOWN_MESSAGE: "no such message, or not from this side",
 });
 
-/** The same for what the responder can't send: the peer's contract, or its limit, may be what is wrong. */
+/**
+ * The same for what the responder can't send: the peer's contract, or its limit, may be what is
+ * wrong.
+ */
 const reasons: Readonly<Partial<Record<ErrorCode, string>>> = Object.freeze({
   OUTPUT_INVALID: "the answer is not what the responder's contract says",
   PAYLOAD_TOO_LARGE: "the answer is larger than what the opener takes",
@@ -89,53 +114,105 @@ const reasons: Readonly<Partial<Record<ErrorCode, string>>> = Object.freeze({
 /**
  * The text of a FAIL for an error that the contract names, or why it can't be sent.
  */
-export function formatNamed(entry: MessageEntry, { name, payload }: NamedFailure): HawserError | string {
+export function formatNamed(
+  entry: MessageEntry,
+  { name, payload }: NamedFailure,
+): HawserError | string {
   const check = entry.errors.get(name);
-  if (check === undefined) return invalid("OUTPUT_INVALID", `The handler of "${plain(entry.name, 60)}" failed with "${plain(name, 60)}", which the contract does not name`, "local");
+  if (check === undefined)
+    return invalid(
+      "OUTPUT_INVALID",
+      `The handler of "${plain(entry.name, 60)}" failed with "${plain(name, 60)}", which the ` +
+        "contract does not name",
+      "local",
+    );
   const issue = check.outbound(payload);
-  if (issue !== null) return invalid("OUTPUT_INVALID", `The payload of the error "${plain(name, 60)}" of "${plain(entry.name, 60)}" is invalid`, "local", issue);
+  if (issue !== null)
+    return invalid(
+      "OUTPUT_INVALID",
+      `The payload of the error "${plain(name, 60)}" of "${plain(entry.name, 60)}" is invalid`,
+      "local",
+      issue,
+    );
   try {
     return jsonText({ code: "NAMED", message: "", name, payload });
   } catch (error) {
     const { cause, path } = error as HawserError; // jsonText() throws nothing else
-    return new HawserError("PAYLOAD_FORBIDDEN", `Cannot send the payload of the error "${plain(name, 60)}": JSON has no text for it`, { cause, ...(path === null ? {} : { path: path.slice(1) }) });
+    return new HawserError(
+      "PAYLOAD_FORBIDDEN",
+      `Cannot send the payload of the error "${plain(name, 60)}": JSON has no text for it`,
+      { cause, ...(path === null ? {} : { path: path.slice(1) }) },
+    );
   }
 }
 
 /** What the opener gets for a FAIL that came; null when it can't be read. */
-export function readFailure(entry: MessageEntry, bytes: Uint8Array, start: number, end: number): HawserError | null {
+export function readFailure(
+  entry: MessageEntry,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): HawserError | null {
   const members = parseMembers(bytes, start, end);
   if (members === null) return null;
   const { code, message, name, path, payload } = members;
   if (typeof code !== "string" || typeof message !== "string") return null;
   const what = `"${plain(entry.name, 60)}"`;
   if (code === "NAMED") return typeof name === "string" ? namedError(entry, name, payload) : null;
-  const [local, text] = failures.get(code) ?? (["REMOTE_HANDLER_FAILED", `failed with a code that this side does not know, ${plain(code, 40)}`] as const);
+  const [local, text] =
+    failures.get(code) ??
+    ([
+      "REMOTE_HANDLER_FAILED",
+      `failed with a code that this side does not know, ${plain(code, 40)}`,
+    ] as const);
   if (path !== undefined && !isPath(path)) return null;
   const steps = path?.slice(0, 32) ?? null;
   const said = message === "" ? "" : `: ${plain(message)}`;
-  return peerError(local, `${what} ${text}${said}`, { origin: local === "INPUT_INVALID" ? "local" : "remote", scope: "conversation", ...(steps === null ? {} : { path: steps }) });
+  return peerError(local, `${what} ${text}${said}`, {
+    origin: local === "INPUT_INVALID" ? "local" : "remote",
+    scope: "conversation",
+    ...(steps === null ? {} : { path: steps }),
+  });
 }
 
 /** True if a value is a list of member names and indexes. */
 function isPath(value: unknown): value is readonly (number | string)[] {
-  return Array.isArray(value) && value.every((step) => typeof step === "string" || (typeof step === "number" && Number.isSafeInteger(step) && step >= 0));
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (step) =>
+        typeof step === "string" ||
+        (typeof step === "number" && Number.isSafeInteger(step) && step >= 0),
+    )
+  );
 }
 
 function namedError(entry: MessageEntry, name: string, payload: unknown): HawserError {
   const what = `"${plain(entry.name, 60)}" failed with "${plain(name, 60)}"`;
   const check = entry.errors.get(name);
-  if (check === undefined) return peerError("REMOTE_HANDLER_FAILED", `${what}, which this side's contract does not name`);
+  if (check === undefined)
+    return peerError("REMOTE_HANDLER_FAILED", `${what}, which this side's contract does not name`);
   const value = readInbound(check, payload);
-  if (Issue.is(value)) return invalid("OUTPUT_INVALID", `${what}, whose payload is invalid`, "remote", value);
+  if (Issue.is(value))
+    return invalid("OUTPUT_INVALID", `${what}, whose payload is invalid`, "remote", value);
   return peerError("NAMED_ERROR", what, { failure: { name, payload: value } });
 }
 
 /** A local error for a value that its schema, or codec, does not take. */
-export function invalid(code: "EVENT_INVALID" | "INPUT_INVALID" | "ITEM_INVALID" | "OUTPUT_INVALID", what: string, origin: "local" | "remote", issue?: Issue): HawserError {
+export function invalid(
+  code: "EVENT_INVALID" | "INPUT_INVALID" | "ITEM_INVALID" | "OUTPUT_INVALID",
+  what: string,
+  origin: "local" | "remote",
+  issue?: Issue,
+): HawserError {
   const text = issue === undefined ? what : `${what}: ${describeIssue(issue)}`;
   const make = origin === "remote" ? peerError : localError;
-  return make(code, plain(text, 250), { origin, scope: "conversation", path: issue?.path ?? [], cause: issue?.cause });
+  return make(code, plain(text, 250), {
+    origin,
+    scope: "conversation",
+    path: issue?.path ?? [],
+    cause: issue?.cause,
+  });
 }
 
 function localError(code: ErrorCode, message: string, options: HawserErrorOptions): HawserError {
@@ -145,15 +222,24 @@ function localError(code: ErrorCode, message: string, options: HawserErrorOption
 /** The codes of a CANCEL, and what its responder makes of them; all others are CANCELLED. */
 const cancellations: ReadonlyMap<string, readonly [code: ErrorCode, text: string]> = new Map([
   ["CANCELLED", ["CALL_CANCELLED", "was cancelled by its opener"]],
-  ["DEADLINE_EXCEEDED", ["DEADLINE_EXCEEDED", "was cancelled by its opener, whose deadline has passed"]],
-  ["HANDLER_FAILED", ["REMOTE_HANDLER_FAILED", "was cancelled by its opener, whose program failed"]],
+  [
+    "DEADLINE_EXCEEDED",
+    ["DEADLINE_EXCEEDED", "was cancelled by its opener, whose deadline has passed"],
+  ],
+  [
+    "HANDLER_FAILED",
+    ["REMOTE_HANDLER_FAILED", "was cancelled by its opener, whose program failed"],
+  ],
   ["ITEM_INVALID", ["ITEM_INVALID", "was cancelled by its opener, to which an item is invalid"]],
 ]);
 
 /** The payload of a CANCEL for this reason: empty where it says no more than that. */
 export function formatCancellation({ code }: HawserError): string {
-  const known = code === "REMOTE_HANDLER_FAILED" || code === "HANDLER_FAILED" ? "HANDLER_FAILED" : code;
-  return known === "CALL_CANCELLED" || !cancellations.has(known) ? "" : JSON.stringify({ code: known, message: "" });
+  const known =
+    code === "REMOTE_HANDLER_FAILED" || code === "HANDLER_FAILED" ? "HANDLER_FAILED" : code;
+  return known === "CALL_CANCELLED" || !cancellations.has(known)
+    ? ""
+    : JSON.stringify({ code: known, message: "" });
 }
 
 /** The code in the payload of a CANCEL; null when it can't be read. */
@@ -165,8 +251,12 @@ export function readCancellation(bytes: Uint8Array, start: number, end: number):
 
 /** The error that a handler is told for a CANCEL with this code. */
 export function cancellationOf({ name }: MessageEntry, code: string): HawserError {
-  const [local, text] = cancellations.get(code) ?? (["CALL_CANCELLED", "was cancelled by its opener"] as const);
-  return peerError(local, `"${plain(name, 60)}" ${text}`, { origin: "remote", scope: "conversation" });
+  const [local, text] =
+    cancellations.get(code) ?? (["CALL_CANCELLED", "was cancelled by its opener"] as const);
+  return peerError(local, `"${plain(name, 60)}" ${text}`, {
+    origin: "remote",
+    scope: "conversation",
+  });
 }
 
 /** The text of a REFUSE or CLOSE. */
@@ -179,13 +269,25 @@ export function formatRefusal(error: HawserError): string {
   return formatClosing(closings.has(error.code) ? error.code : "OVERLOADED", error.message);
 }
 
-/** What a REFUSE or CLOSE says: null for NORMAL and DRAINED; a text that can't be read is PROTOCOL_VIOLATION. `by` is how the text calls the peer. */
-export function readClosing(bytes: Uint8Array, start: number, end: number, by: string): HawserError | "DRAINED" | "NORMAL" {
+/**
+ * What a REFUSE or CLOSE says: null for NORMAL and DRAINED; a text that can't be read is
+ * PROTOCOL_VIOLATION. `by` is how the text calls the peer.
+ */
+export function readClosing(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  by: string,
+): HawserError | "DRAINED" | "NORMAL" {
   const { code, message } = parseMembers(bytes, start, end) ?? {};
   if (code === "NORMAL" || code === "DRAINED") return code;
-  const known = typeof code === "string" && closings.has(code) ? (code as ErrorCode) : "PROTOCOL_VIOLATION";
+  const known =
+    typeof code === "string" && closings.has(code) ? (code as ErrorCode) : "PROTOCOL_VIOLATION";
   const said = typeof message === "string" && message !== "" ? `: ${plain(message, 180)}` : "";
-  return peerError(known, `${by} (${known})${said}`, { scope: "session", ...(blaming.has(known) ? { origin: "local" } : {}) });
+  return peerError(known, `${by} (${known})${said}`, {
+    scope: "session",
+    ...(blaming.has(known) ? { origin: "local" } : {}),
+  });
 }
 
 function parseMembers(bytes: Uint8Array, start: number, end: number): Members | null {

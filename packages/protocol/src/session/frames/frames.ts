@@ -1,6 +1,7 @@
 /**
- * The frames of the wire: kinds, what is true of each kind, and writing one into an output (PROTOCOL.md §1, §2).
- * Owns numbers and layout. Must not know which frame may come when (transitions.ts), or what one means.
+ * The frames of the wire: kinds, what is true of each kind, and writing one into an output
+ * (PROTOCOL.md §1, §2). Owns numbers and layout. Must not know which frame may come when
+ * (transitions.ts), or what one means.
  *
  *     length u32 | kind u8 | id u32 | payload
  *
@@ -11,7 +12,16 @@ import { utf8Encode } from "../../bytes/utf8-write.ts";
 import type { NumberRange } from "../events/number-set.ts";
 
 /** What each side sends first. */
-export const SIGNATURE: Readonly<Uint8Array> = Uint8Array.of(0x89, 0x48, 0x57, 0x53, 0x0d, 0x0a, 0x1a, 0x0a);
+export const SIGNATURE: Readonly<Uint8Array> = Uint8Array.of(
+  0x89,
+  0x48,
+  0x57,
+  0x53,
+  0x0d,
+  0x0a,
+  0x1a,
+  0x0a,
+);
 
 /** Bytes of a frame before its payload. */
 export const HEADER_BYTES = 9;
@@ -32,7 +42,10 @@ export const MAX_RANGES = 255;
 export const RANGE_BYTES = 16;
 /** The bit of `kind` that says: more pieces of this message follow. */
 export const MORE = 0x80;
-/** The bit of `kind` that says: a receiver that does not know the kind ignores the frame. No kind of this version has it. */
+/**
+ * The bit of `kind` that says: a receiver that does not know the kind ignores the frame. No kind of
+ * this version has it.
+ */
 export const IGNORABLE = 0x40;
 
 export const HELLO = 0x01;
@@ -70,9 +83,18 @@ export interface FrameRule {
   readonly cut: boolean;
 }
 
-const rule = (name: string, id: FrameRule["id"], min: number, max: number, cut = false): FrameRule => Object.freeze({ name, id, min, max, cut });
+const rule = (
+  name: string,
+  id: FrameRule["id"],
+  min: number,
+  max: number,
+  cut = false,
+): FrameRule => Object.freeze({ name, id, min, max, cut });
 
-/** The rule of each kind, by its number; a hole where there is none. Lengths of pieces are checked when they are joined. */
+/**
+ * The rule of each kind, by its number; a hole where there is none. Lengths of pieces are checked
+ * when they are joined.
+ */
 export const frameRules: readonly (FrameRule | undefined)[] = Object.freeze(
   Object.assign(new Array<FrameRule | undefined>(0x19).fill(undefined), {
     [HELLO]: rule("HELLO", "zero", 2, MAX_EARLY_PAYLOAD),
@@ -106,7 +128,10 @@ export function kindName(kind: number): string {
   return frameRules[kind & ~MORE]?.name ?? `kind 0x${kind.toString(16).padStart(2, "0")}`;
 }
 
-/** Begin a frame: everything but its length. Returns where it starts; write the payload, then `sealFrame`. */
+/**
+ * Begin a frame: everything but its length. Returns where it starts; write the payload, then
+ * `sealFrame`.
+ */
 export function openFrame(output: ByteWriter, kind: number, id: number): number {
   const start = output.skip(HEADER_BYTES);
   const { bytes } = output;
@@ -124,7 +149,14 @@ export function sealFrame(output: ByteWriter, start: number): void {
 }
 
 /** A frame whose payload is `bytes[from, to)`. */
-export function writeFrame(output: ByteWriter, kind: number, id: number, bytes: Uint8Array, from = 0, to: number = bytes.length): void {
+export function writeFrame(
+  output: ByteWriter,
+  kind: number,
+  id: number,
+  bytes: Uint8Array,
+  from = 0,
+  to: number = bytes.length,
+): void {
   const start = openFrame(output, kind, id);
   output.append(bytes, from, to);
   sealFrame(output, start);
@@ -192,10 +224,18 @@ export function writeU64(bytes: Uint8Array, at: number, value: number): void {
 /** The whole number in four bytes at `at`, which are there. */
 export function readU32(bytes: Uint8Array, at: number): number {
   // in range, says the caller
-  return (bytes[at] as number) * 0x100_0000 + (((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number));
+  return (
+    (bytes[at] as number) * 0x100_0000 +
+    (((bytes[at + 1] as number) << 16) |
+      ((bytes[at + 2] as number) << 8) |
+      (bytes[at + 3] as number))
+  );
 }
 
-/** The whole number in eight bytes at `at`, which are there; above 2^53 it is rounded, and above everything that it is compared with. */
+/**
+ * The whole number in eight bytes at `at`, which are there; above 2^53 it is rounded, and above
+ * everything that it is compared with.
+ */
 export function readU64(bytes: Uint8Array, at: number): number {
   return readU32(bytes, at) * 0x1_0000_0000 + readU32(bytes, at + 4);
 }

@@ -19,22 +19,41 @@ const ITEMS = 0x08;
 const ORIGIN = 0x10;
 const ORIGIN_BYTES = 16;
 
-/** Under which number of which session an event was first begun: its identity, which stays in every later session. */
+/**
+ * Under which number of which session an event was first begun: its identity, which stays in every
+ * later session.
+ */
 export interface FirstSent {
   /** 32 hexadecimal digits. */
   readonly origin: string;
   readonly number: number;
 }
 
-/** Append a head. A `deadlineMs` or `number` of 0 is left out, and so is a trace that is none. `first`: with a number alone. */
-export function writeHead(output: ByteWriter, name: number, deadlineMs: number, trace: string | null, number: number, items: boolean, first: FirstSent | null = null): void {
+/**
+ * Append a head. A `deadlineMs` or `number` of 0 is left out, and so is a trace that is none.
+ * `first`: with a number alone.
+ */
+export function writeHead(
+  output: ByteWriter,
+  name: number,
+  deadlineMs: number,
+  trace: string | null,
+  number: number,
+  items: boolean,
+  first: FirstSent | null = null,
+): void {
   const traced = trace !== null && isTrace(trace);
   output.reserve(15);
   const { bytes } = output;
   let at = output.length;
   bytes[at++] = name >>> 8;
   bytes[at++] = name;
-  bytes[at++] = (deadlineMs > 0 ? DEADLINE : 0) | (traced ? TRACE : 0) | (number > 0 ? NUMBER : 0) | (items ? ITEMS : 0) | (first === null ? 0 : ORIGIN);
+  bytes[at++] =
+    (deadlineMs > 0 ? DEADLINE : 0) |
+    (traced ? TRACE : 0) |
+    (number > 0 ? NUMBER : 0) |
+    (items ? ITEMS : 0) |
+    (first === null ? 0 : ORIGIN);
   if (deadlineMs > 0) {
     writeU32(bytes, at, deadlineMs);
     at += 4;
@@ -50,7 +69,8 @@ export function writeHead(output: ByteWriter, name: number, deadlineMs: number, 
 
 function writeFirst(output: ByteWriter, { origin, number }: FirstSent): void {
   const at = output.skip(ORIGIN_BYTES + 8);
-  for (let byte = 0; byte < ORIGIN_BYTES; byte++) output.bytes[at + byte] = parseInt(origin.slice(2 * byte, 2 * byte + 2), 16);
+  for (let byte = 0; byte < ORIGIN_BYTES; byte++)
+    output.bytes[at + byte] = parseInt(origin.slice(2 * byte, 2 * byte + 2), 16);
   writeU64(output.bytes, at + ORIGIN_BYTES, number);
 }
 
@@ -82,7 +102,8 @@ export class Head {
   /** Read what `bytes[start, end)` begins with; null, or which rule it breaks. */
   read(kind: number, bytes: Uint8Array, start: number, end: number): string | null {
     if (end - start < 3) return "a head is cut short";
-    this.name = ((bytes[start] as number) << 8) | (bytes[start + 1] as number); // there are three, as was just seen
+    // there are three, as was just seen
+    this.name = ((bytes[start] as number) << 8) | (bytes[start + 1] as number);
     const flags = bytes[start + 2] as number;
     this.body = start + 3;
     this.deadlineMs = 0;
@@ -94,9 +115,13 @@ export class Head {
   }
 
   #readFields(kind: number, flags: number, bytes: Uint8Array, end: number): string | null {
-    if ((flags & ~allowed(kind)) !== 0 || (flags & (ORIGIN | NUMBER)) === ORIGIN) return `flags 0x${flags.toString(16).padStart(2, "0")}, which it can't have`;
+    if ((flags & ~allowed(kind)) !== 0 || (flags & (ORIGIN | NUMBER)) === ORIGIN)
+      return `flags 0x${flags.toString(16).padStart(2, "0")}, which it can't have`;
     const size =
-      ((flags & DEADLINE) === 0 ? 0 : 4) + ((flags & TRACE) === 0 ? 0 : TRACE_BYTES) + ((flags & NUMBER) === 0 ? 0 : 8) + ((flags & ORIGIN) === 0 ? 0 : ORIGIN_BYTES + 8);
+      ((flags & DEADLINE) === 0 ? 0 : 4) +
+      ((flags & TRACE) === 0 ? 0 : TRACE_BYTES) +
+      ((flags & NUMBER) === 0 ? 0 : 8) +
+      ((flags & ORIGIN) === 0 ? 0 : ORIGIN_BYTES + 8);
     let at = this.body;
     this.body = at + size;
     if (this.body > end) return "a head is cut short";
@@ -115,7 +140,10 @@ export class Head {
       at += 8;
     }
     if ((flags & ORIGIN) !== 0) {
-      this.first = { origin: hexadecimal(bytes.subarray(at, at + ORIGIN_BYTES)), number: readU64(bytes, at + ORIGIN_BYTES) };
+      this.first = {
+        origin: hexadecimal(bytes.subarray(at, at + ORIGIN_BYTES)),
+        number: readU64(bytes, at + ORIGIN_BYTES),
+      };
       if (this.first.number === 0) return "the number 0 in its origin";
     }
     this.items = (flags & ITEMS) !== 0;

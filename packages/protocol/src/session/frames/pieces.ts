@@ -34,7 +34,10 @@ export interface Joined {
 export interface PiecesHost {
   /** Whether a message may begin; false: the session is ended for it. */
   mayBegin(kind: number, id: number): boolean;
-  /** More has come of a lane's event: `bytes[0, length)`. Returns whether its head has come as far as it is wanted before the rest. */
+  /**
+   * More has come of a lane's event: `bytes[0, length)`. Returns whether its head has come as far
+   * as it is wanted before the rest.
+   */
   headCame(id: number, bytes: Uint8Array, length: number): boolean;
   /** Whether there is room for so many bytes of unfinished inputs, of which one has `length`. */
   hasRoom(inputBytes: number, length: number): boolean;
@@ -67,41 +70,71 @@ export class Pieces {
   }
 
   /**
-   * Take one piece: `bytes[start, end)`. Returns the joined payload with the last one, else null; the session may be ended for it.
-   * `host` is asked for the first, and for room.
+   * Take one piece: `bytes[start, end)`. Returns the joined payload with the last one, else null;
+   * the session may be ended for it. `host` is asked for the first, and for room.
    */
-  take(kind: number, id: number, bytes: Uint8Array, start: number, end: number, host: PiecesHost): Joined | null {
+  take(
+    kind: number,
+    id: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    host: PiecesHost,
+  ): Joined | null {
     const whole = kind & ~MORE;
     if (kind !== whole && start === end) {
-      this.#refuse("PROTOCOL_VIOLATION", `sent an empty piece of ${kindName(whole)} that is not its last`);
+      this.#refuse(
+        "PROTOCOL_VIOLATION",
+        `sent an empty piece of ${kindName(whole)} that is not its last`,
+      );
       return null;
     }
     const key = pieceKey(whole, id);
     let partial = this.#partials.get(key);
     if (partial === undefined) {
       if (this.#partials.size >= this.#link.limits.maxPartials) {
-        this.#refuse("PROTOCOL_VIOLATION", `began more than ${String(this.#link.limits.maxPartials)} messages without ending one (maxPartials)`);
+        this.#refuse(
+          "PROTOCOL_VIOLATION",
+          `began more than ${String(this.#link.limits.maxPartials)} messages without ending ` +
+            "one (maxPartials)",
+        );
         return null;
       }
       if (!host.mayBegin(whole, id)) return null;
-      partial = { kind: whole, joined: new FrameBuffer(), stall: new Stall(this.#link.nowMs, this.#link.receivedBytes), length: 0, isTaken: true, isNumbered: whole !== EVENT };
+      partial = {
+        kind: whole,
+        joined: new FrameBuffer(),
+        stall: new Stall(this.#link.nowMs, this.#link.receivedBytes),
+        length: 0,
+        isTaken: true,
+        isNumbered: whole !== EVENT,
+      };
       this.#partials.set(key, partial);
     }
     const { joined } = partial;
     if (partial.kind !== whole) {
-      this.#refuse("PROTOCOL_VIOLATION", `sent ${kindName(whole)} for ${String(id)} before its ${kindName(partial.kind)} was complete`);
+      this.#refuse(
+        "PROTOCOL_VIOLATION",
+        `sent ${kindName(whole)} for ${String(id)} before its ${kindName(partial.kind)} was ` +
+          "complete",
+      );
       return null;
     }
     const most = this.#link.limits.maxMessageBytes + MAX_HEAD;
     partial.length += end - start;
     if (partial.length > most) {
-      this.#refuse("MESSAGE_TOO_LARGE", `sent a message of more than ${String(this.#link.limits.maxMessageBytes)} bytes (maxMessageBytes)`);
+      this.#refuse(
+        "MESSAGE_TOO_LARGE",
+        `sent a message of more than ${String(this.#link.limits.maxMessageBytes)} bytes ` +
+          "(maxMessageBytes)",
+      );
       return null;
     }
     partial.stall.grew(this.#link.nowMs, this.#link.receivedBytes);
     if (isInput(whole)) this.#takeInput(partial, end - start, host);
     if (partial.isTaken) joined.append(bytes, start, end, most);
-    else if (joined.length < MAX_HEAD) joined.append(bytes, start, Math.min(end, start + MAX_HEAD - joined.length), MAX_HEAD);
+    else if (joined.length < MAX_HEAD)
+      joined.append(bytes, start, Math.min(end, start + MAX_HEAD - joined.length), MAX_HEAD);
     if (kind === whole) {
       this.drop(key);
       return partial;
@@ -123,7 +156,10 @@ export class Pieces {
     this.#inputBytes = 0;
   }
 
-  /** When the one that has not grown for the longest time last grew; Infinity: nothing is unfinished. */
+  /**
+   * When the one that has not grown for the longest time last grew; Infinity: nothing is
+   * unfinished.
+   */
   get sinceMs(): number {
     let since = Infinity;
     for (const { stall } of this.#partials.values()) since = Math.min(since, stall.sinceMs);
@@ -137,12 +173,16 @@ export class Pieces {
 
   stalled(nowMs: number, timeoutMs: number): string | null {
     for (const [key, { kind, stall }] of this.#partials) {
-      if (stall.isOver(nowMs, this.#link.receivedBytes, timeoutMs)) return `${kindName(kind)} ${String(kind === EVENT ? -1 - key : key)}`;
+      if (stall.isOver(nowMs, this.#link.receivedBytes, timeoutMs))
+        return `${kindName(kind)} ${String(kind === EVENT ? -1 - key : key)}`;
     }
     return null;
   }
 
-  /** Counts what has come of an input; one for which there is no room beside the others is dropped, up to its head, and refused when it is whole. */
+  /**
+   * Counts what has come of an input; one for which there is no room beside the others is dropped,
+   * up to its head, and refused when it is whole.
+   */
   #takeInput(partial: Partial, size: number, host: PiecesHost): void {
     if (!partial.isTaken) return;
     this.#inputBytes += size;

@@ -1,6 +1,7 @@
 /**
- * Reader: chunks to frames (PROTOCOL.md §1), in one loop over each chunk, which stops between two frames when the budget is spent.
- * Owns the bytes of a frame that has not arrived whole, and lengths. Must not know kinds or states.
+ * Reader: chunks to frames (PROTOCOL.md §1), in one loop over each chunk, which stops between two
+ * frames when the budget is spent. Owns the bytes of a frame that has not arrived whole, and
+ * lengths. Must not know kinds or states.
  *
  *     length u32 | kind u8 | id u32 | payload
  *
@@ -12,7 +13,10 @@ import { COUNTED_BYTES, HEADER_BYTES, MAX_EARLY_PAYLOAD, MAX_PAYLOAD, readU32 } 
 
 /** Where frames go. */
 export interface FrameTarget {
-  /** A frame has come; its payload is `bytes[start, end)`, valid until this returns. False: read no further. */
+  /**
+   * A frame has come; its payload is `bytes[start, end)`, valid until this returns. False: read no
+   * further.
+   */
   frame(kind: number, id: number, bytes: Uint8Array, start: number, end: number): boolean;
   /** The length of a frame is out of range: read no further. */
   badLength(length: number): void;
@@ -36,11 +40,15 @@ export class Reader {
     return this.#frame.length > 0;
   }
 
-  /** Read the chunk from `from` on. Returns how far it was read: less than its length if the budget is spent. */
+  /**
+   * Read the chunk from `from` on. Returns how far it was read: less than its length if the budget
+   * is spent.
+   */
   read(chunk: Uint8Array, from: number, target: FrameTarget, budget: ReadBudget): number {
     const { length } = chunk;
     this.#at = from;
-    if (this.#frame.length > 0 && (!this.#resume(chunk, target) || budget.spend(this.#at - from))) return this.#at;
+    if (this.#frame.length > 0 && (!this.#resume(chunk, target) || budget.spend(this.#at - from)))
+      return this.#at;
     let at = this.#at;
     while (length - at >= 4) {
       const counted = readU32(chunk, at);
@@ -52,7 +60,15 @@ export class Reader {
       const next = at + 4 + counted;
       if (next > length) break;
       this.#at = next;
-      if (!target.frame(chunk[at + 4] as number, readU32(chunk, at + 5), chunk, at + HEADER_BYTES, next)) {
+      if (
+        !target.frame(
+          chunk[at + 4] as number,
+          readU32(chunk, at + 5),
+          chunk,
+          at + HEADER_BYTES,
+          next,
+        )
+      ) {
         this.#stop(chunk);
         return length;
       }
@@ -60,7 +76,8 @@ export class Reader {
       if (budget.spend(counted)) return at;
     }
     this.#at = length;
-    if (at < length) this.#frame.append(chunk, at, length, length - at < 4 ? undefined : 4 + readU32(chunk, at));
+    if (at < length)
+      this.#frame.append(chunk, at, length, length - at < 4 ? undefined : 4 + readU32(chunk, at));
     else if (this.#frame.length === 0) this.#frame.clear();
     return length;
   }
@@ -77,13 +94,21 @@ export class Reader {
     }
     if (!this.#fill(chunk, 4 + counted)) return false;
     const bytes = frame.lend();
-    const goesOn = target.frame(bytes[4] as number, readU32(bytes, 5), bytes, HEADER_BYTES, 4 + counted);
+    const goesOn = target.frame(
+      bytes[4] as number,
+      readU32(bytes, 5),
+      bytes,
+      HEADER_BYTES,
+      4 + counted,
+    );
     frame.takeBack(bytes);
     if (!goesOn) this.#stop(chunk);
     return goesOn;
   }
 
-  /** Append from the chunk until the frame has `count` bytes; false: the chunk is at its end before. */
+  /**
+   * Append from the chunk until the frame has `count` bytes; false: the chunk is at its end before.
+   */
   #fill(chunk: Uint8Array, count: number): boolean {
     const frame = this.#frame;
     const to = Math.min(this.#at + Math.max(0, count - frame.length), chunk.length);

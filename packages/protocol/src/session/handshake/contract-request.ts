@@ -1,7 +1,7 @@
 /**
- * `$contract`: the one request that no contract names. Its result is the server's contract as data, where the server offers that
- * (PROTOCOL.md §3, the feature `contract`).
- * Owns its number, its two ends' entries, and the text that is sent. Must not know conversations.
+ * `$contract`: the one request that no contract names. Its result is the server's contract as data,
+ * where the server offers that (PROTOCOL.md §3, the feature `contract`). Owns its number, its two
+ * ends' entries, and the text that is sent. Must not know conversations.
  *
  * @module
  */
@@ -15,7 +15,9 @@ import { utf8Encode } from "../../bytes/utf8-write.ts";
 /** The feature's name in greetings. */
 export const CONTRACT_FEATURE = "contract";
 
-/** The name's number on the wire: lists have at most 65 535 messages, so that none of them has it. */
+/**
+ * The name's number on the wire: lists have at most 65 535 messages, so that none of them has it.
+ */
 export const CONTRACT_NAME = 0xffff;
 
 const document: Schema = Object.freeze({
@@ -23,7 +25,12 @@ const document: Schema = Object.freeze({
     version: 1,
     vendor: "hawser-contract",
     validate: (value: unknown) =>
-      typeof value === "object" && value !== null && "format" in value && value.format === CONTRACT_FORMAT ? { value } : { issues: [{ message: `expected a document of the format ${CONTRACT_FORMAT}` }] },
+      typeof value === "object" &&
+      value !== null &&
+      "format" in value &&
+      value.format === CONTRACT_FORMAT
+        ? { value }
+        : { issues: [{ message: `expected a document of the format ${CONTRACT_FORMAT}` }] },
   } as const),
 });
 
@@ -45,9 +52,16 @@ export const contractRequest: MessageEntry = Object.freeze({
   digest: "",
 });
 
-/** The request as a server answers it: the document is encoded once, since a client may ask again and again. */
+/**
+ * The request as a server answers it: the document is encoded once, since a client may ask again
+ * and again.
+ */
 export class OfferedContract {
-  readonly entry: MessageEntry = Object.freeze({ ...contractRequest, codec: bytes(), output: compile(type()) });
+  readonly entry: MessageEntry = Object.freeze({
+    ...contractRequest,
+    codec: bytes(),
+    output: compile(type()),
+  });
   readonly #contract: Protocol;
   #text: Uint8Array | null = null;
 

@@ -1,6 +1,7 @@
 /**
- * Greeter: the server's side of a connection until it knows who calls (PROTOCOL.md §1, §3).
- * Owns the signature, HELLO and the client's list of messages as they arrive, and the replies to what is not one. Must not know sessions.
+ * Greeter: the server's side of a connection until it knows who calls (PROTOCOL.md §1, §3). Owns
+ * the signature, HELLO and the client's list of messages as they arrive, and the replies to what is
+ * not one. Must not know sessions.
  *
  *     receive -> a good HELLO -> the driver judges it -> admitted -> welcome, or WANT -> receive -> welcome
  *
@@ -13,9 +14,28 @@ import { HawserError } from "../../errors.ts";
 import { peerError } from "../../stack.ts";
 import { compareContracts, compareLists } from "./compare.ts";
 import { formatRefusal } from "../frames/failure.ts";
-import { COUNTED_BYTES, HELLO, IGNORABLE, kindName, MAX_EARLY_PAYLOAD, MESSAGES, MORE, REFUSE, SIGNATURE, WANT, writeEmpty, writeText } from "../frames/frames.ts";
+import {
+  COUNTED_BYTES,
+  HELLO,
+  IGNORABLE,
+  kindName,
+  MAX_EARLY_PAYLOAD,
+  MESSAGES,
+  MORE,
+  REFUSE,
+  SIGNATURE,
+  WANT,
+  writeEmpty,
+  writeText,
+} from "../frames/frames.ts";
 import { type HelloText, readHello } from "./hello.ts";
-import { ForeignView, ListReader, type MessageView, type OwnList, type PeerMessage } from "./message-list.ts";
+import {
+  ForeignView,
+  ListReader,
+  type MessageView,
+  type OwnList,
+  type PeerMessage,
+} from "./message-list.ts";
 import { GreetedPeer, type Peer, type PeerLimits } from "./peer.ts";
 import { type FrameTarget, Reader } from "../frames/reader.ts";
 import { Recogniser } from "./recognise.ts";
@@ -60,7 +80,8 @@ export class NativeHello implements Hello {
 }
 
 /**
- * What the greeter waits for: `"judgement"` of a good HELLO, or `"welcome"`, when all is said; `"over"`: nothing more is read.
+ * What the greeter waits for: `"judgement"` of a good HELLO, or `"welcome"`, when all is said;
+ * `"over"`: nothing more is read.
  */
 type State = "hello" | "judgement" | "list" | "over" | "signature" | "welcome";
 
@@ -99,7 +120,10 @@ export class NativeGreeter implements Greeter, FrameTarget {
 
   admitted(): Admission {
     const hello = this.#hello;
-    if (hello === null || this.#state !== "judgement") throw new TypeError("Cannot admit a client whose HELLO has not been read, or that has been admitted");
+    if (hello === null || this.#state !== "judgement")
+      throw new TypeError(
+        "Cannot admit a client whose HELLO has not been read, or that has been admitted",
+      );
     this.#state = "welcome";
     if (hello.hasOwnList) {
       hello.listed(this.#own);
@@ -124,21 +148,33 @@ export class NativeGreeter implements Greeter, FrameTarget {
 
   end(): HawserError {
     if (this.#state === "signature") return this.#recogniser.end();
-    if (this.#state === "list") return peerError("HELLO_INVALID", "The client was asked for its list of messages, and did not send all of it");
-    return this.#refusal ?? peerError("HELLO_INVALID", "The peer sent Hawser's signature, but no whole HELLO behind it");
+    if (this.#state === "list")
+      return peerError(
+        "HELLO_INVALID",
+        "The client was asked for its list of messages, and did not send all of it",
+      );
+    return (
+      this.#refusal ??
+      peerError("HELLO_INVALID", "The peer sent Hawser's signature, but no whole HELLO behind it")
+    );
   }
 
   /** For the reader: the first frame is HELLO, and there is no second. */
   frame(kind: number, id: number, bytes: Uint8Array, start: number, end: number): boolean {
     if (this.#state === "list") return this.#takeList(kind, id, bytes, start, end);
     if (this.#state !== "hello") this.#tooEarly();
-    else if (kind !== HELLO || id !== 0) this.#violate(`sent ${kindName(kind)} with the id ${String(id)} where HELLO belongs`);
+    else if (kind !== HELLO || id !== 0)
+      this.#violate(`sent ${kindName(kind)} with the id ${String(id)} where HELLO belongs`);
     else this.#judge(readHello(bytes, start, end));
     return this.#state === "judgement";
   }
 
   badLength(length: number): void {
-    if (this.#state === "hello" || this.#state === "list") this.#violate(`sent a frame of length ${String(length)}, where HELLO and a piece of MESSAGES have at most ${String(MAX_EARLY_PAYLOAD + COUNTED_BYTES)}`);
+    if (this.#state === "hello" || this.#state === "list")
+      this.#violate(
+        `sent a frame of length ${String(length)}, where HELLO and a piece of MESSAGES have at ` +
+          `most ${String(MAX_EARLY_PAYLOAD + COUNTED_BYTES)}`,
+      );
     else this.#tooEarly();
   }
 
@@ -154,17 +190,23 @@ export class NativeGreeter implements Greeter, FrameTarget {
 
   #read(chunk: Uint8Array, from: number): void {
     this.#reader.read(chunk, from, this, unlimitedBudget);
-    if ((this.#state === "judgement" || this.#state === "welcome") && this.#reader.partial) this.#tooEarly();
+    if ((this.#state === "judgement" || this.#state === "welcome") && this.#reader.partial)
+      this.#tooEarly();
   }
 
   #judge(text: HawserError | HelloText): void {
-    const error = text instanceof HawserError ? text : compareContracts(this.#contract, text, US, THEM);
+    const error =
+      text instanceof HawserError ? text : compareContracts(this.#contract, text, US, THEM);
     if (error !== null) {
       this.#fail(error);
     } else if (!(text instanceof HawserError)) {
       this.#state = "judgement";
       this.#list = text.messages;
-      const hello = new NativeHello(text, this.#features, text.messages === null && text.fingerprint === this.#own.fingerprint);
+      const hello = new NativeHello(
+        text,
+        this.#features,
+        text.messages === null && text.fingerprint === this.#own.fingerprint,
+      );
       this.#hello = hello;
       this.#found = { ok: true, hello, rest: NOTHING };
     }
@@ -192,7 +234,10 @@ export class NativeGreeter implements Greeter, FrameTarget {
     return error === null;
   }
 
-  /** The error where the client's list does not fit, or null: then the client's frames are read by it. */
+  /**
+   * The error where the client's list does not fit, or null: then the client's frames are read by
+   * it.
+   */
   #compare(hello: NativeHello, messages: readonly PeerMessage[]): HawserError | null {
     const error = compareLists(this.#contract, hello.peerVersion, messages, US, THEM);
     if (error === null) hello.listed(new ForeignView(this.#contract, messages));

@@ -1,6 +1,7 @@
 /**
- * The greetings: HELLO and WELCOME as JSON, made and read (PROTOCOL.md §3).
- * Owns their members and what each may be. Must not know whether two contracts fit (compare.ts), or which frames carry them.
+ * The greetings: HELLO and WELCOME as JSON, made and read (PROTOCOL.md §3). Owns their members and
+ * what each may be. Must not know whether two contracts fit (compare.ts), or which frames carry
+ * them.
  *
  * @module
  */
@@ -9,7 +10,19 @@ import { HawserError } from "../../errors.ts";
 import { utf8Encode } from "../../bytes/utf8-write.ts";
 import { MAX_EARLY_PAYLOAD } from "../frames/frames.ts";
 import type { SessionLimits } from "../limits.ts";
-import { digest, Fault, identity, list, type Members, object, parse, range, reading, string, whole } from "./members.ts";
+import {
+  digest,
+  Fault,
+  identity,
+  list,
+  type Members,
+  object,
+  parse,
+  range,
+  reading,
+  string,
+  whole,
+} from "./members.ts";
 import { messageList } from "./message-list.ts";
 import type { Introduction, PeerLimits } from "./peer.ts";
 
@@ -25,10 +38,15 @@ export interface Opening {
 }
 
 /**
- * What both greetings say of this side, but for its list of messages; `features` are those that it can use, or in a WELCOME those that
- * both will.
+ * What both greetings say of this side, but for its list of messages; `features` are those that it
+ * can use, or in a WELCOME those that both will.
  */
-export function introduce(contract: Protocol, limits: SessionLimits, { eventWindowBytes, connectionWindowBytes }: Opening, features: readonly string[]): object {
+export function introduce(
+  contract: Protocol,
+  limits: SessionLimits,
+  { eventWindowBytes, connectionWindowBytes }: Opening,
+  features: readonly string[],
+): object {
   const { name, version, accepts, fingerprint } = contract;
   const { maxMessageBytes, maxPartials, maxConversations, windowBytes, laneWindowBytes } = limits;
   const maxInputBytes = Math.min(limits.maxInputBytes, MAX_U32);
@@ -38,28 +56,53 @@ export function introduce(contract: Protocol, limits: SessionLimits, { eventWind
     accepts,
     features,
     fingerprint,
-    limits: { maxMessageBytes, maxPartials, maxConversations, windowBytes, eventWindowBytes, connectionWindowBytes, laneWindowBytes, maxInputBytes },
+    limits: {
+      maxMessageBytes,
+      maxPartials,
+      maxConversations,
+      windowBytes,
+      eventWindowBytes,
+      connectionWindowBytes,
+      laneWindowBytes,
+      maxInputBytes,
+    },
   };
 }
 
 /**
  * The text of a HELLO.
  *
- * @throws {HawserError} PAYLOAD_FORBIDDEN when `auth` has no JSON, PAYLOAD_TOO_LARGE when it does not fit
+ * @throws {HawserError} PAYLOAD_FORBIDDEN when `auth` has no JSON, PAYLOAD_TOO_LARGE when it does
+ *   not fit
  */
 export function formatHello(introduction: object, auth: unknown, resume: Resume | null): string {
   let known: string | undefined;
   let cause: unknown;
   try {
-    known = JSON.stringify(auth ?? null); // undefined for what JSON leaves out, whatever its type says
+    // undefined for what JSON leaves out, whatever its type says
+    known = JSON.stringify(auth ?? null);
   } catch (error) {
     cause = error;
   }
-  if (known === undefined) throw new HawserError("PAYLOAD_FORBIDDEN", "Cannot greet the server: JSON has no text for `auth`", { cause });
-  const text = JSON.stringify({ hawser: [WIRE_VERSION, WIRE_VERSION], ...introduction, auth, ...(resume === null ? {} : { resume }) });
+  if (known === undefined)
+    throw new HawserError(
+      "PAYLOAD_FORBIDDEN",
+      "Cannot greet the server: JSON has no text for `auth`",
+      { cause },
+    );
+  const text = JSON.stringify({
+    hawser: [WIRE_VERSION, WIRE_VERSION],
+    ...introduction,
+    auth,
+    ...(resume === null ? {} : { resume }),
+  });
   const { length } = utf8Encode(text);
   if (length <= MAX_EARLY_PAYLOAD) return text;
-  throw new HawserError("PAYLOAD_TOO_LARGE", `Cannot greet the server with ${String(length)} bytes: the limit is ${String(MAX_EARLY_PAYLOAD)}, of which \`auth\` may have about 15 000`);
+  throw new HawserError(
+    "PAYLOAD_TOO_LARGE",
+    `Cannot greet the server with ${String(length)} bytes: the limit is ` +
+      `${String(MAX_EARLY_PAYLOAD)}, of which \`auth\` may have about 15 000`,
+  );
 }
 
 /** The members of a WELCOME besides the introduction. */
@@ -72,12 +115,26 @@ export interface Welcoming {
 }
 
 /**
- * The text of a WELCOME. `messages`: this side's list, which the client does not know; null: it does. It is left out where it has no
- * room, and goes before (`isListed` tells which).
+ * The text of a WELCOME. `messages`: this side's list, which the client does not know; null: it
+ * does. It is left out where it has no room, and goes before (`isListed` tells which).
  */
-export function formatWelcome(introduction: object, welcoming: Welcoming, messages: unknown): { readonly text: string; readonly isListed: boolean } {
+export function formatWelcome(
+  introduction: object,
+  welcoming: Welcoming,
+  messages: unknown,
+): { readonly text: string; readonly isListed: boolean } {
   const { session, origin, resumed, received, resumeWindowMs } = welcoming;
-  const format = (more: object): string => JSON.stringify({ hawser: WIRE_VERSION, ...introduction, ...more, session, origin, resumed, received, resumeWindowMs });
+  const format = (more: object): string =>
+    JSON.stringify({
+      hawser: WIRE_VERSION,
+      ...introduction,
+      ...more,
+      session,
+      origin,
+      resumed,
+      received,
+      resumeWindowMs,
+    });
   if (messages !== null) {
     const text = format({ messages });
     if (utf8Encode(text).length <= MAX_EARLY_PAYLOAD) return { text, isListed: true };
@@ -108,7 +165,8 @@ export function readHello(bytes: Uint8Array, start: number, end: number): Hawser
     if (lowest > WIRE_VERSION || highest < WIRE_VERSION) {
       return new HawserError(
         "VERSION_UNSUPPORTED",
-        `The client speaks version ${String(lowest)} to ${String(highest)} of Hawser's session protocol, this server version ${String(WIRE_VERSION)}: update the older one`,
+        `The client speaks version ${String(lowest)} to ${String(highest)} of Hawser's session ` +
+          `protocol, this server version ${String(WIRE_VERSION)}: update the older one`,
       );
     }
     if (members["features"] === undefined) return draft("The client", "this server");
@@ -116,18 +174,32 @@ export function readHello(bytes: Uint8Array, start: number, end: number): Hawser
     return {
       ...introduction(members),
       auth: members["auth"],
-      resume: resume === null ? null : { session: identity(resume["session"], "resume.session"), received: whole(resume["received"], "resume.received", 0) },
+      resume:
+        resume === null
+          ? null
+          : {
+              session: identity(resume["session"], "resume.session"),
+              received: whole(resume["received"], "resume.received", 0),
+            },
     };
   });
 }
 
 /** Read a WELCOME: as `readHello`, but PROTOCOL_VIOLATION where it is none. */
-export function readWelcome(bytes: Uint8Array, start: number, end: number): HawserError | WelcomeText {
+export function readWelcome(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): HawserError | WelcomeText {
   return reading("WELCOME", "PROTOCOL_VIOLATION", () => {
     const members = object(parse(bytes, start, end), "it");
     const version = whole(members["hawser"], "hawser", 1);
     if (version !== WIRE_VERSION) {
-      return new HawserError("VERSION_UNSUPPORTED", `The server chose version ${String(version)} of Hawser's session protocol, this client speaks version ${String(WIRE_VERSION)}`);
+      return new HawserError(
+        "VERSION_UNSUPPORTED",
+        `The server chose version ${String(version)} of Hawser's session protocol, this client ` +
+          `speaks version ${String(WIRE_VERSION)}`,
+      );
     }
     if (members["features"] === undefined) return draft("The server", "this client");
     const { resumed } = members;
@@ -143,21 +215,30 @@ export function readWelcome(bytes: Uint8Array, start: number, end: number): Haws
   });
 }
 
-/** The error for a greeting without `features`, which the first version of the page has, and the drafts before it had not. */
+/**
+ * The error for a greeting without `features`, which the first version of the page has, and the
+ * drafts before it had not.
+ */
 function draft(them: string, us: string): HawserError {
-  return new HawserError("VERSION_UNSUPPORTED", `${them} speaks a draft of Hawser's session protocol, from before its version ${String(WIRE_VERSION)}, which ${us} speaks: update the older one`);
+  return new HawserError(
+    "VERSION_UNSUPPORTED",
+    `${them} speaks a draft of Hawser's session protocol, from before its version ` +
+      `${String(WIRE_VERSION)}, which ${us} speaks: update the older one`,
+  );
 }
 
 function introduction(members: Members): Introduction {
   const version = whole(members["version"], "version", 1);
   const accepts = range(members["accepts"], "accepts");
-  if (version < accepts[0] || version > accepts[1]) throw new Fault("`version` does not lie within `accepts`");
+  if (version < accepts[0] || version > accepts[1])
+    throw new Fault("`version` does not lie within `accepts`");
   return {
     protocol: string(members["protocol"], "protocol"),
     version,
     accepts,
     features: featureList(members["features"]),
-    fingerprint: members["fingerprint"] === undefined ? "" : digest(members["fingerprint"], "fingerprint"),
+    fingerprint:
+      members["fingerprint"] === undefined ? "" : digest(members["fingerprint"], "fingerprint"),
     messages: members["messages"] === undefined ? null : messageList(members["messages"]),
     limits: peerLimits(object(members["limits"], "limits")),
   };
@@ -167,19 +248,28 @@ const MOST_FEATURES = 32;
 const LONGEST_FEATURE = 64;
 
 function featureList(value: unknown): readonly string[] {
-  const features = list(value, "features").map((one, index) => string(one, `features[${String(index)}]`));
-  if (features.length > MOST_FEATURES) throw new Fault(`\`features\` has more than ${String(MOST_FEATURES)} members`);
+  const features = list(value, "features").map((one, index) =>
+    string(one, `features[${String(index)}]`),
+  );
+  if (features.length > MOST_FEATURES)
+    throw new Fault(`\`features\` has more than ${String(MOST_FEATURES)} members`);
   for (const [index, feature] of features.entries()) {
     const { length } = utf8Encode(feature);
-    if (length === 0 || length > LONGEST_FEATURE) throw new Fault(`\`features[${String(index)}]\` has not 1 to ${String(LONGEST_FEATURE)} bytes`);
-    if (features.indexOf(feature) < index) throw new Fault(`\`features[${String(index)}]\` is there twice`);
+    if (length === 0 || length > LONGEST_FEATURE)
+      throw new Fault(
+        `\`features[${String(index)}]\` has not 1 to ${String(LONGEST_FEATURE)} bytes`,
+      );
+    if (features.indexOf(feature) < index)
+      throw new Fault(`\`features[${String(index)}]\` is there twice`);
   }
   return features;
 }
 
 function peerLimits(members: Members): PeerLimits {
-  const limit = (name: keyof PeerLimits, least: number, most: number): number => whole(members[name], `limits.${name}`, least, most);
-  const optional = (name: keyof PeerLimits, least: number, most: number): number => (members[name] === undefined ? Infinity : limit(name, least, most));
+  const limit = (name: keyof PeerLimits, least: number, most: number): number =>
+    whole(members[name], `limits.${name}`, least, most);
+  const optional = (name: keyof PeerLimits, least: number, most: number): number =>
+    members[name] === undefined ? Infinity : limit(name, least, most);
   return {
     maxMessageBytes: limit("maxMessageBytes", 1_024, MAX_U32),
     maxPartials: limit("maxPartials", 1, MAX_U32),

@@ -35,7 +35,8 @@ export function parse(bytes: Uint8Array, start: number, end: number): unknown {
 
 /** An object. `where`: the member's name, or `"it"`. */
 export function object(value: unknown, where: string): Members {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Fault(`${named(where)} is not an object`);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new Fault(`${named(where)} is not an object`);
   return value as Members; // an object of JSON has nothing but members
 }
 
@@ -53,20 +54,32 @@ export function string(value: unknown, where: string): string {
 
 /** 32 hexadecimal digits. */
 export function identity(value: unknown, where: string): string {
-  if (typeof value !== "string" || !/^[0-9a-f]{32}$/.test(value)) throw new Fault(`${named(where)} is not 32 hexadecimal digits`);
+  if (typeof value !== "string" || !/^[0-9a-f]{32}$/.test(value))
+    throw new Fault(`${named(where)} is not 32 hexadecimal digits`);
   return value;
 }
 
 /** 16 hexadecimal digits, or the empty text where nothing is known. */
 export function digest(value: unknown, where: string): string {
-  if (typeof value !== "string" || !/^(?:[0-9a-f]{16})?$/.test(value)) throw new Fault(`${named(where)} is not 16 hexadecimal digits`);
+  if (typeof value !== "string" || !/^(?:[0-9a-f]{16})?$/.test(value))
+    throw new Fault(`${named(where)} is not 16 hexadecimal digits`);
   return value;
 }
 
 /** A whole number. */
-export function whole(value: unknown, where: string, least: number, most: number = Number.MAX_SAFE_INTEGER): number {
+export function whole(
+  value: unknown,
+  where: string,
+  least: number,
+  most: number = Number.MAX_SAFE_INTEGER,
+): number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) {
-    throw new Fault(`${named(where)} is not a whole number ${most === Number.MAX_SAFE_INTEGER ? `from ${String(least)}` : `from ${String(least)} to ${String(most)}`}`);
+    throw new Fault(
+      `${named(where)} is not a whole number ` +
+        (most === Number.MAX_SAFE_INTEGER
+          ? `from ${String(least)}`
+          : `from ${String(least)} to ${String(most)}`),
+    );
   }
   return value;
 }

@@ -1,11 +1,17 @@
 /**
- * The list of messages that a side tells of its contract: its text, its pieces, and what of it both sides know (PROTOCOL.md §3).
- * Owns the list's form on the wire. Must not know greetings (hello.ts), nor judge whether two lists fit (compare.ts).
+ * The list of messages that a side tells of its contract: its text, its pieces, and what of it both
+ * sides know (PROTOCOL.md §3). Owns the list's form on the wire. Must not know greetings
+ * (hello.ts), nor judge whether two lists fit (compare.ts).
  *
  * @module
  */
 import { ByteWriter } from "../../bytes/writer.ts";
-import { type ListedMessage, listMessages, type MessageEntry, type Protocol } from "../../contract/contract.ts";
+import {
+  type ListedMessage,
+  listMessages,
+  type MessageEntry,
+  type Protocol,
+} from "../../contract/contract.ts";
 import { type ErrorCode, HawserError } from "../../errors.ts";
 import { peerError } from "../../stack.ts";
 import { utf8Encode } from "../../bytes/utf8-write.ts";
@@ -25,12 +31,17 @@ export interface PeerMessage {
 
 /** The meaning of a peer's list to this side. */
 export interface MessageView {
-  /** Our entry for each name in what the peer sends; null: we have none, or another of that name. */
+  /**
+   * Our entry for each name in what the peer sends; null: we have none, or another of that name.
+   */
   readonly entries: readonly (MessageEntry | null)[];
   knows(entry: MessageEntry): boolean;
 }
 
-/** True if both sides' messages can be exchanged; shapes are compared elsewhere, where versions are the same. */
+/**
+ * True if both sides' messages can be exchanged; shapes are compared elsewhere, where versions are
+ * the same.
+ */
 export function isSame(entry: MessageEntry, message: PeerMessage): boolean {
   return entry.type === message.type && entry.codec.name === message.codec;
 }
@@ -56,7 +67,10 @@ export class ForeignView implements MessageView {
   }
 }
 
-/** This side's own list: one object for all sessions of a contract. It is also what a list with the same fingerprint means. */
+/**
+ * This side's own list: one object for all sessions of a contract. It is also what a list with the
+ * same fingerprint means.
+ */
 export class OwnList implements MessageView {
   readonly fingerprint: string;
   readonly entries: readonly MessageEntry[];
@@ -83,7 +97,8 @@ export class OwnList implements MessageView {
   write(output: ByteWriter): void {
     const { text } = this;
     let from = 0;
-    for (; text.length - from > MAX_EARLY_PAYLOAD; from += MAX_EARLY_PAYLOAD) writeFrame(output, MESSAGES | MORE, 0, text, from, from + MAX_EARLY_PAYLOAD);
+    for (; text.length - from > MAX_EARLY_PAYLOAD; from += MAX_EARLY_PAYLOAD)
+      writeFrame(output, MESSAGES | MORE, 0, text, from, from + MAX_EARLY_PAYLOAD);
     writeFrame(output, MESSAGES, 0, text, from);
   }
 }
@@ -113,10 +128,14 @@ export class ListReader {
   take(kind: number, bytes: Uint8Array, start: number, end: number): HawserError | null {
     const size = end - start;
     if (this.#messages !== null) return this.#fault("is there twice");
-    if (size > MAX_EARLY_PAYLOAD) return this.#fault(`has a piece of ${String(size)} bytes: the most are ${String(MAX_EARLY_PAYLOAD)}`);
+    if (size > MAX_EARLY_PAYLOAD)
+      return this.#fault(
+        `has a piece of ${String(size)} bytes: the most are ${String(MAX_EARLY_PAYLOAD)}`,
+      );
     if ((kind & MORE) !== 0 && size === 0) return this.#fault("has a piece without a byte");
     const length = (this.#joined?.length ?? 0) + size;
-    if (length > MAX_LIST_BYTES) return this.#fault(`has more than ${String(MAX_LIST_BYTES)} bytes`);
+    if (length > MAX_LIST_BYTES)
+      return this.#fault(`has more than ${String(MAX_LIST_BYTES)} bytes`);
     if ((kind & MORE) !== 0) {
       this.#joined ??= new ByteWriter();
       this.#joined.append(bytes, start, end);
@@ -125,7 +144,11 @@ export class ListReader {
     const joined = this.#joined;
     this.#joined = null;
     joined?.append(bytes, start, end);
-    const read = reading("MESSAGES", this.#code, () => messageList(joined === null ? parse(bytes, start, end) : parse(joined.bytes, 0, joined.length)));
+    const read = reading("MESSAGES", this.#code, () =>
+      messageList(
+        joined === null ? parse(bytes, start, end) : parse(joined.bytes, 0, joined.length),
+      ),
+    );
     if (read instanceof HawserError) return read;
     this.#messages = read;
     return null;
@@ -144,8 +167,14 @@ export function messageList(value: unknown): readonly PeerMessage[] {
   return list(value, "messages").map((one, index) => {
     const where = `messages[${String(index)}]`;
     const [name, type, codec, known] = list(one, where);
-    const message = { name: string(name, `${where}[0]`), type: string(type, `${where}[1]`), codec: string(codec, `${where}[2]`), digest: digest(known, `${where}[3]`) };
-    if (!TYPES.includes(message.type)) throw new Fault(`\`${where}[1]\` is not "request", "stream" or "event"`);
+    const message = {
+      name: string(name, `${where}[0]`),
+      type: string(type, `${where}[1]`),
+      codec: string(codec, `${where}[2]`),
+      digest: digest(known, `${where}[3]`),
+    };
+    if (!TYPES.includes(message.type))
+      throw new Fault(`\`${where}[1]\` is not "request", "stream" or "event"`);
     if (names.has(message.name)) throw new Fault(`\`${where}\` has the name of another`);
     names.add(message.name);
     return message;

@@ -1,6 +1,7 @@
 /**
- * The peer as its greeting describes it: its version, its limits, what both can use, and what its list of messages means.
- * Must not know how a greeting is written (hello.ts), or a list (message-list.ts).
+ * The peer as its greeting describes it: its version, its limits, what both can use, and what its
+ * list of messages means. Must not know how a greeting is written (hello.ts), or a list
+ * (message-list.ts).
  *
  * @module
  */
@@ -46,7 +47,16 @@ export interface Peer extends MessageView {
 /** The peer before the first handshake: whatever is kept for it may be for it. */
 export const NOBODY: Peer = Object.freeze({
   version: 0,
-  limits: Object.freeze({ maxMessageBytes: Infinity, maxPartials: 1, maxConversations: 0, windowBytes: 0, eventWindowBytes: 0, connectionWindowBytes: 0, maxInputBytes: 0, laneWindowBytes: 0 }),
+  limits: Object.freeze({
+    maxMessageBytes: Infinity,
+    maxPartials: 1,
+    maxConversations: 0,
+    windowBytes: 0,
+    eventWindowBytes: 0,
+    connectionWindowBytes: 0,
+    maxInputBytes: 0,
+    laneWindowBytes: 0,
+  }),
   features: Object.freeze([]),
   entries: Object.freeze([]),
   knows: () => true,

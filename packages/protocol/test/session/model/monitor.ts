@@ -1,7 +1,10 @@
-// Reads what passes on one connection of the model's world, and holds it against the rules of PROTOCOL.md that a receiver can't check, or forgives.
+// Reads what passes on one connection of the model's world, and holds it against the rules of
+// PROTOCOL.md that a receiver can't check, or forgives.
 import type { Side } from "../../../src/contract/contract.ts";
 
-const [HELLO, WELCOME, CREDIT, REQUEST, RESULT, FAIL, CANCEL, STREAM, ITEM, END, EVENT] = [0x01, 0x02, 0x0a, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17];
+const [HELLO, WELCOME, CREDIT, REQUEST, RESULT, FAIL, CANCEL, STREAM, ITEM, END, EVENT] = [
+  0x01, 0x02, 0x0a, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17,
+];
 
 /** One id's conversation, as it was written. */
 interface Written {
@@ -23,7 +26,10 @@ class Direction {
 /** Both directions of one connection. */
 export class Monitor {
   readonly wrong: string[] = [];
-  readonly #directions: Readonly<Record<Side, Direction>> = { client: new Direction(), server: new Direction() };
+  readonly #directions: Readonly<Record<Side, Direction>> = {
+    client: new Direction(),
+    server: new Direction(),
+  };
   readonly #written = new Map<number, Written>();
   readonly #maxPartials: number;
 
@@ -46,7 +52,13 @@ export class Monitor {
       const view = new DataView(all.buffer, at);
       const length = view.getUint32(0);
       if (all.length - at < 4 + length) break;
-      this.#frame(from, direction, view.getUint8(4), view.getUint32(5), all.subarray(at + 9, at + 4 + length));
+      this.#frame(
+        from,
+        direction,
+        view.getUint8(4),
+        view.getUint32(5),
+        all.subarray(at + 9, at + 4 + length),
+      );
       at += 4 + length;
     }
     direction.bytes = all.slice(at);
@@ -55,26 +67,43 @@ export class Monitor {
   #frame(from: Side, direction: Direction, bits: number, id: number, payload: Uint8Array): void {
     const kind = bits & 0x7f;
     const isLast = bits < 0x80;
-    const say = (what: string): void => void this.wrong.push(`the ${from} wrote ${kind.toString(16)} for ${String(id)} ${what}`);
+    const say = (what: string): void =>
+      void this.wrong.push(`the ${from} wrote ${kind.toString(16)} for ${String(id)} ${what}`);
     const begun = direction.begun.get(id);
     const isPiece = [REQUEST, RESULT, FAIL, STREAM, ITEM, EVENT].includes(kind);
     if (begun !== undefined && kind === CANCEL) direction.begun.delete(id);
-    else if (begun !== undefined && (isPiece || kind === END) && begun !== kind) say(`between the pieces of ${begun.toString(16)}`);
+    else if (begun !== undefined && (isPiece || kind === END) && begun !== kind)
+      say(`between the pieces of ${begun.toString(16)}`);
     if (isPiece && isLast) direction.begun.delete(id);
     if (isPiece && !isLast) direction.begun.set(id, kind);
     if (direction.begun.size > this.#maxPartials) say("while too many others were begun");
     if (kind === EVENT && begun === undefined) this.#event(direction, payload, say);
-    if (id !== 0 && kind !== HELLO && kind !== WELCOME) this.#conversation(from, kind, id, isLast, begun ?? null, payload, say);
+    if (id !== 0 && kind !== HELLO && kind !== WELCOME)
+      this.#conversation(from, kind, id, isLast, begun ?? null, payload, say);
   }
 
   #event(direction: Direction, payload: Uint8Array, say: (what: string) => void): void {
     if (((payload[2] ?? 0) & 4) === 0) return;
-    const number = Number(new DataView(payload.buffer, payload.byteOffset + 3 + ((payload[2] ?? 0) & 2) / 2 * 25).getBigUint64(0));
-    if (direction.last !== null && number !== direction.last + 1) say(`with the number ${String(number)} after ${String(direction.last)}`);
+    const number = Number(
+      new DataView(
+        payload.buffer,
+        payload.byteOffset + 3 + (((payload[2] ?? 0) & 2) / 2) * 25,
+      ).getBigUint64(0),
+    );
+    if (direction.last !== null && number !== direction.last + 1)
+      say(`with the number ${String(number)} after ${String(direction.last)}`);
     direction.last = number;
   }
 
-  #conversation(from: Side, kind: number, id: number, isLast: boolean, begun: number | null, payload: Uint8Array, say: (what: string) => void): void {
+  #conversation(
+    from: Side,
+    kind: number,
+    id: number,
+    isLast: boolean,
+    begun: number | null,
+    payload: Uint8Array,
+    say: (what: string) => void,
+  ): void {
     const isOpener = (id % 2 === 1) === (from === "client");
     const known = this.#written.get(id);
     if (kind === REQUEST || kind === STREAM) {
@@ -82,7 +111,8 @@ export class Monitor {
         return;
       }
       if (!isOpener) say("which it does not open");
-      if (known !== undefined && (known.opener === "open" || known.responder === "open")) say("which is in use");
+      if (known !== undefined && (known.opener === "open" || known.responder === "open"))
+        say("which is in use");
       const hasItems = kind === STREAM && ((payload[2] ?? 0) & 8) !== 0;
       this.#written.set(id, { opener: hasItems ? "open" : "over", responder: "open" });
       return;
@@ -92,7 +122,8 @@ export class Monitor {
       return;
     }
     const part = isOpener ? known.opener : known.responder;
-    if (part === "over" && !(isOpener && (kind === CREDIT || kind === CANCEL))) say("after its last frame");
+    if (part === "over" && !(isOpener && (kind === CREDIT || kind === CANCEL)))
+      say("after its last frame");
     if (isLast && (kind === RESULT || kind === FAIL || kind === END || kind === CANCEL)) {
       if (isOpener) known.opener = "over";
       else known.responder = "over";

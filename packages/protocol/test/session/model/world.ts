@@ -1,23 +1,52 @@
-// The world of the model-based test: a client, a server, and connections between them that cut, delay and lose bytes, in virtual time.
-// Everything that is sent has a number of its own; the world writes down what became of each, and `verdict` says what can't be true.
+// The world of the model-based test: a client, a server, and connections between them that cut,
+// delay and lose bytes, in virtual time. Everything that is sent has a number of its own; the world
+// writes down what became of each, and `verdict` says what can't be true.
 import { ByteWriter } from "../../../src/bytes/writer.ts";
-import { defineProtocol, type MessageEntry, type Protocol, type Side } from "../../../src/contract/contract.ts";
+import {
+  defineProtocol,
+  type MessageEntry,
+  type Protocol,
+  type Side,
+} from "../../../src/contract/contract.ts";
 import { HawserError } from "../../../src/errors.ts";
 import { nativeSessions } from "../../../src/session/native.ts";
 import { type } from "../../../src/contract/schema.ts";
 import { Monitor } from "./monitor.ts";
-import type { CallSink, Greeter, InboundCall, InboundEvent, OutboundCall, Outcome, Session, SessionKind, SessionSink } from "../../../src/session/types.ts";
+import type {
+  CallSink,
+  Greeter,
+  InboundCall,
+  InboundEvent,
+  OutboundCall,
+  Outcome,
+  Session,
+  SessionKind,
+  SessionSink,
+} from "../../../src/session/types.ts";
 
 const contract: Protocol = defineProtocol({
   name: "model",
   version: 1,
-  requests: { ask: { input: type<unknown>(), output: type<unknown>(), errors: { no: type<unknown>() }, from: "both" } },
-  streams: { talk: { input: type<unknown>(), item: type<unknown>(), send: type<unknown>(), from: "both" } },
-  events: { kept: { payload: type<unknown>(), delivery: "at-least-once" }, passing: { payload: type<unknown>() } },
+  requests: {
+    ask: {
+      input: type<unknown>(),
+      output: type<unknown>(),
+      errors: { no: type<unknown>() },
+      from: "both",
+    },
+  },
+  streams: {
+    talk: { input: type<unknown>(), item: type<unknown>(), send: type<unknown>(), from: "both" },
+  },
+  events: {
+    kept: { payload: type<unknown>(), delivery: "at-least-once" },
+    passing: { payload: type<unknown>() },
+  },
 });
 
 export const kind: SessionKind = nativeSessions(contract);
-const entry = (name: string): MessageEntry => contract.find(name) as MessageEntry; // of the contract above
+// of the contract above
+const entry = (name: string): MessageEntry => contract.find(name) as MessageEntry;
 
 /** How a handler answers. */
 export type Manner = "fail" | "large" | "later" | "named" | "reply";
@@ -94,8 +123,23 @@ export class Actor implements SessionSink {
   }
 
   newSession(): Session {
-    const limits = { windowBytes: 120, eventWindowBytes: 100, connectionWindowBytes: 200, maxConversations: 4, maxPartials: 2, maxQueuedBytes: 400_000, maxRetainedEvents: 12, maxRetainedBytes: 300_000, heartbeatMs: 1000, heartbeatTimeoutMs: 500 };
-    return kind.session(this.side, { limits, random: (bytes) => Uint8Array.from({ length: bytes }, () => numbers++ & 0xff) }, this);
+    const limits = {
+      windowBytes: 120,
+      eventWindowBytes: 100,
+      connectionWindowBytes: 200,
+      maxConversations: 4,
+      maxPartials: 2,
+      maxQueuedBytes: 400_000,
+      maxRetainedEvents: 12,
+      maxRetainedBytes: 300_000,
+      heartbeatMs: 1000,
+      heartbeatTimeoutMs: 500,
+    };
+    return kind.session(
+      this.side,
+      { limits, random: (bytes) => Uint8Array.from({ length: bytes }, () => numbers++ & 0xff) },
+      this,
+    );
   }
 
   /** From within a callback: use the session, each time in another way. */
@@ -113,14 +157,26 @@ export class Actor implements SessionSink {
   }
 
   emit(delivery: "kept" | "passing", filling: string): void {
-    const event: SentEvent = { id: ++numbers, delivery, outcomes: [], failed: false, session: this.world.sessions };
-    this.events.push(event); // before it, because it may be settled, and others emitted, from within
+    const event: SentEvent = {
+      id: ++numbers,
+      delivery,
+      outcomes: [],
+      failed: false,
+      session: this.world.sessions,
+    };
+    // before it, because it may be settled, and others emitted, from within
+    this.events.push(event);
     try {
-      this.session.emit(entry(delivery), { id: event.id, filling } satisfies Content, {}, (outcome, error) => {
-        event.outcomes.push(outcome);
-        event.failed ||= error?.code === "REMOTE_HANDLER_FAILED";
-        this.react();
-      });
+      this.session.emit(
+        entry(delivery),
+        { id: event.id, filling } satisfies Content,
+        {},
+        (outcome, error) => {
+          event.outcomes.push(outcome);
+          event.failed ||= error?.code === "REMOTE_HANDLER_FAILED";
+          this.react();
+        },
+      );
     } catch (error) {
       this.events.splice(this.events.indexOf(event), 1);
       this.expected(error, ["NOT_READY", "SESSION_CLOSED", "RETENTION_FULL", "WRITE_BUFFER_FULL"]);
@@ -139,7 +195,9 @@ export class Actor implements SessionSink {
       this.react();
     };
     const sink: CallSink = {
-      result: (value) => { ended(`result ${String((value as Content).id)}`); },
+      result: (value) => {
+        ended(`result ${String((value as Content).id)}`);
+      },
       item: (value, cost) => {
         if (of().endings.length > 0) this.faults.push(`item after the end of ${String(id)}`);
         of().got.push((value as Content).id);
@@ -147,23 +205,60 @@ export class Actor implements SessionSink {
         else of().held += cost;
         this.react();
       },
-      end: () => { ended("end"); },
-      fail: (error) => { ended(error.failure === null ? error.code : `NAMED ${String((error.failure.payload as Content).id)}`); },
-      writable: () => { this.react(); },
+      end: () => {
+        ended("end");
+      },
+      fail: (error) => {
+        ended(
+          error.failure === null
+            ? error.code
+            : `NAMED ${String((error.failure.payload as Content).id)}`,
+        );
+      },
+      writable: () => {
+        this.react();
+      },
     };
     try {
-      const call = this.session.open(entry(isStream ? "talk" : "ask"), { id, how, filling } satisfies Content, { timeoutMs, nowMs: this.world.nowMs }, sink);
-      holder.sent = { id, call, isStream, endings: [], cancelled: false, dueMs: this.world.nowMs + (timeoutMs ?? Infinity), sent: [], got: [], ended: false, held: 0 };
+      const call = this.session.open(
+        entry(isStream ? "talk" : "ask"),
+        { id, how, filling } satisfies Content,
+        { timeoutMs, nowMs: this.world.nowMs },
+        sink,
+      );
+      holder.sent = {
+        id,
+        call,
+        isStream,
+        endings: [],
+        cancelled: false,
+        dueMs: this.world.nowMs + (timeoutMs ?? Infinity),
+        sent: [],
+        got: [],
+        ended: false,
+        held: 0,
+      };
       this.calls.push(holder.sent);
     } catch (error) {
-      this.expected(error, ["NOT_READY", "SESSION_CLOSED", "DRAINING", "OVERLOADED", "WRITE_BUFFER_FULL"]);
+      this.expected(error, [
+        "NOT_READY",
+        "SESSION_CLOSED",
+        "DRAINING",
+        "OVERLOADED",
+        "WRITE_BUFFER_FULL",
+      ]);
     }
   }
 
   /** Send an item with the nth stream of this end that goes on, opened here or there. */
   send(nth: number, filling: string): void {
-    const mine = this.calls.filter(({ isStream, ended, endings }) => isStream && !ended && endings.length === 0);
-    const theirs = this.served.filter(({ call, finished }) => call.entry.type === "stream" && finished === null && call.cancellation === null);
+    const mine = this.calls.filter(
+      ({ isStream, ended, endings }) => isStream && !ended && endings.length === 0,
+    );
+    const theirs = this.served.filter(
+      ({ call, finished }) =>
+        call.entry.type === "stream" && finished === null && call.cancellation === null,
+    );
     const all = [...mine, ...theirs];
     const chosen = all[nth % Math.max(1, all.length)];
     if (chosen === undefined) return;
@@ -179,7 +274,9 @@ export class Actor implements SessionSink {
 
   /** End the items of the nth stream that this end opened. */
   endItems(nth: number): void {
-    const mine = this.calls.filter(({ isStream, ended, endings }) => isStream && !ended && endings.length === 0);
+    const mine = this.calls.filter(
+      ({ isStream, ended, endings }) => isStream && !ended && endings.length === 0,
+    );
     const chosen = mine[nth % Math.max(1, mine.length)];
     if (chosen === undefined) return;
     chosen.ended = true;
@@ -206,7 +303,8 @@ export class Actor implements SessionSink {
     const content = { id, filling: how === "large" ? "x".repeat(70_000) : "" } satisfies Content;
     served.finished = how;
     if (how === "fail") call.fail(new HawserError("HANDLER_FAILED", "the handler's own"));
-    else if (how === "named" && call.entry.type === "request") call.fail({ name: "no", payload: content });
+    else if (how === "named" && call.entry.type === "request")
+      call.fail({ name: "no", payload: content });
     else if (call.entry.type === "stream") call.end();
     else call.reply(content);
   }
@@ -222,12 +320,24 @@ export class Actor implements SessionSink {
 
   call(call: InboundCall): void {
     const { id, how = "reply" } = call.input as Content;
-    const served: ServedCall = { id, call, how, sent: [], got: [], gotEnd: false, cancellations: 0, finished: null, held: 0 };
-    if (this.served.some((other) => other.id === id)) this.faults.push(`the call ${String(id)} came twice`);
+    const served: ServedCall = {
+      id,
+      call,
+      how,
+      sent: [],
+      got: [],
+      gotEnd: false,
+      cancellations: 0,
+      finished: null,
+      held: 0,
+    };
+    if (this.served.some((other) => other.id === id))
+      this.faults.push(`the call ${String(id)} came twice`);
     this.served.push(served);
     call.sink = {
       item: (value, cost) => {
-        if (served.gotEnd || served.cancellations > 0) this.faults.push(`item after the end of ${String(id)}`);
+        if (served.gotEnd || served.cancellations > 0)
+          this.faults.push(`item after the end of ${String(id)}`);
         served.got.push((value as Content).id);
         if (this.takes === "now") call.consume(cost);
         else served.held += cost;
@@ -242,7 +352,9 @@ export class Actor implements SessionSink {
         served.cancellations++;
         this.react();
       },
-      writable: () => { this.react(); },
+      writable: () => {
+        this.react();
+      },
     };
     if (how !== "later" && call.entry.type === "request") this.answer(served, how);
   }
@@ -251,12 +363,19 @@ export class Actor implements SessionSink {
     this.heard.push({ id: (event.payload as Content).id, delivery: event.entry.name });
     if (this.pending.length > 0) this.faults.push("an event came before the last was handled");
     this.react();
-    if (this.handlers === "later") this.pending.push((error) => { event.handled(error); });
+    if (this.handlers === "later")
+      this.pending.push((error) => {
+        event.handled(error);
+      });
     else event.handled(this.handlers === "fail" ? { name: "none", payload: null } : null);
   }
 
   over(error: HawserError | null, resumable: boolean): void {
-    if (error !== null && !["HEARTBEAT_LOST", "HANDSHAKE_TIMEOUT", "SESSION_REPLACED"].includes(error.code)) this.faults.push(`over: ${error.code}: ${error.message}`);
+    if (
+      error !== null &&
+      !["HEARTBEAT_LOST", "HANDSHAKE_TIMEOUT", "SESSION_REPLACED"].includes(error.code)
+    )
+      this.faults.push(`over: ${error.code}: ${error.message}`);
     if (resumable !== (this.session.state === "lost")) this.faults.push("resumable, but not lost");
     this.world.closing(this.side);
   }
@@ -356,7 +475,12 @@ export class World {
     if (client.session.state !== "new" && client.session.state !== "lost") return;
     this.leave("client");
     this.connection = new Connection();
-    if (this.server.session.state === "new" || this.server.session.state === "lost" || this.server.session.state === "closed") this.server.output = new ByteWriter();
+    if (
+      this.server.session.state === "new" ||
+      this.server.session.state === "lost" ||
+      this.server.session.state === "closed"
+    )
+      this.server.output = new ByteWriter();
     client.output = new ByteWriter();
     client.session.attach(client.output, this.nowMs);
     this.collect();
@@ -407,10 +531,14 @@ export class World {
       server.faults.push(greeting.error.message);
       return;
     }
-    if (connection.greeter.admitted().ok !== true) server.faults.push("a client of the same contract is asked for its list");
+    if (connection.greeter.admitted().ok !== true)
+      server.faults.push("a client of the same contract is asked for its list");
     connection.greeter = null;
     const { hello } = greeting;
-    const isKnown = (hello.resume?.session === server.session.id || (hello.resume !== null && hello.resume.session === server.session.formerId)) && server.session.state !== "closed";
+    const isKnown =
+      (hello.resume?.session === server.session.id ||
+        (hello.resume !== null && hello.resume.session === server.session.formerId)) &&
+      server.session.state !== "closed";
     const resumed = !this.forgets && hello.resume !== null && server.session.canResume(hello);
     server.output = new ByteWriter();
     if (!resumed && server.session.state !== "new") {
@@ -421,7 +549,8 @@ export class World {
       server.session = server.newSession();
       this.sessions++;
     }
-    if (isKnown && !resumed && !this.forgets) server.faults.push("a session that was not forgotten was not resumed");
+    if (isKnown && !resumed && !this.forgets)
+      server.faults.push("a session that was not forgotten was not resumed");
     this.forgets = false;
     server.session.welcome(server.output, hello, resumed, this.nowMs);
   }
@@ -468,7 +597,11 @@ export class World {
     this.nowMs += ms;
     for (const { session } of [this.client, this.server]) {
       session.tick(this.nowMs);
-      if (session.deadline() <= this.nowMs) this.of(session.side).faults.push(`the deadline of the ${session.side} has passed: ${String(session.deadline())} at ${String(this.nowMs)}`);
+      if (session.deadline() <= this.nowMs)
+        this.of(session.side).faults.push(
+          `the deadline of the ${session.side} has passed: ${String(session.deadline())} at ` +
+            String(this.nowMs),
+        );
     }
     this.collect();
   }
@@ -498,11 +631,13 @@ export class World {
       actor.takes = "now";
     }
     for (let round = 0; round < 40; round++) {
-      if (this.client.session.state === "new" || this.client.session.state === "lost") this.connect();
+      if (this.client.session.state === "new" || this.client.session.state === "lost")
+        this.connect();
       this.settle();
       for (const actor of [this.client, this.server]) {
         actor.catchUp();
-        for (const served of actor.served) if (served.finished === null) this.of(actor.side).answer(served, "reply");
+        for (const served of actor.served)
+          if (served.finished === null) this.of(actor.side).answer(served, "reply");
       }
       this.settle();
       for (const actor of [this.client, this.server]) actor.catchUp();
@@ -517,7 +652,8 @@ export class World {
       this.settle();
       this.pass(400);
     }
-    if (this.over && this.server.session.state !== "closed") this.server.session.close(); // its window has passed
+    // its window has passed
+    if (this.over && this.server.session.state !== "closed") this.server.session.close();
     if (this.server.session.state === "closed" && !this.over) this.client.session.close();
   }
 }
