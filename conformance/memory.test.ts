@@ -35,7 +35,7 @@ const nested = `${"[".repeat(500_000)}${"]".repeat(500_000)}`;
 function stated(title: string): number {
   const page = readFileSync(new URL("../docs/limits.md", import.meta.url), "utf8");
   const [, mib] =
-    /\*\*together\*\* \| {1,2}\| \*\*(\d+) MiB\*\*/.exec(
+    /\*\*together\*\* +\| *\| *\*\*(\d+) MiB\*\*/.exec(
       page.slice(page.indexOf(`### ${title}`)),
     ) ?? [];
   assert.ok(mib !== undefined, `docs/limits.md states no number for ${title}`);
