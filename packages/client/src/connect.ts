@@ -81,7 +81,11 @@ export function connect<In, Out = In>(
  * import { defineProtocol, type } from "@hawser/protocol";
  * import { createServer } from "@hawser/server";
  *
- * const math = defineProtocol({ name: "math", version: 1, requests: { add: { input: type<[number, number]>(), output: type<number>() } } });
+ * const math = defineProtocol({
+ *   name: "math",
+ *   version: 1,
+ *   requests: { add: { input: type<[number, number]>(), output: type<number>() } },
+ * });
  * const server = createServer(math, { add: ([one, other]) => one + other });
  * const socket = await connect(math, await server.listen("tcp://localhost:0"));
  * assert.equal(await socket.request("add", [1, 2]), 3);

@@ -78,12 +78,16 @@ const MAX_DEPTH = 3;
 function describe(cause: unknown, most: number, depth: number): string {
   if (typeof cause === "string")
     return cause === "" ? "it threw an empty string" : shorten(cause, most);
-  if (!isError(cause)) return `it threw a value of type ${cause === null ? "null" : typeof cause}`;
+  if (!isError(cause)) return `it threw a value of type ${typeName(cause)}`;
   const message = memberOf(cause, "message");
   if (typeof message === "string" && message !== "") return shorten(message, most);
   if (message !== undefined && message !== "")
-    return `it threw an error whose message is of type ${message === null ? "null" : typeof message}`;
+    return `it threw an error whose message is of type ${typeName(message)}`;
   return describeInner(cause, most, depth) ?? describeName(cause, most);
+}
+
+function typeName(value: unknown): string {
+  return value === null ? "null" : typeof value;
 }
 
 /** The message of the first error in an AggregateError, which often has none of its own. */

@@ -530,7 +530,7 @@ export interface ErrorPeer {
   readonly transport: string;
 }
 
-// eslint-disable-next-line @typescript-eslint/no-extraneous-class -- its constructor is what Stamp is for
+// eslint-disable-next-line @typescript-eslint/no-extraneous-class -- Stamp is for its constructor
 class Given {
   constructor(value: object) {
     return value;
@@ -567,7 +567,10 @@ class Stamp extends Given {
  * import assert from "node:assert/strict";
  * import { HawserError, isHawserError } from "@hawser/protocol";
  *
- * const error = new HawserError("CONNECT_REFUSED", "Cannot connect to tcp://localhost:9: nothing listens there");
+ * const error = new HawserError(
+ *   "CONNECT_REFUSED",
+ *   "Cannot connect to tcp://localhost:9: nothing listens there",
+ * );
  * assert(isHawserError(error) && error.origin === "transport" && error.retryable);
  * ```
  */

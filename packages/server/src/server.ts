@@ -116,12 +116,19 @@ export function createServer<In, Out = In>(
  * const desk = defineProtocol({
  *   name: "desk",
  *   version: 1,
- *   requests: { "ticket.get": { input: type<{ id: number }>(), output: type<{ title: string }>(), errors: { notFound: type<{ id: number }>() } } },
+ *   requests: {
+ *     "ticket.get": {
+ *       input: type<{ id: number }>(),
+ *       output: type<{ title: string }>(),
+ *       errors: { notFound: type<{ id: number }>() },
+ *     },
+ *   },
  *   streams: { count: { input: type<number>(), item: type<number>() } },
  *   events: { typing: { payload: type<{ who: string }>() } },
  * });
  * const server = createServer(desk, {
- *   "ticket.get": ({ id }, { fail }) => (id === 7 ? { title: "The printer is on fire" } : fail("notFound", { id })),
+ *   "ticket.get": ({ id }, { fail }) =>
+ *     id === 7 ? { title: "The printer is on fire" } : fail("notFound", { id }),
  *   count: (to) => Array.from({ length: to }, (_, i) => i + 1),
  *   typing: (payload, { server }) => server.to("agents").emit("typing", payload),
  * });

@@ -65,7 +65,8 @@ export function whenSettled(
   void awaitProgram(promise, settled, failed);
 }
 
-const nativeThen = Promise.prototype.then; // eslint-disable-line @typescript-eslint/unbound-method -- it is called with its promise
+// eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with its promise
+const nativeThen = Promise.prototype.then;
 
 async function awaitProgram(
   promise: PromiseLike<unknown>,

@@ -40,7 +40,11 @@ const FORMS = "tcp://host:port, tls://host:port, unix:/path, unix:@name or pipe:
  * import assert from "node:assert/strict";
  * import { formatAddress, parseAddress } from "@hawser/transport";
  *
- * assert.deepEqual(parseAddress("tcp://localhost:1234"), { transport: "tcp", host: "localhost", port: 1234 });
+ * assert.deepEqual(parseAddress("tcp://localhost:1234"), {
+ *   transport: "tcp",
+ *   host: "localhost",
+ *   port: 1234,
+ * });
  * assert.equal(formatAddress(parseAddress({ path: "/run/desk.sock" })), "unix:/run/desk.sock");
  * ```
  */
@@ -144,11 +148,14 @@ function decodePath(href: string): string {
   });
 }
 
+/** `[IPv6%zone]` or a name, and a port where there is one. */
+const HOST_AND_PORT = new RegExp(
+  String.raw`^\/\/(?:\[([\da-fA-F:.]+(?:%[^\]%/\s]+)?|[\da-fA-F:.]+%25[a-zA-Z][^\]%/\s]*)\]` +
+    String.raw`|([^:/?#@[\]\s]+))(?::(\d{1,5}))?\/?$`,
+);
+
 function parseHost(url: string, rest: string): { host: string; port: number } {
-  const parts =
-    /^\/\/(?:\[([\da-fA-F:.]+(?:%[^\]%/\s]+)?|[\da-fA-F:.]+%25[a-zA-Z][^\]%/\s]*)\]|([^:/?#@[\]\s]+))(?::(\d{1,5}))?\/?$/.exec(
-      rest,
-    );
+  const parts = HOST_AND_PORT.exec(rest);
   // RFC 6874 writes the '%' before a zone's name as %25.
   const host =
     parts?.[1]?.replace("%25", (encoded, at: number, whole: string) =>

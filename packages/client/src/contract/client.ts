@@ -7,7 +7,7 @@
  *     connecting    a session is ready; no address serves: over, unless reconnect.fromStart
  *     ready         the server drains; the connection is lost
  *     draining      nothing is open any more, or the connection is lost: disconnected
- *     disconnected  a session is ready; what went wrong will not pass by itself, or reconnect.attempts are over: closed
+ *     disconnected  a session is ready; the fault stays, or reconnect.attempts are over: closed
  *     closed        -
  *
  * @module

@@ -25,7 +25,11 @@ import type { Target } from "./targets.ts";
  * import { defineProtocol, protocolFromSchema, type } from "@hawser/protocol";
  * import { createServer } from "@hawser/server";
  *
- * const math = defineProtocol({ name: "math", version: 3, requests: { double: { input: type<number>(), output: type<number>() } } });
+ * const math = defineProtocol({
+ *   name: "math",
+ *   version: 3,
+ *   requests: { double: { input: type<number>(), output: type<number>() } },
+ * });
  * const server = createServer(math, { double: (value) => 2 * value }, { offerContract: true });
  * const address = await server.listen("tcp://localhost:0");
  *

@@ -46,7 +46,8 @@ export interface CodecLibrary {
  * import assert from "node:assert/strict";
  * import { ByteWriter, libraryCodec } from "@hawser/protocol";
  *
- * // With a real one: import * as msgpack from "@msgpack/msgpack", and libraryCodec("msgpack", msgpack).
+ * // With a real one: import * as msgpack from "@msgpack/msgpack",
+ * // and libraryCodec("msgpack", msgpack).
  * const base64 = libraryCodec("base64-json", {
  *   encode: (value) => Buffer.from(Buffer.from(JSON.stringify(value)).toString("base64")),
  *   decode: (bytes) => JSON.parse(Buffer.from(Buffer.from(bytes).toString(), "base64").toString()),

@@ -67,7 +67,11 @@ export interface AsyncApiDocument {
  * import assert from "node:assert/strict";
  * import { asyncApi, defineProtocol, type } from "@hawser/protocol";
  *
- * const lamp = defineProtocol({ name: "lamp", version: 1, requests: { dim: { input: type<number>() } } });
+ * const lamp = defineProtocol({
+ *   name: "lamp",
+ *   version: 1,
+ *   requests: { dim: { input: type<number>() } },
+ * });
  * const { channels, operations } = asyncApi(lamp);
  * assert.deepEqual(Object.keys(channels), ["dim"]);
  * assert.deepEqual(Object.keys(operations), ["receive.dim"]);

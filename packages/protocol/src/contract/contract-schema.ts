@@ -113,8 +113,26 @@ export interface ContractSchema {
  *   accepts: [1, 1],
  *   fingerprint: lamp.fingerprint,
  *   messages: [
- *     { name: "toggled", type: "event", from: "server", codec: "json", digest: lamp.find("toggled")?.digest, delivery: "at-least-once", lane: null, payload: false },
- *     { name: "dim", type: "request", from: "client", codec: "json", digest: "", input: true, output: false, errors: {} },
+ *     {
+ *       name: "toggled",
+ *       type: "event",
+ *       from: "server",
+ *       codec: "json",
+ *       digest: lamp.find("toggled")?.digest,
+ *       delivery: "at-least-once",
+ *       lane: null,
+ *       payload: false,
+ *     },
+ *     {
+ *       name: "dim",
+ *       type: "request",
+ *       from: "client",
+ *       codec: "json",
+ *       digest: "",
+ *       input: true,
+ *       output: false,
+ *       errors: {},
+ *     },
  *   ],
  * });
  * ```

@@ -78,10 +78,18 @@ export interface Protocol<D extends ProtocolDefinition = ProtocolDefinition> {
  * const desk = defineProtocol({
  *   name: "desk",
  *   version: 1,
- *   requests: { "ticket.get": { input: type<{ id: number }>(), output: type<{ id: number; title: string }>() } },
+ *   requests: {
+ *     "ticket.get": {
+ *       input: type<{ id: number }>(),
+ *       output: type<{ id: number; title: string }>(),
+ *     },
+ *   },
  *   events: { typing: { payload: type<{ who: string }>() } },
  * });
- * assert.deepEqual(desk.messages.map(({ type, name }) => `${type} ${name}`), ["event typing", "request ticket.get"]);
+ * assert.deepEqual(
+ *   desk.messages.map(({ type, name }) => `${type} ${name}`),
+ *   ["event typing", "request ticket.get"],
+ * );
  * assert.equal(desk.find("toString"), undefined);
  * ```
  */

@@ -114,7 +114,7 @@ function describeKind(
   if (Array.isArray(allOf)) return { text: several(allOf, " & "), told: ["allOf"] };
   if (Array.isArray(prefixItems))
     return {
-      text: `[${several(prefixItems, ", ")}${items === undefined || items === false ? "" : `, ...${describeShape(items, indent)}`}]`,
+      text: `[${several(prefixItems, ", ")}${restOf(items, indent)}]`,
       told: ["prefixItems", "items"],
     };
   if (type === "array")
@@ -137,17 +137,21 @@ function listOf(item: string): string {
   return /^#?[\w$]+(\[\])*$/.test(item) ? `${item}[]` : `(${item})[]`;
 }
 
+/** Items behind those that have a place of their own; none where a list ends with these. */
+function restOf(items: unknown, indent: string): string {
+  return items === undefined || items === false ? "" : `, ...${describeShape(items, indent)}`;
+}
+
 function describeObject(
   { properties, required, additionalProperties }: Readonly<Record<string, unknown>>,
   indent: string,
 ): string {
   const needed: readonly unknown[] = Array.isArray(required) ? required : [];
   const inside = `${indent}  `;
-  const members = Object.entries(isObject(properties) ? properties : {}).map(
-    ([name, member]) =>
-      `${/^[\w$]+$/.test(name) ? name : JSON.stringify(name)}${needed.includes(name) ? "" : "?"}: ` +
-      describeShape(member, inside),
-  );
+  const members = Object.entries(isObject(properties) ? properties : {}).map(([name, member]) => {
+    const key = /^[\w$]+$/.test(name) ? name : JSON.stringify(name);
+    return `${key}${needed.includes(name) ? "" : "?"}: ${describeShape(member, inside)}`;
+  });
   if (isObject(additionalProperties) || additionalProperties === true)
     members.push(`[name]: ${describeShape(additionalProperties, inside)}`);
   if (members.length === 0) return additionalProperties === false ? "{}" : "object";

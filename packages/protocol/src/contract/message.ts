@@ -223,12 +223,13 @@ export function checkMembers(
         `wanted${first === undefined ? "" : `; write { ${first}: … }`}`,
     );
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw wrong(
-      what,
-      "it is " +
-        `${value === null ? "null" : Array.isArray(value) ? "an array" : `a value of type ${typeof value}`}; ` +
-        "use an object",
-    );
+    const noun =
+      value === null
+        ? "null"
+        : Array.isArray(value)
+          ? "an array"
+          : `a value of type ${typeof value}`;
+    throw wrong(what, `it is ${noun}; use an object`);
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {

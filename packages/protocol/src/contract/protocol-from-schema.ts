@@ -43,7 +43,11 @@ export interface ProtocolFromSchemaOptions {
  * import assert from "node:assert/strict";
  * import { contractSchema, defineProtocol, protocolFromSchema, type } from "@hawser/protocol";
  *
- * const lamp = defineProtocol({ name: "lamp", version: 1, requests: { dim: { input: type<number>() } } });
+ * const lamp = defineProtocol({
+ *   name: "lamp",
+ *   version: 1,
+ *   requests: { dim: { input: type<number>() } },
+ * });
  * const document = JSON.stringify(contractSchema(lamp)); // a file, or another process
  * const same = protocolFromSchema(JSON.parse(document));
  * assert.equal(same.fingerprint, lamp.fingerprint);

@@ -78,7 +78,11 @@ export interface SchemaShapes {
  * import assert from "node:assert/strict";
  * import { defineProtocol, type } from "@hawser/protocol";
  *
- * const clock = defineProtocol({ name: "clock", version: 1, requests: { now: { output: type<{ iso: string }>() } } });
+ * const clock = defineProtocol({
+ *   name: "clock",
+ *   version: 1,
+ *   requests: { now: { output: type<{ iso: string }>() } },
+ * });
  * assert.equal(clock.find("now")?.output.kind, "unchecked");
  * ```
  */

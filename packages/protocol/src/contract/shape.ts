@@ -113,7 +113,8 @@ class Canon {
           place === "set" ? "data" : place === "alternatives" ? "schema" : place,
         ),
       );
-      return `[${(place === "set" || place === "alternatives" ? members.sort() : members).join(",")}]`;
+      if (place === "set" || place === "alternatives") members.sort();
+      return `[${members.join(",")}]`;
     }
     if (!isObject(value)) return JSON.stringify(value);
     const members = Object.entries(value)
@@ -123,7 +124,8 @@ class Canon {
         return inside === null
           ? []
           : [
-              `${JSON.stringify(name)}:${this.#format(inside === "pointer" ? this.#pointer(member) : member, inside)}`,
+              `${JSON.stringify(name)}:` +
+                this.#format(inside === "pointer" ? this.#pointer(member) : member, inside),
             ];
       });
     return `{${members.join(",")}}`;

@@ -4,7 +4,7 @@
  *     block ... block 00                11 22 00 33  ->  03 11 22 02 33 00
  *     block: code | nonzero bytes
  *
- *     code 01 to fe:  code - 1 bytes follow, and then a zero, which the frame's last block leaves out
+ *     code 01 to fe:  code - 1 bytes follow, then a zero, which the frame's last block leaves out
  *     code ff:        254 bytes follow, and no zero
  *
  * A frame is at least one block: the empty message is `01 00`, and a 00 alone is malformed. A last
@@ -48,7 +48,10 @@ export interface CobsOptions {
  * import assert from "node:assert/strict";
  * import { cobs, encodeFrames } from "@hawser/protocol";
  *
- * assert.deepEqual([...encodeFrames(cobs(), [Uint8Array.of(0x11, 0, 0x22)])], [2, 0x11, 2, 0x22, 0]);
+ * assert.deepEqual(
+ *   [...encodeFrames(cobs(), [Uint8Array.of(0x11, 0, 0x22)])],
+ *   [2, 0x11, 2, 0x22, 0],
+ * );
  * ```
  */
 export function cobs(options: CobsOptions = {}): Framing {

@@ -1,7 +1,7 @@
 /**
  * Lengths in text: the one form of decimal number that Hawser reads and writes before a payload.
  *
- *     0, or a digit 1 to 9 and up to eight more digits      no sign, no space, no leading zero, no hex
+ *     0, or a digit 1 to 9 and up to eight more    no sign, no space, no leading zero, no hex
  *
  * Nine digits are what the reference decoder of netstrings reads, and exact in any number type.
  * Owns the number, the header that is nothing but the number and one byte, and the encoder. Must

@@ -48,7 +48,9 @@ export interface DelimitedOptions {
  * import assert from "node:assert/strict";
  * import { decodeChunks, delimited } from "@hawser/protocol";
  *
- * const { frames } = decodeChunks(delimited("\f"), [new TextEncoder().encode('{"a":1}\f{"b":2}\f')]);
+ * const { frames } = decodeChunks(delimited("\f"), [
+ *   new TextEncoder().encode('{"a":1}\f{"b":2}\f'),
+ * ]);
  * assert.equal(frames.length, 2);
  * ```
  */

@@ -280,7 +280,9 @@ export function truncated(offset: number, have: number, wanted: string): Framing
     offset,
     fatal: true,
     size: have,
-    detail: `The stream ended inside a frame: ${String(have)} bytes of it arrived, ${wanted} is missing`,
+    detail:
+      `The stream ended inside a frame: ${String(have)} bytes of it arrived, ` +
+      `${wanted} is missing`,
   };
 }
 

@@ -55,8 +55,13 @@ export interface JsonSequenceOptions {
  * import assert from "node:assert/strict";
  * import { decodeChunks, jsonSequence } from "@hawser/protocol";
  *
- * const { frames } = decodeChunks(jsonSequence(), [new TextEncoder().encode("\x1e{\n}\n\x1e[1]\n")]);
- * assert.deepEqual(frames.map((frame) => new TextDecoder().decode(frame)), ["{\n}", "[1]"]);
+ * const { frames } = decodeChunks(jsonSequence(), [
+ *   new TextEncoder().encode("\x1e{\n}\n\x1e[1]\n"),
+ * ]);
+ * assert.deepEqual(
+ *   frames.map((frame) => new TextDecoder().decode(frame)),
+ *   ["{\n}", "[1]"],
+ * );
  * ```
  */
 export function jsonSequence(options: JsonSequenceOptions = {}): Framing {

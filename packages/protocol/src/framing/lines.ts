@@ -1,7 +1,7 @@
 /**
  * lines(): frames that end with a line ending.
  *
- *     payload [CR] LF     ending "any"   one CR before the LF belongs to the ending; the default, for telnet, Windows and nc alike
+ *     payload [CR] LF     ending "any"   one CR before the LF belongs to the ending; the default
  *     payload LF          ending "lf"    CR is payload
  *     payload CR LF       ending "crlf"  a CR or an LF that stands alone is malformed
  *
@@ -74,10 +74,14 @@ export interface LinesOptions {
  * import assert from "node:assert/strict";
  * import { decodeChunks, lines } from "@hawser/protocol";
  *
- * // What telnet, Windows and Unix programs send, the last line with or without its ending. Answers end with CR LF.
+ * // Telnet, Windows and Unix programs send these, the last line with or without its ending.
+ * // Answers end with CR LF.
  * const patient = lines({ write: "crlf", unterminated: "deliver" });
  * const { frames } = decodeChunks(patient, [new TextEncoder().encode("one\r\ntwo\nthree")]);
- * assert.deepEqual(frames.map((frame) => new TextDecoder().decode(frame)), ["one", "two", "three"]);
+ * assert.deepEqual(
+ *   frames.map((frame) => new TextDecoder().decode(frame)),
+ *   ["one", "two", "three"],
+ * );
  * ```
  */
 export function lines(options: LinesOptions = {}): Framing {

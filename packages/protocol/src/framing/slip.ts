@@ -59,7 +59,10 @@ export interface SlipOptions {
  * import assert from "node:assert/strict";
  * import { encodeFrames, slip } from "@hawser/protocol";
  *
- * assert.deepEqual([...encodeFrames(slip(), [Uint8Array.of(0x01, 0xc0)])], [0x01, 0xdb, 0xdc, 0xc0]);
+ * assert.deepEqual(
+ *   [...encodeFrames(slip(), [Uint8Array.of(0x01, 0xc0)])],
+ *   [0x01, 0xdb, 0xdc, 0xc0],
+ * );
  * ```
  */
 export function slip(options: SlipOptions = {}): Framing {

@@ -3,7 +3,7 @@
  * Buffers delimits messages.
  *
  *     length | payload              ac 02 | 300 bytes
- *     length: 7 bits in each byte, the low ones first; the high bit is set in each but the last (LEB128, unsigned)
+ *     length: 7 bits in each byte, the low ones first; the high bit is set in each but the last
  *
  * A length has one form, without zero bytes at its end; others are read where `minimal` is false.
  * At most 5 bytes: lengths below 2^35.
@@ -43,7 +43,10 @@ export interface VarintPrefixedOptions {
  * import assert from "node:assert/strict";
  * import { encodeFrames, varintPrefixed } from "@hawser/protocol";
  *
- * assert.deepEqual([...encodeFrames(varintPrefixed(), [new Uint8Array(300)]).subarray(0, 2)], [0xac, 0x02]);
+ * assert.deepEqual(
+ *   [...encodeFrames(varintPrefixed(), [new Uint8Array(300)]).subarray(0, 2)],
+ *   [0xac, 0x02],
+ * );
  * ```
  */
 export function varintPrefixed(options: VarintPrefixedOptions = {}): Framing {

@@ -5,10 +5,11 @@
  *
  *     code      data                 this side's error, and the peer's
  *     -32700    -                    bytes that are no JSON in UTF-8
- *     -32600    -                    JSON that is no request, a batch that is empty or too large, an id that is open
+ *     -32600    -                    JSON that is no request, an id that is open, or a batch
+ *                                    that is empty or too large
  *     -32601    -                    MESSAGE_UNKNOWN
  *     -32602    { path }             INPUT_INVALID
- *     -32603    { code } or none     OUTPUT_INVALID, MESSAGE_TOO_LARGE; without data REMOTE_HANDLER_FAILED
+ *     -32603    { code } or none     OUTPUT_INVALID, MESSAGE_TOO_LARGE, REMOTE_HANDLER_FAILED
  *     -32000    { code }             OVERLOADED, DRAINING, DEADLINE_EXCEEDED, AUTH_REFUSED
  *     -32800    -                    CALL_CANCELLED
  *     1         { name, payload }    NAMED_ERROR; with a code of its own, `data` is the payload
@@ -84,7 +85,8 @@ const tellable: ReadonlySet<unknown> = new Set(
 
 /** The text of an error object; `data` is a JSON text, or "" for none. */
 export function errorObject(code: number, message: string, data = ""): string {
-  return `{"code":${String(code)},"message":${JSON.stringify(message)}${data === "" ? "" : `,"data":${data}`}}`;
+  const rest = data === "" ? "" : `,"data":${data}`;
+  return `{"code":${String(code)},"message":${JSON.stringify(message)}${rest}}`;
 }
 
 /** The error object of params that are not what the schema wants. */
@@ -166,9 +168,8 @@ export function readFailure(codes: NamedCodes, entry: MessageEntry, cause: unkno
     return peerError("REMOTE_HANDLER_FAILED", `${what} an error that has no code`, { cause });
   const named = readNamed(codes, entry, code, data);
   if (named !== null) return named;
-  const text =
-    `${what} error ` +
-    `${String(code)}${typeof message === "string" ? `: ${plain(message.slice(0, MOST_TEXT))}` : ""}`;
+  const told = typeof message === "string" ? `: ${plain(message.slice(0, MOST_TEXT))}` : "";
+  const text = `${what} error ${String(code)}${told}`;
   const origin = "remote";
   switch (code) {
     case METHOD_NOT_FOUND:

@@ -35,7 +35,11 @@ import { errorText } from "./text.ts";
  * import assert from "node:assert/strict";
  * import { defineProtocol, jsonRpc, lines, type } from "@hawser/protocol";
  *
- * const desk = defineProtocol({ name: "desk", version: 1, requests: { add: { input: type<[number, number]>(), output: type<number>() } } });
+ * const desk = defineProtocol({
+ *   name: "desk",
+ *   version: 1,
+ *   requests: { add: { input: type<[number, number]>(), output: type<number>() } },
+ * });
  * assert.equal(jsonRpc(desk, { framing: lines() }).name, "json-rpc over lines(any)");
  * ```
  */

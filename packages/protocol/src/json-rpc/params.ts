@@ -2,11 +2,12 @@
  * A message's input as JSON-RPC's `params`, which must be an object or an array, and back.
  *
  *     input                                params        read as
- *     nothing (undefined)                  no member     nothing; so is null, and [] where the schema does not want an array
+ *     nothing (undefined)                  no member     nothing; so is null, and [] where the
+ *                                                        schema does not want an array
  *     { … }, [], [a, b, …]                 as it is      as it is
  *     a, that is no object and no array    [a]           a, or [a] where the schema does not want a
  *     [a]                                  [a], or       as above
- *                                          [[a]]         where the schema wants a as well: it would be read as a
+ *                                          [[a]]         where the schema wants a as well
  *
  * Owns this table: whatever is sent is read as what it was. Must not know messages.
  * Source: JSON-RPC 2.0 §4.2.

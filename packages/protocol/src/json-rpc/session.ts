@@ -5,7 +5,7 @@
  * how values look on the wire is text.ts, params.ts and codes.ts.
  *
  *     attach, welcome   new, lost -> ready                       at once: JSON-RPC has no handshake
- *     drain             ready -> draining -> closed              when nothing is open: the peer can't be asked to close
+ *     drain             ready -> draining -> closed              when nothing is open
  *     lost              ready, draining -> lost, at a server closed
  *     close, a fault    any -> closed
  *

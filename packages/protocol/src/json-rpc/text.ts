@@ -2,8 +2,8 @@
  * JSON-RPC's messages as texts, and the values in them.
  * Owns the order of the members, and which ids can be answered. Must not know contracts.
  *
- *     {"jsonrpc":"2.0","id":1,"method":"add","params":[1,2]}       a request; without id a notification
- *     {"jsonrpc":"2.0","id":1,"result":3}                          a response
+ *     {"jsonrpc":"2.0","id":1,"method":"add","params":[1,2]}    a request; a notification has no id
+ *     {"jsonrpc":"2.0","id":1,"result":3}                       a response
  *     {"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method not found"}}
  *
  * Source: JSON-RPC 2.0 §4 and §5.
@@ -28,7 +28,8 @@ export function isId(value: unknown): value is Id {
 
 /** A request; `method` and `params` are JSON texts, `params` may be "". */
 export function requestText(id: number, method: string, params: string): string {
-  return `{"jsonrpc":"2.0","id":${String(id)},"method":${method}${params === "" ? "" : `,"params":${params}`}}`;
+  const rest = params === "" ? "" : `,"params":${params}`;
+  return `{"jsonrpc":"2.0","id":${String(id)},"method":${method}${rest}}`;
 }
 
 /** A notification; see {@link requestText}. */

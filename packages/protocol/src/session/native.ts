@@ -42,7 +42,9 @@ import type {
  * import { defineProtocol, nativeSessions } from "@hawser/protocol";
  *
  * const kind = nativeSessions(defineProtocol({ name: "echo", version: 1, requests: { say: {} } }));
- * const greeting = kind.greeter({ random: (bytes) => new Uint8Array(bytes) }).receive(new TextEncoder().encode("GET / HTTP/1.1\r\n"));
+ * const greeting = kind
+ *   .greeter({ random: (bytes) => new Uint8Array(bytes) })
+ *   .receive(new TextEncoder().encode("GET / HTTP/1.1\r\n"));
  * assert(greeting?.ok === false && greeting.error.code === "NOT_HAWSER");
  * ```
  */

@@ -38,7 +38,7 @@ export const states: readonly State[] = Object.freeze([
 /**
  * What becomes of a state: another, the same, or one of two refusals.
  *
- *     !   must not be: of a frame a PROTOCOL_VIOLATION, of a command an error or nothing, as its docstring says
+ *     !   must not be: of a frame a PROTOCOL_VIOLATION, of a command an error or nothing
  *     .   does not matter: nothing happens
  */
 export type Cell = State | "!" | ".";

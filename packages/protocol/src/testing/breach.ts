@@ -32,7 +32,8 @@ export function breach(framing: Framing, facts: BreachFacts): Error {
   if (cut !== undefined)
     report.push(
       "  cut at:   " +
-        `${cut.length === 0 ? "nowhere" : cut.slice(0, 64).join(" ")}${cut.length > 64 ? " ..." : ""}`,
+        (cut.length === 0 ? "nowhere" : cut.slice(0, 64).join(" ")) +
+        (cut.length > 64 ? " ..." : ""),
     );
   if (expected !== undefined) report.push(`  expected: ${expected}`);
   if (got !== undefined) report.push(`  got:      ${got}`);

@@ -144,8 +144,9 @@ export function formatTranscript({ entries, beforeEnd, partial }: Transcript): s
 /** An entry in words. */
 export function formatEntry(entry: Entry): string {
   if (entry instanceof Uint8Array) return `frame ${formatBytes(entry)}`;
-  const numbers = `${entry.limit === undefined ? "" : `, limit ${String(entry.limit)}`}${entry.size === undefined ? "" : `, size ${String(entry.size)}`}`;
-  return `${entry.fatal ? "" : "passing "}${entry.code} at ${String(entry.offset)}${numbers}`;
+  const limit = entry.limit === undefined ? "" : `, limit ${String(entry.limit)}`;
+  const size = entry.size === undefined ? "" : `, size ${String(entry.size)}`;
+  return `${entry.fatal ? "" : "passing "}${entry.code} at ${String(entry.offset)}${limit}${size}`;
 }
 
 /** Bytes in hex, the middle left out where they are many. */

@@ -327,8 +327,10 @@ function refused(cause: unknown): HawserError {
 }
 
 /** Codes of a service that can't be reached now, as node:net, node:dns and fetch() say them. */
-const unreachable =
-  /^(?:ECONN[A-Z]+|EHOST[A-Z]+|ENET[A-Z]+|EAI_AGAIN|ENOTFOUND|EPIPE|ETIMEDOUT|EMFILE|ENFILE|UND_ERR_[A-Z_]+)$/;
+const unreachable = new RegExp(
+  "^(?:ECONN[A-Z]+|EHOST[A-Z]+|ENET[A-Z]+|EAI_AGAIN|ENOTFOUND|EPIPE|ETIMEDOUT|EMFILE|ENFILE" +
+    "|UND_ERR_[A-Z_]+)$",
+);
 
 /** How many causes of an error are looked at. */
 const MAX_CAUSES = 4;

@@ -4,10 +4,10 @@
  * deadlines, a slow peer, the orderly end. Must not know what is said, nor what becomes of a
  * session that has lost its connection.
  *
- *     state    input                        output
- *     open     given to the speaker         scheduled, and fetched from the speaker as there is room
- *     closing  read and dropped: over       ended; the peer's end, or lingerTimeoutMs, closes
- *     gone     -                            -
+ *     state    input                    output
+ *     open     given to the speaker     scheduled, and fetched from the speaker as there is room
+ *     closing  read and dropped: over   ended; the peer's end, or lingerTimeoutMs, closes
+ *     gone     -                        -
  *
  * Reading is not held back for a slow handler: requests are bounded by maxConversations and
  * maxInputBytes, items and events by credit. It is held back for a turn when the budget of a turn

@@ -6,7 +6,7 @@
  *     source                      pulled by              left by
  *     ReadableStream              reader.read()          reader.cancel()
  *     Readable of Node            its async iterator     destroy()
- *     generators, iterators       next()                 return(), without waiting for a pending next()
+ *     generators, iterators       next()                 return(), though a next() is pending
  *
  * @module
  */

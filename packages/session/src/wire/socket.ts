@@ -6,7 +6,7 @@
  *     state      input                          output
  *     open       delivered                      messages
  *     ending     delivered                      ended
- *     failing    read and dropped: an error     last words, until the owner's `failed` has settled, or lingerTimeoutMs
+ *     failing    read and dropped: an error     last words: `failed` settles, or lingerTimeoutMs
  *     lingering  read and dropped: over         ended; the peer's end, or lingerTimeoutMs, closes
  *     closed     -                              -
  *

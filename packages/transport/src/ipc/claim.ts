@@ -158,7 +158,7 @@ function narrowUmask({ mode, action, isShared }: PathClaim): number | null {
 
 function readUmask(): number {
   try {
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- it is read only where it can't be set
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- read only where it can't be set
     return process.umask();
   } catch {
     return 0; // unknown

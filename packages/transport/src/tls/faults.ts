@@ -133,7 +133,8 @@ function wrongName(error: unknown): TlsFault {
   const has = names.length > MAX_NAMES ? `${names.slice(0, MAX_NAMES)}…` : names;
   return rejected(
     "the peer's certificate is not for " +
-      `${typeof host === "string" ? printable(host) : "this name"}${has === "" ? "" : `, but for ${has}`}; ` +
+      (typeof host === "string" ? printable(host) : "this name") +
+      `${has === "" ? "" : `, but for ${has}`}; ` +
       "connect by a name that it has, or give that as tls.serverName",
   );
 }

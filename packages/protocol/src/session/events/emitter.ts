@@ -2,8 +2,8 @@
  * Emitter: the events that this side sends (PROTOCOL.md §5, §8). Owns which numbers were given out
  * and are settled, and each event's outcome. Must not know what the peer's events do here.
  *
- *     emit ----> [lane] ----> output                               at most once: "unknown" when it is in the output
- *       '-----> [retained] <- ACK: "delivered"                     at least once: sent again from here
+ *     emit ----> [lane] ----> output               at most once: "unknown" when it is in the output
+ *       '-----> [retained] <- ACK: "delivered"     at least once: sent again from here
  *
  * An event has a number from when it begins. Those that had begun on an older connection are sent
  * again in the order of their numbers, through the common lane, while the other lanes are held.

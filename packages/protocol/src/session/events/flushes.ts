@@ -3,7 +3,8 @@
  * lanes let them leave in. Owns the waiters, and how many events each waits for. Must not know
  * events.
  *
- *     generation   events that wait between two calls of `wait`; done when they have left, and those of all older ones
+ *     generation   events that wait between two calls of `wait`; done when they, and those of all
+ *                  older generations, have left
  *
  * @module
  */

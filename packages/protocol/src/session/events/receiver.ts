@@ -3,7 +3,9 @@
  * duplicates, and what the peer is told of them: ACK, REJECT, CREDIT, LANE. Must not know what this
  * side emits.
  *
- *     EVENT ----> [lane: waiting, encoded] ----> sink.event ... handled ----> REJECT, ACK, CREDIT, LANE       one at a time in each lane
+ *     EVENT --> [lane: waiting, encoded] --> sink.event ... handled --> REJECT, ACK, CREDIT, LANE
+ *
+ * Of each lane one event at a time is given to the sink.
  *
  * @module
  */

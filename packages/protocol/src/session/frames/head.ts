@@ -1,7 +1,8 @@
 /**
  * The head of a REQUEST, STREAM or EVENT: which message, and what goes with it (PROTOCOL.md §2).
  *
- *     name u16 | flags u8 | [deadline u32] | [trace 25 bytes] | [number u64 | [origin 16 bytes | number there u64]]
+ *     name u16 | flags u8 | [deadline u32] | [trace 25 bytes] | [number u64 | [first]]
+ *     first: origin 16 bytes | number there u64
  *
  * Owns its layout and flags. Must not know what a name stands for.
  *

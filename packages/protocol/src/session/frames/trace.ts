@@ -2,7 +2,8 @@
  * Trace contexts: W3C `traceparent`, version 00, as text and as the 25 bytes that cross the wire
  * (PROTOCOL.md §2). Owns the two forms. Must not know who traces.
  *
- *     "00-" trace-id (32 digits) "-" parent-id (16) "-" trace-flags (2)        trace-id 16 bytes | parent-id 8 | trace-flags 1
+ *     "00-" trace-id (32 digits) "-" parent-id (16) "-" trace-flags (2)
+ *     trace-id 16 bytes | parent-id 8 | trace-flags 1
  *
  * Source: https://www.w3.org/TR/trace-context/#traceparent-header
  *

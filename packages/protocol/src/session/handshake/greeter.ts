@@ -3,7 +3,8 @@
  * the signature, HELLO and the client's list of messages as they arrive, and the replies to what is
  * not one. Must not know sessions.
  *
- *     receive -> a good HELLO -> the driver judges it -> admitted -> welcome, or WANT -> receive -> welcome
+ *     receive -> a good HELLO -> the driver judges it -> admitted -> welcome
+ *                                                                 -> WANT -> receive -> welcome
  *
  * @module
  */
