@@ -35,9 +35,8 @@ const nested = `${"[".repeat(500_000)}${"]".repeat(500_000)}`;
 function stated(title: string): number {
   const page = readFileSync(new URL("../docs/limits.md", import.meta.url), "utf8");
   const [, mib] =
-    /\*\*together\*\* +\| *\| *\*\*(\d+) MiB\*\*/.exec(
-      page.slice(page.indexOf(`### ${title}`)),
-    ) ?? [];
+    /\*\*together\*\* +\| *\| *\*\*(\d+) MiB\*\*/.exec(page.slice(page.indexOf(`### ${title}`))) ??
+    [];
   assert.ok(mib !== undefined, `docs/limits.md states no number for ${title}`);
   return Number(mib) * 1_048_576;
 }

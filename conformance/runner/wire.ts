@@ -22,6 +22,7 @@ export class Wire {
   readonly seen: string[] = [];
   /** Called for each frame before it is joined. */
   onFrame: ((frame: Frame) => void) | null = null;
+  #isBroken = false;
   readonly #socket: Socket;
   readonly #waitMs: number;
   readonly #frames = new FrameReader();
@@ -98,8 +99,10 @@ export class Wire {
   }
 
   /** Break it off. */
+  /** Breaks the stream off: what has come and was not taken does not matter. */
   destroy(): void {
     this.#socket.destroy();
+    this.#isBroken = true;
   }
 
   /**
@@ -120,7 +123,7 @@ export class Wire {
 
   /** What has come and was not taken. */
   get waiting(): readonly Arrival[] {
-    return this.#arrivals;
+    return this.#isBroken ? [] : this.#arrivals;
   }
 
   /** Resolves when the signature is here. */

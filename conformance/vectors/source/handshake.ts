@@ -9,6 +9,7 @@ import {
   finish,
   frame,
   greet,
+  lose,
   open,
   refuse,
   request,
@@ -614,6 +615,7 @@ server(
       { replace: [['"more":0', `"more":${"[".repeat(7_000)}${"]".repeat(7_000)}`]] },
     ),
   ),
+  lose,
   greet({}, "another"),
   alive,
 );

@@ -82,7 +82,7 @@ any(
   "A session goes on over ten connections",
   "resume",
   greet(),
-  ...Array.from({ length: 10 }, () => [lose, resumed]).flat(),
+  ...Array.from({ length: 10 }, () => [alive, lose, resumed]).flat(),
   alive,
 );
 server(
