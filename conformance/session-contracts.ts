@@ -130,7 +130,7 @@ export const handlers: SessionHandlers<typeof desk> = {
   },
 };
 
-/** What `reference-client/script.py` expects of a server. */
+/** A contract with something of each kind, for tests that load a server. */
 export const conformance = defineProtocol({
   name: "conformance",
   version: 1,

@@ -52,3 +52,19 @@ describe("the vectors against the Python package", { skip }, () => {
     });
   }
 });
+
+describe("the Python package", { skip }, () => {
+  it("passes its own tests, the examples of its README among them", { timeout: 120_000 }, () => {
+    const tests = fileURLToPath(new URL("../clients/python/tests", import.meta.url));
+    const run = spawnSync(
+      python ?? "",
+      ["-W", "error", "-m", "unittest", "discover", "-s", tests],
+      {
+        encoding: "utf8",
+        timeout: 110_000,
+      },
+    );
+    assert.equal(run.status, 0, run.stderr);
+    assert.match(run.stderr, /^Ran [1-9]\d* tests/m);
+  });
+});

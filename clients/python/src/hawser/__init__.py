@@ -4,6 +4,7 @@
         total = await client.request("add", {"a": 1, "b": 2})
 """
 
+from . import blocking
 from .client import Client, connect
 from .codecs import NOTHING
 from .contract import Contract, Limits, Message
@@ -35,6 +36,7 @@ __all__ = [
     "ServerSession",
     "Trace",
     "Violation",
+    "blocking",
     "connect",
 ]
 __version__ = "0.0.0"

@@ -68,6 +68,7 @@ class Client(Session):
         self.backoff = backoff
         self._handshake_timeout = handshake_timeout
         self._ssl = ssl
+        self._is_reconnecting = False
 
     async def __aenter__(self) -> "Client":
         return self
@@ -160,11 +161,21 @@ class Client(Session):
         return Peer(messages, welcome.limits, welcome.version, welcome.features)
 
     def lost(self, error: ConnectionLost) -> None:
-        if self.reconnect:
+        if not self.reconnect:
+            self.finish(error)
+        elif not self._is_reconnecting:
             self.spawn(self._reconnect())
 
     async def _reconnect(self) -> None:
-        """Connects again until there is a connection, or the session is over."""
+        """Connects again until there is a connection, or the session is over. Never twice at once: the server would
+        take the one for a replacement of the other."""
+        self._is_reconnecting = True
+        try:
+            await self._try_again()
+        finally:
+            self._is_reconnecting = False
+
+    async def _try_again(self) -> None:
         attempt = 0
         while self.over is None and self.link is None:
             await asyncio.sleep(self.backoff(attempt))

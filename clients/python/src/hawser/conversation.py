@@ -64,6 +64,7 @@ class Conversation:
         #: Called when the outcome is known.
         self.when_over: Optional[Callable[[], None]] = None
         self._changed = asyncio.Event()
+        self._sendable = asyncio.Event()
 
     def of(self, message: Message) -> None:
         """Its message in this side's contract."""
@@ -88,22 +89,21 @@ class Conversation:
         Raises what ended the stream.
         """
         body = self._link.encode(self.name, self._codec, item)
-        while not self.my_part_over and not self.is_refused:
-            if self.credit.left <= 0:
-                self._changed.clear()
-                await self._changed.wait()
-            elif self._link.items_credit.left <= 0:
-                await self._link.items_credit_comes()
-            else:
-                break
-        if self.is_refused:
-            return False
-        if self.my_part_over:
-            raise self._outcome if isinstance(self._outcome, HawserError) else HawserError("the stream is over")
-        self.credit.spend(cost_of(body))
-        self._link.send_item(self, body)
-        await self._link.room()
-        return True
+        began: "Optional[asyncio.Future[None]]" = None
+        while True:
+            if began is not None and began.done():
+                await self._link.room()
+                return True
+            if self.is_refused:
+                return False
+            if self.my_part_over:
+                raise self._outcome if isinstance(self._outcome, HawserError) else HawserError("the stream is over")
+            if began is None:
+                began = self._link.send_item(self, body)
+                began.add_done_callback(lambda _: self.wake())
+            self._sendable.clear()
+            if not began.done():
+                await self._sendable.wait()
 
     async def end(self) -> None:
         """Says that this side sends no more items."""
@@ -153,7 +153,8 @@ class Conversation:
     # For the link.
 
     def wake(self) -> None:
-        self._changed.set()
+        """The sender looks again."""
+        self._sendable.set()
 
     def release_all(self) -> None:
         """The program takes nothing more: the credit of all streams is due."""
@@ -203,6 +204,7 @@ class Conversation:
             if self.when_over is not None and self.mine:
                 self.when_over()
         self._changed.set()
+        self._sendable.set()
 
     def stop(self, code: str) -> None:
         """Nobody waits for the answer any more: the handler's task is cancelled, and answers when it ends."""

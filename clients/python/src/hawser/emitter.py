@@ -2,8 +2,8 @@
 
 Owns their numbers, their lanes' credit, and what becomes of each. Must not know what the peer emits.
 
-    emit -> [lane's queue] -> outbox        an event has its number from when it begins
-                 ^--- a new connection: those that had begun are first, in the order of their numbers
+    emit -> [lane's queue] -> outbox    the first of each lane: it has its number, and costs, when it begins
+             [replay] ------> outbox    on a new connection, what had begun comes first, in the order of numbers
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import OrderedDict, deque
-from typing import TYPE_CHECKING, Any, Deque, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Deque, Dict, List, Optional, Set, Tuple
 
 from .codecs import encode_body
 from .contract import Message, lane_number
@@ -41,7 +41,6 @@ class OutgoingEvent:
         self.settled = False
         #: The REJECT that has come of it; it settles the event, and its ACK says so.
         self.failure: Optional[Failed] = None
-        self.outgoing: Optional[Outgoing] = None
 
 
 class Emitter:
@@ -50,20 +49,20 @@ class Emitter:
         self._last = 0
         self._settled = NumberSet()
         self._numbered: "OrderedDict[int, OutgoingEvent]" = OrderedDict()
-        #: At least once, and not begun in this session: in the order of `emit`.
-        self._unbegun: "OrderedDict[int, OutgoingEvent]" = OrderedDict()
+        #: What has not begun, by lane, in the order of `emit`; the first of each lane is in the outbox.
         self._queues: "OrderedDict[int, Deque[OutgoingEvent]]" = OrderedDict()
-        self._replay: Deque[OutgoingEvent] = deque()
+        #: Events that are sent at most once, have begun, and are not written whole.
+        self._passing: Set[OutgoingEvent] = set()
+        #: Number of events that wait to be sent again.
         self._replaying = 0
         self._lane_credit: Dict[int, Credit] = {}
         self._credit = Credit(0)
         self._origin = ""
-        self._moving = 0
 
     @property
     def is_settled(self) -> bool:
         """True if nothing waits to be sent or acknowledged."""
-        return not (self._numbered or self._unbegun or self._queues or self._moving)
+        return not (self._numbered or self._queues or self._passing)
 
     def can_have(self, received: int) -> bool:
         """True if the peer can have all events up to this number, and none that it acknowledged is missing."""
@@ -86,13 +85,11 @@ class Emitter:
         session.check_size(name, body)
         future: "asyncio.Future[None]" = asyncio.get_running_loop().create_future()
         event = OutgoingEvent(message, lane, body, trace, future)
-        if message.at_least_once:
-            self._unbegun[id(event)] = event
-        elif link is None:
+        if link is None and not message.at_least_once:
             raise ConnectionLost("there is no connection, and the event is sent at most once", False)
-        if link is not None:
-            self._queue(event)
-            self.pump()
+        self._queue(event)
+        if link is not None and len(self._queues[lane]) == 1:
+            self._put(link, event, ("event", lane))
         return future
 
     def attached(self, link: "Link", is_new: bool, received: int, origin: str) -> None:
@@ -100,49 +97,52 @@ class Emitter:
         limits = link.peer.limits
         self._credit = Credit(limits.eventWindowBytes)
         self._lane_credit = {}
-        self._queues.clear()
-        self._replay.clear()
-        self._replaying = self._moving = 0
+        self._replaying = 0
         if is_new:
             self._renumber()
-        else:
-            for number, event in self._numbered.items():
-                if number <= received:
-                    event.whole = True
-                    continue
-                if number == received + 1:
-                    event.whole = False
-                self._replay.append(event)
         self._origin = origin
-        for event in list(self._unbegun.values()):
-            if not self._session.peer_knows(event.message) or len(event.body) > limits.maxMessageBytes:
-                self._unbegun.pop(id(event))
-                _fail(event.future, Failed("UNKNOWN_MESSAGE", f"the peer has no event {event.message.name!r}, or takes less"))
+        for number, event in self._numbered.items():
+            if number <= received:
+                event.whole = True
                 continue
-            self._queue(event)
-        self.pump()
+            if number == received + 1:
+                event.whole = False
+            if event.failure is None:
+                self._replaying += 1
+                self._put(link, event, "replay")
+        for lane, queue in list(self._queues.items()):
+            self._keep(lane, [event for event in queue if self._is_taken(link, event)])
+            if lane in self._queues:
+                self._put(link, self._queues[lane][0], ("event", lane))
+
+    def _is_taken(self, link: "Link", event: OutgoingEvent) -> bool:
+        if self._session.peer_knows(event.message) and len(event.body) <= link.peer.limits.maxMessageBytes:
+            return True
+        _fail(event.future, Failed("UNKNOWN_MESSAGE", f"the peer has no event {event.message.name!r}, or takes less"))
+        return False
 
     def detached(self) -> None:
         """The connection is gone: what is sent at most once and had not left is not sent."""
-        for queue in self._queues.values():
+        lost = ConnectionLost("the connection was lost before the event was sent", False)
+        for lane, queue in list(self._queues.items()):
             for event in queue:
                 if not event.message.at_least_once:
-                    _fail(event.future, ConnectionLost("the connection was lost before the event was sent", False))
-        self._queues.clear()
-        self._replay.clear()
-        self._replaying = self._moving = 0
+                    _fail(event.future, lost)
+            self._keep(lane, [event for event in queue if event.message.at_least_once])
+        for event in self._passing:
+            _fail(event.future, ConnectionLost("the connection was lost while the event was sent"))
+        self._passing.clear()
+        self._replaying = 0
 
     def close(self, error: HawserError) -> None:
         """The session is over: the outcome of what is unsettled is not known."""
-        for event in [*self._numbered.values(), *self._unbegun.values()]:
+        for event in [*self._numbered.values(), *self._waiting()]:
             _fail(event.future, event.failure or error)
         self._numbered.clear()
-        self._unbegun.clear()
         self._queues.clear()
 
     def credited(self, payload: bytes) -> None:
         self._credit.add(payload)
-        self.pump()
 
     def lane_credited(self, lane: int, payload: bytes) -> None:
         link = self._session.link
@@ -153,11 +153,10 @@ class Emitter:
         credit = self._lane_credit.get(lane)
         if credit is not None:
             credit.add(payload)
-            if window is not None and credit.left >= window and lane not in self._queues:
+            if window is not None and credit.left >= window:
                 del self._lane_credit[lane]  # it is as a new one
         elif window is not None and window + given > MAX_CREDIT:
             raise Violation("credit-max", "gave a lane too much credit", "FLOW_VIOLATION")
-        self.pump()
 
     def acknowledged(self, payload: bytes) -> None:
         number = int.from_bytes(payload[:8], "big")
@@ -192,89 +191,83 @@ class Emitter:
         if event is not None:
             event.failure = failure
 
-    def pump(self) -> None:
-        """Moves into the outbox what has credit."""
-        link = self._session.link
-        if link is None or link.over is not None:
-            return
-        while self._replay and self._has_credit(self._replay[0].lane):
-            event = self._replay.popleft()
-            if not event.settled:
-                self._replaying += 1
-                self._start(link, event, "replay")
-        if self._replay or self._replaying:
-            return
-        moved = True
-        while moved and self._credit.left > 0:
-            moved = False
-            for lane in list(self._queues):
-                if not self._has_credit(lane):
-                    continue
-                queue = self._queues[lane]
-                event = queue.popleft()
-                if not queue:
-                    del self._queues[lane]
-                self._start(link, event, ("event", lane))
-                moved = True
-
     def _queue(self, event: OutgoingEvent) -> None:
         self._queues.setdefault(event.lane, deque()).append(event)
 
-    def _has_credit(self, lane: int) -> bool:
-        return self._credit.left > 0 and (lane == 0 or self._lane(lane).left > 0)
+    def _keep(self, lane: int, events: List[OutgoingEvent]) -> None:
+        """Of a lane these alone still wait."""
+        if events:
+            self._queues[lane] = deque(events)
+        else:
+            self._queues.pop(lane, None)
+
+    def _waiting(self) -> List[OutgoingEvent]:
+        return [event for queue in self._queues.values() for event in queue]
+
+    def _put(self, link: "Link", event: OutgoingEvent, line: Any) -> None:
+        """The outbox says when it begins."""
+        message = Outgoing(Kind.EVENT, event.lane, b"", cost_of(event.body))
+        message.size = len(self._encode(event, 1))
+        message.may_begin = lambda: event.settled or self._may_begin(event.lane, line == "replay")
+        message.begin = lambda: self._begin(event, line == "replay")
+        message.written = lambda: self._written(event, line == "replay")
+        link.put(line, message)
+
+    def _may_begin(self, lane: int, is_replay: bool) -> bool:
+        if self._credit.left <= 0 or (self._replaying > 0 and not is_replay):
+            return False
+        return lane == 0 or self._lane(lane).left > 0
 
     def _lane(self, lane: int) -> Credit:
         link = self._session.link
-        assert link is not None
-        return self._lane_credit.setdefault(lane, Credit(link.peer.limits.laneWindowBytes))
+        window = None if link is None else link.peer.limits.laneWindowBytes
+        return self._lane_credit.setdefault(lane, Credit(window))
 
-    def _start(self, link: "Link", event: OutgoingEvent, line: Any) -> None:
-        """The event's cost is spent; the outbox says when it begins."""
+    def _begin(self, event: OutgoingEvent, is_replay: bool) -> Optional[bytes]:
+        if event.settled:  # the peer had it already
+            self._replayed(is_replay)
+            return None
         cost = cost_of(event.body)
         self._credit.spend(cost)
         if event.lane != 0:
             self._lane(event.lane).spend(cost)
-        self._moving += 1
-        message = Outgoing(Kind.EVENT, event.lane, b"", cost)
-        message.size = len(self._encode(event, 1))
-        message.begin = lambda: self._begin(event, cost)
-        message.written = lambda: self._written(event)
-        event.outgoing = message
-        link.put(line, message)
-
-    def _begin(self, event: OutgoingEvent, cost: int) -> Optional[bytes]:
-        if event.settled:  # the peer had it already
-            self._credit.spend(-cost)
-            if event.lane != 0:
-                self._lane(event.lane).spend(-cost)
-            self._left(event)
-            return None
-        if event.message.at_least_once and event.number == 0:
-            self._unbegun.pop(id(event), None)
+        if not is_replay:
+            self._next(event)
+        if not event.message.at_least_once:
+            self._passing.add(event)
+        elif event.number == 0:
             self._last += 1
             event.number = self._last
             self._numbered[event.number] = event
         return self._encode(event, event.number)
+
+    def _next(self, event: OutgoingEvent) -> None:
+        """A lane's first event begins: the next one may follow."""
+        queue = self._queues[event.lane]
+        queue.popleft()
+        link = self._session.link
+        if not queue:
+            del self._queues[event.lane]
+        elif link is not None:
+            self._put(link, queue[0], ("event", event.lane))
 
     def _encode(self, event: OutgoingEvent, number: int) -> bytes:
         numbered = number if event.message.at_least_once else None
         index = self._session.contract.index(event.message.name)
         return encode_head(Head(index, None, event.trace, numbered, False, event.first)) + event.body
 
-    def _written(self, event: OutgoingEvent) -> None:
+    def _written(self, event: OutgoingEvent, is_replay: bool) -> None:
         event.whole = True
-        self._left(event)
-        if not event.message.at_least_once and not event.future.done():
-            event.future.set_result(None)
-
-    def _left(self, event: OutgoingEvent) -> None:
-        self._moving -= 1
-        event.outgoing = None
-        if self._replaying:
-            self._replaying -= 1
-            if not self._replaying:
-                asyncio.get_running_loop().call_soon(self.pump)
+        self._replayed(is_replay)
+        if not event.message.at_least_once:
+            self._passing.discard(event)
+            if not event.future.done():
+                event.future.set_result(None)
         self._session.check_drained()
+
+    def _replayed(self, is_replay: bool) -> None:
+        if is_replay:
+            self._replaying -= 1
 
     def _settle(self, event: OutgoingEvent) -> None:
         self._numbered.pop(event.number, None)
@@ -288,8 +281,8 @@ class Emitter:
 
     def _renumber(self) -> None:
         """A new session: what had begun in the old one keeps its identity, and gets another number."""
-        waiting = list(self._unbegun.values())
-        self._unbegun.clear()
+        waiting = self._waiting()
+        self._queues.clear()
         for event in [*self._numbered.values(), *waiting]:
             if event.failure is not None:
                 event.settled = True
@@ -299,14 +292,14 @@ class Emitter:
                 event.first = event.first or First(self._origin, event.number)
             event.number = 0
             event.whole = False
-            self._unbegun[id(event)] = event
+            self._queue(event)
         self._numbered.clear()
         self._settled = NumberSet()
         self._last = 0
 
     def unsettled(self) -> List[Tuple[str, int]]:
         """Name and number of each event that is not acknowledged; the number 0: it has not begun."""
-        return [(event.message.name, event.number) for event in [*self._numbered.values(), *self._unbegun.values()]]
+        return [(event.message.name, event.number) for event in [*self._numbered.values(), *self._waiting()]]
 
 
 def _fail(future: "asyncio.Future[None]", error: HawserError) -> None:

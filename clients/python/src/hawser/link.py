@@ -78,7 +78,6 @@ class Link:
         self.drain_sent = False
         self.drain_received = False
         self.items_credit = Credit(peer.limits.connectionWindowBytes)
-        self._items_credit_came = asyncio.Event()
         self._reader = reader
         self._writer = writer
         self._decoder = decoder
@@ -291,10 +290,23 @@ class Link:
         conversation.opening = self._send(kind, id, payload)
         return conversation
 
-    def send_item(self, conversation: Conversation, body: bytes) -> None:
+    def send_item(self, conversation: Conversation, body: bytes) -> "asyncio.Future[None]":
+        """Puts an item last. The future is done when it begins; it is cancelled where it never does."""
+        began: "asyncio.Future[None]" = asyncio.get_running_loop().create_future()
         cost = cost_of(body)
-        self.items_credit.spend(cost)
-        self._send(Kind.ITEM, conversation.id, body, cost)
+        message = Outgoing(Kind.ITEM, conversation.id, body, cost)
+
+        def begin() -> bytes:
+            conversation.credit.spend(cost)
+            self.items_credit.spend(cost)
+            if not began.done():
+                began.set_result(None)
+            return body
+
+        message.may_begin = lambda: conversation.credit.left > 0 and self.items_credit.left > 0
+        message.begin = begin
+        self.put(conversation.id, message)
+        return began
 
     def end_part(self, conversation: Conversation) -> None:
         if not conversation.my_part_over and self.over is None:
@@ -306,11 +318,14 @@ class Link:
 
     def _last(self, conversation: Conversation, kind: Kind, payload: bytes = b"") -> None:
         """This side's last frame of a conversation."""
+        if kind == Kind.FAIL or conversation.is_refused:
+            self._outbox.purge(conversation.id)  # items that wait for credit
         if kind == Kind.CANCEL:
             self.frame(kind, conversation.id, payload)
         else:
             self._send(kind, conversation.id, payload)
         conversation.my_part_over = True
+        conversation.wake()
         if not conversation.mine:
             conversation.release_all()
         self._free_if_over(conversation)
@@ -340,15 +355,11 @@ class Link:
             self._last(conversation, Kind.CANCEL, make_cancel(code))
 
     def _drop(self, id: int) -> None:
-        """What is not written is not sent; items that are cut off, or never begin, cost nothing."""
+        """What is not written is not sent; an item that is cut off costs nothing."""
         for message in self._outbox.drop(id):
-            if message.kind == Kind.ITEM:
+            if message.kind == Kind.ITEM and message.begun:
                 self.items_credit.spend(-message.cost)
-        self._items_credit_came.set()
-
-    async def items_credit_comes(self) -> None:
-        self._items_credit_came.clear()
-        await self._items_credit_came.wait()
+        self._wake.set()
 
     def give_back(self, conversation: Conversation, cost: int) -> None:
         """The program took an item."""
@@ -526,6 +537,7 @@ class Link:
     def _on_credit(self, frame: Frame, payload: bytes) -> None:
         if frame.id == 0:
             self.session.emitter.credited(payload)
+            self._wake.set()
             return
         if payload == b"\0\0\0\0":
             raise Violation("credit-zero", "gave credit of 0 bytes")
@@ -535,16 +547,17 @@ class Link:
         if not conversation.is_stream:
             raise Violation("credit-request", f"sent CREDIT for {frame.id}, which is a request")
         conversation.credit.add(payload)
-        conversation.wake()
+        self._wake.set()
 
     def _on_window(self, frame: Frame, payload: bytes) -> None:
         self.items_credit.add(payload)
-        self._items_credit_came.set()
+        self._wake.set()
 
     # Events: the session keeps them, this connection carries them.
 
     def _on_lane(self, frame: Frame, payload: bytes) -> None:
         self.session.emitter.lane_credited(frame.id, payload)
+        self._wake.set()
 
     def _on_event(self, frame: Frame, payload: bytes) -> None:
         self.session.receiver.arrived(self, frame, payload)
@@ -644,7 +657,6 @@ class Link:
             if conversation.task is not None:
                 conversation.task.cancel()
         self._freed.set()
-        self._items_credit_came.set()
         if self._ping is not None:
             self._ping[2].cancel()
         self.session.link_ended(self, error)

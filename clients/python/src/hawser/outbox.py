@@ -24,6 +24,8 @@ class Outgoing:
         self.at = 0
         self.begun = False
         self.done = False
+        #: False: it has to wait for credit.
+        self.may_begin: Optional[Callable[[], bool]] = None
         #: Called before its first piece is written: returns its payload, or None where it is dropped.
         self.begin: Optional[Callable[[], Optional[bytes]]] = None
         #: Called behind its last piece.
@@ -61,13 +63,16 @@ class Outbox:
             self._unfinished -= 1
         return list(dropped or ())
 
-    def remove(self, line: Hashable, message: Outgoing) -> None:
-        """Takes a message out that has not begun."""
+    def purge(self, line: Hashable) -> None:
+        """Forgets what has not begun of a line."""
         queue = self._lines.get(line)
-        if queue is not None and message in queue:
-            queue.remove(message)
-            if not queue:
-                del self._lines[line]
+        if queue is None:
+            return
+        kept = [message for message in queue if message.begun]
+        queue.clear()
+        queue.extend(kept)
+        if not queue:
+            del self._lines[line]
 
     def next(self) -> Optional[bytes]:
         """The next frame to write, or None."""
@@ -92,7 +97,11 @@ class Outbox:
     def _movable(self) -> Optional[Hashable]:
         for line, queue in self._lines.items():
             message = queue[0]
-            if message.begun or message.size <= self._piece_bytes or self._unfinished < self._max_partials:
+            if message.begun:
+                return line
+            if message.size > self._piece_bytes and self._unfinished >= self._max_partials:
+                continue
+            if message.may_begin is None or message.may_begin():
                 return line
         return None
 
