@@ -8,11 +8,11 @@ import {
   contractSchema,
   defineProtocol,
   HawserError,
-  type Hello,
   jsonRpc,
   protocolFromSchema,
   type,
 } from "@hawser/protocol";
+import type { Hello } from "@hawser/protocol";
 import {
   frame,
   framesOf,

@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { connect, type SessionClient } from "@hawser/client";
-import { defineProtocol, HawserError, type Hello, type } from "@hawser/protocol";
+import { defineProtocol, HawserError, type } from "@hawser/protocol";
+import type { Hello } from "@hawser/protocol";
 import {
   frame,
   framesOf,

@@ -7,16 +7,8 @@ import process from "node:process";
 import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
 import { connect, type SessionConnectOptions } from "@hawser/client";
-import {
-  defineProtocol,
-  HawserError,
-  type Hello,
-  jsonRpc,
-  lines,
-  text,
-  type,
-  wire,
-} from "@hawser/protocol";
+import { defineProtocol, HawserError, jsonRpc, lines, text, type, wire } from "@hawser/protocol";
+import type { Hello } from "@hawser/protocol";
 import { hostileValues } from "@hawser/protocol/testing";
 import {
   createServer,

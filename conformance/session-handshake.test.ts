@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { connect as connectTo } from "@hawser/client";
-import { bytes, defineProtocol, HawserError, type Hello, raw, type, wire } from "@hawser/protocol";
+import { bytes, defineProtocol, HawserError, raw, type, wire } from "@hawser/protocol";
+import type { Hello } from "@hawser/protocol";
 import { type Connection, memoryPair, Ticker } from "@hawser/transport";
 import { ManualClock } from "@hawser/transport/testing";
 import { rawBytes, rawText, turns, until } from "./conversation.ts";

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { defineProtocol, HawserError, type Hello, type } from "@hawser/protocol";
+import { defineProtocol, HawserError, type } from "@hawser/protocol";
+import type { Hello } from "@hawser/protocol";
 import { Ticker } from "@hawser/transport";
 import { ManualClock } from "@hawser/transport/testing";
 import { turns, until } from "./conversation.ts";

@@ -12,11 +12,11 @@ import {
   lengthPrefixed,
   lines,
   type Schema,
-  type SchemaResult,
   text,
   type,
   wire,
 } from "@hawser/protocol";
+import type { SchemaResult } from "@hawser/protocol/engine";
 import { hostileValues, Random } from "@hawser/protocol/testing";
 import { createServer, type SessionServer } from "@hawser/server";
 import { memoryPair } from "@hawser/transport";

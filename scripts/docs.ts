@@ -12,12 +12,8 @@ import {
   queueLimitTable,
   reconnectLimitTable,
 } from "../packages/client/src/mod.ts";
-import {
-  errorTable,
-  frameLimitTable,
-  type Limit,
-  sessionLimitTable,
-} from "../packages/protocol/src/mod.ts";
+import { errorTable } from "../packages/protocol/src/mod.ts";
+import { frameLimitTable, type Limit, sessionLimitTable } from "../packages/protocol/src/engine.ts";
 import {
   closeLimitTable,
   serverLimitTable,

@@ -3,7 +3,7 @@
 // (conformance/memory.test.ts).
 
 import { BINARY_EXPANSION, JSON_EXPANSION } from "../packages/protocol/src/codec/footprint.ts";
-import { frameLimitTable, sessionLimitTable } from "../packages/protocol/src/mod.ts";
+import { frameLimitTable, sessionLimitTable } from "../packages/protocol/src/engine.ts";
 import { RECORD_BYTES } from "../packages/protocol/src/session/events/retention.ts";
 import { serverLimitTable, sessionServerLimitTable } from "../packages/server/src/mod.ts";
 import { writeBufferTable } from "../packages/transport/src/mod.ts";

@@ -11,13 +11,12 @@ import {
   json,
   lengthPrefixed,
   lines,
-  resolveFrameLimits,
   text,
   varintPrefixed,
   wire,
   type Wire,
-  WireDecoder,
 } from "@hawser/protocol";
+import { resolveFrameLimits, WireDecoder } from "@hawser/protocol/engine";
 import binarySplit from "binary-split";
 import { decode as lengthPrefixedStream } from "length-prefixed-stream";
 import split2 from "split2";

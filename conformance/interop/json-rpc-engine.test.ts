@@ -4,18 +4,15 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
-import {
-  ByteWriter,
-  defineProtocol,
-  type InboundCall,
-  type InboundEvent,
-  jsonRpc,
-  type MessageEntry,
-  type Session,
-  type SessionSink,
-  type Side,
-  type,
-} from "@hawser/protocol";
+import { ByteWriter, defineProtocol, jsonRpc, type } from "@hawser/protocol";
+import type {
+  InboundCall,
+  InboundEvent,
+  MessageEntry,
+  Session,
+  SessionSink,
+  Side,
+} from "@hawser/protocol/engine";
 import {
   type CancellationToken,
   CancellationTokenSource,

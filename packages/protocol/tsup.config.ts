@@ -1,7 +1,7 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: ["src/mod.ts", "src/testing/mod.ts"],
+  entry: ["src/mod.ts", "src/engine.ts", "src/testing/mod.ts"],
   format: ["esm"],
   target: "es2023",
   platform: "node",

@@ -4,9 +4,9 @@
  *
  * @module
  */
+import { printable } from "@hawser/protocol";
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { printable } from "@hawser/protocol";
 import { type Address, parseAddress, type TlsOptions } from "@hawser/transport";
 
 export { echoFlags, echoProtocol, readEchoWire } from "./echo.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Limit } from "@hawser/protocol";
+import type { Limit } from "@hawser/protocol/engine";
 import {
   type ConnectionLimitOptions,
   connectionOptionNames,

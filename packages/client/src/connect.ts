@@ -3,16 +3,14 @@
  *
  * @module
  */
+import { HawserError, type Protocol, type Wire } from "@hawser/protocol";
 import {
   checkOptions,
   checkSpoken,
-  HawserError,
   nativeSessions,
-  type Protocol,
   resolveLimits,
   type SessionKind,
-  type Wire,
-} from "@hawser/protocol";
+} from "@hawser/protocol/engine";
 import { rejected } from "@hawser/session";
 import {
   type AddressInput,

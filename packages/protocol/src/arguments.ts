@@ -19,7 +19,7 @@ import { utf8Encode } from "./bytes/utf8-write.ts";
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { checkOptions } from "@hawser/protocol";
+ * import { checkOptions } from "@hawser/protocol/engine";
  *
  * assert.throws(() => checkOptions("lines()", { endign: "crlf" }, ["ending", "write"]), {
  *   name: "TypeError",

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { checkNone, checkOptions, describeValue, nearestName } from "../src/arguments.ts";
+import { nativeSessions, resolveFrameLimits } from "../src/engine.ts";
 import * as protocol from "../src/mod.ts";
 import { verifyFraming } from "../src/testing/mod.ts";
 
@@ -21,11 +22,9 @@ const {
   libraryCodec,
   lines,
   mllp,
-  nativeSessions,
   netstring,
   octetCounted,
   raw,
-  resolveFrameLimits,
   slip,
   text,
   type,

@@ -1,16 +1,15 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
+import { HawserError, isHawserError } from "../src/mod.ts";
 import {
   asError,
   describeCaught,
-  HawserError,
   isError,
-  isHawserError,
   memberOf,
   readHawserError,
   stackOf,
   withPeer,
-} from "../src/mod.ts";
+} from "../src/engine.ts";
 import { hostileValues } from "../src/testing/mod.ts";
 
 describe("describeCaught()", () => {

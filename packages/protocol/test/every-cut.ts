@@ -4,13 +4,8 @@
  * @module
  */
 import { expect } from "vitest";
-import {
-  encodeFrames,
-  type FrameLimits,
-  type Framing,
-  type FramingFault,
-  resolveFrameLimits,
-} from "../src/mod.ts";
+import { encodeFrames, type FrameLimits, type Framing, type FramingFault } from "../src/mod.ts";
+import { resolveFrameLimits } from "../src/engine.ts";
 
 /**
  * What a decoder reported: payloads as Latin-1 text, faults as `CODE at offset`, with `, passed

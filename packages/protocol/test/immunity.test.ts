@@ -26,8 +26,8 @@ import {
   slip,
   varintPrefixed,
   wire,
-  WireDecoder,
 } from "../src/mod.ts";
+import { WireDecoder } from "../src/engine.ts";
 import { allCuts, chunksOf } from "../src/testing/cuts.ts";
 import { meter } from "../src/testing/meter.ts";
 import { Random } from "../src/testing/random.ts";

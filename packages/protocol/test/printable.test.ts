@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { HawserError, printable } from "../src/mod.ts";
+import { HawserError } from "../src/mod.ts";
+import { printable } from "../src/mod.ts";
 import { plain } from "../src/session/quote.ts";
 
 /** What a terminal or a log must not get, by what it is. */

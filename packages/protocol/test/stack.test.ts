@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { json, lines, text, wire, WireDecoder } from "../src/mod.ts";
+import { json, lines, text, wire } from "../src/mod.ts";
+import { WireDecoder } from "../src/engine.ts";
 import { HawserError } from "../src/errors.ts";
 import { JsonParser, parseJson, peerError, withoutStack } from "../src/stack.ts";
 import { frame, KIND, linesOf, readyServer } from "./session/by-hand.ts";

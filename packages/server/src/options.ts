@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkOptions, type Limit, resolveLimits } from "@hawser/protocol";
+import { checkOptions, type Limit, resolveLimits } from "@hawser/protocol/engine";
 import {
   affordableConnections,
   type ConnectionLimitOptions,

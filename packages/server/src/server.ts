@@ -4,15 +4,13 @@
  *
  * @module
  */
+import { HawserError, type Protocol, type Wire } from "@hawser/protocol";
 import {
   checkSpoken,
-  HawserError,
   nativeSessions,
-  type Protocol,
   type SessionKind,
-  type Wire,
   WireEncoder,
-} from "@hawser/protocol";
+} from "@hawser/protocol/engine";
 import { rejected, Reporter, WireSocket, type WireSocketOptions } from "@hawser/session";
 import {
   type Address,

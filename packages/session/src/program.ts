@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { describeCaught, HawserError } from "@hawser/protocol";
+import { HawserError } from "@hawser/protocol";
+import { describeCaught } from "@hawser/protocol/engine";
 import type { Clock } from "@hawser/transport";
 
 /**

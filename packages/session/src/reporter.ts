@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { describeCaught, type HawserError, stackOf } from "@hawser/protocol";
+import type { HawserError } from "@hawser/protocol";
+import { describeCaught, stackOf } from "@hawser/protocol/engine";
 import { isThenable } from "./program.ts";
 
 /** The failures of one server or client. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { describeValue } from "@hawser/protocol";
+import { describeValue } from "@hawser/protocol/engine";
 import { pipePath } from "./ipc/path.ts";
 
 /** Where a server listens and a client connects. */

@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { describeCaught, type ErrorCode, HawserError, isHawserError } from "@hawser/protocol";
+import { type ErrorCode, HawserError, isHawserError } from "@hawser/protocol";
+import { describeCaught } from "@hawser/protocol/engine";
 import { findTlsFault } from "./tls/faults.ts";
 
 /** What was being done when it failed. */

@@ -4,14 +4,14 @@
  *
  * @module
  */
+import type { FrameLimits } from "@hawser/protocol";
 import {
   checkOptions,
   frameLimitTable,
-  type FrameLimits,
   type Limit,
   resolveFrameLimits,
   resolveLimits,
-} from "@hawser/protocol";
+} from "@hawser/protocol/engine";
 
 /** What may wait to be sent on one connection, as callers give it. All but `stallMs` in bytes. */
 export interface WriteBufferOptions {

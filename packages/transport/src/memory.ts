@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { checkOptions, HawserError } from "@hawser/protocol";
+import { HawserError } from "@hawser/protocol";
+import { checkOptions } from "@hawser/protocol/engine";
 import { laterTurn } from "./clock.ts";
 import type { Connection, ConnectionSink } from "./connection.ts";
 import { Output } from "./output.ts";

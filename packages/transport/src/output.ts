@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { ByteWriter, type StorageSource } from "@hawser/protocol";
+import { ByteWriter } from "@hawser/protocol";
+import type { StorageSource } from "@hawser/protocol/engine";
 import { laterTurn } from "./clock.ts";
 
 /**

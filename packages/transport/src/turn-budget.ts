@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { ReadBudget } from "@hawser/protocol";
+import type { ReadBudget } from "@hawser/protocol/engine";
 
 /** Milliseconds of one connection's work in a turn. */
 const TURN_MS = 5;

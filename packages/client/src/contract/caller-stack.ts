@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { HawserError, isHawserError, withPeer } from "@hawser/protocol";
+import { HawserError, isHawserError } from "@hawser/protocol";
+import { withPeer } from "@hawser/protocol/engine";
 
 /**
  * The frames below this call, as they are now; they are only made into text when they are wanted.

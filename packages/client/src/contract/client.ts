@@ -12,23 +12,20 @@
  *
  * @module
  */
+import { type ContractSchema, HawserError, type Outcome, type Protocol } from "@hawser/protocol";
 import {
   CONTRACT_FEATURE,
   contractRequest,
-  type ContractSchema,
   describeCaught,
-  HawserError,
   type InboundCall,
   type InboundEvent,
   type MessageEntry,
-  type Outcome,
-  type Protocol,
   readHawserError,
   type ReadyInfo,
   type Session,
   type SessionKind,
   type SessionSink,
-} from "@hawser/protocol";
+} from "@hawser/protocol/engine";
 import {
   type Backlog,
   CallContext,

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { HawserError, type InboundEvent, type Protocol, unknownName } from "@hawser/protocol";
+import { HawserError, type Protocol } from "@hawser/protocol";
+import { type InboundEvent, unknownName } from "@hawser/protocol/engine";
 import { type EventMemory, failEvent, type Responder, settleEvent } from "@hawser/session";
 import { type AnyListener, Listeners } from "./listeners.ts";
 

@@ -12,7 +12,6 @@ import type {
   HawserError,
   Outcome,
   Protocol,
-  ReadyInfo,
   RequestInput,
   RequestNames,
   RequestOutput,
@@ -21,6 +20,7 @@ import type {
   StreamNames,
   StreamSend,
 } from "@hawser/protocol";
+import type { ReadyInfo } from "@hawser/protocol/engine";
 import type {
   Arguments,
   Awaitable,

@@ -4,17 +4,17 @@
  *
  * @module
  */
+import { HawserError } from "@hawser/protocol";
 import {
   describeCaught,
   type EmitOptions,
-  HawserError,
   type MessageEntry,
   type PreparedCall,
   type PreparedEvent,
   readHawserError,
   type Session,
   type SessionKind,
-} from "@hawser/protocol";
+} from "@hawser/protocol/engine";
 import {
   callOptions,
   EventCall,

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type HawserError, unknownName } from "@hawser/protocol";
+import type { HawserError } from "@hawser/protocol";
+import { unknownName } from "@hawser/protocol/engine";
 import { programFailed, Reporter } from "@hawser/session";
 import type { Lifecycle, LifecycleEvents } from "./handlers.ts";
 import { type AnyListener, Listeners } from "./listeners.ts";

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { HawserError, type Session } from "@hawser/protocol";
+import { HawserError } from "@hawser/protocol";
+import type { Session } from "@hawser/protocol/engine";
 import type { Clock } from "@hawser/transport";
 import type { Held } from "./held.ts";
 import type { ResolvedQueue } from "./options.ts";

@@ -4,17 +4,17 @@
  *
  * @module
  */
+import type { Protocol } from "@hawser/protocol";
 import {
   checkOptions,
   type Limit,
   type LimitOptions,
-  type Protocol,
   resolveLimits,
   resolveSessionLimits,
   type SessionLimit,
   type SessionLimits,
   sessionLimitTable,
-} from "@hawser/protocol";
+} from "@hawser/protocol/engine";
 import { type Deduplication, type EventMemory, resolveDeduplicate } from "@hawser/session";
 import {
   type ConnectionLimits,

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type HawserError, readHawserError } from "@hawser/protocol";
+import type { HawserError } from "@hawser/protocol";
+import { readHawserError } from "@hawser/protocol/engine";
 import type { Clock, Connection, DialOptions } from "@hawser/transport";
 import type { ResolvedReconnect } from "./options.ts";
 import { pauseMs, type Targets } from "./targets.ts";

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { describeCaught, HawserError, readHawserError } from "@hawser/protocol";
+import { HawserError } from "@hawser/protocol";
+import { describeCaught, readHawserError } from "@hawser/protocol/engine";
 import { type Awaitable, withinTime } from "@hawser/session";
 import {
   type Address,

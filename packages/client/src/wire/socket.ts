@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { HawserError, unknownName, type Wire, withPeer } from "@hawser/protocol";
+import { HawserError, type Wire } from "@hawser/protocol";
+import { unknownName, withPeer } from "@hawser/protocol/engine";
 import {
   type Closed,
   programFailed,

@@ -1,14 +1,12 @@
+import { defineProtocol, HawserError, type } from "@hawser/protocol";
 import {
   type CallSink,
-  defineProtocol,
-  HawserError,
   type InboundEvent,
   nativeSessions,
   type PreparedCall,
   type PreparedEvent,
   type Session,
-  type,
-} from "@hawser/protocol";
+} from "@hawser/protocol/engine";
 import { RecentEvents, Responder } from "@hawser/session";
 import { type Connection, memoryPair } from "@hawser/transport";
 import { ManualClock } from "@hawser/transport/testing";

@@ -39,7 +39,8 @@ import type {
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { defineProtocol, nativeSessions } from "@hawser/protocol";
+ * import { defineProtocol } from "@hawser/protocol";
+import { nativeSessions } from "@hawser/protocol/engine";
  *
  * const kind = nativeSessions(defineProtocol({ name: "echo", version: 1, requests: { say: {} } }));
  * const greeting = kind

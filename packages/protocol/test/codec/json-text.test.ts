@@ -10,10 +10,10 @@ import {
   json,
   jsonRpc,
   libraryCodec,
-  nativeSessions,
   type Schema,
   type,
 } from "../../src/mod.ts";
+import { nativeSessions } from "../../src/engine.ts";
 
 function refusal(call: () => unknown): HawserError {
   try {

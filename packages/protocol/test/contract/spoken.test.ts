@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { defineProtocol, jsonRpc, lines, nativeSessions, text, wire } from "../../src/mod.ts";
+import { defineProtocol, jsonRpc, lines, text, wire } from "../../src/mod.ts";
+import { nativeSessions } from "../../src/engine.ts";
 import { checkSpoken } from "../../src/contract/spoken.ts";
 
 const desk = defineProtocol({ name: "desk", version: 1 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { HawserError, defineProtocol, jsonRpc, lines, type SessionKind } from "../../src/mod.ts";
+import { HawserError, defineProtocol, jsonRpc, lines } from "../../src/mod.ts";
+import type { SessionKind } from "../../src/engine.ts";
 import { type } from "../../src/contract/schema.ts";
 import { desk, End, failure, notification, request, success } from "./end.ts";
 

@@ -6,24 +6,26 @@
 import * as z from "zod";
 import {
   ByteWriter,
-  type CallSink,
   decodeChunks,
   defineProtocol,
   type Framing,
   type HawserError,
-  type InboundCall,
-  type InboundEvent,
   jsonRpc,
   lines,
-  type MessageEntry,
-  type OutboundCall,
   type Protocol,
-  type Session,
-  type SessionKind,
-  type SessionLimits,
-  type SessionSink,
-  type Side,
 } from "../../src/mod.ts";
+import type {
+  CallSink,
+  InboundCall,
+  InboundEvent,
+  MessageEntry,
+  OutboundCall,
+  Session,
+  SessionKind,
+  SessionLimits,
+  SessionSink,
+  Side,
+} from "../../src/engine.ts";
 import { type as unchecked } from "../../src/contract/schema.ts";
 
 /** A contract with a message of each kind. */

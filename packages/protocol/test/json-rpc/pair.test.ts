@@ -2,14 +2,8 @@
 // event comes once.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  contentLength,
-  type Framing,
-  HawserError,
-  jsonRpc,
-  lines,
-  type OutboundCall,
-} from "../../src/mod.ts";
+import { contentLength, type Framing, HawserError, jsonRpc, lines } from "../../src/mod.ts";
+import type { OutboundCall } from "../../src/engine.ts";
 import { desk, End, type EndOptions, notification, request, success } from "./end.ts";
 
 /** What is on its way in one direction. */

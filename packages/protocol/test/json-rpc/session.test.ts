@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type Greeting, HawserError, jsonRpc, lines } from "../../src/mod.ts";
+import { HawserError, jsonRpc, lines } from "../../src/mod.ts";
+import type { Greeting } from "../../src/engine.ts";
 import { desk, End, failure, notification, request, success } from "./end.ts";
 
 const text = expect.any(String) as unknown;

@@ -1,5 +1,6 @@
 // lines(): payload and its ending, by string search.
-import { lines, type LineEnding } from "../../src/mod.ts";
+import { lines } from "../../src/mod.ts";
+import type { LineEnding } from "../../src/engine.ts";
 import { malformedAt, type Model, readAll, tooLargeAt, truncatedAt } from "./model.ts";
 
 const model = (

@@ -2,7 +2,8 @@
 // end, keep the rest, go on in order.
 import { describe, expect, it } from "vitest";
 import type { ReadBudget } from "../../src/wire/budget.ts";
-import { lines, text, wire, WireDecoder } from "../../src/mod.ts";
+import { lines, text, wire } from "../../src/mod.ts";
+import { WireDecoder } from "../../src/engine.ts";
 import { frame, framesOf, joined, KIND, NAME, readyServer, u32, u64 } from "../session/by-hand.ts";
 import { End as JsonRpcEnd } from "../json-rpc/end.ts";
 

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { HawserError, InboundCall, InboundEvent, Protocol } from "@hawser/protocol";
+import type { HawserError, Protocol } from "@hawser/protocol";
+import type { InboundCall, InboundEvent } from "@hawser/protocol/engine";
 import { type Backlog, CallContext, type StuckHandlers } from "@hawser/session";
 import type { EventContext, MiddlewareCall, SessionServer, SessionSocket } from "./handlers.ts";
 

@@ -6,23 +6,21 @@
  * @module
  */
 import type {
-  EmitOptions,
   EventNames,
   EventPayload,
   Fail,
   Hello,
-  MessageType,
   Outcome,
   Protocol,
   RequestInput,
   RequestNames,
   RequestOutput,
-  SessionState,
   StreamInput,
   StreamItem,
   StreamNames,
   StreamSend,
 } from "@hawser/protocol";
+import type { EmitOptions, MessageType, SessionState } from "@hawser/protocol/engine";
 import type {
   Arguments,
   Awaitable,

@@ -5,18 +5,16 @@
  *
  * @module
  */
+import { ByteWriter, HawserError, type Hello } from "@hawser/protocol";
 import {
   type Admission,
-  ByteWriter,
   type ErrorPeer,
   type Greeter,
   type Greeting,
-  HawserError,
-  type Hello,
   memberOf,
   readHawserError,
   type SessionKind,
-} from "@hawser/protocol";
+} from "@hawser/protocol/engine";
 import { runProgram, SessionLink, type SessionLinkEvents, type Speaker } from "@hawser/session";
 import type { Connection } from "@hawser/transport";
 import type { SessionPeer } from "./handlers.ts";

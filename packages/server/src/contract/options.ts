@@ -3,20 +3,19 @@
  *
  * @module
  */
+import type { HawserError, Protocol } from "@hawser/protocol";
 import {
   checkOptions,
   describeValue,
-  type HawserError,
   type Limit,
   type LimitOptions,
-  type Protocol,
   resolveLimits,
   resolveSessionLimits,
   Retention,
   type SessionLimit,
   type SessionLimits,
   sessionLimitTable,
-} from "@hawser/protocol";
+} from "@hawser/protocol/engine";
 import {
   type Awaitable,
   type Closed,

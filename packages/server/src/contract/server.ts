@@ -5,15 +5,13 @@
  *
  * @module
  */
+import { HawserError, type Hello, type Protocol } from "@hawser/protocol";
 import {
   type EmitOptions,
   type ErrorPeer,
-  HawserError,
-  type Hello,
-  type Protocol,
   type SessionKind,
   withPeer,
-} from "@hawser/protocol";
+} from "@hawser/protocol/engine";
 import {
   type Closed,
   messageToOpen,

@@ -6,23 +6,25 @@
  * @module
  */
 import {
-  type EmitOptions,
-  type ErrorPeer,
   HawserError,
   type Hello,
-  type InboundCall,
-  type InboundEvent,
   isHawserError,
-  type MessageEntry,
   type Outcome,
-  type PreparedEvent,
   type Protocol,
-  type ReadyInfo,
-  type Session,
-  type SessionKind,
-  type SessionSink,
-  type SessionState,
 } from "@hawser/protocol";
+import type {
+  EmitOptions,
+  ErrorPeer,
+  InboundCall,
+  InboundEvent,
+  MessageEntry,
+  PreparedEvent,
+  ReadyInfo,
+  Session,
+  SessionKind,
+  SessionSink,
+  SessionState,
+} from "@hawser/protocol/engine";
 import {
   type Closed,
   emitEvent,

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { type HawserError, readHawserError, unknownName, withPeer } from "@hawser/protocol";
+import type { HawserError } from "@hawser/protocol";
+import { readHawserError, unknownName, withPeer } from "@hawser/protocol/engine";
 import {
   type Closed,
   isThenable,

@@ -1,5 +1,6 @@
 import { connect, type SessionConnectOptions } from "@hawser/client";
-import { defineProtocol, HawserError, type Hello, jsonRpc, lines, type } from "@hawser/protocol";
+import { defineProtocol, HawserError, jsonRpc, lines, type } from "@hawser/protocol";
+import type { Hello } from "@hawser/protocol";
 import { memoryPair, Ticker } from "@hawser/transport";
 import { ManualClock } from "@hawser/transport/testing";
 import { describe, expect, expectTypeOf, it } from "vitest";

@@ -5,21 +5,19 @@
  *
  * @module
  */
+import { HawserError, type Outcome, type Protocol } from "@hawser/protocol";
 import {
   asError,
   type CallOptions,
   type CallSink,
   type EmitOptions,
-  HawserError,
   type MessageEntry,
   type MessageType,
   type OutboundCall,
-  type Outcome,
-  type Protocol,
   type Session,
   type Settled,
   type Side,
-} from "@hawser/protocol";
+} from "@hawser/protocol/engine";
 import type { Clock } from "@hawser/transport";
 
 /** What a request or a stream is opened with, besides its input. */

@@ -5,13 +5,13 @@
  *
  * @module
  */
+import type { HawserError } from "@hawser/protocol";
 import {
   describeValue,
   type EventIdentity,
-  type HawserError,
   type InboundEvent,
   NumberSet,
-} from "@hawser/protocol";
+} from "@hawser/protocol/engine";
 import { isThenable, programFailed, runProgram, whenSettled } from "../program.ts";
 
 /**

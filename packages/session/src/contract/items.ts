@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Pulled } from "@hawser/protocol";
+import type { Pulled } from "@hawser/protocol/engine";
 
 /** Whose items they are. */
 export interface ItemSource {

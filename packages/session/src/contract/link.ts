@@ -15,7 +15,8 @@
  *
  * @module
  */
-import { HawserError, type Session } from "@hawser/protocol";
+import { HawserError } from "@hawser/protocol";
+import type { Session } from "@hawser/protocol/engine";
 import {
   type Connection,
   type ConnectionLimits,

@@ -6,19 +6,18 @@
  *
  * @module
  */
+import { HawserError, type Protocol } from "@hawser/protocol";
 import {
-  HawserError,
   type InboundCall,
   type InboundEvent,
   type InboundSink,
   type MessageEntry,
   type MessageType,
   nearestName,
-  type Protocol,
   type Pulled,
   readHawserError,
   type Side,
-} from "@hawser/protocol";
+} from "@hawser/protocol/engine";
 import { acknowledge, type EventMemory } from "./event-memory.ts";
 import { captureContext, type InContext } from "./async-context.ts";
 import { type Ignored, MiddlewareStep } from "./middleware-step.ts";

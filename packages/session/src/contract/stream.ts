@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { HawserError, MessageEntry, Pulled, Session } from "@hawser/protocol";
+import type { HawserError } from "@hawser/protocol";
+import type { MessageEntry, Pulled, Session } from "@hawser/protocol/engine";
 import { callOptions, type OpenOptions, SignalledCall } from "./caller.ts";
 import { Items, type ItemSource } from "./items.ts";
 import type { Backlog } from "./link.ts";

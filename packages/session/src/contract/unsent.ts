@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { asError, type MessageEntry, type Outcome, readHawserError } from "@hawser/protocol";
+import type { Outcome } from "@hawser/protocol";
+import { asError, type MessageEntry, readHawserError } from "@hawser/protocol/engine";
 
 /**
  * What `emit()` returns for what its session threw: `"not-sent"` for an event that is sent at most

@@ -12,14 +12,8 @@
  *
  * @module
  */
-import {
-  type Finish,
-  HawserError,
-  type Wire,
-  WireDecoder,
-  WireEncoder,
-  type WireSink,
-} from "@hawser/protocol";
+import { HawserError, type Wire } from "@hawser/protocol";
+import { type Finish, WireDecoder, WireEncoder, type WireSink } from "@hawser/protocol/engine";
 import {
   type Connection,
   type ConnectionLimits,

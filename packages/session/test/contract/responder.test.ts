@@ -1,13 +1,11 @@
-import {
-  defineProtocol,
-  HawserError,
-  type InboundCall,
-  type InboundEvent,
-  type InboundSink,
-  type MessageEntry,
-  type NamedFailure,
-  type,
-} from "@hawser/protocol";
+import { defineProtocol, HawserError, type } from "@hawser/protocol";
+import type {
+  InboundCall,
+  InboundEvent,
+  InboundSink,
+  MessageEntry,
+  NamedFailure,
+} from "@hawser/protocol/engine";
 import {
   type AnyHandler,
   type AnyMiddleware,

@@ -11,7 +11,8 @@
 import net from "node:net";
 import process from "node:process";
 import type tls from "node:tls";
-import { describeCaught, HawserError, isHawserError } from "@hawser/protocol";
+import { HawserError, isHawserError } from "@hawser/protocol";
+import { describeCaught } from "@hawser/protocol/engine";
 import { type Address, formatAddress, formatPeer } from "../address.ts";
 import { bunAnswers } from "../bun/probe.ts";
 import { bunAcceptor } from "../bun/socket.ts";

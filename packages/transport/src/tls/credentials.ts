@@ -7,7 +7,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { KeyObject, X509Certificate } from "node:crypto";
-import { describeCaught, describeValue } from "@hawser/protocol";
+import { describeCaught, describeValue } from "@hawser/protocol/engine";
 
 /** Text in PEM form, or its bytes; several where a list is given. */
 export type Pem = string | Uint8Array | readonly (string | Uint8Array)[];

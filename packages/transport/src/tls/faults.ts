@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { type ErrorCode, printable } from "@hawser/protocol";
+import type { ErrorCode } from "@hawser/protocol";
+import { printable } from "@hawser/protocol";
 
 /** The code for a failure of TLS, and what to do about it. */
 export interface TlsFault {
