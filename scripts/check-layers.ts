@@ -21,8 +21,8 @@ const layers: Record<string, readonly string[]> = {
   "packages/client": ["packages/protocol", "packages/transport", "packages/session"],
 };
 const everyPackage = Object.keys(layers);
-/** What else the tests may import: they verify the examples' framings. */
-const tested: Record<string, readonly string[]> = { conformance: ["examples"] };
+/** What else the tests may import: they verify the framings of the examples and the benchmarks. */
+const tested: Record<string, readonly string[]> = { conformance: ["bench", "examples"] };
 /** What the apps share among themselves; a library only for them. */
 const appLibrary = "apps/command-line";
 const networkModules = ["node:net", "node:tls"];

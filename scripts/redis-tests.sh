@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fetches Redis' source package, whose tests conformance/interop/redis-own-tests.test.ts runs against examples/resp. Nothing of it is kept
+# Fetches Redis' source package, whose tests conformance/interop/redis-own-tests.test.ts runs against bench/src/redis-server. Nothing of it is kept
 # in this repository. Needs a Debian or Ubuntu with apt-get, and root; says so and succeeds elsewhere. Usage: scripts/redis-tests.sh DIRECTORY
 set -euo pipefail
 

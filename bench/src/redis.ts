@@ -1,5 +1,5 @@
 /**
- * redis-benchmark as the load generator, for Redis itself and for examples/resp, which speaks its
+ * redis-benchmark as the load generator, for Redis itself and for redis-server/, which speaks its
  * protocol. Owns what redis-benchmark is told and what it prints, and the check of replies, which
  * it does not make. Must not know rounds or tables.
  */

@@ -73,8 +73,8 @@ export const systems: readonly System[] = [
   },
   system(
     "hawser-resp",
-    "Hawser: examples/resp, a small Redis",
-    "../../../examples/resp/main.ts",
+    "Hawser: bench/src/redis-server, a small Redis",
+    "../redis-server/main.ts",
     "resp",
     ["redis"],
     ["--address", "tcp://127.0.0.1:0"],

@@ -1,5 +1,5 @@
-// What the tests of examples/ share: an example as a process of its own, and the real programs that
-// drive it.
+// What the tests of examples/ and of bench/src/redis-server share: such a program as a process of
+// its own, and the real programs that drive it.
 
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -31,16 +31,25 @@ export interface Example {
   readonly ended: Promise<number | null>;
 }
 
-/**
- * Start an example and wait until it listens; it is stopped when the test ends, which fails when
- * that takes more than SIGTERM.
- */
-export async function start(
+/** As `startProgram`, with the name of an example. */
+export function start(
   t: TestContext,
   name: string,
   ...options: readonly string[]
 ): Promise<Example> {
-  const child = spawn(process.execPath, [join("examples", name, "main.ts"), ...options], {
+  return startProgram(t, join("examples", name, "main.ts"), ...options);
+}
+
+/**
+ * Start the program in the file `name`, a path from the root of the repository, and wait until it
+ * listens; it is stopped when the test ends, which fails when that takes more than SIGTERM.
+ */
+export async function startProgram(
+  t: TestContext,
+  name: string,
+  ...options: readonly string[]
+): Promise<Example> {
+  const child = spawn(process.execPath, [name, ...options], {
     cwd: root,
     env: plainEnvironment(),
   });

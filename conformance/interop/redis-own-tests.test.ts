@@ -1,5 +1,5 @@
-// Redis' own tests against examples/resp, run by Redis' own test program in its mode for servers
-// that are somewhere else. scripts/redis-tests.sh fetches them; where they, or tclsh, are missing,
+// Redis' own tests against bench/src/redis-server, run by Redis' own test program in its mode for
+// servers that are somewhere else. scripts/redis-tests.sh fetches them; where they, or tclsh, are missing,
 // this is skipped and says so.
 
 import assert from "node:assert/strict";
@@ -7,14 +7,14 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { missing, run, start } from "./examples.ts";
+import { missing, run, startProgram } from "./examples.ts";
 
 const source = fileURLToPath(
   new URL("../../node_modules/.cache/redis-tests/redis/", import.meta.url),
 );
 
 /**
- * Tests of commands, options and types that examples/resp does not claim to have. All others of
+ * Tests of commands, options and types that bench/src/redis-server does not claim to have. All others of
  * these files are run.
  */
 const unclaimed: Readonly<Record<string, readonly string[]>> = {
@@ -35,10 +35,15 @@ const unclaimed: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-describe("Redis' own tests of examples/resp", () => {
+describe("Redis' own tests of bench/src/redis-server", () => {
   for (const [unit, others] of Object.entries(unclaimed)) {
     it(`${unit}: all pass that need only the commands it has`, { skip: reason() }, async (t) => {
-      const { port } = await start(t, "resp", "--address", "tcp://127.0.0.1:0");
+      const { port } = await startProgram(
+        t,
+        "bench/src/redis-server/main.ts",
+        "--address",
+        "tcp://127.0.0.1:0",
+      );
       const skipped = others.flatMap((pattern) => ["--skiptest", `/${pattern}`]);
       const external = [
         "--host",

@@ -1,192 +1,78 @@
 /**
- * How RESP cuts a stream into commands: one frame per command, whole, as it stands on the wire.
+ * How RESP, the protocol of Redis, cuts a stream into commands: a line that counts the arguments,
+ * then for each of them a line that says its length, and as many bytes. Must not know the commands.
  *
- *     *2 CR LF  $4 CR LF ECHO CR LF  $2 CR LF hi CR LF      a count, and each argument after its length
- *     *-1 CR LF                                             a negative count: no command
- *     PING CR LF                                            inline: a line; its CR may be missing
+ *     *2 CR LF  $4 CR LF ECHO CR LF  $2 CR LF hi CR LF      one frame, as it stands on the wire
  *
- * Limits: a command <= maxFrameBytes, refused as soon as its count or a length says more; an inline
- * one <= 64 KiB. Faults are always fatal, and say what Redis says of them.
+ * Limits: a command <= maxFrameBytes, refused at the length that says more, before it arrives
  */
-import {
-  defineFraming,
-  FrameBuffer,
-  type FrameDecoder,
-  type FrameLimits,
-  type FrameSink,
-  type FramingFault,
-  malformed,
-  tooLarge,
-  truncated,
-} from "@hawser/protocol";
+import { defineFraming, FrameBuffer, malformed, tooLarge, truncated } from "@hawser/protocol";
+import type { FrameDecoder, FrameLimits, FrameSink, FramingFault } from "@hawser/protocol";
 
-const [LF, CR, DOLLAR, STAR, MINUS, ZERO] = [0x0a, 0x0d, 0x24, 0x2a, 0x2d, 0x30] as const;
-const EIGHT_DIGITS = 99_999_999; // after more than this a number takes no further digit
-const MAX_LINE_BYTES = 65_536;
-const EMPTY_BYTES = 6; // an empty argument: $0 CR LF CR LF
+const [LF, CR] = [0x0a, 0x0d] as const;
+const MAX_LINE_BYTES = 12; // a sign, nine digits, CR LF
 
-/** Replies need no framing: the codec writes each of them whole. */
-export const resp = defineFraming({
-  name: "resp",
-  decoder: (limits) => new CommandDecoder(limits),
-  encoder: () => ({ headerBytes: 0, seal: () => undefined }),
-});
+const encoder = () => ({ headerBytes: 0, seal: () => undefined });
+/** Commands come in; replies go out as the codec writes them. */
+export const resp = defineFraming({ name: "resp", decoder, encoder });
 
-/**
- * Reads in the chunk itself. Only a command that the chunk cuts is kept; its reading goes on at the
- * part that was cut.
- */
-class CommandDecoder implements FrameDecoder {
-  readonly #limits: FrameLimits;
-  readonly #kept = new FrameBuffer();
-  // bytes of the kept command that need not be read again: up to its count, or one of its arguments
-  #read = 0;
-  #need = 0; // bytes of it that must be there before reading can go on
-  #left = -1; // arguments of it still to come; -1 before the count
-  #offset = 0; // of the command in the stream
-  #fault: FramingFault | null = null;
+function decoder(limits: FrameLimits): FrameDecoder {
+  const command = new FrameBuffer(); // the begun command
+  let offset = 0; // of the command, in the stream
+  let left = 0; // arguments still to come
+  let start = 0; // of the line, in the command
+  let needed = 1; // bytes of the command at which it is read on: one more, or an argument's last
+  let state: "line" | "argument" | "closed" = "line";
 
-  constructor(limits: FrameLimits) {
-    this.#limits = limits;
-  }
+  const fail = (fault: FramingFault, sink: FrameSink): void => {
+    command.clear();
+    state = "closed";
+    sink.fault({ ...fault, fatal: true });
+  };
+  const readLine = (): FramingFault | null => {
+    const { bytes, length } = command;
+    const [from, at] = [start, offset + start];
+    needed = length + 1;
+    if (bytes[length - 1] !== LF && length - from < MAX_LINE_BYTES) return null;
+    const line = String.fromCharCode(...bytes.subarray(from, length));
+    const pattern = from === 0 ? /^\*([1-9]\d{0,8})\r\n$/ : /^\$(0|[1-9]\d{0,8})\r\n$/;
+    const [, digits] = pattern.exec(line) ?? [];
+    if (digits === undefined) return malformed(at, "expected * or $, a number, and CR LF");
+    start = length;
+    if (from === 0) left = Number(digits);
+    else [state, needed] = ["argument", length + Number(digits) + 2];
+    return needed > limits.maxFrameBytes ? tooLarge(at, needed, limits, true) : null;
+  };
+  const readArgument = (sink: FrameSink): FramingFault | null => {
+    const { bytes, length } = command;
+    if (bytes[length - 2] !== CR || bytes[length - 1] !== LF)
+      return malformed(offset + length - 2, "expected CR LF behind an argument");
+    [state, start, needed] = ["line", length, length + 1];
+    if (--left > 0) return null;
+    command.clear(); // before the sink is called, which may end the stream
+    [offset, start, needed] = [offset + length, 0, 1];
+    sink.frame(bytes, 0, length);
+    return null;
+  };
 
-  get partial(): boolean {
-    return this.#kept.length > 0;
-  }
-
-  push(chunk: Uint8Array, sink: FrameSink): void {
-    const kept = this.#kept;
-    for (let at = 0; at < chunk.length && this.#fault === null;) {
-      const fresh = kept.length === 0;
-      if (!fresh)
-        kept.append(chunk, at, (at = Math.min(chunk.length, at + this.#need - kept.length)));
-      const bytes = fresh ? chunk : kept.bytes;
-      const start = fresh ? at : 0;
-      const end = this.#scan(bytes, start, fresh ? chunk.length : kept.length);
-      if (fresh) at = end === -1 ? chunk.length : end;
-      if (end !== -1) {
-        if (!fresh) kept.clear();
-        this.#offset += end - start;
-        sink.frame(bytes, start, end);
-      } else if (!this.#failed(sink) && fresh) {
-        kept.append(chunk, start, chunk.length);
+  return {
+    get partial() {
+      return command.length > 0;
+    },
+    push(chunk, sink) {
+      for (let at = 0; at < chunk.length && state !== "closed";) {
+        const to = Math.min(at + needed - command.length, chunk.length);
+        command.append(chunk, at, to);
+        at = to;
+        if (command.length < needed) return;
+        const fault = state === "line" ? readLine() : readArgument(sink);
+        if (fault !== null) fail(fault, sink);
       }
-    }
-  }
-
-  end(sink: FrameSink): void {
-    const cut = truncated(
-      this.#offset + this.#kept.length,
-      this.#kept.length,
-      "the rest of a command",
-    );
-    if (this.partial) sink.fault(cut);
-    this.#fault ??= cut; // from here on it ignores what it is given
-    this.#kept.clear();
-  }
-
-  /**
-   * Read on in the command that begins at `start`; returns where it ends, or -1 when `end` cuts it
-   * or it is wrong.
-   */
-  #scan(bytes: Uint8Array, start: number, end: number): number {
-    if (bytes[start] !== STAR) return this.#scanLine(bytes, start, end);
-    let at = start + this.#read;
-    let left = this.#left;
-    this.#read = 0;
-    this.#left = -1;
-    while (left !== 0) {
-      if (left !== -1 && at < end && bytes[at] !== DOLLAR)
-        return this.#refuse(start, at, `expected '$', got '${printable(bytes[at])}'`);
-      const invalid = left === -1 ? "invalid multibulk length" : "invalid bulk length";
-      const sign = left === -1 && bytes[at + 1] === MINUS && at + 1 < end ? 1 : 0;
-      const first = at + 1 + sign;
-      let number = 0;
-      let digit = first;
-      for (; digit < end; digit++) {
-        const value = (bytes[digit] as number) ^ ZERO; // digit < end
-        if (value > 9 || number > EIGHT_DIGITS || (number === 0 && digit > first)) break;
-        number = number * 10 + value;
-      }
-      if (digit === first && digit < end) return this.#refuse(start, digit, invalid);
-      if (digit + 1 >= end || bytes[digit] !== CR || bytes[digit + 1] !== LF)
-        return this.#stop(bytes, start, at, digit, end, left, invalid);
-      if (sign === 1 && number === 0) return this.#refuse(start, first, invalid);
-      const rest = left === -1 ? number * EMPTY_BYTES : number + 2 + (left - 1) * EMPTY_BYTES;
-      const size = digit + 2 - start + (sign === 1 ? 0 : rest);
-      if (size > this.#limits.maxFrameBytes) return this.#tooLarge(start, first, size, invalid);
-      if (sign === 1) return digit + 2;
-      if (left === -1) {
-        left = number;
-        at = digit + 2;
-      } else {
-        const cr = digit + 2 + number;
-        if (cr + 1 >= end || bytes[cr] !== CR || bytes[cr + 1] !== LF)
-          return this.#stop(bytes, start, at, cr, end, left, "no CR LF behind an argument");
-        left--;
-        at = cr + 2;
-      }
-    }
-    return at;
-  }
-
-  #scanLine(bytes: Uint8Array, start: number, end: number): number {
-    let at = start + this.#read;
-    this.#read = 0;
-    while (at < end && bytes[at] !== LF) at++;
-    const most = Math.min(this.#limits.maxFrameBytes, MAX_LINE_BYTES);
-    if (Math.min(at + 1, end) - start > most)
-      return this.#tooLarge(start, start + most, most + 1, "too big inline request");
-    return at < end ? at + 1 : this.#wait(at - start, at + 1 - start, -1);
-  }
-
-  /**
-   * CR LF does not stand at `cr`. If it has not come yet, reading goes on at `from` when it has.
-   */
-  #stop(
-    bytes: Uint8Array,
-    start: number,
-    from: number,
-    cr: number,
-    end: number,
-    left: number,
-    detail: string,
-  ): -1 {
-    if (cr < end && bytes[cr] !== CR) return this.#refuse(start, cr, detail);
-    if (cr + 1 < end) return this.#refuse(start, cr + 1, detail);
-    return this.#wait(from - start, Math.max(cr, end) + 1 - start, left);
-  }
-
-  #failed(sink: FrameSink): boolean {
-    if (this.#fault === null) return false;
-    this.#kept.clear();
-    sink.fault(this.#fault);
-    return true;
-  }
-
-  #wait(read: number, need: number, left: number): -1 {
-    this.#read = read;
-    this.#need = need;
-    this.#left = left;
-    return -1;
-  }
-
-  #tooLarge(start: number, at: number, size: number, detail: string): -1 {
-    const { maxFrameBytes } = this.#limits;
-    const limit = Math.min(maxFrameBytes, size - 1); // of a line it may be less
-    this.#fault = {
-      ...tooLarge(this.#offset + at - start, size, { maxFrameBytes: limit }, true),
-      detail,
-    };
-    return -1;
-  }
-
-  #refuse(start: number, at: number, detail: string): -1 {
-    this.#fault = malformed(this.#offset + at - start, detail);
-    return -1;
-  }
-}
-
-function printable(byte: number | undefined): string {
-  return byte !== undefined && byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "?";
+    },
+    end(sink) {
+      const have = command.length;
+      if (have > 0) fail(truncated(offset + have, have, "the rest of a command"), sink);
+      state = "closed";
+    },
+  };
 }
