@@ -2,9 +2,10 @@
 // interop on Node 26. Every runner writes a JUnit file; the counts are read from there and agree
 // with its exit code, or the run has failed.
 //
-//   node scripts/test.ts [--all-nodes] [unit | node26 | node24 | node22 | deno | bun]...
+//   node scripts/test.ts [--all-nodes] [--no-interop] [SUITE]...
 //
-// --all-nodes, or HAWSER_NODES=all, adds Node 22 and 24. The last line is `N passed, N failed`.
+// SUITE is unit, node26, node24, node22, deno or bun. --all-nodes, or HAWSER_NODES=all, adds Node
+// 22 and 24. --no-interop leaves interop out. The last line is `N passed, N failed`.
 
 import { spawn } from "node:child_process";
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -41,7 +42,8 @@ const runtimes = ["node26", "node24", "node22", "deno", "bun"];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { "all-nodes": { type: "boolean" } },
+  allowNegative: true,
+  options: { "all-nodes": { type: "boolean" }, interop: { type: "boolean", default: true } },
 });
 const unknown = positionals.find((name) => name !== "unit" && !runtimes.includes(name));
 if (unknown !== undefined) {
@@ -81,7 +83,7 @@ function planRuns(): Run[] {
     { suite: "interop", runtime: "node26", files: interop, command: runner("node26", interop) },
   ];
   return runs.filter(({ suite, runtime, files }) => {
-    if (suite === "interop" && files.length === 0) return false;
+    if (suite === "interop" && (files.length === 0 || !values.interop)) return false;
     return wanted.has(suite === "unit" ? "unit" : runtime);
   });
 }

@@ -92,7 +92,7 @@ describe("turbo", () => {
       assert(files.has(path), path);
   });
 
-  it("the root depends on no package by workspace:, whose tests would be input of every task", () => {
+  it("the root depends on no package by workspace:, which makes its tests an input of all", () => {
     const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
       devDependencies: Record<string, string>;
     };
