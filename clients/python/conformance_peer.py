@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
 sys.path.insert(0, str(Path(__file__).parent / "src"))
 
@@ -65,7 +65,12 @@ CONTRACT = Contract(
         event("hint"),
         event("keyed", at_least_once=True, lane=lambda told: told.get("key", "")),
         event("note", at_least_once=True),
-        *(request(name) for name in "call cancel drain echo emit fail log pull release stubborn throw wait".split()),
+        *(
+            request(name)
+            for name in (
+                "call cancel drain echo emit fail log pull release stubborn throw wait".split()
+            )
+        ),
         request("blob", codec="bytes"),
         request("make", codec="bytes"),
         request("strict", check=strict, digest="5d1b0a6f3c2e4978"),
@@ -176,7 +181,9 @@ def handlers(memory: Memory) -> Dict[str, Any]:
     async def call(value: Any, call: Any) -> Any:
         try:
             timeout = None if value.get("timeoutMs") is None else value["timeoutMs"] / 1_000
-            opened = await call.session.call(value["name"], value.get("input", NOTHING), timeout=timeout)
+            opened = await call.session.call(
+                value["name"], value.get("input", NOTHING), timeout=timeout
+            )
             if value.get("tag") is not None:
                 memory.calls[value["tag"]] = opened
             result = await opened.result()
@@ -195,12 +202,16 @@ def handlers(memory: Memory) -> Dict[str, Any]:
         timeout = None if value.get("timeoutMs") is None else value["timeoutMs"] / 1_000
         take = value.get("take", float("inf"))
         try:
-            stream = await call.session.stream(value["name"], value.get("input", NOTHING), timeout=timeout)
+            stream = await call.session.stream(
+                value["name"], value.get("input", NOTHING), timeout=timeout
+            )
         except hawser.HawserError as error:
             return {"items": items, **failure(error)}
         if value.get("tag") is not None:
             memory.calls[value["tag"]] = stream
-        sending = asyncio.ensure_future(send_all(stream, value.get("send", []), value.get("end", False)))
+        sending = asyncio.ensure_future(
+            send_all(stream, value.get("send", []), value.get("end", False))
+        )
         try:
             if take > 0:
                 async for item in stream:
@@ -274,7 +285,10 @@ def handlers(memory: Memory) -> Dict[str, Any]:
         "blob": lambda value, _: value,
         "make": lambda value, _: b"a" * int(value.decode()),
         "strict": lambda value, _: value["a"],
-        **{f.__name__: f for f in (fail, throw, wait, stubborn, release, log, emit, call, cancel, pull, drain)},
+        **{
+            f.__name__: f
+            for f in (fail, throw, wait, stubborn, release, log, emit, call, cancel, pull, drain)
+        },
         **{f.__name__: f for f in (count, chunks, mirror, collect, take, hang, broken)},
         **{name: told for name in ("note", "hint", "keyed", "audit")},
         "blot": lambda _, __: None,
@@ -303,7 +317,11 @@ def authenticate(auth: Any) -> str:
 
 async def serve() -> None:
     server = hawser.Server(
-        CONTRACT, handlers(Memory()), limits=LIMITS, authenticate=authenticate, heartbeat=(60.0, 60.0)
+        CONTRACT,
+        handlers(Memory()),
+        limits=LIMITS,
+        authenticate=authenticate,
+        heartbeat=(60.0, 60.0),
     )
     port = await server.listen()
     print(f"listening on {port}", flush=True)

@@ -1,6 +1,6 @@
 """Makes the wheel with the standard library alone, and is the package's build backend (PEP 517).
 
-    python3 make_wheel.py [FOLDER]      writes hawser-VERSION-py3-none-any.whl, the same bytes each time
+    python3 make_wheel.py [FOLDER]    writes hawser-VERSION-py3-none-any.whl, always the same bytes
 
 `pip install ./clients/python` works without a network too: nothing else is needed to build it.
 """
@@ -32,7 +32,8 @@ def _metadata(project: Dict[str, str]) -> str:
     return (
         f"Metadata-Version: 2.3\nName: {project['name']}\nVersion: {project['version']}\n"
         f"Summary: {project['description']}\nRequires-Python: {project['requires-python']}\n"
-        f"License-Expression: {project['license']}\nDescription-Content-Type: text/markdown\n\n{readme}"
+        f"License-Expression: {project['license']}\n"
+        f"Description-Content-Type: text/markdown\n\n{readme}"
     )
 
 

@@ -1,7 +1,7 @@
 """A server of the trial that is killed and started anew, and a client of one.
 
-    python3 restart.py server CONTRACT PORT FOLDER     as restart-server.ts
-    python3 restart.py client CONTRACT PORT COUNT      emits so many events in lanes; exits 0 when all are delivered
+python3 restart.py server CONTRACT PORT FOLDER as restart-server.ts python3 restart.py client
+CONTRACT PORT COUNT emits so many events in lanes; exits 0 when all are delivered
 """
 
 from __future__ import annotations
@@ -58,7 +58,11 @@ async def serve(contract: hawser.Contract, port: int, folder: Path) -> None:
 
 async def emit(contract: hawser.Contract, port: int, count: int) -> None:
     client = hawser.Client(
-        f"tcp://127.0.0.1:{port}", contract, handlers={"heard": lambda _, __: None}, limits=LIMITS, backoff=lambda _: 0.01
+        f"tcp://127.0.0.1:{port}",
+        contract,
+        handlers={"heard": lambda _, __: None},
+        limits=LIMITS,
+        backoff=lambda _: 0.01,
     )
     while True:
         try:

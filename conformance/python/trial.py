@@ -1,11 +1,13 @@
-"""Random conversations over connections that are killed and frozen at any byte, with exact accounts.
+"""Random conversations over connections that are killed and frozen at any byte, with exact
+accounts.
 
-    python3 trial.py client CONTRACT PORT COUNT SEED    the Python client against a server of the contract
-    python3 trial.py server CONTRACT SEED               the Python server behind the same proxy; prints its port
+    python3 trial.py client CONTRACT PORT COUNT SEED    the client against a server of the contract
+    python3 trial.py server CONTRACT SEED               the server behind a proxy; prints its port
 
-CONTRACT is a file with the contract as data. A conversation is a request, a stream or an event with its answer.
-Exits 0 only if every account is right: each numbered event is handled once, in the order of its lane, whatever was
-lost; each rejected one is told so; each call that was answered has the right answer.
+CONTRACT is a file with the contract as data. A conversation is a request, a stream or an event with
+its answer. Exits 0 only if every account is right: each numbered event is handled once, in the
+order of its lane, whatever was lost; each rejected one is told so; each call that was answered has
+the right answer.
 """
 
 from __future__ import annotations
@@ -84,8 +86,9 @@ def handlers(rnd: random.Random) -> Dict[str, Any]:
 
 
 class Proxy:
-    """Stands between client and server: each connection dies after some bytes, of either direction, or stands
-    still for a while."""
+    """Stands between client and server: each connection dies after some bytes, of either direction,
+    or stands still for a while.
+    """
 
     def __init__(self, rnd: random.Random, host: str, port: int) -> None:
         self.rnd = rnd
@@ -109,7 +112,10 @@ class Proxy:
             return
         ends = (writer, far_writer)
         left = [None if self.calm else int(self.rnd.expovariate(1 / 20_000)) for _ in range(2)]
-        for source, sink, bytes_left in ((reader, far_writer, left[0]), (far_reader, writer, left[1])):
+        for source, sink, bytes_left in (
+            (reader, far_writer, left[0]),
+            (far_reader, writer, left[1]),
+        ):
             task = asyncio.ensure_future(self._carry(source, sink, ends, bytes_left))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -141,7 +147,9 @@ class Proxy:
             pass
         told = self.rnd.random()
         for index, end in enumerate(ends):
-            if told < 0.8 or self.calm or index == (told < 0.9):  # sometimes one end alone hears of it at once
+            if (
+                told < 0.8 or self.calm or index == (told < 0.9)
+            ):  # sometimes one end alone hears of it at once
                 end.transport.abort()
         await asyncio.sleep(0.05)
         for end in ends:
@@ -240,13 +248,18 @@ class Trial:
             self._tell("note", "note", n)
         elif kind == "keyed":
             # Of the slow lane few: each takes its handler 20 ms.
-            self._tell("keyed", "slow" if rnd.random() < 0.02 else rnd.choice(("a", "b", "c", "")), n)
+            self._tell(
+                "keyed", "slow" if rnd.random() < 0.02 else rnd.choice(("a", "b", "c", "")), n
+            )
         elif kind == "bad":
             self.events.append(("bad", client.emit("bad", {"key": "", "n": n})))
         elif kind == "typing":
             client.emit("typing", str(n))
         elif kind == "echo":
-            value = {"n": n, "x": "e" * rnd.choice((0, 100, 5_000, 100_000 if rnd.random() < 0.1 else 50))}
+            value = {
+                "n": n,
+                "x": "e" * rnd.choice((0, 100, 5_000, 100_000 if rnd.random() < 0.1 else 50)),
+            }
             self._check(n, await client.request("echo", value), value)
         elif kind == "add":
             self._check(n, await client.request("add", {"a": n, "b": 1}), n + 1)
@@ -274,18 +287,33 @@ class Trial:
 
     def _check(self, n: int, got: Any, expected: Any) -> None:
         if got != expected:
-            self.wrong.append(f"conversation {n}: {got!r:.200} came, and {expected!r:.200} was expected")
+            self.wrong.append(
+                f"conversation {n}: {got!r:.200} came, and {expected!r:.200} was expected"
+            )
 
     def _judge(self) -> None:
         for key, numbers in self.sent.items():
             if self.heard[key] != numbers:
-                doubled = [n for n, times in collections.Counter(self.heard[key]).items() if times > 1]
+                doubled = [
+                    n for n, times in collections.Counter(self.heard[key]).items() if times > 1
+                ]
                 missing = sorted(set(numbers) - set(self.heard[key]))
-                said = f"{len(numbers)} were sent and {len(self.heard[key])} heard: doubled {doubled[:5]}"
-                self.wrong.append(f"lane {key!r}: {said}, missing {missing[:5]}, or in another order")
+                said = (
+                    f"{len(numbers)} were sent and {len(self.heard[key])} heard: doubled "
+                    f"{doubled[:5]}"
+                )
+                self.wrong.append(
+                    f"lane {key!r}: {said}, missing {missing[:5]}, or in another order"
+                )
         for kind, event in self.events:
             error = event.exception() if event.done() else None
-            outcome = "open" if not event.done() else "delivered" if error is None else getattr(error, "code", repr(error))
+            outcome = (
+                "open"
+                if not event.done()
+                else "delivered"
+                if error is None
+                else getattr(error, "code", repr(error))
+            )
             if outcome != ("HANDLER_FAILED" if kind == "bad" else "delivered"):
                 self.wrong.append(f"an event {kind} is {outcome}")
 
@@ -295,7 +323,9 @@ async def _read(stream: Any) -> List[Any]:
 
 
 async def serve(contract: Contract, seed: int) -> None:
-    server = hawser.Server(contract, handlers(random.Random(seed + 2)), limits=LIMITS, heartbeat=(1.0, 1.0))
+    server = hawser.Server(
+        contract, handlers(random.Random(seed + 2)), limits=LIMITS, heartbeat=(1.0, 1.0)
+    )
     proxy = Proxy(random.Random(seed), "127.0.0.1", await server.listen())
     await proxy.start()
     print(f"listening on {proxy.port}", flush=True)
@@ -313,7 +343,12 @@ def main(arguments: List[str]) -> int:
 
     logging.disable(logging.CRITICAL)  # handlers fail on purpose
     if len(arguments) == 5 and arguments[0] == "client":
-        contract, port, count, seed = arguments[1], int(arguments[2]), int(arguments[3]), int(arguments[4])
+        contract, port, count, seed = (
+            arguments[1],
+            int(arguments[2]),
+            int(arguments[3]),
+            int(arguments[4]),
+        )
         return 0 if asyncio.run(Trial(read_contract(contract), port, count, seed).run()) else 1
     if len(arguments) == 3 and arguments[0] == "server":
         asyncio.run(serve(read_contract(arguments[1]), int(arguments[2])))

@@ -1,4 +1,6 @@
-"""The package's own tests: its README, the blocking client, the wheel, and what the vectors do not reach."""
+"""The package's own tests: its README, the blocking client, the wheel, and what the vectors do not
+reach.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,13 @@ DESK = Contract(
     "desk",
     1,
     [
-        Message("note.created", "event", sender="both", at_least_once=True, lane=lambda note: note["ticket"]),
+        Message(
+            "note.created",
+            "event",
+            sender="both",
+            at_least_once=True,
+            lane=lambda note: note["ticket"],
+        ),
         Message("ticket.get", "request"),
         Message("ticket.tail", "stream"),
         Message("add.all", "stream", sends_items=True),
@@ -89,7 +97,9 @@ class ServerThread:
 
 class Readme(unittest.TestCase):
     def test_its_first_example_runs(self) -> None:
-        examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+        examples = re.findall(
+            r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+        )
         run = subprocess.run(
             [sys.executable, "-W", "error", "-c", examples[0]],
             env={"PYTHONPATH": str(ROOT / "src")},
@@ -101,10 +111,15 @@ class Readme(unittest.TestCase):
         self.assertRegex(run.stdout, r"^[0-9a-f]{32}/1 \{'ticket': 7")
 
     def test_its_second_example_runs(self) -> None:
-        examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+        examples = re.findall(
+            r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+        )
         server = ServerThread()
         try:
-            exec(examples[1].replace(":7000", f":{server.port}").replace("print(n)", "pass"), {"desk": DESK})
+            exec(
+                examples[1].replace(":7000", f":{server.port}").replace("print(n)", "pass"),
+                {"desk": DESK},
+            )
             self.assertEqual(server.notes, [{"ticket": 7, "text": "done"}])
         finally:
             server.close()
@@ -146,7 +161,10 @@ class Hashes(unittest.TestCase):
             self.assertEqual(lane_number(each["key"]), each["lane"])
 
     def test_a_number_is_a_key_as_its_digits_are(self) -> None:
-        self.assertEqual([lane_number(7), lane_number(7.0), lane_number(-1), lane_number(0.5)], [lane_number(key) for key in ("7", "7", "-1", "0.5")])
+        self.assertEqual(
+            [lane_number(7), lane_number(7.0), lane_number(-1), lane_number(0.5)],
+            [lane_number(key) for key in ("7", "7", "-1", "0.5")],
+        )
         with self.assertRaises(TypeError):
             lane_number(True)
 
@@ -165,21 +183,41 @@ class Numbers(unittest.TestCase):
                 model.update(range(first, last + 1))
                 up_to = next(n for n in range(1, 60) if n not in model) - 1
                 self.assertEqual(numbers.up_to, up_to)
-                self.assertEqual([n for n in range(1, 40) if n in numbers], sorted(n for n in model if n < 40))
+                self.assertEqual(
+                    [n for n in range(1, 40) if n in numbers], sorted(n for n in model if n < 40)
+                )
                 below = rnd.randrange(1, 40)
-                self.assertEqual(numbers.missing_below(below), [n for n in range(1, below) if n not in model])
+                self.assertEqual(
+                    numbers.missing_below(below), [n for n in range(1, below) if n not in model]
+                )
 
 
 class Documents(unittest.TestCase):
     def test_one_that_was_changed_is_refused(self) -> None:
-        document = {"format": "hawser-contract/1", "name": "a", "version": 1, "accepts": [1, 1], "fingerprint": "0" * 16, "messages": []}
+        document = {
+            "format": "hawser-contract/1",
+            "name": "a",
+            "version": 1,
+            "accepts": [1, 1],
+            "fingerprint": "0" * 16,
+            "messages": [],
+        }
         with self.assertRaisesRegex(ValueError, "fingerprint"):
             Contract.from_json(document)
         with self.assertRaisesRegex(ValueError, "hawser-contract/1"):
             Contract.from_json({**document, "format": "hawser-contract/2"})
 
     def test_a_lane_by_key_needs_its_function(self) -> None:
-        event = {"name": "e", "type": "event", "from": "client", "codec": "json", "digest": "", "delivery": "at-least-once", "lane": {"keyed": True}, "payload": True}
+        event = {
+            "name": "e",
+            "type": "event",
+            "from": "client",
+            "codec": "json",
+            "digest": "",
+            "delivery": "at-least-once",
+            "lane": {"keyed": True},
+            "payload": True,
+        }
         document = {
             "format": "hawser-contract/1",
             "name": "a",
@@ -201,15 +239,23 @@ class Wheel(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "again").mkdir()
             wheel = make_wheel.make(Path(folder))
-            self.assertEqual(wheel.read_bytes(), make_wheel.make(Path(folder) / "again").read_bytes())
+            self.assertEqual(
+                wheel.read_bytes(), make_wheel.make(Path(folder) / "again").read_bytes()
+            )
             home = Path(folder) / "venv"
             venv.create(home, with_pip=False)
             site = next(home.glob("lib/python*/site-packages"), home / "Lib/site-packages")
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(site)
-            interpreter = next(path for path in (home / "bin/python", home / "Scripts/python.exe") if path.exists())
+            interpreter = next(
+                path for path in (home / "bin/python", home / "Scripts/python.exe") if path.exists()
+            )
             run = subprocess.run(
-                [str(interpreter), "-W", "error", "-c", _INSTALLED], capture_output=True, text=True, timeout=60, cwd=folder
+                [str(interpreter), "-W", "error", "-c", _INSTALLED],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                cwd=folder,
             )
             self.assertEqual((run.returncode, run.stdout), (0, "12\n"), run.stderr)
 

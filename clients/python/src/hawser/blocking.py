@@ -3,8 +3,8 @@
     with hawser.blocking.connect("tcp://127.0.0.1:7000", contract) as client:
         total = client.request("add", {"a": 1, "b": 2})
 
-Owns an event loop on a thread of its own, on which the asyncio client runs. Handlers are called on that thread:
-they must not call the blocking client, and may be coroutines.
+Owns an event loop on a thread of its own, on which the asyncio client runs. Handlers are called on
+that thread: they must not call the blocking client, and may be coroutines.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class _Loop:
 
 
 class Stream:
-    """A stream: iterate over its items; `send()` and `end()` where the contract has the opener send too."""
+    """A stream: iterate over its items; `send()` and `end()` where the contract has the opener send
+    too.
+    """
 
     def __init__(self, loop: _Loop, conversation: Conversation) -> None:
         self._loop = loop
@@ -102,8 +104,17 @@ class Client:
     def stream(self, name: str, value: Any = NOTHING, *, timeout: Optional[float] = None) -> Stream:
         return Stream(self._loop, self._loop.run(self._client.stream(name, value, timeout=timeout)))
 
-    def emit(self, name: str, payload: Any = NOTHING, *, wait: bool = False, timeout: Optional[float] = None) -> "Future[None]":
-        """Emits an event. With `wait`, returns when the peer has handled it, within `timeout` seconds."""
+    def emit(
+        self,
+        name: str,
+        payload: Any = NOTHING,
+        *,
+        wait: bool = False,
+        timeout: Optional[float] = None,
+    ) -> "Future[None]":
+        """Emits an event. With `wait`, returns when the peer has handled it, within `timeout`
+        seconds.
+        """
         future = self._loop.start(_emit(self._client, name, payload))
         if wait:
             future.result(timeout)
@@ -140,7 +151,9 @@ async def _emit(client: asyncio_client.Client, name: str, payload: Any) -> None:
     await client.emit(name, payload)
 
 
-async def _connect(address: asyncio_client.Address, contract: Contract, options: Any) -> asyncio_client.Client:
+async def _connect(
+    address: asyncio_client.Address, contract: Contract, options: Any
+) -> asyncio_client.Client:
     return await asyncio_client.connect(address, contract, **options)
 
 

@@ -15,7 +15,16 @@ from .contract import Contract, Limits, compare_lists, compare_versions, fingerp
 from .deduplication import Deduplication
 from .errors import ConnectionLost, HawserError, Refused, Violation, make_closing, read_closing
 from .frames import MAX_EARLY_PAYLOAD, MAX_PAYLOAD, SIGNATURE, Decoder, Frame, Kind, encode_frame
-from .greetings import MAX_LIST_BYTES, Resume, Welcome, make_hello, make_list, pieces_of, read_messages, read_welcome
+from .greetings import (
+    MAX_LIST_BYTES,
+    Resume,
+    Welcome,
+    make_hello,
+    make_list,
+    pieces_of,
+    read_messages,
+    read_welcome,
+)
 from .link import Link, Peer, shut
 from .session import Handlers, Session
 
@@ -34,7 +43,9 @@ async def open_streams(address: Address, ssl: Optional[ssl_module.SSLContext] = 
         return await asyncio.open_unix_connection(address[len("unix:") :])
     parts = urlsplit(address)
     if parts.scheme not in ("tcp", "tls") or parts.hostname is None or parts.port is None:
-        raise ValueError(f"expected tcp://host:port, tls://host:port or unix:/path, got {address!r}")
+        raise ValueError(
+            f"expected tcp://host:port, tls://host:port or unix:/path, got {address!r}"
+        )
     if parts.scheme == "tls":
         ssl = ssl or ssl_module.create_default_context()
     return await asyncio.open_connection(parts.hostname, parts.port, ssl=ssl)
@@ -58,7 +69,9 @@ class Client(Session):
         handshake_timeout: float = 10.0,
         deduplication: Optional[Deduplication] = None,
         ssl: Optional[ssl_module.SSLContext] = None,
-        backoff: Callable[[int], float] = lambda attempt: min(10.0, 0.1 * 2**attempt) * (0.5 + random.random() / 2),
+        backoff: Callable[[int], float] = lambda attempt: (
+            min(10.0, 0.1 * 2**attempt) * (0.5 + random.random() / 2)
+        ),
     ) -> None:
         super().__init__(contract, handlers, limits, heartbeat, deduplication)
         self.address = address
@@ -91,21 +104,29 @@ class Client(Session):
         resume = Resume(self.id, self.receiver.received) if self.id else None
         reader, writer = await open_streams(self.address, self._ssl)
         try:
-            return await asyncio.wait_for(self._greet(reader, writer, resume), self._handshake_timeout)
+            return await asyncio.wait_for(
+                self._greet(reader, writer, resume), self._handshake_timeout
+            )
         except asyncio.TimeoutError:
             await shut(reader, writer, False)
-            raise ConnectionLost(f"no WELCOME came within {self._handshake_timeout} s", False) from None
+            raise ConnectionLost(
+                f"no WELCOME came within {self._handshake_timeout} s", False
+            ) from None
         except BaseException as error:
             if isinstance(error, Violation):
                 writer.write(encode_frame(Kind.CLOSE, 0, make_closing(error.code, str(error))))
             await shut(reader, writer, isinstance(error, Violation))
             raise
 
-    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, resume: Optional[Resume]) -> bool:
+    async def _greet(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, resume: Optional[Resume]
+    ) -> bool:
         limits = self.announce()
         hello = make_hello(self.contract, limits, self.auth, resume, ["contract"])
         if len(hello) > MAX_EARLY_PAYLOAD:
-            raise HawserError(f"HELLO has {len(hello)} bytes, of at most {MAX_EARLY_PAYLOAD}: auth is too large")
+            raise HawserError(
+                f"HELLO has {len(hello)} bytes, of at most {MAX_EARLY_PAYLOAD}: auth is too large"
+            )
         writer.write(SIGNATURE + encode_frame(Kind.HELLO, 0, hello))
         decoder = Decoder()
         decoder.ignores = True
@@ -113,7 +134,9 @@ class Client(Session):
         peer = self._judge(welcome, told, resume)
         decoder.max_payload = MAX_PAYLOAD
         link = Link(self, reader, writer, decoder, peer)
-        self.attach(link, peer, not welcome.resumed, welcome.received, welcome.session, welcome.origin)
+        self.attach(
+            link, peer, not welcome.resumed, welcome.received, welcome.session, welcome.origin
+        )
         return welcome.resumed
 
     async def _welcome(
@@ -135,7 +158,9 @@ class Client(Session):
             elif frame.kind == Kind.MESSAGES and told is None:
                 pieces.append(frame.payload)
                 if sum(map(len, pieces)) > MAX_LIST_BYTES:
-                    raise Violation("want", f"sent a list of messages of more than {MAX_LIST_BYTES} bytes")
+                    raise Violation(
+                        "want", f"sent a list of messages of more than {MAX_LIST_BYTES} bytes"
+                    )
                 if not frame.more:
                     told = b"".join(pieces)
             elif frame.kind == Kind.WELCOME and (told is not None or not pieces):
@@ -155,7 +180,10 @@ class Client(Session):
             raise Violation("fingerprint", "has another list of messages, and did not tell it")
         compare_lists(self.contract, welcome.version, messages)
         if welcome.resumed and (resume is None or not self.emitter.can_have(welcome.received)):
-            raise Violation("resume-received", "resumed a session that was not asked for, or with events that were not sent")
+            raise Violation(
+                "resume-received",
+                "resumed a session that was not asked for, or with events that were not sent",
+            )
         if not welcome.resumed and welcome.received != 0:
             raise Violation("resume-received", "has received events in a new session")
         return Peer(messages, welcome.limits, welcome.version, welcome.features)
@@ -167,8 +195,9 @@ class Client(Session):
             self.spawn(self._reconnect())
 
     async def _reconnect(self) -> None:
-        """Connects again until there is a connection, or the session is over. Never twice at once: the server would
-        take the one for a replacement of the other."""
+        """Connects again until there is a connection, or the session is over. Never twice at once:
+        the server would take the one for a replacement of the other.
+        """
         self._is_reconnecting = True
         try:
             await self._try_again()

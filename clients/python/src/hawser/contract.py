@@ -1,5 +1,5 @@
-"""Contracts: the messages that both sides share, what of a peer's list fits them, and the two hashes
-(PROTOCOL.md §3 and §8). Must not know frames or connections.
+"""Contracts: the messages that both sides share, what of a peer's list fits them, and the two
+hashes (PROTOCOL.md §3 and §8). Must not know frames or connections.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from .errors import Violation
 
 #: A function of a value that came, which returns the value for the program, or raises Invalid.
 Check = Callable[[Any], Any]
-#: The lane of an event: a name, or a function of the payload that returns a key. None: the common lane.
+#: The lane of an event: a name, or a function of the payload that returns a key. None: the common
+#: lane.
 Lane = Union[None, str, Callable[[Any], Union[str, int, float]]]
 
 _TYPES = ("request", "stream", "event")
@@ -25,7 +26,8 @@ class Message:
     name: str
     type: str  # "request", "stream" or "event"
     codec: str = "json"
-    #: 16 hexadecimal digits, or "": not known. Compared with the peer's where the versions are the same.
+    #: 16 hexadecimal digits, or "": not known. Compared with the peer's where the versions are the
+    #: same.
     digest: str = ""
     #: Who may open or emit it: "client", "server" or "both".
     sender: str = "client"
@@ -44,7 +46,9 @@ class Message:
 
 @dataclass(frozen=True)
 class Contract:
-    """A contract: its name, its version and the versions it accepts, and its messages in their order."""
+    """A contract: its name, its version and the versions it accepts, and its messages in their
+    order.
+    """
 
     name: str
     version: int
@@ -81,16 +85,24 @@ class Contract:
     ) -> "Contract":
         """The contract of a document as `contractSchema()` of @hawser/protocol makes it.
 
-        `lanes` has the function of each event whose lane is keyed; `checks` and `item_checks` may have a
-        check for each message. Raises ValueError for another document, or one without a lane's function.
+        `lanes` has the function of each event whose lane is keyed; `checks` and `item_checks` may
+        have a check for each message. Raises ValueError for another document, or one without a
+        lane's function.
         """
         said = document if isinstance(document, dict) else json.loads(document)
         if said.get("format") != "hawser-contract/1":
             raise ValueError(f"expected the format hawser-contract/1, got {said.get('format')!r}")
-        messages = tuple(_message(each, lanes or {}, checks or {}, item_checks or {}) for each in said["messages"])
-        contract = cls(said["name"], said["version"], messages, (said["accepts"][0], said["accepts"][1]))
+        messages = tuple(
+            _message(each, lanes or {}, checks or {}, item_checks or {})
+            for each in said["messages"]
+        )
+        contract = cls(
+            said["name"], said["version"], messages, (said["accepts"][0], said["accepts"][1])
+        )
         if fingerprint(contract.messages) != said["fingerprint"]:
-            raise ValueError("the document's messages have another fingerprint: it was changed since it was made")
+            raise ValueError(
+                "the document's messages have another fingerprint: it was changed since it was made"
+            )
         return contract
 
 
@@ -170,7 +182,11 @@ def read_list(said: Any) -> Tuple[Message, ...]:
     messages: List[Message] = []
     names = set()
     for entry in said:
-        if not isinstance(entry, list) or len(entry) < 4 or not all(isinstance(part, str) for part in entry[:4]):
+        if (
+            not isinstance(entry, list)
+            or len(entry) < 4
+            or not all(isinstance(part, str) for part in entry[:4])
+        ):
             raise ValueError("an entry of the list is not [name, type, codec, digest]")
         name, type, codec, digest = entry[:4]
         if type not in _TYPES:
@@ -185,7 +201,9 @@ def read_list(said: Any) -> Tuple[Message, ...]:
 
 
 def is_hexadecimal(value: Any, digits: int) -> bool:
-    return isinstance(value, str) and len(value) == digits and not set(value) - set("0123456789abcdef")
+    return (
+        isinstance(value, str) and len(value) == digits and not set(value) - set("0123456789abcdef")
+    )
 
 
 def compare_versions(ours: Contract, name: str, version: int, accepts: Tuple[int, int]) -> None:
@@ -199,8 +217,8 @@ def compare_versions(ours: Contract, name: str, version: int, accepts: Tuple[int
         return
     raise Violation(
         "versions",
-        f"this side speaks {ours.name} version {ours.version}, the peer {name} version {version}: update the older "
-        "one, or let the newer accept it",
+        f"this side speaks {ours.name} version {ours.version}, the peer {name} version "
+        f"{version}: update the older one, or let the newer accept it",
         "PROTOCOL_MISMATCH",
     )
 
@@ -211,11 +229,18 @@ def compare_lists(ours: Contract, version: int, theirs: Sequence[Message]) -> No
         return
     told = {message.name: message for message in theirs}
     differing = []
-    for name in [*(m.name for m in ours.messages), *(m.name for m in theirs if ours.find(m.name) is None)]:
+    for name in [
+        *(m.name for m in ours.messages),
+        *(m.name for m in theirs if ours.find(m.name) is None),
+    ]:
         mine, their = ours.find(name), told.get(name)
         if mine is None or their is None or not mine.fits(their):
             differing.append(name)
         elif mine.digest and their.digest and mine.digest != their.digest:
             differing.append(name)
     if differing:
-        raise Violation("contract-differs", f"messages that differ: {', '.join(differing[:5])}", "CONTRACT_DIFFERS")
+        raise Violation(
+            "contract-differs",
+            f"messages that differ: {', '.join(differing[:5])}",
+            "CONTRACT_DIFFERS",
+        )

@@ -1,4 +1,4 @@
-"""Conversation: one request or stream, at its opener and at its responder (PROTOCOL.md §4 and §5).
+"""Conversation: one request or stream, at its opener and its responder (PROTOCOL.md §4, §5).
 
 Owns the items that wait, the stream's credit, and the outcome. Must not know frames.
 """
@@ -29,7 +29,7 @@ class Outcome:
 
 
 class Conversation:
-    """What `stream()` returns, and what the handler of a request or stream gets beside its input."""
+    """The value of `stream()`, and what a handler of a call gets beside its input."""
 
     def __init__(self, link: "Link", id: int, mine: bool, is_stream: bool) -> None:
         self.id = id
@@ -39,7 +39,8 @@ class Conversation:
         self.name = ""
         self.trace: Optional[Trace] = None
         self.deadline_ms: Optional[int] = None
-        #: Why the opener gave it up, or the deadline passed: a code of PROTOCOL.md §6; None: it is open.
+        #: Why the opener gave it up, or the deadline passed: a code of PROTOCOL.md §6; None: it is
+        #: open.
         self.cancel_code: Optional[str] = None
         #: True if the peer takes no more items.
         self.is_refused = False
@@ -84,7 +85,8 @@ class Conversation:
     # For programs.
 
     async def send(self, item: Any) -> bool:
-        """Sends an item as soon as there is credit for it. Returns False where the peer takes no more items.
+        """Sends an item as soon as there is credit for it. Returns False where the peer takes no
+        more items.
 
         Raises what ended the stream.
         """
@@ -97,7 +99,11 @@ class Conversation:
             if self.is_refused:
                 return False
             if self.my_part_over:
-                raise self._outcome if isinstance(self._outcome, HawserError) else HawserError("the stream is over")
+                raise (
+                    self._outcome
+                    if isinstance(self._outcome, HawserError)
+                    else HawserError("the stream is over")
+                )
             if began is None:
                 began = self._link.send_item(self, body)
                 began.add_done_callback(lambda _: self.wake())
@@ -118,7 +124,9 @@ class Conversation:
         self._link.cancel(self, code)
 
     def refuse(self) -> None:
-        """Asks the peer to send no more items; the conversation goes on. Those that wait are dropped."""
+        """Asks the peer to send no more items; the conversation goes on. Those that wait are
+        dropped.
+        """
         if not self.stopped and not self.their_part_over:
             self.stopped = True
             self.release_all()
@@ -128,7 +136,9 @@ class Conversation:
         return self
 
     async def __anext__(self) -> Any:
-        """The peer's next item. The iteration ends with its END, and raises what else ended the stream."""
+        """The peer's next item. The iteration ends with its END, and raises what else ended the
+        stream.
+        """
         while not self._inbox and self._outcome is None:
             self._changed.clear()
             await self._changed.wait()
@@ -172,7 +182,12 @@ class Conversation:
         self.window.hold(cost)
         self._held += cost
         self._link.session.items_window.hold(cost)
-        if self.cancelled or self.stopped or not self.takes_items or (not self.mine and self.my_part_over):
+        if (
+            self.cancelled
+            or self.stopped
+            or not self.takes_items
+            or (not self.mine and self.my_part_over)
+        ):
             self._release(cost)
             return
         try:
@@ -207,7 +222,9 @@ class Conversation:
         self._sendable.set()
 
     def stop(self, code: str) -> None:
-        """Nobody waits for the answer any more: the handler's task is cancelled, and answers when it ends."""
+        """Nobody waits for the answer any more: the handler's task is cancelled, and answers when
+        it ends.
+        """
         if self.cancel_code is None:
             self.cancel_code = code
         self.release_all()

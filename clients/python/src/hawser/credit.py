@@ -1,4 +1,4 @@
-"""Credit: the accounts of §5 of PROTOCOL.md, on the side that sends and on the side that receives."""
+"""Credit: the accounts of §5 of PROTOCOL.md, for the side that sends and the one that receives."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ class Credit:
 
 
 class SessionWindow:
-    """The account of events, or of the items of all streams, on the side that receives: of a session, over
-    its connections."""
+    """The account of events, or of the items of all streams, on the side that receives: of a
+    session, over its connections.
+    """
 
     def __init__(self, window: int) -> None:
         self._window = window

@@ -1,5 +1,5 @@
-"""Deduplication: which events were handled, so that one which is sent again in another session is handled once
-(PROTOCOL.md §8, rule `again`).
+"""Deduplication: which events were handled, so that one which is sent again in another session is
+handled once (PROTOCOL.md §8, rule `again`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ MAX_RANGES = 65_536
 class Deduplication:
     """A store of an application: override both. Either may return an awaitable.
 
-    The identity of an event is a text of at most 53 characters, the same in whatever session it comes.
+    The identity of an event is a text of at most 53 characters, the same in whatever session it
+    comes.
     """
 
     def seen(self, id: str) -> Any:
-        """True if the event was handled; asked only of one that is sent again in another session."""
+        """True if the event was handled; asked of one that is sent again in another session."""
         raise NotImplementedError
 
     def remember(self, id: str) -> Any:

@@ -1,9 +1,11 @@
-"""Emitter: the events that this side sends, over one connection after another (PROTOCOL.md §5 and §8).
+"""Emitter: the events that this side sends, over one connection after another (PROTOCOL.md §5 and
+§8).
 
-Owns their numbers, their lanes' credit, and what becomes of each. Must not know what the peer emits.
+Owns their numbers, their lanes' credit, and what becomes of each. Must not know what the peer
+emits.
 
-    emit -> [lane's queue] -> outbox    the first of each lane: it has its number, and costs, when it begins
-             [replay] ------> outbox    on a new connection, what had begun comes first, in the order of numbers
+    emit -> [lane's queue] -> outbox    the first of each lane; it has its number when it begins
+             [replay] ------> outbox    on a new connection what had begun is first, by number
 """
 
 from __future__ import annotations
@@ -28,7 +30,14 @@ if TYPE_CHECKING:
 
 
 class OutgoingEvent:
-    def __init__(self, message: Message, lane: int, body: bytes, trace: Optional[Trace], future: "asyncio.Future[None]") -> None:
+    def __init__(
+        self,
+        message: Message,
+        lane: int,
+        body: bytes,
+        trace: Optional[Trace],
+        future: "asyncio.Future[None]",
+    ) -> None:
         self.message = message
         self.lane = lane
         self.body = body
@@ -49,7 +58,8 @@ class Emitter:
         self._last = 0
         self._settled = NumberSet()
         self._numbered: "OrderedDict[int, OutgoingEvent]" = OrderedDict()
-        #: What has not begun, by lane, in the order of `emit`; the first of each lane is in the outbox.
+        #: What has not begun, by lane, in the order of `emit`; the first of each lane is in the
+        #: outbox.
         self._queues: "OrderedDict[int, Deque[OutgoingEvent]]" = OrderedDict()
         #: Events that are sent at most once, have begun, and are not written whole.
         self._passing: Set[OutgoingEvent] = set()
@@ -65,7 +75,9 @@ class Emitter:
         return not (self._numbered or self._queues or self._passing)
 
     def can_have(self, received: int) -> bool:
-        """True if the peer can have all events up to this number, and none that it acknowledged is missing."""
+        """True if the peer can have all events up to this number, and none that it acknowledged is
+        missing.
+        """
         if not self._settled.up_to <= received <= self._last:
             return False
         return all(event.whole for number, event in self._numbered.items() if number <= received)
@@ -73,20 +85,32 @@ class Emitter:
     def emit(self, name: str, value: Any, trace: Optional[Trace]) -> "asyncio.Future[None]":
         session = self._session
         message = session.contract.find(name)
-        if message is None or message.type != "event" or message.sender not in (session.side, "both"):
+        if (
+            message is None
+            or message.type != "event"
+            or message.sender not in (session.side, "both")
+        ):
             raise HawserError(f"the contract has no event {name!r} of the {session.side}")
         if session.over is not None:
             raise session.over
         link = session.link
         if session.peer is not None and not session.peer_knows(message):
-            raise Failed("UNKNOWN_MESSAGE", f"the peer has no event {name!r}, or another of that name")
-        lane = 0 if message.lane is None else lane_number(message.lane(value) if callable(message.lane) else message.lane)
+            raise Failed(
+                "UNKNOWN_MESSAGE", f"the peer has no event {name!r}, or another of that name"
+            )
+        lane = (
+            0
+            if message.lane is None
+            else lane_number(message.lane(value) if callable(message.lane) else message.lane)
+        )
         body = encode_body(message.codec, value)
         session.check_size(name, body)
         future: "asyncio.Future[None]" = asyncio.get_running_loop().create_future()
         event = OutgoingEvent(message, lane, body, trace, future)
         if link is None and not message.at_least_once:
-            raise ConnectionLost("there is no connection, and the event is sent at most once", False)
+            raise ConnectionLost(
+                "there is no connection, and the event is sent at most once", False
+            )
         self._queue(event)
         if link is not None and len(self._queues[lane]) == 1:
             self._put(link, event, ("event", lane))
@@ -116,9 +140,17 @@ class Emitter:
                 self._put(link, self._queues[lane][0], ("event", lane))
 
     def _is_taken(self, link: "Link", event: OutgoingEvent) -> bool:
-        if self._session.peer_knows(event.message) and len(event.body) <= link.peer.limits.maxMessageBytes:
+        if (
+            self._session.peer_knows(event.message)
+            and len(event.body) <= link.peer.limits.maxMessageBytes
+        ):
             return True
-        _fail(event.future, Failed("UNKNOWN_MESSAGE", f"the peer has no event {event.message.name!r}, or takes less"))
+        _fail(
+            event.future,
+            Failed(
+                "UNKNOWN_MESSAGE", f"the peer has no event {event.message.name!r}, or takes less"
+            ),
+        )
         return False
 
     def detached(self) -> None:
@@ -160,18 +192,27 @@ class Emitter:
 
     def acknowledged(self, payload: bytes) -> None:
         number = int.from_bytes(payload[:8], "big")
-        ranges = [struct.unpack(">QQ", payload[at : at + RANGE_BYTES]) for at in range(8, len(payload), RANGE_BYTES)]
+        ranges = [
+            struct.unpack(">QQ", payload[at : at + RANGE_BYTES])
+            for at in range(8, len(payload), RANGE_BYTES)
+        ]
         below = number
         for first, last in ranges:
             if first <= below + 1 or last < first:
-                raise Violation("ack-ranges-form", "sent ACK with ranges that are not above its number, ascending and apart")
+                raise Violation(
+                    "ack-ranges-form",
+                    "sent ACK with ranges that are not above its number, ascending and apart",
+                )
             below = last
         if below > self._last:
-            raise Violation("acks-unsent", f"acknowledged the event {below}, of {self._last} that were sent")
+            raise Violation(
+                "acks-unsent", f"acknowledged the event {below}, of {self._last} that were sent"
+            )
         covered = [
             event
             for event_number, event in self._numbered.items()
-            if event_number <= number or any(first <= event_number <= last for first, last in ranges)
+            if event_number <= number
+            or any(first <= event_number <= last for first, last in ranges)
         ]
         if not all(event.whole for event in covered):
             raise Violation("acks-unsent", "acknowledged an event that was not sent whole")
@@ -254,7 +295,9 @@ class Emitter:
     def _encode(self, event: OutgoingEvent, number: int) -> bytes:
         numbered = number if event.message.at_least_once else None
         index = self._session.contract.index(event.message.name)
-        return encode_head(Head(index, None, event.trace, numbered, False, event.first)) + event.body
+        return (
+            encode_head(Head(index, None, event.trace, numbered, False, event.first)) + event.body
+        )
 
     def _written(self, event: OutgoingEvent, is_replay: bool) -> None:
         event.whole = True
@@ -280,7 +323,7 @@ class Emitter:
             _fail(event.future, event.failure)
 
     def _renumber(self) -> None:
-        """A new session: what had begun in the old one keeps its identity, and gets another number."""
+        """A new session: what had begun in the old one keeps its identity, not its number."""
         waiting = self._waiting()
         self._queues.clear()
         for event in [*self._numbered.values(), *waiting]:
@@ -298,8 +341,11 @@ class Emitter:
         self._last = 0
 
     def unsettled(self) -> List[Tuple[str, int]]:
-        """Name and number of each event that is not acknowledged; the number 0: it has not begun."""
-        return [(event.message.name, event.number) for event in [*self._numbered.values(), *self._waiting()]]
+        """Name and number of each event that is not acknowledged; 0: it has not begun."""
+        return [
+            (event.message.name, event.number)
+            for event in [*self._numbered.values(), *self._waiting()]
+        ]
 
 
 def _fail(future: "asyncio.Future[None]", error: HawserError) -> None:

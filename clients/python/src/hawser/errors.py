@@ -1,4 +1,5 @@
-"""Errors: what a program gets when something fails, and the forms of errors on the wire (PROTOCOL.md §6).
+"""Errors: what a program gets when something fails, and the forms of errors on the wire
+(PROTOCOL.md §6).
 
 Owns the codes and their objects. Must not know frames, conversations or connections.
 """
@@ -12,12 +13,14 @@ from .codecs import NOTHING, Nothing, decode_json, encode_json
 Path = List[Union[str, int]]
 
 CLOSE_CODES = frozenset(
-    "NORMAL VERSION_UNSUPPORTED PROTOCOL_MISMATCH CONTRACT_DIFFERS HELLO_INVALID AUTH_REFUSED OVERLOADED "
+    "NORMAL VERSION_UNSUPPORTED PROTOCOL_MISMATCH CONTRACT_DIFFERS HELLO_INVALID "
+    "AUTH_REFUSED OVERLOADED "
     "DRAINING PROTOCOL_VIOLATION FLOW_VIOLATION MESSAGE_TOO_LARGE HEARTBEAT_LOST SESSION_REPLACED "
     "FRAME_TIMEOUT DRAINED".split()
 )
 FAIL_CODES = frozenset(
-    "NAMED UNKNOWN_MESSAGE INPUT_INVALID ITEM_INVALID HANDLER_FAILED CANCELLED DEADLINE_EXCEEDED OVERLOADED "
+    "NAMED UNKNOWN_MESSAGE INPUT_INVALID ITEM_INVALID HANDLER_FAILED CANCELLED "
+    "DEADLINE_EXCEEDED OVERLOADED "
     "DRAINING".split()
 )
 CANCEL_CODES = frozenset("CANCELLED DEADLINE_EXCEEDED ITEM_INVALID HANDLER_FAILED".split())
@@ -33,7 +36,9 @@ class NotHawser(HawserError):
     """The stream does not begin with Hawser's signature (§1)."""
 
     def __init__(self, seen: bytes) -> None:
-        super().__init__(f"expected Hawser's signature, got {seen!r}; check that the port is the right one")
+        super().__init__(
+            f"expected Hawser's signature, got {seen!r}; check that the port is the right one"
+        )
 
 
 class Violation(HawserError):
@@ -58,14 +63,16 @@ class Closed(HawserError):
     """The session is over, by the CLOSE of either side."""
 
     def __init__(self, code: str, message: str, by_peer: bool) -> None:
-        super().__init__(f"closed by {'the peer' if by_peer else 'this side'} with {code}: {message}")
+        super().__init__(
+            f"closed by {'the peer' if by_peer else 'this side'} with {code}: {message}"
+        )
         self.code = code
         self.message = message
         self.by_peer = by_peer
 
 
 class ConnectionLost(HawserError):
-    """The connection ended without CLOSE. `was_sent` is False where nothing of the call had left."""
+    """The connection ended without CLOSE. `was_sent`: False where nothing of the call had left."""
 
     def __init__(self, message: str, was_sent: bool = True) -> None:
         super().__init__(message)
@@ -73,8 +80,9 @@ class ConnectionLost(HawserError):
 
 
 class Failed(HawserError):
-    """A call failed, or an event was rejected. A handler raises it to fail with an error of the contract:
-    `raise Failed.named("notFound", {"id": 7})`."""
+    """A call failed, or an event was rejected. A handler raises it to fail with an error of the
+    contract: `raise Failed.named("notFound", {"id": 7})`.
+    """
 
     def __init__(
         self,
@@ -99,7 +107,9 @@ class Failed(HawserError):
 
 
 class Invalid(ValueError):
-    """A value is not what its message takes: raised by a message's check. `path` says where it is wrong."""
+    """A value is not what its message takes: raised by a message's check. `path` says where it is
+    wrong.
+    """
 
     def __init__(self, message: str, path: Optional[Path] = None) -> None:
         super().__init__(message)
@@ -117,7 +127,9 @@ def read_object(payload: bytes) -> Dict[str, Any]:
 
 
 def read_closing(payload: bytes) -> Tuple[str, str]:
-    """Code and message of CLOSE or REFUSE; one that is unknown or can't be read is PROTOCOL_VIOLATION."""
+    """Code and message of CLOSE or REFUSE; one that is unknown or can't be read is
+    PROTOCOL_VIOLATION.
+    """
     try:
         error = read_object(payload)
     except ValueError:
@@ -132,7 +144,11 @@ def read_failure(payload: bytes, kind: str) -> Failed:
         error = read_object(payload)
         if error["code"] == "NAMED" and not isinstance(error.get("name"), str):
             raise ValueError("NAMED without a name")
-        if "path" in error and error["code"] in ("INPUT_INVALID", "ITEM_INVALID") and not _is_path(error["path"]):
+        if (
+            "path" in error
+            and error["code"] in ("INPUT_INVALID", "ITEM_INVALID")
+            and not _is_path(error["path"])
+        ):
             raise ValueError("its path is no list of names and indexes")
     except ValueError as cause:
         raise Violation("fail-form", f"sent a {kind} that can't be read: {cause}") from cause
@@ -180,6 +196,12 @@ def _is_path(path: Any) -> bool:
     if not isinstance(path, list):
         return False
     return all(
-        isinstance(step, str) or (isinstance(step, (int, float)) and not isinstance(step, bool) and step >= 0 and step % 1 == 0)
+        isinstance(step, str)
+        or (
+            isinstance(step, (int, float))
+            and not isinstance(step, bool)
+            and step >= 0
+            and step % 1 == 0
+        )
         for step in path
     )

@@ -91,7 +91,9 @@ class Frame(NamedTuple):
 
 
 def encode_frame(kind: int, id: int = 0, payload: bytes = b"", more: bool = False) -> bytes:
-    return struct.pack(">IBI", HEADER_BYTES + len(payload), kind | (MORE if more else 0), id) + payload
+    return (
+        struct.pack(">IBI", HEADER_BYTES + len(payload), kind | (MORE if more else 0), id) + payload
+    )
 
 
 class Decoder:
@@ -151,7 +153,9 @@ def check_frame(kind_byte: int, id: int, payload: bytes) -> Frame:
     try:
         kind = Kind(kind_byte & ~MORE)
     except ValueError:
-        raise Violation("unknown-kind", f"sent a frame of the unknown kind {kind_byte:02X}") from None
+        raise Violation(
+            "unknown-kind", f"sent a frame of the unknown kind {kind_byte:02X}"
+        ) from None
     if more and kind not in _CUT:
         raise Violation("pieces-kinds", f"sent {kind.name} in pieces")
     if more and not payload:
@@ -163,7 +167,10 @@ def check_frame(kind_byte: int, id: int, payload: bytes) -> Frame:
         size != _EXACT.get(kind, size)
         or (kind == Kind.REJECT and size < 8)
         or (kind == Kind.CANCEL and size > MAX_CANCEL_BYTES)
-        or (kind == Kind.ACK and (size < 8 or (size - 8) % RANGE_BYTES or size > 8 + MAX_RANGES * RANGE_BYTES))
+        or (
+            kind == Kind.ACK
+            and (size < 8 or (size - 8) % RANGE_BYTES or size > 8 + MAX_RANGES * RANGE_BYTES)
+        )
     ):
         raise Violation("payload-size", f"sent {kind.name} with {size} bytes")
     return Frame(kind, id, payload, more)
@@ -174,7 +181,9 @@ _BETWEEN = {Kind.CANCEL, Kind.CREDIT, Kind.STOP}
 
 
 class Joiner:
-    """Joins the pieces of the peer's messages. Conversations and the lanes of events have numbers apart."""
+    """Joins the pieces of the peer's messages. Conversations and the lanes of events have numbers
+    apart.
+    """
 
     def __init__(self, max_partials: int, max_message_bytes: int) -> None:
         self._max_partials = max_partials
@@ -186,24 +195,32 @@ class Joiner:
         key = (frame.kind == Kind.EVENT, frame.id)
         if key not in self._partials:
             if frame.more and len(self._partials) >= self._max_partials:
-                raise Violation("max-partials", f"began more than {self._max_partials} messages at once")
+                raise Violation(
+                    "max-partials", f"began more than {self._max_partials} messages at once"
+                )
             return True
         kind = self._partials[key][0]
         if frame.kind == kind:
             return False
         if frame.id == 0 or frame.kind in _BETWEEN or frame.kind == Kind.LANE:
             return True
-        raise Violation("pieces-between", f"sent {frame.kind.name} between the pieces of {kind.name} {frame.id}")
+        raise Violation(
+            "pieces-between", f"sent {frame.kind.name} between the pieces of {kind.name} {frame.id}"
+        )
 
     def add(self, frame: Frame) -> Optional[bytes]:
-        """The payload of the message that this frame completes, or None while pieces are missing."""
+        """The payload of the message that this frame completes; None while pieces are missing."""
         key = (frame.kind == Kind.EVENT, frame.id)
         kind, payload = self._partials.get(key, (frame.kind, bytearray()))
         if frame.kind != kind:  # it may come between the pieces
             return frame.payload
         payload += frame.payload
         if len(payload) > self._max_payload and kind in _CUT:
-            raise Violation("max-message", f"sent {kind.name} with more than {self._max_payload} bytes", "MESSAGE_TOO_LARGE")
+            raise Violation(
+                "max-message",
+                f"sent {kind.name} with more than {self._max_payload} bytes",
+                "MESSAGE_TOO_LARGE",
+            )
         if frame.more:
             self._partials[key] = (kind, payload)
             return None

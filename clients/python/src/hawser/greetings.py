@@ -67,7 +67,9 @@ class Welcome(Greeting):
     resume_window_ms: int
 
 
-def make_hello(contract: Contract, limits: Limits, auth: Any, resume: Optional[Resume], features: Sequence[str]) -> bytes:
+def make_hello(
+    contract: Contract, limits: Limits, auth: Any, resume: Optional[Resume], features: Sequence[str]
+) -> bytes:
     said = {"hawser": [VERSION, VERSION], **_introduce(contract, limits, features)}
     if not isinstance(auth, Nothing):
         said["auth"] = auth
@@ -90,7 +92,13 @@ def make_welcome(
     said = {"hawser": VERSION, **_introduce(contract, limits, features)}
     if with_list:
         said["messages"] = list_of(contract.messages)
-    said.update(session=session, origin=origin, resumed=resumed, received=received, resumeWindowMs=resume_window_ms)
+    said.update(
+        session=session,
+        origin=origin,
+        resumed=resumed,
+        received=received,
+        resumeWindowMs=resume_window_ms,
+    )
     return encode_json(said)
 
 
@@ -117,9 +125,15 @@ def read_hello(payload: bytes) -> Hello:
     try:
         lowest, highest = _pair(said.get("hawser"))
     except ValueError as error:
-        raise Violation("hawser-first", f"sent a HELLO whose hawser has another form: {error}", "HELLO_INVALID") from error
+        raise Violation(
+            "hawser-first", f"sent a HELLO whose hawser has another form: {error}", "HELLO_INVALID"
+        ) from error
     if not lowest <= VERSION <= highest:
-        raise Violation("hawser", f"speaks versions {lowest} to {highest} of the protocol, this side {VERSION}", "VERSION_UNSUPPORTED")
+        raise Violation(
+            "hawser",
+            f"speaks versions {lowest} to {highest} of the protocol, this side {VERSION}",
+            "VERSION_UNSUPPORTED",
+        )
     try:
         common = _read_common(said)
         resume = None
@@ -130,7 +144,9 @@ def read_hello(payload: bytes) -> Hello:
             resume = Resume(told["session"], _whole(told.get("received"), 0))
         return Hello(*common, said.get("auth", NOTHING), resume)
     except ValueError as error:
-        raise Violation("greeting-members", f"sent a HELLO that can't be taken: {error}", "HELLO_INVALID") from error
+        raise Violation(
+            "greeting-members", f"sent a HELLO that can't be taken: {error}", "HELLO_INVALID"
+        ) from error
 
 
 def read_welcome(payload: bytes) -> Welcome:
@@ -139,12 +155,20 @@ def read_welcome(payload: bytes) -> Welcome:
     try:
         hawser = _whole(said.get("hawser"), 1)
     except ValueError as error:
-        raise Violation("hawser-first", f"sent a WELCOME whose hawser has another form: {error}") from error
+        raise Violation(
+            "hawser-first", f"sent a WELCOME whose hawser has another form: {error}"
+        ) from error
     if hawser != VERSION:
-        raise Violation("hawser", f"chose version {hawser} of the protocol, this side speaks {VERSION}", "VERSION_UNSUPPORTED")
+        raise Violation(
+            "hawser",
+            f"chose version {hawser} of the protocol, this side speaks {VERSION}",
+            "VERSION_UNSUPPORTED",
+        )
     try:
         common = _read_common(said)
         session, origin, resumed = said.get("session"), said.get("origin"), said.get("resumed")
+        if not isinstance(session, str) or not isinstance(origin, str):
+            raise ValueError("session or origin is not a text")
         if not is_hexadecimal(session, 32) or not is_hexadecimal(origin, 32):
             raise ValueError("session or origin is not 32 hexadecimal digits")
         if not isinstance(resumed, bool):
@@ -153,7 +177,9 @@ def read_welcome(payload: bytes) -> Welcome:
         window = _whole(said.get("resumeWindowMs"), 0, MAX_U32)
         return Welcome(*common, session, origin, resumed, received, window)
     except ValueError as error:
-        raise Violation("greeting-members", f"sent a WELCOME that can't be taken: {error}") from error
+        raise Violation(
+            "greeting-members", f"sent a WELCOME that can't be taken: {error}"
+        ) from error
 
 
 def read_messages(payload: bytes, code: str) -> Tuple[Message, ...]:
@@ -161,7 +187,9 @@ def read_messages(payload: bytes, code: str) -> Tuple[Message, ...]:
     try:
         return read_list(decode_json(payload))
     except ValueError as error:
-        raise Violation("want", f"sent MESSAGES that is no list of messages: {error}", code) from error
+        raise Violation(
+            "want", f"sent MESSAGES that is no list of messages: {error}", code
+        ) from error
 
 
 def _read(payload: bytes, code: str) -> Dict[str, Any]:
@@ -178,7 +206,11 @@ def _read_common(
     said: Dict[str, Any],
 ) -> Tuple[str, int, Tuple[int, int], Tuple[str, ...], str, Optional[Tuple[Message, ...]], Limits]:
     if "features" not in said:
-        raise Violation("features-draft", "speaks a draft of the protocol, from before its version 1", "VERSION_UNSUPPORTED")
+        raise Violation(
+            "features-draft",
+            "speaks a draft of the protocol, from before its version 1",
+            "VERSION_UNSUPPORTED",
+        )
     if not isinstance(said.get("protocol"), str):
         raise ValueError("protocol is not a text")
     version = _whole(said.get("version"), 1)
@@ -189,7 +221,15 @@ def _read_common(
     if print_ != "" and not is_hexadecimal(print_, 16):
         raise ValueError("fingerprint is not 16 hexadecimal digits")
     messages = read_list(said["messages"]) if "messages" in said else None
-    return said["protocol"], version, accepts, _read_features(said["features"]), print_, messages, _read_limits(said.get("limits"))
+    return (
+        said["protocol"],
+        version,
+        accepts,
+        _read_features(said["features"]),
+        print_,
+        messages,
+        _read_limits(said.get("limits")),
+    )
 
 
 def _read_features(said: Any) -> Tuple[str, ...]:
@@ -225,7 +265,12 @@ def _pair(said: Any) -> Tuple[int, int]:
 
 
 def _whole(value: Any, least: int, most: int = MAX_WHOLE) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value % 1 != 0 or not least <= value <= most:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or value % 1 != 0
+        or not least <= value <= most
+    ):
         raise ValueError(f"{value!r} is not a whole number from {least} to {most}")
     return int(value)
 

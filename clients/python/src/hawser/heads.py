@@ -1,6 +1,7 @@
 """Heads: the beginning of REQUEST, STREAM and EVENT (PROTOCOL.md §2).
 
-    name u16 | flags u8 | [deadline u32] | [trace 25 bytes] | [number u64 | [origin 16 bytes | number there u64]]
+name u16 | flags u8 | [deadline u32] | [trace 25 bytes] | [number u64 | [origin 16 bytes | number
+there u64]]
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def decode_head(kind: Kind, payload: bytes) -> Tuple[Head, bytes]:
 
 
 def peek_number(payload: bytes) -> Optional[int]:
-    """The number in a part of an EVENT's payload; 0: it has none; None: the part does not reach it."""
+    """The number in a part of an EVENT; 0: it has none; None: the part ends before it."""
     if len(payload) < 3:
         return None
     if not payload[2] & _NUMBER:

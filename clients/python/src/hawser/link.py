@@ -1,4 +1,5 @@
-"""Link: one connection under a session: its frames, its conversations, its heartbeat (PROTOCOL.md §1 to §7).
+"""Link: one connection under a session: its frames, its conversations, its heartbeat (PROTOCOL.md
+§1 to §7).
 
 Owns everything that ends with the connection. Must not know how connections are made.
 """
@@ -15,7 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
 from .codecs import decode_body, encode_body
-from .contract import Contract, Limits, Message
+from .contract import Limits, Message
 from .conversation import Conversation, Outcome
 from .credit import Credit, cost_of
 from .errors import (
@@ -50,7 +51,9 @@ CONTRACT_NAME = 65_535
 class Peer:
     """What the handshake told of the peer."""
 
-    def __init__(self, messages: Tuple[Message, ...], limits: Limits, version: int, features: Tuple[str, ...]) -> None:
+    def __init__(
+        self, messages: Tuple[Message, ...], limits: Limits, version: int, features: Tuple[str, ...]
+    ) -> None:
         self.messages = messages
         self.limits = limits
         self.version = version
@@ -114,7 +117,9 @@ class Link:
         self._tasks: List["asyncio.Task[None]"] = []
 
     def start(self) -> None:
-        self._tasks = [asyncio.ensure_future(loop) for loop in (self._read(), self._write(), self._beat())]
+        self._tasks = [
+            asyncio.ensure_future(loop) for loop in (self._read(), self._write(), self._beat())
+        ]
 
     # Reading and writing.
 
@@ -146,7 +151,11 @@ class Link:
             self.end(ConnectionLost(f"the stream failed: {error}"))
         except Exception as error:  # a fault of this package: say so, and let nobody wait
             log.exception("the session failed")
-            self.end(HawserError(f"the session failed: {error!r}"), "PROTOCOL_VIOLATION", "the program failed")
+            self.end(
+                HawserError(f"the session failed: {error!r}"),
+                "PROTOCOL_VIOLATION",
+                "the program failed",
+            )
 
     async def _write(self) -> None:
         try:
@@ -201,11 +210,18 @@ class Link:
             if self.drain_received:
                 raise Violation("drain-opens", "opened a conversation behind its DRAIN")
             if self._is_mine(id):
-                raise Violation("id-parity", f"opened a conversation with the id {id}, which is of this side")
+                raise Violation(
+                    "id-parity", f"opened a conversation with the id {id}, which is of this side"
+                )
             if id in self._theirs:
-                raise Violation("id-free", f"opened a conversation with the id {id}, which is in use")
+                raise Violation(
+                    "id-free", f"opened a conversation with the id {id}, which is in use"
+                )
             if len(self._theirs) >= self.session.limits.maxConversations:
-                raise Violation("max-conversations", f"opened more than {self.session.limits.maxConversations} conversations")
+                raise Violation(
+                    "max-conversations",
+                    f"opened more than {self.session.limits.maxConversations} conversations",
+                )
             self._theirs[id] = Conversation(self, id, False, kind == Kind.STREAM)
         elif kind == Kind.EVENT:
             self.session.receiver.begins(frame)
@@ -215,21 +231,43 @@ class Link:
     def _begin_part(self, frame: Frame) -> None:
         kind, id = frame.kind, frame.id
         conversation = self._find(id)
-        if conversation is None or (conversation.opening is not None and not conversation.opening.begun):
-            raise Violation("states", f"sent {kind.name} for the conversation {id}, which is not open")
+        if conversation is None or (
+            conversation.opening is not None and not conversation.opening.begun
+        ):
+            raise Violation(
+                "states", f"sent {kind.name} for the conversation {id}, which is not open"
+            )
         if kind in (Kind.RESULT, Kind.FAIL) and not conversation.mine:
             raise Violation("states", f"sent {kind.name} for {id} as its opener")
-        if kind == Kind.RESULT and conversation.is_stream or kind in (Kind.ITEM, Kind.END) and not conversation.is_stream:
-            raise Violation("states", f"sent {kind.name} for {id}, which is {'a stream' if conversation.is_stream else 'a request'}")
+        if (
+            kind == Kind.RESULT
+            and conversation.is_stream
+            or kind in (Kind.ITEM, Kind.END)
+            and not conversation.is_stream
+        ):
+            raise Violation(
+                "states",
+                (
+                    f"sent {kind.name} for {id}, which is "
+                    f"{'a stream' if conversation.is_stream else 'a request'}"
+                ),
+            )
         if conversation.their_part_over:
             if not conversation.mine and conversation.my_part_over and kind == Kind.END:
                 return
             raise Violation("states", f"sent {kind.name} for {id} behind its last frame")
         if kind == Kind.ITEM:
             if conversation.window.left <= 0:
-                raise Violation("flow-stream", f"sent an item of {id} without credit", "FLOW_VIOLATION")
-            if self.session.limits.connectionWindowBytes is not None and self.session.items_window.left <= 0:
-                raise Violation("flow-all", "sent an item without credit of all streams", "FLOW_VIOLATION")
+                raise Violation(
+                    "flow-stream", f"sent an item of {id} without credit", "FLOW_VIOLATION"
+                )
+            if (
+                self.session.limits.connectionWindowBytes is not None
+                and self.session.items_window.left <= 0
+            ):
+                raise Violation(
+                    "flow-all", "sent an item without credit of all streams", "FLOW_VIOLATION"
+                )
 
     # Conversations.
 
@@ -255,10 +293,22 @@ class Link:
         sends_items: bool,
     ) -> Conversation:
         message = self.session.contract.find(name)
-        if message is None or message.type != kind.name.lower() or message.sender not in (self.session.side, "both"):
-            raise HawserError(f"the contract has no {kind.name.lower()} {name!r} that the {self.session.side} opens")
+        if (
+            message is None
+            or message.type != kind.name.lower()
+            or message.sender not in (self.session.side, "both")
+        ):
+            raise HawserError(
+                (
+                    f"the contract has no {kind.name.lower()} {name!r} that the "
+                    f"{self.session.side} opens"
+                )
+            )
         if not self.peer.knows(message):
-            raise Failed("UNKNOWN_MESSAGE", f"the peer has no {kind.name.lower()} {name!r}, or another of that name")
+            raise Failed(
+                "UNKNOWN_MESSAGE",
+                f"the peer has no {kind.name.lower()} {name!r}, or another of that name",
+            )
         head = Head(self.session.contract.index(name), deadline_ms, trace, None, sends_items)
         payload = encode_head(head) + self.encode(name, message.codec, value)
         return await self._open(kind, payload, message, sends_items)
@@ -267,10 +317,14 @@ class Link:
         if "contract" not in self.peer.features or self.session.side != "client":
             raise Failed("UNKNOWN_MESSAGE", "the server does not tell its contract")
         payload = encode_head(Head(CONTRACT_NAME))
-        conversation = await self._open(Kind.REQUEST, payload, Message("$contract", "request"), False)
+        conversation = await self._open(
+            Kind.REQUEST, payload, Message("$contract", "request"), False
+        )
         return await conversation.result()
 
-    async def _open(self, kind: Kind, payload: bytes, message: Message, sends_items: bool) -> Conversation:
+    async def _open(
+        self, kind: Kind, payload: bytes, message: Message, sends_items: bool
+    ) -> Conversation:
         while True:
             if self.over is not None:
                 raise ConnectionLost(f"there is no connection: {self.over}", False)
@@ -291,7 +345,9 @@ class Link:
         return conversation
 
     def send_item(self, conversation: Conversation, body: bytes) -> "asyncio.Future[None]":
-        """Puts an item last. The future is done when it begins; it is cancelled where it never does."""
+        """Puts an item last. The future is done when it begins; it is cancelled where it never
+        does.
+        """
         began: "asyncio.Future[None]" = asyncio.get_running_loop().create_future()
         cost = cost_of(body)
         message = Outgoing(Kind.ITEM, conversation.id, body, cost)
@@ -342,7 +398,12 @@ class Link:
         self._last(conversation, Kind.FAIL, payload)
 
     def cancel(self, conversation: Conversation, code: str) -> None:
-        if not conversation.mine or conversation.over or conversation.cancelled or self.over is not None:
+        if (
+            not conversation.mine
+            or conversation.over
+            or conversation.cancelled
+            or self.over is not None
+        ):
             return
         conversation.cancelled = True
         conversation.finish(Failed(code, "the call was given up here"))
@@ -395,7 +456,12 @@ class Link:
         wrong = message is None or not message.fits(told) or message.type != frame.kind.name.lower()
         if wrong or message is None or message.sender == self.session.side or handler is None:
             conversation.takes_items = False
-            self.fail(conversation, Failed("UNKNOWN_MESSAGE", f"there is no {frame.kind.name.lower()} of this name here"))
+            self.fail(
+                conversation,
+                Failed(
+                    "UNKNOWN_MESSAGE", f"there is no {frame.kind.name.lower()} of this name here"
+                ),
+            )
             return
         if self.drain_sent and self.session.refuses_when_draining:
             self.fail(conversation, Failed("DRAINING", "no new conversation is opened here"))
@@ -403,7 +469,9 @@ class Link:
         others = sum(each.input_bytes for each in self._theirs.values() if not each.my_part_over)
         most = self.session.limits.maxInputBytes
         if most is not None and others and others + len(body) > most:
-            self.fail(conversation, Failed("OVERLOADED", "the inputs of unanswered calls are too large"))
+            self.fail(
+                conversation, Failed("OVERLOADED", "the inputs of unanswered calls are too large")
+            )
             return
         conversation.input_bytes = len(body)
         conversation.of(message)
@@ -417,8 +485,12 @@ class Link:
             return
         self._serve(conversation, handler, value, message)
 
-    def _serve(self, conversation: Conversation, handler: Callable[..., Any], value: Any, message: Message) -> None:
-        """Calls the handler; what it returns is the answer, or a coroutine or generator that makes it."""
+    def _serve(
+        self, conversation: Conversation, handler: Callable[..., Any], value: Any, message: Message
+    ) -> None:
+        """Calls the handler; what it returns is the answer, or a coroutine or generator that makes
+        it.
+        """
         try:
             result = handler(value, conversation)
             if not inspect.isasyncgen(result) and not inspect.isawaitable(result):
@@ -430,7 +502,9 @@ class Link:
         timer = None
         if conversation.deadline_ms is not None:
             loop = asyncio.get_running_loop()
-            timer = loop.call_later(conversation.deadline_ms / 1_000, conversation.stop, "DEADLINE_EXCEEDED")
+            timer = loop.call_later(
+                conversation.deadline_ms / 1_000, conversation.stop, "DEADLINE_EXCEEDED"
+            )
 
         def over(task: "asyncio.Task[Any]") -> None:
             if timer is not None:
@@ -440,7 +514,12 @@ class Link:
             if task.cancelled():
                 if conversation.cancel_code is not None:
                     late = conversation.cancel_code == "DEADLINE_EXCEEDED"
-                    self.fail(conversation, Failed("DEADLINE_EXCEEDED" if late else "CANCELLED", "the call was given up"))
+                    self.fail(
+                        conversation,
+                        Failed(
+                            "DEADLINE_EXCEEDED" if late else "CANCELLED", "the call was given up"
+                        ),
+                    )
             elif task.exception() is not None:
                 self._failed(conversation, task.exception())
             elif not conversation.my_part_over and self.over is None:
@@ -496,9 +575,13 @@ class Link:
 
     def _their_last(self, conversation: Conversation) -> None:
         conversation.their_part_over = True
-        if conversation.mine and (not conversation.my_part_over or self._outbox.holds(conversation.id)):
+        if conversation.mine and (
+            not conversation.my_part_over or self._outbox.holds(conversation.id)
+        ):
             self._drop(conversation.id)
-            self._last(conversation, Kind.CANCEL)  # the responder's part is over: this side's must end soon
+            self._last(
+                conversation, Kind.CANCEL
+            )  # the responder's part is over: this side's must end soon
         self._free_if_over(conversation)
 
     def _on_item(self, frame: Frame, payload: bytes) -> None:
@@ -516,7 +599,12 @@ class Link:
         self._joiner.drop(frame.id)
         conversation.their_part_over = True
         if conversation.task is None and not conversation.my_part_over:
-            self.fail(conversation, Failed(code if code == "DEADLINE_EXCEEDED" else "CANCELLED", "the call was given up"))
+            self.fail(
+                conversation,
+                Failed(
+                    code if code == "DEADLINE_EXCEEDED" else "CANCELLED", "the call was given up"
+                ),
+            )
         else:
             conversation.stop(code)
         self._free_if_over(conversation)
@@ -588,7 +676,9 @@ class Link:
                 return
 
     def ping(self) -> "asyncio.Future[float]":
-        """The round trip in seconds. At most one PING is unanswered: a second call shares the first's answer."""
+        """The round trip in seconds. At most one PING is unanswered: a second call shares the
+        first's answer.
+        """
         if self._ping is None:
             data = os.urandom(8)
             self.session.receiver.pinged()
@@ -651,7 +741,9 @@ class Link:
             self._writer.write(encode_frame(Kind.CLOSE, 0, make_closing(code, message)))
         for conversation in [*self._mine.values(), *self._theirs.values()]:
             unsent = conversation.opening is not None and not conversation.opening.begun
-            conversation.finish(ConnectionLost("nothing of it was sent", False) if unsent else error)
+            conversation.finish(
+                ConnectionLost("nothing of it was sent", False) if unsent else error
+            )
             conversation.my_part_over = conversation.their_part_over = True
             conversation.release_all()
             if conversation.task is not None:
@@ -675,9 +767,12 @@ class Link:
         self.end(ConnectionLost("the connection was dropped here"))
 
 
-async def shut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, after_close: bool) -> None:
-    """Closes the stream. Behind a CLOSE the peer's bytes are read until it closes, for a second: a stream that is
-    closed with unread bytes in it may lose the CLOSE too."""
+async def shut(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, after_close: bool
+) -> None:
+    """Closes the stream. Behind a CLOSE the peer's bytes are read until it closes, for a second: a
+    stream that is closed with unread bytes in it may lose the CLOSE too.
+    """
     try:
         if after_close:
             if writer.can_write_eof():

@@ -1,6 +1,6 @@
 """NumberSet: numbers of events that have come, or are handled or settled (PROTOCOL.md §8).
 
-    1 2 3 4 . 6 7 . . 10         up_to 4, ranges [6, 7] [10, 10]
+1 2 3 4 . 6 7 . . 10         up_to 4, ranges [6, 7] [10, 10]
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Outbox: what waits to be written on a connection (PROTOCOL.md §1).
 
-Owns the pieces of large messages, the turns that ids take between them, and how many messages may be begun.
-Must not know what a message means.
+Owns the pieces of large messages, the turns that ids take between them, and how many messages may
+be begun. Must not know what a message means.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Outgoing:
         self.done = False
         #: False: it has to wait for credit.
         self.may_begin: Optional[Callable[[], bool]] = None
-        #: Called before its first piece is written: returns its payload, or None where it is dropped.
+        #: Called before its first piece is written: returns its payload, or None where it is
+        #: dropped.
         self.begin: Optional[Callable[[], Optional[bytes]]] = None
         #: Called behind its last piece.
         self.written: Optional[Callable[[], None]] = None
@@ -35,8 +36,9 @@ class Outgoing:
 
 
 class Outbox:
-    """Frames that may come between pieces leave first; then the messages, one piece of each line in turn. The
-    messages of a line keep their order, and are not mixed."""
+    """Frames that may come between pieces leave first; then the messages, one piece of each line in
+    turn. The messages of a line keep their order, and are not mixed.
+    """
 
     def __init__(self, max_partials: int, piece_bytes: int = MAX_PAYLOAD) -> None:
         self._max_partials = max_partials

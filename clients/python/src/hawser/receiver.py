@@ -1,8 +1,10 @@
-"""Receiver: the events that the peer sends, over one connection after another (PROTOCOL.md §5 and §8).
+"""Receiver: the events that the peer sends, over one connection after another (PROTOCOL.md §5 and
+§8).
 
-Owns their lanes, numbers and duplicates, and what the peer is told of them: ACK, REJECT, CREDIT, LANE.
+Owns their lanes, numbers and duplicates, and what the peer is told of them: ACK, REJECT, CREDIT,
+LANE.
 
-    EVENT -> [lane: waiting] -> handler -> REJECT, ACK, CREDIT, LANE       one at a time in each lane
+    EVENT -> [lane: waiting] -> handler -> REJECT, ACK, CREDIT, LANE      one at a time in a lane
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ log = logging.getLogger("hawser")
 
 #: Events that are handled at once, of as many lanes.
 MAX_HANDLERS = 16
-#: Rejections that the peer is not known to have: from the first on it is asked, at the second no event begins.
+#: Rejections that the peer is not known to have: from the first on it is asked, at the second no
+#: event begins.
 PROVE_REJECTS = 64
 MAX_REJECTS = 256
 
@@ -38,7 +41,9 @@ MAX_REJECTS = 256
 class Event:
     """What the handler of an event gets beside its payload."""
 
-    def __init__(self, session: "Session", message: Message, trace: Optional[Trace], id: Optional[str]) -> None:
+    def __init__(
+        self, session: "Session", message: Message, trace: Optional[Trace], id: Optional[str]
+    ) -> None:
         self.session = session
         self.name = message.name
         self.trace = trace
@@ -140,8 +145,17 @@ class Receiver:
         if self.window.left <= 0:
             raise Violation("events-flow", "sent an event without credit", "FLOW_VIOLATION")
         lane_window = self._session.limits.laneWindowBytes
-        if frame.id and lane_window is not None and frame.id in self._lanes and self._lanes[frame.id].owed >= lane_window:
-            raise Violation("lanes-flow", f"sent an event without credit in its lane {frame.id}", "FLOW_VIOLATION")
+        if (
+            frame.id
+            and lane_window is not None
+            and frame.id in self._lanes
+            and self._lanes[frame.id].owed >= lane_window
+        ):
+            raise Violation(
+                "lanes-flow",
+                f"sent an event without credit in its lane {frame.id}",
+                "FLOW_VIOLATION",
+            )
         if self._begun:
             self._begun[-1].least = min(self._begun[-1].least, self.window.left)
         if frame.more:
@@ -193,14 +207,20 @@ class Receiver:
         if at > 0:
             self._begun[at - 1].least = min(self._begun[at - 1].least, begun.least)
         if not had_credit:
-            raise Violation("events-flow", "sent an event without credit behind one that took it all", "FLOW_VIOLATION")
+            raise Violation(
+                "events-flow",
+                "sent an event without credit behind one that took it all",
+                "FLOW_VIOLATION",
+            )
 
     def _check_gap(self, number: int) -> None:
         missing = self._came.missing_below(self._highest_begun)
         known = {number, *(each.number for each in self._begun if each.number is not None)}
         left = sum(1 for each in missing if each not in known)
         if left > sum(1 for each in self._begun if each.number is None):
-            raise Violation("events-numbers", f"sent the event {self._highest_begun} after {self._came.up_to}")
+            raise Violation(
+                "events-numbers", f"sent the event {self._highest_begun} after {self._came.up_to}"
+            )
 
     # Handling.
 
@@ -223,7 +243,9 @@ class Receiver:
         except asyncio.CancelledError:
             raise
         except Exception:
-            log.exception("the handler of the event %s failed", waiting.message and waiting.message.name)
+            log.exception(
+                "the handler of the event %s failed", waiting.message and waiting.message.name
+            )
             failure = Failed("HANDLER_FAILED", "the handler failed")
         lane.running = False
         self._running -= 1
@@ -244,8 +266,16 @@ class Receiver:
     async def _run(self, waiting: _Waiting) -> None:
         session, message, head = self._session, waiting.message, waiting.head
         own = None if message is None else session.contract.find(message.name)
-        if own is None or message is None or not own.fits(message) or own.type != "event" or own.sender == session.side:
-            log.warning("dropped an event that this side's contract does not have, or not from the peer")
+        if (
+            own is None
+            or message is None
+            or not own.fits(message)
+            or own.type != "event"
+            or own.sender == session.side
+        ):
+            log.warning(
+                "dropped an event that this side's contract does not have, or not from the peer"
+            )
             raise Failed("UNKNOWN_MESSAGE", "there is no such event here")
         try:
             value = decode_body(own.codec, waiting.body)
@@ -253,7 +283,11 @@ class Receiver:
                 value = own.check(value)
         except ValueError as error:
             log.warning("dropped an invalid event %s: %s", own.name, error)
-            raise Failed("INPUT_INVALID", "the event is invalid", path=error.path if isinstance(error, Invalid) else []) from error
+            raise Failed(
+                "INPUT_INVALID",
+                "the event is invalid",
+                path=error.path if isinstance(error, Invalid) else [],
+            ) from error
         handler = session.handlers.get(own.name)
         id = None if not head.number else (head.first or First(waiting.origin, head.number)).id
         if handler is None:
@@ -289,12 +323,16 @@ class Receiver:
     def _acknowledge(self, link: "Link") -> None:
         ranges = self._handled.ranges
         for at in range(0, max(1, len(ranges)), MAX_RANGES):
-            part = b"".join(struct.pack(">QQ", first, last) for first, last in ranges[at : at + MAX_RANGES])
+            part = b"".join(
+                struct.pack(">QQ", first, last) for first, last in ranges[at : at + MAX_RANGES]
+            )
             link.frame(Kind.ACK, 0, struct.pack(">Q", self._handled.up_to) + part)
 
     def _reject(self, number: int, failure: Failed) -> None:
         code = "HANDLER_FAILED" if failure.code == "NAMED" else failure.code
-        payload = struct.pack(">Q", number) + make_failure(Failed(code, failure.message[:1_000], path=failure.path))
+        payload = struct.pack(">Q", number) + make_failure(
+            Failed(code, failure.message[:1_000], path=failure.path)
+        )
         self._rejected += 1
         self._rejects.append((self._rejected, payload))
         link = self._session.link

@@ -1,4 +1,4 @@
-"""Server: takes connections, lets clients in, and keeps their sessions (PROTOCOL.md §3 and §8)."""
+"""Server: takes connections, lets clients in, keeps their sessions (PROTOCOL.md §3, §8)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,22 @@ from .contract import Contract, Limits, Message, compare_lists, compare_versions
 from .deduplication import Deduplication, RecentEvents
 from .errors import Closed, ConnectionLost, HawserError, NotHawser, Refused, Violation, make_closing
 from .frames import MAX_EARLY_PAYLOAD, MAX_PAYLOAD, SIGNATURE, Decoder, Frame, Kind, encode_frame
-from .greetings import MAX_LIST_BYTES, Hello, make_list, make_welcome, pieces_of, read_hello, read_messages
+from .greetings import (
+    MAX_LIST_BYTES,
+    Hello,
+    make_list,
+    make_welcome,
+    pieces_of,
+    read_hello,
+    read_messages,
+)
 from .link import Link, Peer, shut
 from .session import Handlers, Session
 
 log = logging.getLogger("hawser")
 
-#: Judges HELLO's `auth`: returns the principal, a value that a resumption must have again; raises Refused.
+#: Judges HELLO's `auth`: returns the principal, a value that a resumption must have again; raises
+#: Refused.
 Authenticate = Callable[[Any], Any]
 
 
@@ -29,10 +38,13 @@ class ServerSession(Session):
     side = "server"
 
     def __init__(self, server: "Server", principal: Any) -> None:
-        super().__init__(server.contract, server.handlers, server.limits, server.heartbeat, server.deduplication)
+        super().__init__(
+            server.contract, server.handlers, server.limits, server.heartbeat, server.deduplication
+        )
         self.server = server
         self.principal = principal
-        #: The identity that the client came with: it is taken once more until a byte has come behind WELCOME.
+        #: The identity that the client came with: it is taken once more until a byte has come
+        #: behind WELCOME.
         self.former = ""
         self._expiry: Optional[asyncio.TimerHandle] = None
 
@@ -60,7 +72,11 @@ class ServerSession(Session):
             return
         self.link = None
         self.emitter.detached()
-        link.end(Closed("SESSION_REPLACED", "resumed on another connection", False), "SESSION_REPLACED", "resumed on another connection")
+        link.end(
+            Closed("SESSION_REPLACED", "resumed on another connection", False),
+            "SESSION_REPLACED",
+            "resumed on another connection",
+        )
 
 
 class Server:
@@ -113,7 +129,7 @@ class Server:
             self._listener = await asyncio.start_unix_server(self._accept, path)
             return 0
         self._listener = await asyncio.start_server(self._accept, host, port, ssl=ssl)
-        return int(self._listener.sockets[0].getsockname()[1])  # type: ignore[attr-defined]
+        return int(self._listener.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
         """Ends every session, and listens no more."""
@@ -122,7 +138,9 @@ class Server:
             self._listener.close()
         for task in list(self._greeting):
             task.cancel()
-        await asyncio.gather(*(session.close() for session in self.sessions), return_exceptions=True)
+        await asyncio.gather(
+            *(session.close() for session in self.sessions), return_exceptions=True
+        )
 
     def drain(self) -> None:
         """Takes no new session, and asks the clients to open nothing more."""
@@ -143,11 +161,17 @@ class Server:
         decoder = Decoder()
         state = _Sent()
         try:
-            await asyncio.wait_for(self._greet(reader, writer, decoder, state), self._handshake_timeout)
+            await asyncio.wait_for(
+                self._greet(reader, writer, decoder, state), self._handshake_timeout
+            )
         except (NotHawser, ConnectionLost, OSError, asyncio.TimeoutError, asyncio.CancelledError):
             await shut(reader, writer, False)
         except Violation as violation:
-            code = violation.code if violation.code not in ("PROTOCOL_VIOLATION", "MESSAGE_TOO_LARGE") else "HELLO_INVALID"
+            code = (
+                violation.code
+                if violation.code not in ("PROTOCOL_VIOLATION", "MESSAGE_TOO_LARGE")
+                else "HELLO_INVALID"
+            )
             if not decoder.is_signed:
                 await shut(reader, writer, False)
                 return
@@ -161,7 +185,11 @@ class Server:
             self._greeting.discard(task)
 
     async def _greet(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, decoder: Decoder, state: "_Sent"
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        decoder: Decoder,
+        state: "_Sent",
     ) -> None:
         frame = await _next_frame(reader, decoder)
         if frame.kind != Kind.HELLO:
@@ -234,7 +262,17 @@ class Server:
                 writer.write(encode_frame(Kind.MESSAGES, 0, part, at + 1 < len(parts)))
         window_ms = round(self.resume_window * 1_000)
         has = session.receiver.received if found is not None else 0
-        payload = make_welcome(self.contract, limits, features, id, origin, found is not None, has, window_ms, with_list)
+        payload = make_welcome(
+            self.contract,
+            limits,
+            features,
+            id,
+            origin,
+            found is not None,
+            has,
+            window_ms,
+            with_list,
+        )
         writer.write(encode_frame(Kind.WELCOME, 0, payload))
         decoder.max_payload = MAX_PAYLOAD
         peer = Peer(messages, hello.limits, hello.version, features)
@@ -271,9 +309,18 @@ class _Sent:
         self.signature = False
 
 
-async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, state: _Sent, code: str, message: str) -> None:
+async def _refuse(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    state: _Sent,
+    code: str,
+    message: str,
+) -> None:
     try:
-        writer.write((b"" if state.signature else SIGNATURE) + encode_frame(Kind.REFUSE, 0, make_closing(code, message)))
+        writer.write(
+            (b"" if state.signature else SIGNATURE)
+            + encode_frame(Kind.REFUSE, 0, make_closing(code, message))
+        )
     except OSError:
         pass
     await shut(reader, writer, True)
@@ -283,7 +330,9 @@ def _nothing_more(decoder: Decoder) -> None:
     """Raises Violation where more than HELLO has come."""
     frame = decoder.next_frame()
     if frame is not None or decoder.pending:
-        raise Violation("hello-first", "sent something behind HELLO before it had WELCOME", "HELLO_INVALID")
+        raise Violation(
+            "hello-first", "sent something behind HELLO before it had WELCOME", "HELLO_INVALID"
+        )
 
 
 async def _read_list(reader: asyncio.StreamReader, decoder: Decoder) -> Tuple[Message, ...]:
@@ -291,10 +340,16 @@ async def _read_list(reader: asyncio.StreamReader, decoder: Decoder) -> Tuple[Me
     while True:
         frame = await _next_frame(reader, decoder)
         if frame.kind != Kind.MESSAGES:
-            raise Violation("want", f"sent {frame.kind.name} in the place of MESSAGES", "HELLO_INVALID")
+            raise Violation(
+                "want", f"sent {frame.kind.name} in the place of MESSAGES", "HELLO_INVALID"
+            )
         pieces.append(frame.payload)
         if sum(map(len, pieces)) > MAX_LIST_BYTES:
-            raise Violation("want", f"sent a list of messages of more than {MAX_LIST_BYTES} bytes", "HELLO_INVALID")
+            raise Violation(
+                "want",
+                f"sent a list of messages of more than {MAX_LIST_BYTES} bytes",
+                "HELLO_INVALID",
+            )
         if not frame.more:
             return read_messages(b"".join(pieces), "HELLO_INVALID")
 

@@ -15,7 +15,7 @@ from .conversation import Conversation
 from .credit import MAX_CREDIT, SessionWindow
 from .deduplication import Deduplication, RecentEvents
 from .emitter import Emitter
-from .errors import Closed, ConnectionLost, Failed, HawserError
+from .errors import Closed, ConnectionLost, HawserError
 from .frames import Kind
 from .heads import Trace
 from .link import Link, Peer
@@ -51,7 +51,9 @@ class Session:
         self.over: Optional[HawserError] = None
         self.link: Optional[Link] = None
         self.peer: Optional[Peer] = None
-        self.items_window = SessionWindow(MAX_CREDIT if limits.connectionWindowBytes is None else limits.connectionWindowBytes)
+        self.items_window = SessionWindow(
+            MAX_CREDIT if limits.connectionWindowBytes is None else limits.connectionWindowBytes
+        )
         self.emitter = Emitter(self)
         self.receiver = Receiver(self)
         self.ended = asyncio.Event()
@@ -67,7 +69,8 @@ class Session:
         timeout: Optional[float] = None,
         trace: Optional[Trace] = None,
     ) -> Any:
-        """Calls a request of the contract, and returns its answer. `timeout`: seconds; the peer is told of it.
+        """Calls a request of the contract, and returns its answer. `timeout`: seconds; the peer is
+        told of it.
 
         Raises Failed: the contract's error, or how else the call failed; ConnectionLost.
         """
@@ -86,14 +89,20 @@ class Session:
         timeout: Optional[float] = None,
         trace: Optional[Trace] = None,
     ) -> Conversation:
-        """As `request`, for a program that does something else meanwhile: `await call.result()`, `call.give_up()`."""
-        conversation = await self._connected().open(Kind.REQUEST, name, value, _deadline(timeout), trace, False)
+        """As `request`, for a program that does something else meanwhile: `await call.result()`,
+        `call.give_up()`.
+        """
+        conversation = await self._connected().open(
+            Kind.REQUEST, name, value, _deadline(timeout), trace, False
+        )
         self._limit(conversation, timeout)
         return conversation
 
     def _limit(self, conversation: Conversation, timeout: Optional[float]) -> None:
         if timeout is not None:
-            timer = asyncio.get_running_loop().call_later(timeout, conversation.give_up, "DEADLINE_EXCEEDED")
+            timer = asyncio.get_running_loop().call_later(
+                timeout, conversation.give_up, "DEADLINE_EXCEEDED"
+            )
             conversation.when_over = timer.cancel
 
     async def stream(
@@ -105,17 +114,23 @@ class Session:
         timeout: Optional[float] = None,
         trace: Optional[Trace] = None,
     ) -> Conversation:
-        """Opens a stream of the contract: iterate over its items with `async for`; `send()` and `end()` where the
-        contract has the opener send items too, or `sends_items` says so. `timeout`: seconds, for all of it."""
+        """Opens a stream of the contract: iterate over its items with `async for`; `send()` and
+        `end()` where the contract has the opener send items too, or `sends_items` says so.
+        `timeout`: seconds, for all of it.
+        """
         message = self.contract.find(name)
         sends = message is not None and message.sends_items if sends_items is None else sends_items
-        conversation = await self._connected().open(Kind.STREAM, name, value, _deadline(timeout), trace, sends)
+        conversation = await self._connected().open(
+            Kind.STREAM, name, value, _deadline(timeout), trace, sends
+        )
         self._limit(conversation, timeout)
         return conversation
 
-    def emit(self, name: str, payload: Any = NOTHING, *, trace: Optional[Trace] = None) -> "asyncio.Future[None]":
-        """Emits an event. The future is done when the peer has handled one that is delivered at least once, or one
-        at most once has left; it raises Failed where the peer's handler failed.
+    def emit(
+        self, name: str, payload: Any = NOTHING, *, trace: Optional[Trace] = None
+    ) -> "asyncio.Future[None]":
+        """Emits an event. The future is done when the peer has handled one that is delivered at
+        least once, or one at most once has left; it raises Failed where the peer's handler failed.
 
         An event at least once is kept, and sent again, while there is no connection.
         """
@@ -148,9 +163,13 @@ class Session:
         return self.peer is not None and self.peer.knows(message)
 
     def check_size(self, name: str, body: bytes) -> None:
-        most = self.limits.maxMessageBytes if self.peer is None else self.peer.limits.maxMessageBytes
+        most = (
+            self.limits.maxMessageBytes if self.peer is None else self.peer.limits.maxMessageBytes
+        )
         if len(body) > most:
-            raise HawserError(f"{name!r} has {len(body)} bytes, and the peer takes {most} (its maxMessageBytes)")
+            raise HawserError(
+                f"{name!r} has {len(body)} bytes, and the peer takes {most} (its maxMessageBytes)"
+            )
 
     def release_items(self, cost: int) -> None:
         self.items_window.release(cost)
@@ -173,7 +192,9 @@ class Session:
             connectionWindowBytes=None if self.limits.connectionWindowBytes is None else items,
         )
 
-    def attach(self, link: Link, peer: Peer, is_new: bool, received: int, session_id: str, origin: str) -> None:
+    def attach(
+        self, link: Link, peer: Peer, is_new: bool, received: int, session_id: str, origin: str
+    ) -> None:
         """The session is ready on a connection."""
         self.peer = peer
         self.link = link
