@@ -151,6 +151,37 @@ class Blocking(unittest.TestCase):
         self.assertGreater(self.client.ping(), 0)
 
 
+class Hostile(unittest.TestCase):
+    def test_a_client_that_asks_and_does_not_read_ends_its_session(self) -> None:
+        async def run() -> str:
+            contract = Contract("big", 1, [Message("big", "request")])
+            ended: "asyncio.Future[str]" = asyncio.get_running_loop().create_future()
+
+            def watch(session: hawser.ServerSession) -> None:
+                async def wait() -> None:
+                    await session.ended.wait()
+                    ended.set_result(str(session.over))
+
+                session.spawn(wait())
+
+            handlers = {"big": lambda value, call: "x" * 100_000}
+            server = hawser.Server(contract, handlers, max_queued_bytes=1_000_000, on_session=watch)
+            port = await server.listen()
+            # A client of our own whose reading stops once the session is there.
+            client = await hawser.connect(f"tcp://127.0.0.1:{port}", contract, reconnect=False)
+            assert client.link is not None
+            client.link._reader._transport.pause_reading()  # type: ignore[attr-defined]
+            client.link._tasks[0].cancel()
+            calls = [asyncio.ensure_future(client.request("big")) for _ in range(400)]
+            said = await asyncio.wait_for(ended, 30)
+            client.lose()
+            await asyncio.gather(*calls, return_exceptions=True)
+            await server.close()
+            return said
+
+        self.assertIn("max_queued_bytes (1000000)", asyncio.run(run()))
+
+
 class Hashes(unittest.TestCase):
     def test_are_those_of_the_vectors(self) -> None:
         hashes = json.loads((VECTORS / "hashes.json").read_text(encoding="utf-8"))

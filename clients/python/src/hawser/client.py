@@ -26,7 +26,7 @@ from .greetings import (
     read_welcome,
 )
 from .link import Link, Peer, shut
-from .session import Handlers, Session
+from .session import MAX_QUEUED_BYTES, Handlers, Session
 
 log = logging.getLogger("hawser")
 
@@ -68,12 +68,13 @@ class Client(Session):
         heartbeat: Tuple[float, float] = (15.0, 15.0),
         handshake_timeout: float = 10.0,
         deduplication: Optional[Deduplication] = None,
+        max_queued_bytes: int = MAX_QUEUED_BYTES,
         ssl: Optional[ssl_module.SSLContext] = None,
         backoff: Callable[[int], float] = lambda attempt: (
             min(10.0, 0.1 * 2**attempt) * (0.5 + random.random() / 2)
         ),
     ) -> None:
-        super().__init__(contract, handlers, limits, heartbeat, deduplication)
+        super().__init__(contract, handlers, limits, heartbeat, deduplication, max_queued_bytes)
         self.address = address
         self.auth = auth
         self.reconnect = reconnect

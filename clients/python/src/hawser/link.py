@@ -178,10 +178,20 @@ class Link:
     def frame(self, kind: Kind, id: int = 0, payload: bytes = b"") -> None:
         self._outbox.put_frame(kind, id, payload)
         self._wake.set()
+        self._check_queue()
 
     def put(self, line: Any, message: Outgoing) -> Outgoing:
         self._wake.set()
-        return self._outbox.put_message(line, message)
+        self._outbox.put_message(line, message)
+        self._check_queue()
+        return message
+
+    def _check_queue(self) -> None:
+        """A peer that asks and does not read ends its session: its answers are not kept for ever."""
+        most = self.session.max_queued_bytes
+        if self._outbox.queued_bytes > most and self.over is None:
+            error = HawserError(f"more than max_queued_bytes ({most}) wait: the peer does not read")
+            self.end(error, "OVERLOADED", "more waits than is kept for a peer that does not read")
 
     def _send(self, kind: Kind, id: int, payload: bytes = b"", cost: int = 0) -> Outgoing:
         return self.put(id, Outgoing(kind, id, payload, cost))

@@ -46,11 +46,16 @@ class Outbox:
         self._frames: Deque[bytes] = deque()
         self._lines: "OrderedDict[Hashable, Deque[Outgoing]]" = OrderedDict()
         self._unfinished = 0
+        #: Bytes that wait: of the messages those that are there before they begin.
+        self.queued_bytes = 0
 
     def put_frame(self, kind: Kind, id: int = 0, payload: bytes = b"") -> None:
-        self._frames.append(encode_frame(kind, id, payload))
+        frame = encode_frame(kind, id, payload)
+        self._frames.append(frame)
+        self.queued_bytes += len(frame)
 
     def put_message(self, line: Hashable, message: Outgoing) -> Outgoing:
+        self.queued_bytes += message.size
         self._lines.setdefault(line, deque()).append(message)
         return message
 
@@ -63,6 +68,7 @@ class Outbox:
         dropped = self._lines.pop(line, None)
         if dropped and dropped[0].begun:
             self._unfinished -= 1
+        self.queued_bytes -= sum(message.size for message in dropped or ())
         return list(dropped or ())
 
     def purge(self, line: Hashable) -> None:
@@ -71,6 +77,7 @@ class Outbox:
         if queue is None:
             return
         kept = [message for message in queue if message.begun]
+        self.queued_bytes -= sum(message.size for message in queue if not message.begun)
         queue.clear()
         queue.extend(kept)
         if not queue:
@@ -80,7 +87,9 @@ class Outbox:
         """The next frame to write, or None."""
         while True:
             if self._frames:
-                return self._frames.popleft()
+                frame = self._frames.popleft()
+                self.queued_bytes -= len(frame)
+                return frame
             line = self._movable()
             if line is None:
                 return None
@@ -90,6 +99,7 @@ class Outbox:
                 payload = message.begin()
                 if payload is None:
                     queue.popleft()
+                    self.queued_bytes -= message.size
                     if not queue:
                         del self._lines[line]
                     continue
@@ -116,6 +126,7 @@ class Outbox:
         if not more:
             queue.popleft()
             message.done = True
+            self.queued_bytes -= message.size
         del self._lines[line]
         if queue:
             self._lines[line] = queue  # last: the other lines have their turn first

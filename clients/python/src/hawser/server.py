@@ -23,7 +23,7 @@ from .greetings import (
     read_messages,
 )
 from .link import Link, Peer, shut
-from .session import Handlers, Session
+from .session import MAX_QUEUED_BYTES, Handlers, Session
 
 log = logging.getLogger("hawser")
 
@@ -39,7 +39,12 @@ class ServerSession(Session):
 
     def __init__(self, server: "Server", principal: Any) -> None:
         super().__init__(
-            server.contract, server.handlers, server.limits, server.heartbeat, server.deduplication
+            server.contract,
+            server.handlers,
+            server.limits,
+            server.heartbeat,
+            server.deduplication,
+            server.max_queued_bytes,
         )
         self.server = server
         self.principal = principal
@@ -93,6 +98,7 @@ class Server:
         heartbeat: Tuple[float, float] = (15.0, 15.0),
         handshake_timeout: float = 10.0,
         deduplication: Optional[Deduplication] = None,
+        max_queued_bytes: int = MAX_QUEUED_BYTES,
         on_session: Optional[Callable[[ServerSession], Any]] = None,
     ) -> None:
         self.contract = contract
@@ -102,6 +108,8 @@ class Server:
         #: Seconds that a session is kept whose connection is lost.
         self.resume_window = resume_window
         self.deduplication = deduplication if deduplication is not None else RecentEvents()
+        #: Bytes that may wait for a client that does not read.
+        self.max_queued_bytes = max_queued_bytes
         self.is_closed = False
         self._authenticate = authenticate
         self._handshake_timeout = handshake_timeout

@@ -21,6 +21,8 @@ from .heads import Trace
 from .link import Link, Peer
 from .receiver import Receiver
 
+#: Bytes that wait for a peer that does not read, by default.
+MAX_QUEUED_BYTES = 67_108_864
 Handlers = Mapping[str, Callable[[Any, Any], Any]]
 
 
@@ -38,10 +40,13 @@ class Session:
         limits: Limits,
         heartbeat: Tuple[float, float],
         deduplication: Optional[Deduplication],
+        max_queued_bytes: int,
     ) -> None:
         self.contract = contract
         self.handlers: Dict[str, Callable[[Any, Any], Any]] = dict(handlers or {})
         self.limits = limits
+        #: Bytes that may wait for a peer that does not read.
+        self.max_queued_bytes = max_queued_bytes
         #: Interval and timeout, in seconds.
         self.heartbeat = heartbeat
         self.deduplication = deduplication if deduplication is not None else RecentEvents()
