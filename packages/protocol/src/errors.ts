@@ -19,7 +19,7 @@ export type ErrorScope = "conversation" | "session" | "connection";
 export interface ErrorKind {
   readonly origin: ErrorOrigin;
   readonly scope: ErrorScope;
-  /** Whether the same call may succeed later with nothing changed here. */
+  /** True if the same call may succeed later with nothing changed here. */
   readonly retryable: boolean;
   /** What happened, in one sentence for the documentation. */
   readonly summary: string;

@@ -13,7 +13,7 @@ export interface Limit {
   readonly default: number;
   readonly unit: "bytes" | "connections" | "conversations" | "events" | "messages" | "milliseconds";
   readonly min: number;
-  /** Whether `Infinity` switches the limit off. */
+  /** True if `Infinity` switches the limit off. */
   readonly unlimited: boolean;
   /** Why the default is what it is, or what the limit protects. */
   readonly reason: string;

@@ -158,7 +158,7 @@ export class Output extends ByteWriter {
   }
 
   /**
-   * Whether `pendingBytes` is above `limit`; does not encode what is joined where the answer is
+   * True if `pendingBytes` is above `limit`; does not encode what is joined where the answer is
    * plain without.
    */
   exceeds(limit: number): boolean {

@@ -45,7 +45,7 @@ export class TurnBudget implements ReadBudget {
   #startMs: number | null = null;
   #units = 0;
   #untilLook = LOOK_UNITS;
-  /** Whether the end of this turn is waited for. */
+  /** True if the end of this turn is waited for. */
   #isTimed = false;
 
   /**

@@ -83,7 +83,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   #link: SessionLink | null = null;
   #isLinked = false;
   #state: ClientState = "connecting";
-  /** Whether the server has asked to drain: what follows is no fault of anybody's. */
+  /** True if the server has asked to drain: what follows is no fault of anybody's. */
   #drained = false;
   /** What an attempt to connect waits for. */
   #attempt: PromiseWithResolvers<undefined> | null = null;
@@ -91,7 +91,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   #readyMs = -Infinity;
   /** The newest event that was held, until it has left. */
   #heldEvent: Promise<Outcome> | null = null;
-  /** Whether held calls are being sent, or more of them when there is room. */
+  /** True if held calls are being sent, or more of them when there is room. */
   #sending: "no" | "waiting" | "yes" = "no";
   /** Made when somebody asks for `ready`. */
   #ready: PromiseWithResolvers<undefined> | null = null;

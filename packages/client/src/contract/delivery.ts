@@ -25,7 +25,7 @@ export class Delivery {
   readonly #memory: EventMemory;
   readonly #report: (error: HawserError) => void;
   readonly #listeners = new Listeners();
-  /** Whether events wait for their first listener: while nobody could have begun to listen. */
+  /** True if events wait for their first listener: while nobody could have begun to listen. */
   #isEarly = true;
   /** At most one of each lane. */
   #early: EarlyEvent[] = [];

@@ -39,7 +39,7 @@ export class OfflineQueue {
     this.#clock = clock;
   }
 
-  /** Whether anything is held at all. */
+  /** True if anything is held at all. */
   get holds(): boolean {
     return this.#options.policy !== "fail";
   }

@@ -41,7 +41,7 @@ export interface ReconnectOptions {
    */
   readonly jitter?: "full" | "none" | undefined;
   /**
-   * Whether the first connection is sought as patiently. Default false: `connect()` tries each
+   * True if the first connection is sought as patiently. Default false: `connect()` tries each
    * address once.
    */
   readonly fromStart?: boolean | undefined;

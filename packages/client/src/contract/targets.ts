@@ -144,7 +144,7 @@ export function pauseMs(
   return jitter === "none" ? most : Math.floor(most * fraction);
 }
 
-/** Whether a value is a connection, and not an address. */
+/** True if a value is a connection, and not an address. */
 export function isConnection(value: unknown): value is Connection {
   return typeof value === "object" && value !== null && "schedule" in value;
 }

@@ -74,7 +74,7 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   /** How the messages ended, once the last is taken: an error is thrown once. */
   #end: { readonly error: HawserError | null } | null = null;
   #closed: Closed | null = null;
-  /** Whether this program ended the conversation. */
+  /** True if this program ended the conversation. */
   #endedHere: "no" | "yes" = "no";
 
   constructor(wire: Wire<In, Out>, connection: Connection, options: WireSocketOptions) {

@@ -87,7 +87,7 @@ export class ChunkText implements ChunkSearch {
   #text = "";
   #from = 0;
   #to = 0;
-  /** Whether all blocks of the chunk have been ASCII so far. */
+  /** True if all blocks of the chunk have been ASCII so far. */
   #isAscii = true;
 
   /** The chunk whose ranges come next; its bytes do not change until the next call. */

@@ -76,7 +76,7 @@ export class ByteWriter {
   /** How many bytes are written. */
   length = 0;
   #joined: Joined = NONE;
-  /** Whether `settle()` has something to do. */
+  /** True if `settle()` has something to do. */
   unsettled = false;
   readonly #source: StorageSource;
 

@@ -122,7 +122,7 @@ export function text(...none: readonly []): Codec<string> {
 /** How {@link bytes} treats what is sent. */
 export interface BytesOptions {
   /**
-   * Whether a message is copied when it is sent (default), so that its array may be overwritten at
+   * True if a message is copied when it is sent (default), so that its array may be overwritten at
    * once. False: the calls of a session read one of more than 64 KiB where it is, as `socket.write`
    * of `node:net` does it, and it must not change before its call has ended. To copy 64 MiB holds a
    * process up for some 50 ms.

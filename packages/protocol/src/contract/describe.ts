@@ -162,7 +162,7 @@ function describeObject(
 }
 
 /**
- * Whether a limit tells a reader nothing new: the range of whole numbers, the pattern of a named
+ * True if a limit tells a reader nothing new: the range of whole numbers, the pattern of a named
  * format, definitions that stand below.
  */
 function isObvious(

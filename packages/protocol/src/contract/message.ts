@@ -101,7 +101,7 @@ export interface MessageEntry {
   readonly item: Check;
   /** Of the items from the opener; null: it sends none. */
   readonly send: Check | null;
-  /** Whether the responder sends items: a stream with `item`. */
+  /** True if the responder sends items: a stream with `item`. */
   readonly hasItems: boolean;
   /** Of the payloads of named errors. */
   readonly errors: ReadonlyMap<string, Check>;
@@ -206,7 +206,7 @@ export function checkName(what: string, name: unknown, type: MessageType | null 
 const MAX_NAME_BYTES = 128;
 
 /**
- * Whether a value is a plain object with no members but these.
+ * True if a value is a plain object with no members but these.
  *
  * @throws {TypeError} when it is not
  */

@@ -105,13 +105,13 @@ const UNCHECKED: Schema = Object.freeze({
 });
 
 /**
- * Whether a schema checks nothing: {@link type} made it, also that of another copy of this package.
+ * True if a schema checks nothing: {@link type} made it, also that of another copy of this package.
  */
 export function isUnchecked(schema: Schema): boolean {
   return schema["~standard"].vendor === "hawser";
 }
 
-/** Whether a value is a schema as far as can be seen without using it. */
+/** True if a value is a schema as far as can be seen without using it. */
 export function isSchema(value: unknown): value is Schema {
   if (
     (typeof value !== "object" && typeof value !== "function") ||

@@ -30,19 +30,19 @@ export class Assembly {
   }
 
   /**
-   * Whether a damaged frame is passed over: its owner then calls `resume()` where the next frame
+   * True if a damaged frame is passed over: its owner then calls `resume()` where the next frame
    * begins.
    */
   get skipsMalformed(): boolean {
     return this.#onMalformed === "skip";
   }
 
-  /** Whether decoding has ended. */
+  /** True if decoding has ended. */
   get dead(): boolean {
     return this.#state === "dead";
   }
 
-  /** Whether payload of the begun frame was added, or is passed over. */
+  /** True if payload of the begun frame was added, or is passed over. */
   get begun(): boolean {
     return this.#kept.length > 0 || this.#state === "skip";
   }
@@ -109,7 +109,7 @@ export class Assembly {
   }
 
   /**
-   * Whether the payload may go on with the bytes `[from, to)` that stand at index `at`; where not,
+   * True if the payload may go on with the bytes `[from, to)` that stand at index `at`; where not,
    * the fault is reported.
    */
   #fits(from: number, to: number, sink: FrameSink, at: number): boolean {

@@ -180,7 +180,7 @@ class HeaderBlock implements HeaderReader {
   }
 }
 
-/** Whether `bytes[start, end)`, which are name bytes, are `name` in any case. */
+/** True if `bytes[start, end)`, which are name bytes, are `name` in any case. */
 function nameIs(name: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start !== name.length) return false;
   for (let i = 0; i < name.length; i++)

@@ -72,7 +72,7 @@ export interface FrameDecoder {
    */
   end(sink: FrameSink): void;
   /**
-   * Whether a frame has begun and is not complete; where it is absent, `frameTimeoutMs` can't guard
+   * True if a frame has begun and is not complete; where it is absent, `frameTimeoutMs` can't guard
    * the framing.
    */
   readonly partial?: boolean;
@@ -133,7 +133,7 @@ export interface FramingFault {
    * it is truncated.
    */
   readonly offset: number;
-  /** Whether decoding ended here; false when the frame is passed over (`onOversize: "skip"`). */
+  /** True if decoding ended here; false when the frame is passed over (`onOversize: "skip"`). */
   readonly fatal: boolean;
   /** `maxFrameBytes`, for FRAME_TOO_LARGE. */
   readonly limit?: number;

@@ -45,7 +45,7 @@ export interface LengthPrefixedOptions {
    * with what is not wanted. At most 256. Default the whole header.
    */
   readonly skip?: number;
-  /** Whether the field's value counts the header too. Default false. */
+  /** True if the field's value counts the header too. Default false. */
   readonly includesHeader?: boolean;
 }
 

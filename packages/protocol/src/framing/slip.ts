@@ -118,7 +118,7 @@ function resolveBytes({
 class SlipDecoder implements FrameDecoder {
   readonly #bytes: Bytes;
   readonly #frame: Assembly;
-  /** Whether the last byte was an ESC. */
+  /** True if the last byte was an ESC. */
   #place: "plain" | "escape" = "plain";
 
   constructor(bytes: Bytes, limits: FrameLimits, onMalformed: MalformedPolicy) {

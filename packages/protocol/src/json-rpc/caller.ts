@@ -153,7 +153,7 @@ export class Caller {
     this.#context.settled();
   }
 
-  /** Whether a request had this id: an answer to it may come. */
+  /** True if a request had this id: an answer to it may come. */
   hasUsed(id: unknown): boolean {
     return typeof id === "number" && Number.isInteger(id) && id > 0 && id <= this.#lastId;
   }
@@ -317,7 +317,7 @@ class Outbound implements OutboundCall {
     this.#caller = caller;
   }
 
-  /** Whether the peer may have the whole request. */
+  /** True if the peer may have the whole request. */
   get isSent(): boolean {
     return this.id > 0 && (this.waiting === null || this.waiting.at === this.waiting.bytes.length);
   }

@@ -22,7 +22,7 @@ export interface JsonRpcOptions<P extends Protocol = Protocol> {
    */
   readonly framing?: Framing | undefined;
   /**
-   * Whether events of `delivery: "at-least-once"` may be sent at most once, which is all that
+   * True if events of `delivery: "at-least-once"` may be sent at most once, which is all that
    * JSON-RPC has. Default: false.
    */
   readonly downgrade?: boolean | undefined;

@@ -57,7 +57,7 @@ export class Outbox {
     return this.#waitingBytes + this.batchedBytes + this.queuedCallBytes;
   }
 
-  /** Whether something waits for room in the output. */
+  /** True if something waits for room in the output. */
   get waits(): boolean {
     return this.#waiting.length > 0;
   }
@@ -86,7 +86,7 @@ export class Outbox {
   }
 
   /**
-   * Whether so many bytes more may wait. Answers that must be given have a little more room.
+   * True if so many bytes more may wait. Answers that must be given have a little more room.
    *
    * @throws {HawserError} WRITE_BUFFER_FULL
    */

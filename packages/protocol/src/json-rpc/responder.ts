@@ -39,7 +39,7 @@ export class Responder implements Answers {
   #openBytes = 0;
   /** Memory of their inputs. */
   readonly #decoded: Budget;
-  /** Whether new requests are refused. */
+  /** True if new requests are refused. */
   #state: "draining" | "lost" | "open" = "open";
 
   constructor(context: Context, outbox: Outbox) {

@@ -64,7 +64,7 @@ export class JsonRpcSession implements Session {
   /** When the text that is not complete began, and how many had come then; null: there is none. */
   #partialMs: number | null = null;
   #texts = 0;
-  /** Whether somebody waits for `sink.writable`. */
+  /** True if somebody waits for `sink.writable`. */
   #isFull = false;
 
   constructor(dialect: Dialect, side: Side, options: SessionOptions, sink: SessionSink) {

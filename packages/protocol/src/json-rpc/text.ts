@@ -15,7 +15,7 @@
 export type Id = number | string | null;
 
 /**
- * Whether a value is an id that can be given back as it came: `JSON.parse` has rounded what is
+ * True if a value is an id that can be given back as it came: `JSON.parse` has rounded what is
  * above 2^53.
  */
 export function isId(value: unknown): value is Id {

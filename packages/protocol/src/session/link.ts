@@ -55,7 +55,7 @@ export class Link {
   readonly outbox: Outbox = new Outbox();
   /** Where frames go; a writer that nobody reads while there is no connection. */
   output: ByteWriter = new ByteWriter();
-  /** Whether the peer reads messages: the handshake is over, and the connection there. */
+  /** True if the peer reads messages: the handshake is over, and the connection there. */
   attached = false;
   peer: Peer = NOBODY;
   /** The session's origin: 32 hexadecimal digits, or `""` before the first handshake. */

@@ -61,7 +61,7 @@ export class Lane {
    * streams, or of all events.
    */
   listed: "no" | "starved" | "turns" = "no";
-  /** Whether nothing may move: the conversation is not open yet. */
+  /** True if nothing may move: the conversation is not open yet. */
   held = false;
 
   constructor(id: number, owner: LaneOwner, credit: number, isEvents = false) {
@@ -71,12 +71,12 @@ export class Lane {
     this.isEvents = isEvents;
   }
 
-  /** Whether a message that costs something may go straight into the output. */
+  /** True if a message that costs something may go straight into the output. */
   get open(): boolean {
     return this.queue.length === 0 && this.credit > 0;
   }
 
-  /** Whether the first message may go on, as far as the lane is concerned. */
+  /** True if the first message may go on, as far as the lane is concerned. */
   get movable(): boolean {
     const { first } = this.queue;
     if (first === undefined || this.held) return false;

@@ -142,7 +142,7 @@ export class NativeSession implements Session, Control {
   #heartbeat: Heartbeat | null = null;
   /** When the handshake takes too long; counts in that state alone. */
   #handshakeDueMs = Infinity;
-  /** Whether a chunk is being read. */
+  /** True if a chunk is being read. */
   #reading: "no" | "yes" = "no";
   /** What is left of a chunk, in storage of its own, while the others have their turn. */
   #rest: Uint8Array | null = null;
@@ -519,7 +519,7 @@ export class NativeSession implements Session, Control {
     return id === this.#id || (this.#takesFormer && id === this.#formerId);
   }
 
-  /** Whether a peer that comes again takes what is kept for it. */
+  /** True if a peer that comes again takes what is kept for it. */
   #takesAsMuch({ maxMessageBytes }: PeerLimits): boolean {
     return maxMessageBytes >= this.#link.peer.limits.maxMessageBytes;
   }
@@ -596,7 +596,7 @@ export class NativeSession implements Session, Control {
         );
   }
 
-  /** Whether a WELCOME does not fit what this side asked for. */
+  /** True if a WELCOME does not fit what this side asked for. */
   #disagrees({ resumed, received }: WelcomeText): HawserError | null {
     const fits = resumed ? this.#id !== "" && this.#emitter.canHave(received) : received === 0;
     return fits

@@ -281,7 +281,7 @@ export interface Session {
   ): boolean;
   /** As `emit`, for what `prepare` of the session's kind made. */
   emitPrepared(event: PreparedEvent, options: EmitOptions, settled: Settled | null): boolean;
-  /** Whether the peer's contract has the message; true while the peer is not known. */
+  /** True if the peer's contract has the message; true while the peer is not known. */
   knows(entry: MessageEntry): boolean;
   /**
    * Give up waiting for an event, by the `settled` that it was emitted with, which is told:

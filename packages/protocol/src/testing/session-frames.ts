@@ -123,7 +123,7 @@ export interface ReadFrame {
   readonly payload: Uint8Array;
   /** The payload as text; empty where it is none. */
   readonly text: string;
-  /** Whether more pieces of the message follow. */
+  /** True if more pieces of the message follow. */
   readonly more: boolean;
 }
 

@@ -102,18 +102,18 @@ function push(
   }
 }
 
-/** Whether two transcripts say the same. */
+/** True if two transcripts say the same. */
 export function sameTranscript(one: Transcript, other: Transcript): boolean {
   if (one.partial !== other.partial || one.beforeEnd !== other.beforeEnd) return false;
   return sameEntries(one.entries, other.entries);
 }
 
-/** Whether two lists of entries say the same. */
+/** True if two lists of entries say the same. */
 export function sameEntries(one: readonly Entry[], other: readonly Entry[]): boolean {
   return one.length === other.length && one.every((entry, index) => sameEntry(entry, other[index]));
 }
 
-/** Whether two entries say the same: each byte of a frame, each field of a fault. */
+/** True if two entries say the same: each byte of a frame, each field of a fault. */
 export function sameEntry(one: Entry, other: Entry | undefined): boolean {
   if (one instanceof Uint8Array) return other instanceof Uint8Array && sameBytes(one, other);
   if (other === undefined || other instanceof Uint8Array) return false;
@@ -127,7 +127,7 @@ export function sameEntry(one: Entry, other: Entry | undefined): boolean {
   );
 }
 
-/** Whether two byte sequences are the same. */
+/** True if two byte sequences are the same. */
 export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
   if (one.length !== other.length) return false;
   for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;

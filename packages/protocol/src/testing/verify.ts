@@ -27,7 +27,7 @@ export interface VerifyOptions {
   /** More streams to cut, end early and break: what a peer may send that no encoder writes. */
   readonly streams?: Iterable<Uint8Array>;
   /**
-   * Whether work and memory are metered. Default true. The meter replaces the global `Uint8Array`
+   * True if work and memory are metered. Default true. The meter replaces the global `Uint8Array`
    * while a decoder runs, which a decoder that hands its arrays to Buffer or another native
    * function does not survive.
    */

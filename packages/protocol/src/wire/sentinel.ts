@@ -89,7 +89,7 @@ function isSuffixOption(
   return true;
 }
 
-/** Whether `bytes[start, end)` is the sentinel. */
+/** True if `bytes[start, end)` is the sentinel. */
 export function isSentinel(
   sentinel: FrameSentinel,
   bytes: Uint8Array,
@@ -199,7 +199,7 @@ export class SuffixGuard {
   }
 
   /**
-   * Whether the suffix, sent now, is found at its own end: "ab" and then "abab" holds "abab" two
+   * True if the suffix, sent now, is found at its own end: "ab" and then "abab" holds "abab" two
    * bytes too early.
    */
   #leavesRoom(): boolean {

@@ -161,10 +161,10 @@ export class WireDecoder<In> implements FrameSink {
   /** "open" decodes; "finished" saw the sentinel; "dead" ignores. */
   #input: "dead" | "finished" | "open" = "open";
   #held = false;
-  /** Whether the budget is spent. */
+  /** True if the budget is spent. */
   #yielded = false;
   /**
-   * Whether nothing stands between a frame of this chunk and its message: no sentinel is looked
+   * True if nothing stands between a frame of this chunk and its message: no sentinel is looked
    * for, nobody holds, nothing waits.
    */
   #direct = false;
@@ -196,7 +196,7 @@ export class WireDecoder<In> implements FrameSink {
         : null;
   }
 
-  /** Whether a frame has begun and is not complete. */
+  /** True if a frame has begun and is not complete. */
   get partial(): boolean {
     return this.#input === "open" && this.#frames.partial === true;
   }
@@ -481,7 +481,7 @@ export class WireDecoder<In> implements FrameSink {
   }
 
   /**
-   * Whether the stream ended between two values; if not, that is its fault. Asked when all that
+   * True if the stream ended between two values; if not, that is its fault. Asked when all that
    * waited is decoded.
    */
   #endsWhole(): boolean {
@@ -500,7 +500,7 @@ export class WireDecoder<In> implements FrameSink {
 const KEPT_BYTES = 16_384;
 
 /**
- * Whether a message of `count` bytes may keep the storage of `bytes` alive: at most sixteen times
+ * True if a message of `count` bytes may keep the storage of `bytes` alive: at most sixteen times
  * what it needs.
  */
 function isWorthKeeping(bytes: Uint8Array, count: number): boolean {
@@ -521,7 +521,7 @@ export class WireEncoder<Out> {
   readonly #sentinel: Sentinel | null;
   readonly #guard: SuffixGuard | null;
   readonly #maxFrameBytes: number;
-  /** Whether texts may be joined; a message that ends as this does is not. */
+  /** True if texts may be joined; a message that ends as this does is not. */
   readonly #joins: boolean;
   readonly #joinsNot: string;
 
@@ -600,7 +600,7 @@ export class WireEncoder<Out> {
     this.#guard?.check(output, start); // last: it remembers what is sent
   }
 
-  /** Whether a text may be joined to those of this turn: its bytes need not be looked at. */
+  /** True if a text may be joined to those of this turn: its bytes need not be looked at. */
   #mayJoin(text: string): boolean {
     return (
       text.length * 3 <= this.#maxFrameBytes &&

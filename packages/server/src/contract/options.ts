@@ -78,7 +78,7 @@ export interface SessionServerOptions<P extends Protocol, C = unknown>
    */
   readonly release?: ((context: NoInfer<C>) => Awaitable<void>) | undefined;
   /**
-   * Whether clients that were let in may ask for the contract as data: `describe()`, for command
+   * True if clients that were let in may ask for the contract as data: `describe()`, for command
    * lines and other languages. It tells the names and shapes of all messages. Default: false.
    */
   readonly offerContract?: boolean | undefined;

@@ -293,7 +293,7 @@ export class ContractServer<P extends Protocol, C>
     return known?.canResume(hello) === true ? known : null;
   }
 
-  /** Whether who comes with a session's identity is who began it. */
+  /** True if who comes with a session's identity is who began it. */
   #isSamePrincipal(known: ServedSession<P, C>, context: C, link: SessionLink): boolean {
     const { principal } = this.#given;
     let why =

@@ -91,7 +91,7 @@ export class ServedSession<P extends Protocol, C>
   #servedMs = 0;
   readonly #session: Session;
   #link: SessionLink;
-  /** Whether `#link` still carries the session. */
+  /** True if `#link` still carries the session. */
   #isLinked = false;
   #rooms: Set<string> | null = null;
   /** When the connection was lost; Infinity while there is one. */

@@ -257,7 +257,7 @@ export abstract class SignalledCall implements CallSink {
     if (signal?.aborted === true) throw this.#aborted(signal);
   }
 
-  /** Whether it has ended: also before it was opened. */
+  /** True if it has ended: also before it was opened. */
   get isOver(): boolean {
     return this.#isOver;
   }

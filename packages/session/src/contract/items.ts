@@ -38,7 +38,7 @@ export class Items<T> implements AsyncIterableIterator<T, undefined> {
   #waiting: { readonly value: T; readonly cost: number }[] = [];
   #next = 0;
   #takers: Taker<T>[] = [];
-  /** Whether the source is being asked for an item. */
+  /** True if the source is being asked for an item. */
   #asking: "no" | "yes" = "no";
   /** How they end, behind those that wait; an error is thrown once. */
   #end: { readonly error: Error | null } | null = null;

@@ -103,7 +103,7 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
   /** The connection's `progress` at the last tick. */
   #progress = 0;
   #lingerMs = Infinity;
-  /** Whether what waits is about to be fetched. */
+  /** True if what waits is about to be fetched. */
   #fetching = false;
   /** Who waits for room. */
   #waiters: PromiseWithResolvers<undefined>[] = [];
@@ -154,7 +154,7 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
     return waiter.promise;
   }
 
-  /** Whether the connection is gone. */
+  /** True if the connection is gone. */
   get isGone(): boolean {
     return this.#state === "gone";
   }

@@ -24,7 +24,7 @@ export class MiddlewareStep {
   /** `"called"`: next() was. `"over"`: the middleware has ended. */
   #state: "called" | "open" | "over" = "open";
   #inner: unknown;
-  /** Whether the promise that next() gave is not settled. */
+  /** True if the promise that next() gave is not settled. */
   #waits: "no" | "yes" = "no";
   /** What next() threw, for a middleware that did not pass it on. */
   #thrown: { readonly cause: unknown } | null = null;

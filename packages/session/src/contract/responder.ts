@@ -264,7 +264,7 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
     this.#call.sink = this;
   }
 
-  /** Whether the handler is to be called now: not where nobody waits for it any more. */
+  /** True if the handler is to be called now: not where nobody waits for it any more. */
   resume(): boolean {
     if (this.#state !== "held") return false;
     this.#state = "open";
@@ -467,7 +467,7 @@ export abstract class CallContext implements InboundSink, ItemSource, Stuck {
     return this.#call.cancellation === null && !this.#isRefused;
   }
 
-  /** Whether the call is to be finished now: it has not been. */
+  /** True if the call is to be finished now: it has not been. */
   #ends(): boolean {
     if (this.#state === "over") return false;
     if (this.#state === "cancelled") this.stuckHandlers.delete(this);

@@ -205,7 +205,7 @@ export class SessionStream<Item, Send = never>
   }
 
   /**
-   * Whether the responder has said that it takes no more of this side's items: those that it had
+   * True if the responder has said that it takes no more of this side's items: those that it had
    * not taken are lost, and those that are sent from now on are dropped. What the responder sends
    * goes on, and `finished()` tells how it ends.
    */

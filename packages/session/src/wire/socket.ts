@@ -95,7 +95,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   #outcome: Closed | null = null;
   #paused = false;
   /**
-   * Whether a later turn is waited for, to deliver what waits since the budget of one was spent.
+   * True if a later turn is waited for, to deliver what waits since the budget of one was spent.
    */
   #waitsTurn = false;
   /**
@@ -103,17 +103,17 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
    * delivered.
    */
   #lost: { readonly error: HawserError | null } | null = null;
-  /** Whether this end gave up, and what had not left is lost. */
+  /** True if this end gave up, and what had not left is lost. */
   #isBroken = false;
   /** Made when somebody asks for `closed`. */
   #closed: PromiseWithResolvers<Closed> | null = null;
   #waiters: Waiter[] | null = null;
-  /** Whether `send()` has said false since the output was last low. */
+  /** True if `send()` has said false since the output was last low. */
   #isHigh = false;
   /** Looked at for each message, and so not read from the options. */
   readonly #highBytes: number;
   /**
-   * Whether `maxBytes` may wait, and what waits is counted for each message: send() has said false,
+   * True if `maxBytes` may wait, and what waits is counted for each message: send() has said false,
    * or `maxBytes` is no more than `highBytes`.
    */
   #counts: boolean;
@@ -507,7 +507,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
   }
 
   /**
-   * Whether a message may be appended; throws, or breaks off, as send() says. That the peer has
+   * True if a message may be appended; throws, or breaks off, as send() says. That the peer has
    * gone is no fault of the sender's.
    */
   #mayTake(output: Output): boolean {
@@ -515,7 +515,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     return !this.#isFull(output) || this.#full();
   }
 
-  /** Whether `maxBytes` wait. */
+  /** True if `maxBytes` wait. */
   #isFull(output: Output): boolean {
     return output.exceeds(this.#options.limits.writeBuffer.maxBytes - 1);
   }

@@ -105,7 +105,7 @@ class BunConnection implements Connection {
    * closed, or about to be.
    */
   #state: "closed" | "ended" | "ending" | "open" = "open";
-  /** Whether the peer's end has been told. */
+  /** True if the peer's end has been told. */
   #heardEnd = false;
   /**
    * Writes that the system has not taken, of the first what is left of it. Null when there are

@@ -14,7 +14,7 @@ import { systemCode } from "../errno.ts";
 /** Bytes in `sun_path`, less the NUL: 107 on Linux, 103 on macOS and the BSDs. */
 const MAX_PATH_BYTES = process.platform === "linux" ? 107 : 103;
 
-/** Whether a path names no file: an abstract socket, or a Windows pipe. */
+/** True if a path names no file: an abstract socket, or a Windows pipe. */
 export function isFileless(path: string): boolean {
   return path.startsWith("\0") || process.platform === "win32";
 }

@@ -335,7 +335,7 @@ class SocketConnection implements Connection {
     });
   }
 
-  /** Whether the write that was begun is done: it called back before it returned. */
+  /** True if the write that was begun is done: it called back before it returned. */
   #endCall(): boolean {
     const done = this.#call === "done";
     if (this.#call !== "closed") this.#call = null;

@@ -66,7 +66,7 @@ export function readStatically(socket: object, onRead: OnRead): boolean {
   return true;
 }
 
-/** Whether nobody writes into the bytes of a read any more. */
+/** True if nobody writes into the bytes of a read any more. */
 export function isOwn(bytes: Uint8Array): boolean {
   return bytes !== buffer;
 }

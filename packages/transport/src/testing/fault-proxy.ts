@@ -263,7 +263,7 @@ class Direction {
   #cancel: (() => void) | null = null;
   #paused = false;
   #limited = false;
-  /** Whether the end of the stream has been passed on. */
+  /** True if the end of the stream has been passed on. */
   done = false;
 
   constructor(setting: Setting, name: "down" | "up", abort: () => void) {

@@ -168,7 +168,7 @@ export class Calls implements Registry {
   }
 
   /**
-   * Whether the peer takes a call with an input of so many bytes, at most, and none is before it.
+   * True if the peer takes a call with an input of so many bytes, at most, and none is before it.
    */
   #mayStart(bytes: number): boolean {
     return this.#waitingCalls === 0 && this.#hasRoom(bytes);
@@ -278,7 +278,7 @@ export class Calls implements Registry {
   /** Set while somebody waits for nothing to be open. */
   onIdle: (() => void) | null = null;
 
-  /** Whether the first piece of such a message may come; false: the session is ended for it. */
+  /** True if the first piece of such a message may come; false: the session is ended for it. */
   admits(kind: number, id: number): boolean {
     if (kind === REQUEST || kind === STREAM) {
       if (!this.#mayOpen(kind, id)) return false;

@@ -62,7 +62,7 @@ export abstract class Conversation implements LaneOwner {
   protected lane: Lane | null = null;
   /** The items that come; null before the first: a request has none. */
   #intake: Intake | null = null;
-  /** Whether `send` said false. */
+  /** True if `send` said false. */
   #full = false;
   /** True if this side's program takes no more items: those that come are dropped. */
   protected refuses = false;
@@ -103,10 +103,10 @@ export abstract class Conversation implements LaneOwner {
     link.wrote();
   }
 
-  /** Whether the peer may still send items. */
+  /** True if the peer may still send items. */
   protected abstract get receives(): boolean;
 
-  /** Whether the connection is the one that the conversation lives on. */
+  /** True if the connection is the one that the conversation lives on. */
   protected get connected(): boolean {
     return this.epoch === this.link.epoch;
   }

@@ -183,7 +183,7 @@ export class Incoming extends Conversation implements InboundCall {
     else this.checkWritable();
   }
 
-  /** Whether the opener may send items now. */
+  /** True if the opener may send items now. */
   get listening(): boolean {
     return this.#remote === "open";
   }
@@ -285,7 +285,7 @@ export class Incoming extends Conversation implements InboundCall {
       this.sink?.writable();
   }
 
-  /** Whether an answer is to be sent; where nobody wants it any more, FAIL is. */
+  /** True if an answer is to be sent; where nobody wants it any more, FAIL is. */
   #answering(): boolean {
     if (this.#local === "lost") {
       this.#local = "over";
@@ -367,7 +367,7 @@ export class Incoming extends Conversation implements InboundCall {
 }
 
 /**
- * Whether this side's program made the wrong value: the opener is not to blame, whatever the code
+ * True if this side's program made the wrong value: the opener is not to blame, whatever the code
  * says.
  */
 function isOwn({ code, origin }: HawserError): boolean {

@@ -49,7 +49,7 @@ export class Outgoing extends Conversation implements OutboundCall {
    */
   #local: "ending" | "open" | "opening" | "over" | "sealed" = "opening";
   #remote: "open" | "over" = "open";
-  /** Whether the program has said end(): also when the call is over meanwhile. */
+  /** True if the program has said end(): also when the call is over meanwhile. */
   #saidEnd = false;
   /** As the caller gave it, for the error. */
   #timeoutMs = Infinity;
@@ -105,7 +105,7 @@ export class Outgoing extends Conversation implements OutboundCall {
     });
   }
 
-  /** Whether it waits for `start`. */
+  /** True if it waits for `start`. */
   get waits(): boolean {
     return this.#sink !== null && this.lane?.held === true;
   }
@@ -218,7 +218,7 @@ export class Outgoing extends Conversation implements OutboundCall {
     }
   }
 
-  /** Whether the responder may send anything now. */
+  /** True if the responder may send anything now. */
   get answerable(): boolean {
     return this.#remote === "open" && this.hasBegun;
   }
@@ -335,12 +335,12 @@ export class Outgoing extends Conversation implements OutboundCall {
     if (!this.isRefused) this.#sink?.writable();
   }
 
-  /** Whether REQUEST or STREAM is out whole. */
+  /** True if REQUEST or STREAM is out whole. */
   get #isOut(): boolean {
     return this.#local !== "opening" && this.#local !== "sealed";
   }
 
-  /** Whether its first piece is: the conversation is open. */
+  /** True if its first piece is: the conversation is open. */
   get hasBegun(): boolean {
     return this.#isOut || (this.lane !== null && this.lane.out > 0);
   }

@@ -86,7 +86,7 @@ export class BegunEvents {
   }
 
   /**
-   * Whether a number has begun though one below it has not, nor came before: more than those whose
+   * True if a number has begun though one below it has not, nor came before: more than those whose
    * number is not known can be. `number`: of the event that has just become whole; 0: it has none.
    */
   leavesGap(came: NumberSet, number = 0): boolean {

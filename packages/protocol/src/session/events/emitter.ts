@@ -53,7 +53,7 @@ export class Emitter implements LaneOwner {
   readonly #unbegun = new Set<Retained>();
   #retainedCount = 0;
   #retainedBytes = 0;
-  /** Whether what is kept is counted. */
+  /** True if what is kept is counted. */
   #isCounted = false;
   /** The highest number that was given out. */
   #last = 0;

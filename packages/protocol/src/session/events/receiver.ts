@@ -71,7 +71,7 @@ export class Receiver implements EventFinisher {
    */
   #acked = 0;
   readonly #untold = new NumberSet();
-  /** Whether waiting events are being given out, further up. */
+  /** True if waiting events are being given out, further up. */
   #pumping: "no" | "yes" = "no";
   /** Rejections of this session that the peer is not known to have. */
   #rejections: Rejection[] = [];

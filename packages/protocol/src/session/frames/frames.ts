@@ -79,7 +79,7 @@ export interface FrameRule {
   readonly id: "conversation" | "either" | "zero";
   readonly min: number;
   readonly max: number;
-  /** Whether it may be cut into pieces. */
+  /** True if it may be cut into pieces. */
   readonly cut: boolean;
 }
 

@@ -95,7 +95,7 @@ export class Head {
   number = 0;
   /** The event's identity, where it was begun in an older session; null: it was not. */
   first: FirstSent | null = null;
-  /** Whether the opener sends items. */
+  /** True if the opener sends items. */
   items = false;
   /** Where the body begins. */
   body = 0;

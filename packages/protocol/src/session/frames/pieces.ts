@@ -32,14 +32,14 @@ export interface Joined {
 
 /** Who decides about what begins. */
 export interface PiecesHost {
-  /** Whether a message may begin; false: the session is ended for it. */
+  /** True if a message may begin; false: the session is ended for it. */
   mayBegin(kind: number, id: number): boolean;
   /**
    * More has come of a lane's event: `bytes[0, length)`. Returns whether its head has come as far
    * as it is wanted before the rest.
    */
   headCame(id: number, bytes: Uint8Array, length: number): boolean;
-  /** Whether there is room for so many bytes of unfinished inputs, of which one has `length`. */
+  /** True if there is room for so many bytes of unfinished inputs, of which one has `length`. */
   hasRoom(inputBytes: number, length: number): boolean;
 }
 
@@ -59,7 +59,7 @@ export class Pieces {
     this.#link = link;
   }
 
-  /** Whether anything is unfinished. */
+  /** True if anything is unfinished. */
   get any(): boolean {
     return this.#partials.size > 0;
   }

@@ -35,7 +35,7 @@ export class Reader {
     this.maxPayload = MAX_PAYLOAD;
   }
 
-  /** Whether a frame has begun and is not complete. */
+  /** True if a frame has begun and is not complete. */
   get partial(): boolean {
     return this.#frame.length > 0;
   }

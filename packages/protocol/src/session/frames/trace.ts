@@ -21,7 +21,7 @@ const PARTS: readonly (readonly [from: number, to: number])[] = [
   [53, 55],
 ];
 
-/** Whether a text is a trace context that can be sent. */
+/** True if a text is a trace context that can be sent. */
 export function isTrace(text: string): boolean {
   return FORM.test(text);
 }

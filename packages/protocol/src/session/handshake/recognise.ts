@@ -168,7 +168,7 @@ function judge(seen: readonly number[]): HawserError | "hawser" | "unknown" | nu
   return isPossible && seen.length < LONGEST ? null : "unknown";
 }
 
-/** Whether what was seen agrees with a beginning, as far as both go. */
+/** True if what was seen agrees with a beginning, as far as both go. */
 function begins(seen: readonly number[], steps: ArrayLike<Step>): boolean {
   const count = Math.min(seen.length, steps.length);
   for (let at = 0; at < count; at++) {
