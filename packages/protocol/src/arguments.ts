@@ -81,7 +81,7 @@ export function nearestName(name: string, known: readonly string[]): string | nu
 const MOST_COMPARED = 64;
 
 /**
- * How many letters must be changed, added, left out or swapped with their neighbour (Damerau,
+ * Number of letters to be changed, added, left out or swapped with their neighbour (Damerau,
  * "optimal string alignment").
  */
 function editDistance(one: string, other: string): number {

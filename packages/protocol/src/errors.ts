@@ -7,7 +7,7 @@
  */
 import { printable } from "./printable.ts";
 
-/** Who is at fault: this program, the peer's bytes, or what lies between. */
+/** The party at fault: this program, the peer's bytes, or what lies between. */
 export type ErrorOrigin = "local" | "remote" | "transport";
 
 /**

@@ -39,7 +39,7 @@ export interface ServerOptions extends ConnectionLimitOptions {
   readonly ticker?: Ticker | undefined;
 }
 
-/** How long a server takes to close. */
+/** Options of a server's close(). */
 export interface CloseOptions {
   /**
    * Milliseconds that the connections get to end by themselves before the server ends them;
@@ -84,7 +84,7 @@ export function resolveCloseOptions(
   return resolveLimits(closeLimitTable, given);
 }
 
-/** How a server's connections ended when it closed. */
+/** The ends of a server's connections when it closed. */
 export interface CloseResult {
   /** Connections that closed in order. */
   readonly drained: number;

@@ -1,5 +1,5 @@
 /**
- * How many file descriptors this process may have, where the system says it: the soft
+ * The number of file descriptors that this process may have, where the system says it: the soft
  * RLIMIT_NOFILE, from Linux's /proc. Must not know who uses them.
  *
  * @module

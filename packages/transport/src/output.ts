@@ -20,7 +20,7 @@ const FULL_BYTES = SLAB_BYTES - 4 * SMALL_BYTES;
 /** Larger storage, of large messages, is kept up to this size. */
 const LARGE_BYTES = 4_194_304;
 /**
- * How much storage is kept of each kind, in pieces: some megabytes. What is above it is left to the
+ * Pieces of storage that are kept of each kind: some megabytes. What is above it is left to the
  * garbage collector.
  */
 const KEPT = Object.freeze({ small: 1_024, slabs: 64 });

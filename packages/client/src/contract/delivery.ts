@@ -72,7 +72,7 @@ export class Delivery {
     this.#listeners.off(name, listener);
   }
 
-  /** Whoever wanted to listen from the start does: nothing waits any more. */
+  /** Programs that listen from the start do so now: nothing waits any more. */
   settle(): void {
     this.#isEarly = false;
     const early = this.#early;

@@ -27,7 +27,7 @@ import { type ConnectOptions, connectLimitTable } from "../connect-options.ts";
 import type { ClientHandlers } from "./handlers.ts";
 
 /**
- * How a client that has lost its connection comes back: pauses of a random length, up to a bound
+ * Reconnection after a lost connection: pauses of a random length, up to a bound
  * that doubles from `initialMs` to `maxMs`.
  */
 export interface ReconnectOptions {

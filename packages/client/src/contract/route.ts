@@ -28,7 +28,7 @@ export class Route {
   readonly #targets: Targets;
   readonly #options: RouteOptions;
   readonly #clock: Clock;
-  /** How many pauses there were since the last `begin()`: each is longer than the one before. */
+  /** Number of pauses since the last `begin()`: each is longer than the one before. */
   #pauses = 0;
 
   constructor(targets: Targets, options: RouteOptions) {

@@ -47,7 +47,7 @@ export class Targets {
     );
   }
 
-  /** How many there are. */
+  /** Number of them. */
   get size(): number {
     return this.#targets.length;
   }
@@ -134,7 +134,7 @@ function abandon(connection: unknown): void {
   connection.abort();
 }
 
-/** How long to wait before a round, in milliseconds: `fraction` is at random from 0 to 1. */
+/** The pause before a round, in milliseconds: `fraction` is at random from 0 to 1. */
 export function pauseMs(
   { initialMs, maxMs, jitter }: ResolvedReconnect,
   round: number,

@@ -71,7 +71,7 @@ export class Socket<In, Out = In> implements AsyncIterable<In, undefined>, Async
   #reporter: Reporter | null = null;
   /** Calls of `next()` that wait for a message. */
   #pullers: Puller<In>[] = [];
-  /** How the messages ended, once the last is taken: an error is thrown once. */
+  /** The end of the messages, once the last is taken: an error is thrown once. */
   #end: { readonly error: HawserError | null } | null = null;
   #closed: Closed | null = null;
   /** True if this program ended the conversation. */

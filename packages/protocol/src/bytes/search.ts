@@ -35,7 +35,7 @@ export class Needle {
   }
 
   /**
-   * How much of the needle is matched after `byte`, when `matched` of it was before; `length` is a
+   * Bytes of the needle that match after `byte`, when `matched` of it did before; `length` is a
    * whole match.
    */
   step(matched: number, byte: number): number {

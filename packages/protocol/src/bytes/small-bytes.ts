@@ -1,5 +1,5 @@
 /**
- * How small messages of bytes() are made of the bytes of a chunk: views of slabs that they share,
+ * Small messages of bytes(), made of the bytes of a chunk: views of slabs that they share,
  * or arrays of their own. Owns the storage that messages share. Must not know frames, nor what is
  * done with a message.
  *

@@ -42,7 +42,7 @@ export const COUNTED_CHARACTERS = 4_096;
 /** Where texts are written to be counted; nobody reads it. */
 const scratch = new Uint8Array(COUNTED_CHARACTERS * 3);
 
-/** How many bytes a text of up to {@link COUNTED_CHARACTERS} takes in UTF-8. */
+/** Bytes that a text of up to {@link COUNTED_CHARACTERS} takes in UTF-8. */
 export function countBytes(text: string): number {
   return encoder.encodeInto(text, scratch).written;
 }

@@ -73,7 +73,7 @@ const heap: StorageSource = Object.freeze({
 export class ByteWriter {
   /** The storage; only `[0, length)` means something. */
   bytes: Uint8Array;
-  /** How many bytes are written. */
+  /** Number of bytes that are written. */
   length = 0;
   #joined: Joined = NONE;
   /** True if `settle()` has something to do. */

@@ -119,7 +119,7 @@ export function text(...none: readonly []): Codec<string> {
   return new TextCodec();
 }
 
-/** How {@link bytes} treats what is sent. */
+/** Options of {@link bytes}. */
 export interface BytesOptions {
   /**
    * True if a message is copied when it is sent (default), so that its array may be overwritten at
@@ -168,7 +168,7 @@ export function json<T = unknown>(options: JsonOptions = {}): JsonCodec<T> {
   return strict ? new StrictJson<T>() : new Json<T>();
 }
 
-/** How {@link json} treats what is sent. */
+/** Options of {@link json}. */
 export interface JsonOptions {
   /**
    * True to refuse what JSON would carry as something else, with PAYLOAD_FORBIDDEN: a Date, Map,

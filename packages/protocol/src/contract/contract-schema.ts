@@ -31,7 +31,7 @@ export type LaneSchema = { readonly keyed: true } | { readonly name: string } | 
 interface AnyMessageSchema {
   readonly name: string;
   readonly type: MessageType;
-  /** Who may open or emit it. */
+  /** The side that may open or emit it. */
   readonly from: Opener;
   /** The codec's name, as in `"json"`. */
   readonly codec: string;

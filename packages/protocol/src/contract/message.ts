@@ -16,7 +16,7 @@ import { utf8Encode } from "../bytes/utf8-write.ts";
 /** One end of a session: the client made the connection. */
 export type Side = "client" | "server";
 
-/** Who may open a conversation, or emit an event. */
+/** The side that may open a conversation, or emit an event. */
 export type Opener = Side | "both";
 
 /**

@@ -109,7 +109,7 @@ export type Failure<
 }[ErrorNames<P, N>];
 
 /**
- * How a handler fails with an error of the contract. A payload that may be `undefined` may be left
+ * Fails a handler with an error of the contract. A payload that may be `undefined` may be left
  * out.
  */
 export type Fail<P extends Protocol, N extends RequestNames<P> | StreamNames<P>> = <

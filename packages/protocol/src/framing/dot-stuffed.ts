@@ -137,7 +137,7 @@ const encoder: FrameEncoder = {
 };
 
 /**
- * How many lines of the payload begin with a dot.
+ * Number of lines of the payload that begin with a dot.
  *
  * @throws {HawserError} PAYLOAD_FORBIDDEN when the payload is not whole lines that end with CR LF
  */

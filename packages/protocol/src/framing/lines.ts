@@ -47,7 +47,7 @@ const MANY_BYTES = 1_024;
 /** Bytes of a chunk for which a DataView costs more than it saves. */
 const FEW_BYTES = 128;
 
-/** How lines end. */
+/** The end of a line. */
 export interface LinesOptions {
   /**
    * Which ending is read: `"any"` (default: LF, with or without a CR before it), `"lf"` (a CR is

@@ -27,7 +27,7 @@ import { HawserError } from "../errors.ts";
 import type { FrameDecoder, FrameEncoder, FrameSink, Framing } from "./framing.ts";
 import { type FrameLimits, type MalformedPolicy, resolveMalformedPolicy } from "../limits.ts";
 
-/** How frames are sent. */
+/** Options of frames that are sent. */
 export interface SlipOptions {
   /**
    * Send an END before each frame too, so that noise on the line does not become a part of it.

@@ -53,7 +53,7 @@ export class Caller {
     this.#responder = responder;
   }
 
-  /** How many calls are open, or wait to be. */
+  /** Number of calls that are open, or wait to be. */
   get size(): number {
     return this.#calls.size + this.#queued;
   }

@@ -14,7 +14,7 @@ import type { ErrorNames, RequestNames } from "../contract/views.ts";
 import { type NamedCodes, ownCodes } from "./codes.ts";
 import type { CancelMethod } from "./text.ts";
 
-/** How a contract is spoken as JSON-RPC 2.0. */
+/** Options of a contract that is spoken as JSON-RPC 2.0. */
 export interface JsonRpcOptions<P extends Protocol = Protocol> {
   /**
    * What cuts the stream into JSON texts: `contentLength()` (default) as LSP does, `lines()`, or

@@ -99,7 +99,7 @@ export class Inbound implements InboundCall {
 export class Batch {
   /** `[` and the answers so far, with commas between. */
   readonly text: ByteWriter = new ByteWriter();
-  /** How many members may still be answered, and one for the reading of the batch. */
+  /** Number of members that may still be answered, and one for the reading of the batch. */
   open = 1;
 
   /** Append an answer; returns how many bytes it took. */

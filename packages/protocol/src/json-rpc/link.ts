@@ -79,7 +79,7 @@ export class Link implements FrameSink {
     return this.#state === "open" && this.#decoder.partial === true;
   }
 
-  /** How many texts, or faults, have come. */
+  /** Number of texts, or faults, that have come. */
   get texts(): number {
     return this.#texts;
   }

@@ -27,7 +27,7 @@ const SLACK_BYTES = 65_536;
 export interface Waiting {
   /** Empty when it was taken back. */
   bytes: Uint8Array;
-  /** How many of them are in the output. */
+  /** Number of them that are in the output. */
   at: number;
   /** Told when the frame has left this queue; null: nobody is. */
   settled: Settled | null;

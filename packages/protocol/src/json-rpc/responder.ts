@@ -48,7 +48,7 @@ export class Responder implements Answers {
     this.#decoded = new Budget(context.limits.maxDecodedBytes);
   }
 
-  /** How many requests have no answer yet. */
+  /** Number of requests that have no answer yet. */
   get size(): number {
     return this.#open.size;
   }

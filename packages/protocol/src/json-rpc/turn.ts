@@ -8,7 +8,7 @@ import type { SessionSink } from "../session/types.ts";
 
 export class Turn {
   readonly #sink: SessionSink;
-  /** How many calls of the driver are under way, one within another. */
+  /** Number of calls of the driver that are under way, one within another. */
   #depth = 0;
   #wrote = false;
   #thrown: { readonly error: unknown } | null = null;

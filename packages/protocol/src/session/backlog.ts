@@ -21,7 +21,7 @@ export class Backlog {
   readonly #packed = new FrameBuffer();
   /** Where the oldest message begins, with its length. */
   #at = 0;
-  /** How many messages wait. */
+  /** Number of messages that wait. */
   count = 0;
   /**
    * Where the message is that `peek` found, or `shift` took out; the storage is `bytes` until the

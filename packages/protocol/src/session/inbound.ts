@@ -40,7 +40,7 @@ import type { Receiver } from "./events/receiver.ts";
 import { Stall } from "./stall.ts";
 import { frameRows, type State } from "./transitions.ts";
 
-/** Who takes the frames that concern the session itself. */
+/** Takes the frames that concern the session itself. */
 export interface Control {
   readonly current: State;
   control(kind: number, bytes: Uint8Array, start: number, end: number): void;

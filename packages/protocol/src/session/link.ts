@@ -36,7 +36,7 @@ interface Hungry {
   feed(): void;
 }
 
-/** How a link ends for a broken rule. */
+/** Ends a link for a broken rule. */
 export type Violate = (code: ErrorCode, message: string) => void;
 
 /** Throws where the session's state does not let this side send such a message. */
@@ -84,7 +84,7 @@ export class Link {
   readonly #bodies = new BodyEncoder();
   /** The rest of the body at hand, which is sent from where it is. */
   #uncopied: Uint8Array = EMPTY;
-  /** How many calls of the driver are under way, one within another. */
+  /** Number of calls of the driver that are under way, one within another. */
   #depth = 0;
   #wrote = false;
   #thrown: { readonly error: unknown } | null = null;

@@ -28,7 +28,7 @@ export interface Waiting {
   readonly tag: unknown;
 }
 
-/** Who is told of a lane. */
+/** The owner of a lane, which is told of it. */
 export interface LaneOwner {
   /** The last byte of a message is in the output. */
   written(message: Waiting): void;
@@ -103,7 +103,7 @@ export class Outbox {
   readonly #starvedEvents = new Set<Lane>();
   /** Lanes that may move, the next one first. */
   readonly #turns: Lane[] = [];
-  /** How many messages are begun and unfinished. */
+  /** Number of messages that are begun and unfinished. */
   #begun = 0;
   /** Changes with each connection. */
   #connection = 0;

@@ -177,7 +177,7 @@ export function isConnected(state: State): boolean {
   return transitions.PING[state] === state;
 }
 
-/** How a state looks from outside. */
+/** A state as it looks from outside. */
 export function publicState(state: State): SessionState {
   return state === "leaving" || state === "parting" ? "draining" : state;
 }

@@ -73,7 +73,7 @@ export interface PreparedEvent {
   readonly body: Uint8Array;
   /** The number of its lane; 0: the common one. */
   readonly lane: number;
-  /** How many sessions without a connection keep it. */
+  /** Number of sessions without a connection that keep it. */
   holders: number;
 }
 
@@ -134,7 +134,7 @@ export type Greeting =
       readonly reply: Uint8Array;
     };
 
-/** Who calls: what the peer's greeting says, checked. */
+/** A client that wants to be let in: what its greeting says, checked. */
 export interface Hello {
   /** For the server to judge; undefined: none. */
   readonly auth: unknown;
@@ -315,14 +315,14 @@ export interface Session {
  */
 export type Pulled = boolean | "later";
 
-/** How an event ended. */
+/** The outcome of an event. */
 export type Settled = (outcome: Outcome, error: HawserError | null) => void;
 
 /** What `open` takes besides the input. */
 export interface CallOptions {
   /**
-   * How long the answer is waited for; crosses the wire. Absent: for ever. At least 1, or it has
-   * passed already.
+   * Milliseconds that the answer is waited for; crosses the wire. Absent: for ever. At least 1, or
+   * it has passed already.
    */
   readonly timeoutMs?: number | undefined;
   /** What `timeoutMs` counts from; absent: the last instant that the session was told. */
@@ -376,11 +376,11 @@ export interface ReadyInfo {
   readonly resumed: boolean;
   readonly peerVersion: number;
   /**
-   * How many events were sent under other numbers before, and may be handled twice: the server had
-   * forgotten the session.
+   * Number of events that were sent under other numbers before, and may be handled twice: the
+   * server had forgotten the session.
    */
   readonly repeatedEvents: number;
-  /** How long the server keeps the session after its connection is lost; 0: not at all. */
+  /** Milliseconds that the server keeps the session after its connection is lost; 0: not at all. */
   readonly resumeWindowMs: number;
 }
 

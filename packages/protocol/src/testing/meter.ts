@@ -19,7 +19,7 @@ export interface Work {
   readonly steps: number;
   /** The largest array that was made. */
   readonly largestBytes: number;
-  /** How many arrays were made that hold bytes of their own. */
+  /** Number of arrays that were made and hold bytes of their own. */
   readonly arrays: number;
 }
 

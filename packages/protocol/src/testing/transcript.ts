@@ -15,7 +15,7 @@ export type Entry = Uint8Array | FramingFault;
 /** What a decoder reported. */
 export interface Transcript {
   readonly entries: readonly Entry[];
-  /** How many of the entries came before the end of the stream. */
+  /** Number of the entries that came before the end of the stream. */
   readonly beforeEnd: number;
   /** `partial` when the stream was over, before the decoder was told so. */
   readonly partial: boolean | undefined;

@@ -16,7 +16,7 @@ import { checkEncoderLimit, checkEncoderPlace, checkRoundTrips } from "./round-t
 import { sampleStreams, type Trial, wideLimits } from "./trial.ts";
 import { checkLinearWork, checkMemory } from "./work.ts";
 
-/** How `verifyFraming` runs. */
+/** Options of `verifyFraming`. */
 export interface VerifyOptions {
   /** What every random choice comes from; a failure repeats with the same seed. Default 1. */
   readonly seed?: number;

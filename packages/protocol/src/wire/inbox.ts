@@ -34,7 +34,7 @@ export class Inbox<Note extends object> {
     this.#useNote = useNote;
   }
 
-  /** How many payloads and notes wait. */
+  /** Number of payloads and notes that wait. */
   get length(): number {
     return this.#count;
   }

@@ -99,7 +99,7 @@ export function isSentinel(
   return equals(sentinel.bytes, bytes, start, end);
 }
 
-/** How many bytes of `bytes[start, end)` are escapes before a sentinel; 0 for any other payload. */
+/** Bytes of `bytes[start, end)` that are escapes before a sentinel; 0 for any other payload. */
 export function escapedBytes(
   sentinel: FrameSentinel,
   bytes: Uint8Array,

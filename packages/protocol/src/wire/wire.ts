@@ -124,7 +124,7 @@ function checkCarried(framing: Framing, sentinel: Uint8Array): void {
 }
 
 /**
- * How the peer's side of a conversation came to its end: by the sentinel, or by the end of the
+ * The end of the peer's side of a conversation: by the sentinel, or by the end of the
  * stream alone.
  */
 export type Finish = "ended" | "sentinel";
@@ -174,7 +174,7 @@ export class WireDecoder<In> implements FrameSink {
   #wouldKeep = false;
   /** What is reported once the inbox is empty: the end, and what came after it. */
   #endings: (Finish | HawserError)[] | null = null;
-  /** How many payloads have arrived. */
+  /** Number of payloads that have arrived. */
   payloads = 0;
 
   constructor(
@@ -201,7 +201,7 @@ export class WireDecoder<In> implements FrameSink {
     return this.#input === "open" && this.#frames.partial === true;
   }
 
-  /** How many messages, and faults between them, wait for `release()`. */
+  /** Number of messages, and faults between them, that wait for `release()`. */
   get waiting(): number {
     return this.#inbox === null ? 0 : this.#inbox.length;
   }
@@ -217,7 +217,7 @@ export class WireDecoder<In> implements FrameSink {
   }
 
   /**
-   * How the peer's side came to its end, also while messages from before it wait; null while it may
+   * The end of the peer's side, also while messages from before it wait; null while it may
    * go on.
    */
   get ending(): Finish | HawserError | null {

@@ -159,7 +159,7 @@ export type Middleware<P extends Protocol, C = unknown> = (
   next: () => unknown,
 ) => unknown;
 
-/** Who asks to be let in. */
+/** A client that asks to be let in. */
 export interface SessionPeer<C = unknown> {
   /** For people: `127.0.0.1:52122`. */
   readonly remote: string;
@@ -293,7 +293,7 @@ export interface Audience<P extends Protocol, C = unknown> {
   ): number;
 }
 
-/** Who is in a room now. */
+/** The sessions that are in a room now. */
 export interface Room<P extends Protocol, C = unknown> {
   readonly name: string;
   readonly size: number;
@@ -323,7 +323,7 @@ export interface SessionServer<P extends Protocol, C = unknown> extends AsyncDis
   readonly sockets: ReadonlySet<SessionSocket<P, C>>;
   /** The rooms that have members. */
   readonly rooms: ReadonlySet<string>;
-  /** Who is in a room; nobody, where there is none. */
+  /** The sessions in a room; none, where there is no such room. */
   room(name: string): Room<P, C>;
   /** The members of a room, or of several, each once. */
   to(...rooms: readonly string[]): Audience<P, C>;

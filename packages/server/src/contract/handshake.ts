@@ -330,7 +330,7 @@ const unreachable = new RegExp(
     "|UND_ERR_[A-Z_]+)$",
 );
 
-/** How many causes of an error are looked at. */
+/** Number of causes of an error that are looked at. */
 const MAX_CAUSES = 4;
 
 /**

@@ -14,7 +14,7 @@
 export interface LostSession {
   /** Where its client was, without the port. */
   readonly place: string;
-  /** How long it had connections, in milliseconds. */
+  /** Milliseconds during which it had connections. */
   readonly servedMs: number;
 }
 

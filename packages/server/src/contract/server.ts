@@ -56,7 +56,7 @@ export class ContractServer<P extends Protocol, C>
   readonly #reporter: Reporter;
   /** @see SessionHost */
   handling: ServedSession<P, C> | null = null;
-  /** How many sessions have begun: their labels. */
+  /** Number of sessions that have begun: their labels. */
   #begun = 0;
   readonly #connections = new Set<Greeted>();
   /** TLS handshakes that are under way: each has a place among `maxConnections`. */
@@ -521,7 +521,7 @@ async function allClosed(
 }
 
 /**
- * How many clients are told at once that there is no place for them; who comes beside them is
+ * Number of clients that are told at once that there is no place for them; who comes beside them is
  * closed without a word.
  */
 const MOST_REFUSED = 64;

@@ -40,7 +40,7 @@ export class Items<T> implements AsyncIterableIterator<T, undefined> {
   #takers: Taker<T>[] = [];
   /** True if the source is being asked for an item. */
   #asking: "no" | "yes" = "no";
-  /** How they end, behind those that wait; an error is thrown once. */
+  /** Their end, behind those that wait; an error is thrown once. */
   #end: { readonly error: Error | null } | null = null;
 
   constructor(source: ItemSource) {

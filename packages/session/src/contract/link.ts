@@ -105,7 +105,7 @@ export class SessionLink implements Backlog, ConnectionSink, Ticking {
   #lingerMs = Infinity;
   /** True if what waits is about to be fetched. */
   #fetching = false;
-  /** Who waits for room. */
+  /** Callbacks that wait for room. */
   #waiters: PromiseWithResolvers<undefined>[] = [];
   /** The one timer: for a deadline before the next tick. */
   #wakeMs = Infinity;

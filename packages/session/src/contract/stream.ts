@@ -37,10 +37,10 @@ class StreamCall extends SignalledCall implements ItemSource {
   #hasRoom = true;
   /** True if the responder takes no more items. */
   isRefused = false;
-  /** Who waits for room, or for the end. */
+  /** Callbacks that wait for room, or for the end. */
   #waiting: PromiseWithResolvers<undefined>[] = [];
   #finished: PromiseWithResolvers<undefined> | null = null;
-  /** How it ended: with null, in order. */
+  /** Its end: null where it ended in order. */
   #outcome: { readonly error: HawserError | null } | null = null;
 
   constructor(entry: MessageEntry, signal: AbortSignal | undefined, backlog: Backlog | null) {

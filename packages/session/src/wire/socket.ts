@@ -28,7 +28,7 @@ import {
 import { programFailed } from "../program.ts";
 
 /**
- * How a conversation ended: by the sentinel of either end, by the peer's end without one, by this
+ * The end of a conversation: by the sentinel of either end, by the peer's end without one, by this
  * end's `close()` (sessions alone) or `abort()`, or by an error.
  */
 export interface Closed {
@@ -91,7 +91,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
    */
   readonly #options: WireSocketOptions<Out>;
   #state: "closed" | "ending" | "failing" | "lingering" | "open" = "open";
-  /** How it ended, once that is known. */
+  /** Its end, once that is known. */
   #outcome: Closed | null = null;
   #paused = false;
   /**
@@ -187,7 +187,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     return this.#connection.pendingBytes;
   }
 
-  /** How many messages have arrived and wait to be taken. */
+  /** Number of messages that have arrived and wait to be taken. */
   get waiting(): number {
     return this.#decoder.waiting;
   }
@@ -620,7 +620,7 @@ export class WireSocket<In, Out> implements ConnectionSink, WireSink<In>, Tickin
     else if (decoder.waiting === 0) this.#resume();
   }
 
-  /** How it ended, when nothing but the loss of the connection says so. */
+  /** Its end, when nothing but the loss of the connection says so. */
   #outcomeOf(error: HawserError | null): Closed {
     // The peer's end may have come already, and wait behind messages that nobody has taken yet.
     const how = error ?? this.#decoder.ending;

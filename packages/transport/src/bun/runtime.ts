@@ -30,7 +30,7 @@ export interface BunListener {
 
 /** A socket of Bun. */
 export interface BunSocket {
-  /** Whoever the socket is for. */
+  /** The owner of the socket. */
   data: unknown;
   readonly remoteAddress: string | undefined;
   readonly remotePort: number;

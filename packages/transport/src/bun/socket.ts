@@ -303,7 +303,7 @@ class BunConnection implements Connection {
     this.#tellBehind(() => this.#sink?.gone(this.#error));
   }
 
-  /** How many of the bytes the system takes. */
+  /** Number of the bytes that the system takes. */
   #take(bytes: Uint8Array): number {
     if (this.#error !== null || this.#state === "closed") return 0;
     const taken = this.#socket.write(bytes);

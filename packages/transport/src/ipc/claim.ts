@@ -60,7 +60,7 @@ export interface OwnedPath {
   close(stop: () => void): void;
 }
 
-/** How often the path is tried when it is free, then taken, then free. */
+/** Number of times that the path is tried when it is free, then taken, then free. */
 const MAX_ATTEMPTS = 5;
 /** Between the two probes of a stale file: a program that has just bound it may not listen yet. */
 const SETTLE_MS = 20;

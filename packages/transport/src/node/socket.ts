@@ -51,7 +51,7 @@ import {
   type TlsOptions,
 } from "../tls/credentials.ts";
 
-/** How to connect. */
+/** Options of a connection that is made. */
 export interface DialOptions {
   readonly clock: Clock;
   readonly connectTimeoutMs: number;
@@ -59,7 +59,7 @@ export interface DialOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How to listen. */
+/** Options of a listener. */
 export interface ListenOptions {
   /** For the time of TLS handshakes. Default the machine's. */
   readonly clock?: Clock | undefined;

@@ -33,14 +33,14 @@ export type OnRead = (count: number, bytes: Uint8Array) => boolean;
 const OWN_BYTES = 1_048_576;
 
 /**
- * How many sockets may have storage of their own, which waits with them while they are silent: 32
- * MiB.
+ * Number of sockets that may have storage of their own, which waits with them while they are
+ * silent: 32 MiB.
  */
 const MOST_OWN = 32;
 
 /**
- * How many have. Module-level as the buffer is, and what the next read of the socket that reads now
- * goes to.
+ * Number that have it. Module-level as the buffer is, and what the next read of the socket that
+ * reads now goes to.
  */
 let own = 0;
 let next: Uint8Array | null = null;

@@ -60,7 +60,7 @@ export interface FaultProxyOptions {
 export interface FaultProxy extends AsyncDisposable {
   /** What clients connect to. */
   readonly address: Address;
-  /** How many connections pass through now. */
+  /** Number of connections that pass through now. */
   readonly links: number;
   /** Apply other faults from the next chunk on, to connections that are open too. */
   setFaults(faults: Faults): void;

@@ -26,7 +26,7 @@ export class ManualClock implements Clock {
     return this.#add(delayMs, null, run);
   }
 
-  /** How many timers are set: 0 when everything that waited was settled. */
+  /** Number of timers that are set: 0 when everything that waited was settled. */
   get pending(): number {
     return this.#timers.size;
   }

@@ -20,8 +20,8 @@ export interface TlsOptions {
   readonly key?: Pem | undefined;
   readonly passphrase?: string | undefined;
   /**
-   * Who is trusted to sign the peer's certificate. Given to a server, it makes a client certificate
-   * required, unless `clientCertificate` says otherwise.
+   * Authorities that may sign the peer's certificate. Given to a server, it makes a client
+   * certificate required, unless `clientCertificate` says otherwise.
    */
   readonly ca?: Pem | undefined;
   /**

@@ -9,10 +9,10 @@
 /** The certificate of a TLS peer: it is trusted by `tls.ca`, and the peer holds its private key. */
 export interface PeerCertificate {
   /**
-   * Who it was made for, by the short names of the attributes: `{ CN: "desk", O: ["One", "Two"] }`.
+   * Its subject, by the short names of the attributes: `{ CN: "desk", O: ["One", "Two"] }`.
    */
   readonly subject: CertificateName;
-  /** Who signed it. */
+  /** Its issuer. */
   readonly issuer: CertificateName;
   /** SHA-256 of `der`, as `openssl x509 -fingerprint -sha256` prints it: `"76:9B:…"`. */
   readonly fingerprint256: string;

@@ -115,7 +115,7 @@ export class Calls implements Registry {
     this.#highest = link.side === "client" ? -1 : 0;
   }
 
-  /** How many are open. */
+  /** Number of those that are open. */
   get open(): number {
     return this.#outgoing.size + this.#incoming.size + this.#begun.size + this.#waitingCalls;
   }

@@ -17,7 +17,7 @@ import { Lane, type LaneOwner, type Waiting } from "../outbox.ts";
 import { plain } from "../quote.ts";
 import type { Pulled } from "../types.ts";
 
-/** Who takes the id back when both parts of a conversation are over. */
+/** The table that takes the id back when both parts of a conversation are over. */
 export interface Registry {
   release(conversation: Conversation): void;
   /** The program has answered what the peer opened: its input is not kept any more. */

@@ -12,7 +12,7 @@ const NEAR = 8_192;
 export class Slots<T extends object> {
   readonly #near: (T | null)[] = [];
   readonly #far = new Map<number, T>();
-  /** How many there are. */
+  /** Number of them. */
   size = 0;
 
   at(id: number): T | null {

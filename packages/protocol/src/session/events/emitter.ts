@@ -80,7 +80,7 @@ export class Emitter implements LaneOwner {
     this.#lanes = new EventLanes(this, link.outbox, 0, 0);
   }
 
-  /** How many events are not acknowledged, or not sent. */
+  /** Number of events that are not acknowledged, or not sent. */
   get unsettled(): number {
     return this.#retainedCount + this.#passing;
   }

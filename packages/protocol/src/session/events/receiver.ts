@@ -89,7 +89,7 @@ export class Receiver implements EventFinisher {
     return this.#came.upTo;
   }
 
-  /** How many events are not handled. */
+  /** Number of events that are not handled. */
   get unhandled(): number {
     return this.#waiting + this.#running;
   }

@@ -12,7 +12,7 @@ export const RECORD_BYTES = 200;
 /** A body that was prepared once, for many sessions. */
 export interface SharedBody {
   readonly body: Uint8Array;
-  /** How many records in an account refer to it. */
+  /** Number of records in an account that refer to it. */
   holders: number;
 }
 

@@ -30,7 +30,7 @@ export interface Joined {
   readonly isTaken: boolean;
 }
 
-/** Who decides about what begins. */
+/** Decides about what begins. */
 export interface PiecesHost {
   /** True if a message may begin; false: the session is ended for it. */
   mayBegin(kind: number, id: number): boolean;

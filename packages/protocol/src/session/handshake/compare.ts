@@ -60,7 +60,7 @@ export function compareLists(
   );
 }
 
-/** How many differences a text names. */
+/** Number of differences that a text names. */
 const SHOWN = 2;
 
 function differing(
