@@ -11,7 +11,8 @@ import { printable } from "./printable.ts";
 export type ErrorOrigin = "local" | "remote" | "transport";
 
 /**
- * What the error ends: one message or exchange, the protocol state of both peers, or the byte pipe.
+ * The scope that the error ends: one message or exchange, the protocol state of both peers, or the
+ * byte pipe.
  */
 export type ErrorScope = "conversation" | "session" | "connection";
 
@@ -21,7 +22,7 @@ export interface ErrorKind {
   readonly scope: ErrorScope;
   /** True if the same call may succeed later with nothing changed here. */
   readonly retryable: boolean;
-  /** What happened, in one sentence for the documentation. */
+  /** The event, in one sentence for the documentation. */
   readonly summary: string;
 }
 
@@ -507,7 +508,7 @@ export interface NamedFailure {
   readonly payload: unknown;
 }
 
-/** What is known of one {@link HawserError} besides its code and text. */
+/** Facts of one {@link HawserError} besides its code and text. */
 export interface HawserErrorOptions {
   readonly cause?: unknown;
   /**

@@ -23,8 +23,8 @@ export interface Limit {
 export type LimitOptions<Name extends string> = Readonly<Partial<Record<Name, number | undefined>>>;
 
 /**
- * What a decoder does with a frame above `maxFrameBytes`: end the stream, or pass over the frame
- * and go on.
+ * The effect of a frame above `maxFrameBytes`: it ends the stream, or the decoder passes over the
+ * frame and go on.
  */
 export type OversizePolicy = "close" | "skip";
 

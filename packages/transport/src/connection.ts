@@ -10,7 +10,7 @@ import type { Address } from "./address.ts";
 import type { Output } from "./output.ts";
 import type { PeerCertificate } from "./tls/peer-certificate.ts";
 
-/** What a connection tells its one reader. */
+/** Callbacks of a connection for its one reader. */
 export interface ConnectionSink {
   /**
    * Bytes as they came; valid until this returns, unless nobody writes into their storage any more
@@ -92,7 +92,7 @@ export interface ListenerSink {
   failed(error: HawserError, remote: string): void;
 }
 
-/** What a listening socket is bound to: a host and a port, a path, or a file descriptor. */
+/** The address of a listening socket: a host and a port, a path, or a file descriptor. */
 export interface Binding {
   readonly host?: string;
   readonly port?: number;

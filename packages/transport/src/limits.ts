@@ -13,7 +13,10 @@ import {
   resolveLimits,
 } from "@hawser/protocol/engine";
 
-/** What may wait to be sent on one connection, as callers give it. All but `stallMs` in bytes. */
+/**
+ * Bounds of what waits to be sent on one connection, as callers give them. All but `stallMs` in
+ * bytes.
+ */
 export interface WriteBufferOptions {
   readonly highBytes?: number | undefined;
   readonly lowBytes?: number | undefined;

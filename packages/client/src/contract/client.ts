@@ -85,7 +85,7 @@ export class ClientSession<P extends Protocol> implements SessionClient<P> {
   #state: ClientState = "connecting";
   /** True if the server has asked to drain: what follows is no fault of anybody's. */
   #drained = false;
-  /** What an attempt to connect waits for. */
+  /** The cancellation of an attempt to connect. */
   #attempt: PromiseWithResolvers<undefined> | null = null;
   /** When a session was ready last. */
   #readyMs = -Infinity;
@@ -578,7 +578,7 @@ const NO_OPTIONS: OpenOptions = Object.freeze({});
 const CLOSED: Closed = Object.freeze({ reason: "closed", error: null });
 const ENDED: Closed = Object.freeze({ reason: "ended", error: null });
 
-/** What a listener of an event gets: {@link EventContext}. */
+/** The context of an event's listener: {@link EventContext}. */
 class ClientEvent<P extends Protocol> {
   readonly socket: ClientSession<P>;
   readonly #event: InboundEvent;
@@ -601,7 +601,7 @@ class ClientEvent<P extends Protocol> {
   }
 }
 
-/** What the handler of a request or stream gets: {@link HandlerContext}. */
+/** The context of a call's handler: {@link HandlerContext}. */
 class ClientCall<P extends Protocol> extends CallContext {
   readonly socket: ClientSession<P>;
 

@@ -1,5 +1,5 @@
 /**
- * What a client of a contract has in its hands, and what its handlers and listeners are called
+ * A client of a contract as its program sees it, and what its handlers and listeners are called
  * with. Types alone, all of them found by the message's name.
  *
  * @module
@@ -65,7 +65,7 @@ export type EventListener<P extends Protocol, N extends EventNames<P, "server">>
 ) => unknown;
 
 /**
- * What a handler of a request or stream gets besides its input. All of it may be taken out by
+ * The context of a request's or stream's handler. All of it may be taken out by
  * destructuring.
  */
 export interface HandlerContext<
@@ -83,20 +83,20 @@ export interface HandlerContext<
   readonly deadlineMs: number;
 }
 
-/** What a handler of a stream gets besides its input. */
+/** The context of a stream's handler. */
 export interface StreamContext<P extends Protocol, N extends StreamNames<P>> extends HandlerContext<
   P,
   N
 > {
   /**
-   * What the server sends: taken one at a time, and sent only as fast as it is taken. Throws when
+   * The server's items: taken one at a time, and sent only as fast as they are taken. Throws when
    * the call is cancelled.
    */
   readonly items: AsyncIterable<StreamSend<P, N, "received">>;
 }
 
 /**
- * What a client does with what its server opens: a handler for each request and stream, and
+ * A client's handlers for what its server opens: one for each request and stream, and
  * listeners for events from the first on.
  */
 export type ClientHandlers<P extends Protocol> = {
@@ -131,7 +131,7 @@ type StreamHandler<P extends Protocol, N extends StreamNames<P>> = (
  */
 export type ClientState = "closed" | "connecting" | "disconnected" | "draining" | "ready";
 
-/** What happens to a client, with what a listener is called with. */
+/** Events of a client's life, with the arguments of their listeners. */
 export interface LifecycleEvents {
   /** A new session has begun: the first, or one after a session that the server had forgotten. */
   ready: [info: ReadyInfo];
@@ -144,8 +144,8 @@ export interface LifecycleEvents {
   /** The server opens nothing new, and will close when nothing is open. */
   draining: [];
   /**
-   * What nobody else is told: an attempt to connect that failed, a listener that threw, an event
-   * that could not be read.
+   * Errors that nobody else is told: an attempt to connect that failed, a listener that threw, an
+   * event that could not be read.
    */
   error: [error: HawserError];
   /** It is over; nothing follows. */

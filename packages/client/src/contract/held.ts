@@ -1,5 +1,5 @@
 /**
- * What waits for a connection: a request, or an event that is sent at most once, checked and
+ * Queued calls: a request, or an event that is sent at most once, checked and
  * encoded when it is made. Must not know how long it waits, nor what else does.
  *
  * @module
@@ -29,9 +29,9 @@ import type { Clock } from "@hawser/transport";
  * becomes of its values.
  */
 export interface Held {
-  /** What it is, for the error: `"the request ticket.get"`. */
+  /** Its name in the error: `"the request ticket.get"`. */
   readonly what: string;
-  /** What it is encoded. */
+  /** Its encoded form. */
   readonly bytes: number;
   /** When the caller gives up by itself; Infinity: never. */
   readonly deadlineMs: number;

@@ -1,5 +1,5 @@
 /**
- * What happens to a client, told to whoever listens. Must not know why it happens.
+ * Events of a client's life, for its listeners. Must not know why they happen.
  *
  * @module
  */

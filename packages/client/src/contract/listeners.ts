@@ -110,7 +110,7 @@ export class Listeners {
     this.await(name, result, failed);
   }
 
-  /** What a listener has returned: a promise that rejects is a failure. */
+  /** Waits for a listener's result: a promise that rejects is a failure. */
   await(name: string, result: unknown, failed: Failed): void {
     if (!isThenable(result)) return;
     whenSettled(result, ignore, (cause) => {

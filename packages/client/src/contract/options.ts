@@ -48,7 +48,7 @@ export interface ReconnectOptions {
 }
 
 /**
- * What becomes of requests, and of events that are sent at most once, while there is no connection.
+ * The fate of requests, and of events that are sent at most once, while there is no connection.
  * Streams fail with NOT_READY.
  */
 export interface QueueOptions {

@@ -10,7 +10,7 @@ import type { Clock, Connection, DialOptions } from "@hawser/transport";
 import type { ResolvedReconnect } from "./options.ts";
 import { pauseMs, type Targets } from "./targets.ts";
 
-/** What a route needs of its client. */
+/** The client, as its route sees it. */
 export interface RouteOptions {
   readonly dial: DialOptions & { readonly signal: AbortSignal };
   readonly random: (bytes: number) => Uint8Array;

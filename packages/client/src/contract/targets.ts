@@ -19,12 +19,12 @@ import {
 import type { ResolvedReconnect } from "./options.ts";
 
 /**
- * What makes a connection where there is no address: a `memoryPair()`, or a transport of one's own.
+ * Makes a connection where there is no address: a `memoryPair()`, or a transport of one's own.
  * Called for each attempt.
  */
 export type Connector = () => Awaitable<Connection>;
 
-/** What `connect()` takes to find a server. A connection that was made elsewhere is used once. */
+/** The server that `connect()` is to find. A connection that was made elsewhere is used once. */
 export type Target = AddressInput | Connection | Connector | readonly (AddressInput | Connector)[];
 
 /** The addresses of one client, beginning with the one that served it last. */

@@ -17,7 +17,7 @@ export interface SmallBytes {
 /** Bytes of a slab. Measured: bench/HISTORY.md. */
 const SLAB_BYTES = 16_384;
 
-/** What is small: a larger message has storage of its own everywhere. */
+/** Bytes of a small message: a larger one has storage of its own everywhere. */
 export const SMALL_BYTES: number = SLAB_BYTES / 4;
 
 /**

@@ -81,7 +81,7 @@ export interface Codec<In, Out = In> {
 }
 
 /**
- * What keeps a caller's value from being a codec, as the end of a sentence; null where nothing
+ * The reason why a caller's value is no codec, as the end of a sentence; null where nothing
  * does.
  */
 export function flawOfCodec(value: unknown): string | null {
@@ -100,7 +100,7 @@ export function flawOfCodec(value: unknown): string | null {
 
 /** Decodes one unframed stream piece by piece. */
 export interface PieceDecoder<In> {
-  /** What the piece completes, or null while that is nothing yet. */
+  /** The message that the piece completes, or null while it completes none. */
   decode(bytes: Uint8Array, start: number, end: number): In | null;
   /** The stream is over; throws when it ended inside a value. */
   end(): void;

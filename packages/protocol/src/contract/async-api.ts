@@ -21,7 +21,7 @@ import type { Protocol } from "./contract.ts";
 import { draft07 } from "./draft-07.ts";
 import type { Side } from "./message.ts";
 
-/** What {@link asyncApi} takes besides the contract. */
+/** Options of {@link asyncApi}. */
 export interface AsyncApiOptions {
   /** Whose document it is: what this side receives is what the other sends. Default: `"server"`. */
   readonly side?: Side;
@@ -183,7 +183,7 @@ function addMessage({ side, channels, operations, schemas }: Parts, message: Mes
   }
 }
 
-/** What a side does with the opening of a message. */
+/** The action of a side at the opening of a message. */
 function actions(side: Side, from: MessageSchema["from"]): readonly ("receive" | "send")[] {
   if (from === "both") return ["receive", "send"];
   return from === side ? ["send"] : ["receive"];

@@ -23,11 +23,11 @@ export interface Check {
    */
   readonly kind: "checked" | "nothing" | "unchecked";
   /**
-   * What crosses the wire, as JSON Schema in a text that is equal for equal shapes; `""` when that
+   * The shape on the wire, as JSON Schema in a text that is equal for equal shapes; `""` when that
    * can't be told.
    */
   readonly shape: string;
-  /** What is wrong with a value that is about to be sent, or null. Never throws. */
+  /** The issue of a value that is about to be sent, or null. Never throws. */
   outbound(value: unknown): Issue | null;
   /**
    * The value for the receiver, for a value that came; `found.issue` is then what is wrong with it,
@@ -45,7 +45,7 @@ export interface Found {
 }
 
 /**
- * What is wrong with a value: the first thing that its schema said. May be shown to the peer who
+ * The fault of a value: the first that its schema named. May be shown to the peer who
  * sent the value, but for `cause`.
  */
 export class Issue {
@@ -131,7 +131,7 @@ export function compile(schema: Schema | undefined): Check {
   return isUnchecked(schema) ? unchecked : new SchemaCheck(schema);
 }
 
-/** What a schema may answer, before it is known which. */
+/** Either answer of a schema, before it is known which. */
 interface Answer {
   readonly value?: unknown;
   readonly issues?: readonly SchemaIssue[] | undefined;

@@ -27,7 +27,7 @@ export type JsonSchemaDocument = Readonly<Record<string, unknown>> | boolean;
  */
 export type LaneSchema = { readonly keyed: true } | { readonly name: string } | null;
 
-/** What each message of a {@link ContractSchema} has. */
+/** Members of each message of a {@link ContractSchema}. */
 interface AnyMessageSchema {
   readonly name: string;
   readonly type: MessageType;
@@ -60,9 +60,9 @@ export interface RequestSchema extends AnyMessageSchema {
 export interface StreamSchema extends AnyMessageSchema {
   readonly type: "stream";
   readonly input: JsonSchemaDocument;
-  /** What the responder sends; `false`: no items. */
+  /** Items of the responder; `false`: none. */
   readonly item: JsonSchemaDocument;
-  /** What the opener sends; `false`: no items. */
+  /** Items of the opener; `false`: none. */
   readonly send: JsonSchemaDocument;
   /** The payloads of named errors. */
   readonly errors: Readonly<Record<string, JsonSchemaDocument>>;

@@ -24,7 +24,10 @@ import {
 
 export type { MessageEntry, Side } from "./message.ts";
 
-/** What {@link defineProtocol} takes. A name stands for one message, whichever section it is in. */
+/**
+ * The definition for {@link defineProtocol}. A name stands for one message, whichever section it is
+ * in.
+ */
 export interface ProtocolDefinition {
   readonly name: string;
   /** A whole number from 1; raise it with each change of the messages. */
@@ -41,7 +44,7 @@ export interface ProtocolDefinition {
 
 /** A contract: a frozen value without state, shared by every session. */
 export interface Protocol<D extends ProtocolDefinition = ProtocolDefinition> {
-  /** What it was made of; the compiler finds names and types here. */
+  /** The definition that it was made of; the compiler finds names and types here. */
   readonly definition: D;
   readonly name: string;
   readonly version: number;

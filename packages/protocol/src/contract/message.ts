@@ -30,11 +30,11 @@ export type ErrorSchemas = Readonly<Record<string, Schema>>;
 
 /** A conversation of one question and one answer. */
 export interface RequestDefinition {
-  /** What is asked with. Absent: nothing. */
+  /** The input. Absent: none. */
   readonly input?: Schema;
-  /** What is answered. Absent: nothing. */
+  /** The answer. Absent: none. */
   readonly output?: Schema;
-  /** What the handler may fail with by name. */
+  /** Errors that the handler may fail with, by name. */
   readonly errors?: ErrorSchemas;
   /** Default `"client"`. */
   readonly from?: Opener;
@@ -44,13 +44,13 @@ export interface RequestDefinition {
 
 /** A conversation of many items: from the responder, from the opener, or both. */
 export interface StreamDefinition {
-  /** What the stream is opened with. Absent: nothing. */
+  /** The input. Absent: none. */
   readonly input?: Schema;
-  /** What the responder sends. Absent: no items, only its end. */
+  /** Items of the responder. Absent: none, only its end. */
   readonly item?: Schema;
-  /** What the opener sends after the input. Absent: no items. */
+  /** Items that the opener sends after the input. Absent: none. */
   readonly send?: Schema;
-  /** What the handler may fail with by name. */
+  /** Errors that the handler may fail with, by name. */
   readonly errors?: ErrorSchemas;
   /** Default `"client"`. */
   readonly from?: Opener;
@@ -60,7 +60,7 @@ export interface StreamDefinition {
 
 /** Something told, without an answer. */
 export interface EventDefinition {
-  /** What is told. Absent: only that it happened. */
+  /** The payload. Absent: none, only that it happened. */
   readonly payload?: Schema;
   /** Default `"at-most-once"`. */
   readonly delivery?: Delivery;
@@ -78,7 +78,7 @@ export interface EventDefinition {
   readonly codec?: Codec<unknown>;
 }
 
-/** What a message is. */
+/** The kind of a message. */
 export type MessageType = "event" | "request" | "stream";
 
 /** One message of a contract, ready for use: what the engine looks at for each frame. */

@@ -18,7 +18,7 @@ import type { LaneOption } from "./lane.ts";
 import { type ErrorSchemas, makeEntry, quote, wrong } from "./message.ts";
 import { type Schema, type } from "./schema.ts";
 
-/** What {@link protocolFromSchema} takes besides the document. */
+/** Options of {@link protocolFromSchema}. */
 export interface ProtocolFromSchemaOptions {
   /**
    * Codecs of messages besides json(), text() and bytes(), as in `[libraryCodec("msgpack",

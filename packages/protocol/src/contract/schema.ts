@@ -18,7 +18,7 @@ export interface Schema<In = unknown, Out = In> {
   readonly "~standard": SchemaStandard<In, Out>;
 }
 
-/** What a {@link Schema} has under `~standard`. */
+/** The member `~standard` of a {@link Schema}. */
 export interface SchemaStandard<In = unknown, Out = In> {
   readonly version: 1;
   /** The library's name. */
@@ -43,7 +43,7 @@ export interface SchemaTypes<In = unknown, Out = In> {
   readonly output: Out;
 }
 
-/** What `validate` answers: the value, or what is wrong with it. */
+/** The answer of `validate`: the value, or its issues. */
 export type SchemaResult<Out> = SchemaSuccess<Out> | SchemaFailure;
 
 /** The answer to a right value: what the receiver gets, which may be another value. */
@@ -91,7 +91,7 @@ export function type<T>(...none: readonly []): PlainType<T> {
   return UNCHECKED as PlainType<T>; // T stands in no value: `types` is never there
 }
 
-/** What {@link type} makes: the compiler tells it from the schema of a library. */
+/** The schema of {@link type}: the compiler tells it from that of a library. */
 export interface PlainType<T = unknown> extends Schema<T> {
   readonly "~standard": SchemaStandard<T> & { readonly vendor: "hawser" };
 }

@@ -1,6 +1,6 @@
 /**
- * What both ends of a connection speak: the first argument of createServer() and connect(), checked
- * by shape. Owns the text of that TypeError. Must not know servers or clients.
+ * The first argument of createServer() and connect(), which both ends of a connection speak:
+ * checked by shape. Owns the text of that TypeError. Must not know servers or clients.
  *
  * @module
  */

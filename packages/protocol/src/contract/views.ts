@@ -35,7 +35,7 @@ export type StreamNames<P extends Protocol, S extends Side = Side> = Opened<
 export type EventNames<P extends Protocol, S extends Side = Side> = Opened<Events<P>, S, "both">;
 
 /**
- * What a request is asked with. The caller's view unless told; `void` is sent, and `undefined`
+ * The input of a request. The caller's view unless told; `void` is sent, and `undefined`
  * received, where it is asked with nothing.
  */
 export type RequestInput<
@@ -44,14 +44,14 @@ export type RequestInput<
   V extends View = "sent",
 > = N extends unknown ? Seen<Requests<P>[N]["input"], V> : never;
 
-/** What a request is answered with. The caller's view unless told. */
+/** The answer of a request. The caller's view unless told. */
 export type RequestOutput<
   P extends Protocol,
   N extends RequestNames<P>,
   V extends View = "received",
 > = N extends unknown ? Seen<Requests<P>[N]["output"], V> : never;
 
-/** What a stream is opened with. The opener's view unless told. */
+/** The input of a stream. The opener's view unless told. */
 export type StreamInput<
   P extends Protocol,
   N extends StreamNames<P>,
@@ -59,7 +59,7 @@ export type StreamInput<
 > = N extends unknown ? Seen<Streams<P>[N]["input"], V> : never;
 
 /**
- * What a stream's responder sends. The opener's view unless told; `never` where there are no items.
+ * An item of a stream's responder. The opener's view unless told; `never` where there are no items.
  */
 export type StreamItem<
   P extends Protocol,
@@ -68,7 +68,7 @@ export type StreamItem<
 > = N extends unknown ? Seen<Streams<P>[N]["item"], V, never, never> : never;
 
 /**
- * What a stream's opener sends. The opener's view unless told; `never` where there are no items.
+ * An item of a stream's opener. The opener's view unless told; `never` where there are no items.
  */
 export type StreamSend<
   P extends Protocol,
@@ -76,7 +76,7 @@ export type StreamSend<
   V extends View = "sent",
 > = N extends unknown ? Seen<Streams<P>[N]["send"], V, never, never> : never;
 
-/** What an event tells. The receiver's view unless told. */
+/** The payload of an event. The receiver's view unless told. */
 export type EventPayload<
   P extends Protocol,
   N extends EventNames<P>,
@@ -89,7 +89,7 @@ export type ErrorNames<
   N extends RequestNames<P> | StreamNames<P>,
 > = keyof Errors<P, N> & string;
 
-/** What a named error carries. The opener's view unless told. */
+/** The payload of a named error. The opener's view unless told. */
 export type ErrorPayload<
   P extends Protocol,
   N extends RequestNames<P> | StreamNames<P>,
@@ -148,7 +148,7 @@ type Errors<P extends Protocol, N> = N extends keyof Requests<P>
     ? Streams<P>[N]["errors"]
     : never;
 
-/** What a schema's type is in a view, and what stands for an absent one. */
+/** A schema's type in a view, and the type that stands for an absent one. */
 type Seen<S, V extends View, NothingSent = void, NothingReceived = undefined> = S extends {
   readonly "~standard": {
     readonly types?: { readonly input: infer Sent; readonly output: infer Received } | undefined;

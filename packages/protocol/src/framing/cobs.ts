@@ -32,7 +32,7 @@ const FULL = 0xff;
 const FULL_BYTES = FULL - 1;
 const ZERO = Uint8Array.of(0);
 
-/** What a damaged frame does. */
+/** The effect of a damaged frame. */
 export interface CobsOptions {
   /**
    * `"close"` (default) ends the stream; `"skip"` passes over the frame, as a noisy line needs it.

@@ -25,7 +25,7 @@ export interface HeaderReader {
   readonly length: number;
   /** Where the length stands, counted from the header's first byte. */
   readonly lengthAt: number;
-  /** What is wrong, counted from the header's first byte; null while nothing is. */
+  /** The fault, counted from the header's first byte; null while there is none. */
   readonly wrong: { readonly at: number; readonly detail: string } | null;
   /**
    * Read on from `chunk[from]`; returns the index after the last byte read: the chunk's end, the

@@ -11,7 +11,7 @@ import type { FrameLimits } from "../limits.ts";
 
 /** The parts of a framing; `decoder` and `encoder` are called once for each connection. */
 export interface FramingDefinition {
-  /** What errors and logs call it. */
+  /** Its name in errors and logs. */
   readonly name: string;
   /** A decoder for one connection's inbound bytes, which keeps the law of cuts. */
   readonly decoder: (limits: FrameLimits) => FrameDecoder;

@@ -28,10 +28,10 @@ import {
 import { type FrameLimits, resolveUnterminatedPolicy, type UnterminatedPolicy } from "../limits.ts";
 import { Needle, NeedleSearch } from "../bytes/search.ts";
 
-/** What is read besides. */
+/** Other forms that are read. */
 export interface DelimitedOptions {
   /**
-   * What the stream's end does to a last frame without delimiter: `"fault"` (default) is
+   * The effect of the stream's end on a last frame without delimiter: `"fault"` (default) is
    * FRAME_TRUNCATED, `"deliver"` takes it for a frame.
    */
   readonly unterminated?: UnterminatedPolicy;

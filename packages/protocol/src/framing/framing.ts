@@ -1,5 +1,5 @@
 /**
- * What a framing is: the rule that cuts a byte stream into frames, as a decoder and an encoder, and
+ * A framing: the rule that cuts a byte stream into frames, as a decoder and an encoder, and
  * the plain way to try one. Owns the contract (the law of cuts) and the text of its faults. Must
  * not know codecs, sentinels or sockets.
  *
@@ -123,7 +123,7 @@ export interface FrameEncoder {
 }
 
 /**
- * What is wrong with a stream of frames, as plain data: the same for every cut of the same bytes.
+ * A fault of a stream of frames, as plain data: the same for every cut of the same bytes.
  */
 export interface FramingFault {
   readonly code: "FRAME_MALFORMED" | "FRAME_TOO_LARGE" | "FRAME_TRUNCATED";
@@ -139,11 +139,11 @@ export interface FramingFault {
   readonly limit?: number;
   /** Bytes of the frame that are announced or, where no length is announced, seen. */
   readonly size?: number;
-  /** What the framing wants and has, at most 160 characters and without payload. */
+  /** The bytes that the framing wants and has, in at most 160 characters and without payload. */
   readonly detail: string;
 }
 
-/** What `decodeChunks` returns: the frames (copies), and the first fault or null. */
+/** The result of `decodeChunks`: the frames (copies), and the first fault or null. */
 export interface DecodedChunks {
   readonly frames: Uint8Array[];
   readonly fault: FramingFault | null;

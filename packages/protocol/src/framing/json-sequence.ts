@@ -37,7 +37,7 @@ const CURLY = 0x20;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 
-/** What a damaged text does. */
+/** The effect of a damaged text. */
 export interface JsonSequenceOptions {
   /**
    * `"close"` (default) ends the stream; `"skip"` passes over what is damaged, up to the next RS,

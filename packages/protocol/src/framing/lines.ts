@@ -58,7 +58,7 @@ export interface LinesOptions {
   /** Which ending is written. Default the one that is read, and LF where any is. */
   readonly write?: "crlf" | "lf";
   /**
-   * What the stream's end does to a last line without ending: `"fault"` (default) is
+   * The effect of the stream's end on a last line without ending: `"fault"` (default) is
    * FRAME_TRUNCATED, `"deliver"` takes it for a line.
    */
   readonly unterminated?: UnterminatedPolicy;

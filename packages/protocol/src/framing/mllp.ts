@@ -30,14 +30,14 @@ const LF = 0x0a;
 
 const BETWEEN: readonly string[] = ["crlf", "none"];
 
-/** What else is read. */
+/** Other forms that are read. */
 export interface MllpOptions {
   /**
    * `"crlf"` reads over CR and LF between two blocks. Default `"none"`: such a byte is malformed.
    */
   readonly skipBetween?: "crlf" | "none";
   /**
-   * What a damaged block, or what stands between two, does: `"close"` (default) ends the stream;
+   * The effect of a damaged block, or of bytes between two: `"close"` (default) ends the stream;
    * `"skip"` passes over it, up to the next SB.
    */
   readonly onMalformed?: MalformedPolicy;

@@ -35,17 +35,17 @@ export interface SlipOptions {
    */
   readonly leadingEnd?: boolean;
   /**
-   * What a wrong byte after an ESC does: `"close"` (default) ends the stream; `"skip"` passes over
-   * its frame, as a noisy line needs it.
+   * The effect of a wrong byte after an ESC: `"close"` (default) ends the stream; `"skip"` passes
+   * over its frame, as a noisy line needs it.
    */
   readonly onMalformed?: MalformedPolicy;
   /** The byte that ends a frame. Default 0xc0. */
   readonly end?: number;
   /** The byte that begins an escape. Default 0xdb. */
   readonly escape?: number;
-  /** What stands behind `escape` for an `end` in the payload. Default 0xdc. */
+  /** The byte behind `escape` for an `end` in the payload. Default 0xdc. */
   readonly escapedEnd?: number;
-  /** What stands behind `escape` for an `escape` in the payload. Default 0xdd. */
+  /** The byte behind `escape` for an `escape` in the payload. Default 0xdd. */
   readonly escapedEscape?: number;
 }
 

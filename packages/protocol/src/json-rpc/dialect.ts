@@ -17,8 +17,8 @@ import type { CancelMethod } from "./text.ts";
 /** Options of a contract that is spoken as JSON-RPC 2.0. */
 export interface JsonRpcOptions<P extends Protocol = Protocol> {
   /**
-   * What cuts the stream into JSON texts: `contentLength()` (default) as LSP does, `lines()`, or
-   * any other framing but `raw()`.
+   * The framing that cuts the stream into JSON texts: `contentLength()` (default) as LSP does,
+   * `lines()`, or any other framing but `raw()`.
    */
   readonly framing?: Framing | undefined;
   /**

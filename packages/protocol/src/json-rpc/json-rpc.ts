@@ -70,7 +70,7 @@ export function jsonRpc<D extends ProtocolDefinition>(
   } satisfies JsonRpcSessions<D>);
 }
 
-/** What {@link jsonRpc} makes. */
+/** The result of {@link jsonRpc}. */
 export interface JsonRpcSessions<
   D extends ProtocolDefinition = ProtocolDefinition,
 > extends SessionKind {

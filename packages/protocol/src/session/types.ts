@@ -318,7 +318,7 @@ export type Pulled = boolean | "later";
 /** The outcome of an event. */
 export type Settled = (outcome: Outcome, error: HawserError | null) => void;
 
-/** What `open` takes besides the input. */
+/** Options of `open`. */
 export interface CallOptions {
   /**
    * Milliseconds that the answer is waited for; crosses the wire. Absent: for ever. At least 1, or
@@ -331,13 +331,13 @@ export interface CallOptions {
   readonly trace?: string | null | undefined;
 }
 
-/** What `emit` takes besides the payload. */
+/** Options of `emit`. */
 export interface EmitOptions {
   /** As in {@link CallOptions}. */
   readonly trace?: string | null | undefined;
 }
 
-/** What a session tells its driver. */
+/** Callbacks of a session for its driver. */
 export interface SessionSink {
   /** Something is in the output, or waits for `transmit`: schedule the write. Called often. */
   wrote(): void;
@@ -370,7 +370,7 @@ export interface SessionSink {
   over(error: HawserError | null, resumable: boolean): void;
 }
 
-/** What `ready` tells. */
+/** Facts of a session that is ready. */
 export interface ReadyInfo {
   /** The session goes on; else it is a new one. */
   readonly resumed: boolean;

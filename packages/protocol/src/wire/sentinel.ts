@@ -11,7 +11,7 @@ import { HawserError } from "../errors.ts";
 import type { FrameSink } from "../framing/framing.ts";
 import { Needle, NeedleSearch } from "../bytes/search.ts";
 
-/** What ends the conversation: a whole frame's payload, or the end of an unframed stream. */
+/** The end of a conversation: a whole frame's payload, or the end of an unframed stream. */
 export type SentinelOption = string | Uint8Array | { readonly suffix: string | Uint8Array };
 
 /**

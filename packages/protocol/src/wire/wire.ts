@@ -39,11 +39,11 @@ import {
 import { peerError } from "../stack.ts";
 import { utf8Decode, utf8WriteWellFormed } from "../bytes/utf8.ts";
 
-/** What `wire()` composes. */
+/** Options of `wire()`. */
 export interface WireOptions<In, Out = In> {
   readonly framing: Framing;
   readonly codec: Codec<In, Out>;
-  /** What ends the conversation. Absent: only the end of the stream does. */
+  /** The sentinel that ends the conversation. Absent: only the end of the stream does. */
   readonly sentinel?: SentinelOption;
   /**
    * Put before a message that equals the sentinel, so that it can be sent as data; both ends must

@@ -19,7 +19,7 @@ export interface ContextOwner<P extends Protocol, C> {
   dropped(error: HawserError): void;
 }
 
-/** What the handler of a request or stream gets: {@link HandlerContext}. */
+/** The context of a call's handler: {@link HandlerContext}. */
 export class ServedCall<P extends Protocol, C> extends CallContext {
   readonly socket: SessionSocket<P, C>;
   readonly #owner: ContextOwner<P, C>;

@@ -34,12 +34,14 @@ import type { Address, AddressInput, Connection, PeerCertificate } from "@hawser
 import type { ListenCallOptions } from "../listeners.ts";
 import type { CloseOptions, CloseResult } from "../options.ts";
 
-/** What every handler and every middleware gets. `C` is what `authenticate` returned. */
+/**
+ * The part of the context that handlers and middleware share. `C` is the result of `authenticate`.
+ */
 export interface SharedContext<P extends Protocol, C> {
   /** Whose call or event it is. */
   readonly socket: SessionSocket<P, C>;
   readonly server: SessionServer<P, C>;
-  /** What `authenticate` returned for this session. */
+  /** The result of `authenticate` for this session. */
   readonly context: C;
   /** W3C `traceparent` of the sender, or null. */
   readonly trace: string | null;
@@ -61,7 +63,7 @@ export interface EventContext<P extends Protocol, C> extends SharedContext<P, C>
 }
 
 /**
- * What a handler of a request or stream gets besides its input. All of it may be taken out by
+ * The context of a request's or stream's handler. All of it may be taken out by
  * destructuring.
  */
 export interface HandlerContext<
@@ -80,21 +82,21 @@ export interface HandlerContext<
   readonly deadlineMs: number;
 }
 
-/** What a handler of a stream gets besides its input. */
+/** The context of a stream's handler. */
 export interface StreamContext<
   P extends Protocol,
   C,
   N extends StreamNames<P>,
 > extends HandlerContext<P, C, N> {
   /**
-   * What the opener sends: taken one at a time, and sent only as fast as it is taken. Throws when
+   * The opener's items: taken one at a time, and sent only as fast as they are taken. Throws when
    * the call is cancelled.
    */
   readonly items: AsyncIterable<StreamSend<P, N, "received">>;
 }
 
 /**
- * What a server does with what its clients open: a handler for each request and stream, and for
+ * A server's handlers for what its clients open: one for each request and stream, and for
  * those events that it wants.
  *
  * A handler that throws, or whose promise rejects, fails its own call alone: the client is told
@@ -133,7 +135,7 @@ type EventHandler<P extends Protocol, C, N extends EventNames<P>> = (
   context: EventContext<P, C>,
 ) => unknown;
 
-/** What a middleware sees of a call or event, before its handler does. */
+/** A call or event as a middleware sees it, before its handler does. */
 export interface MiddlewareCall<P extends Protocol, C> extends SharedContext<P, C> {
   readonly name: string;
   readonly type: MessageType;
@@ -146,9 +148,9 @@ export interface MiddlewareCall<P extends Protocol, C> extends SharedContext<P, 
 }
 
 /**
- * What stands before every handler, in the order of the list: it returns what `next()` returns, or
- * something else, or throws. `next()` runs the rest of the list and the handler, once; it returns a
- * promise where the handler does.
+ * A middleware, which stands before every handler, in the order of the list: it returns what
+ * `next()` returns, or something else, or throws. `next()` runs the rest of the list and the
+ * handler, once; it returns a promise where the handler does.
  *
  * A middleware that returns nothing gives what `next()` gave, or threw. What a handler rejects with
  * whose promise was not awaited, and whose result was replaced, is reported; an event is not
@@ -206,7 +208,7 @@ export interface SessionSocket<P extends Protocol, C = unknown> {
   readonly transport: Connection["transport"];
   /** `"lost"`: without a connection, but the client may come back. */
   readonly state: SessionState;
-  /** What `authenticate` returned, the last time. */
+  /** The last result of `authenticate`. */
   readonly context: C;
   /** The contract's version that the client speaks; 0: it does not tell. */
   readonly peerVersion: number;

@@ -89,7 +89,7 @@ export interface SessionServerOptions<P extends Protocol, C = unknown>
    * `remember` is waited for before each such event is acknowledged.
    */
   readonly deduplicate?: Deduplication | undefined;
-  /** What stands before every handler: the first is the outermost. */
+  /** Middleware before every handler: the first is the outermost. */
   readonly use?: readonly Middleware<P, C>[] | undefined;
   /**
    * A session has begun: the place to join rooms. Its requests, streams and events wait until the

@@ -35,7 +35,7 @@ export type ServerSocket<In, Out = In> = Pick<
 >;
 
 /**
- * What a server does with its connections. For one connection: `open`, then `message` for each in
+ * A server's handlers for its connections. For one connection: `open`, then `message` for each in
  * order, then `close`.
  *
  * A handler may return a promise: `open` holds the messages back until it settles; `maxInFlight`

@@ -20,7 +20,7 @@ import {
 } from "@hawser/protocol/engine";
 import type { Clock } from "@hawser/transport";
 
-/** What a request or a stream is opened with, besides its input. */
+/** Options of a request or a stream. */
 export interface OpenOptions {
   /** Aborting it cancels the call, here and at the peer. */
   readonly signal?: AbortSignal | undefined;
@@ -105,7 +105,7 @@ export function rejected(error: unknown): Promise<never> {
   return Promise.reject(asError(error));
 }
 
-/** What an event is emitted with, besides its payload. */
+/** Options of an event. */
 export interface EventOptions extends EmitOptions {
   /** Aborting it gives the event up: see `timeoutMs`. */
   readonly signal?: AbortSignal | undefined;

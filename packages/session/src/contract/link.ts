@@ -36,7 +36,7 @@ export type Speaker = Pick<
   "deadline" | "goOn" | "receive" | "stoodStill" | "tick" | "transmit"
 >;
 
-/** What a link tells its one owner. */
+/** Callbacks of a link for its one owner. */
 export interface SessionLinkEvents {
   /**
    * The connection is of no more use, though nobody here closed it. Told at most once; the link
@@ -47,7 +47,7 @@ export interface SessionLinkEvents {
   gone(): void;
 }
 
-/** What a link works with. */
+/** Options of a link. */
 export interface SessionLinkOptions {
   readonly limits: Pick<ConnectionLimits, "idleTimeoutMs" | "lingerTimeoutMs" | "writeBuffer">;
   readonly ticker: Ticker;

@@ -31,7 +31,7 @@ import type { Stuck, StuckHandlers } from "./stuck-handlers.ts";
 export type Awaitable<T> = PromiseLike<T> | T;
 
 /**
- * What a stream's handler may return: items from a generator or any iterable, or nothing where the
+ * The result of a stream's handler: items from a generator or any iterable, or nothing where the
  * contract has none.
  */
 export type StreamResult<Item> = [Item] extends [never]

@@ -39,7 +39,7 @@ export interface Closed {
   readonly error: HawserError | null;
 }
 
-/** What a socket tells its one owner, in this order: messages, finished, closed. */
+/** Callbacks of a socket for its one owner, in this order: messages, finished, closed. */
 export interface WireSocketEvents<In> {
   message(message: In): void;
   /** Everything that the peer sent is delivered, and it will send no more. */
@@ -56,7 +56,7 @@ export interface WireSocketEvents<In> {
   closed(closed: Closed): void;
 }
 
-/** What a socket works with. */
+/** Options of a socket. */
 export interface WireSocketOptions<Out = never> {
   readonly limits: ConnectionLimits;
   readonly ticker: Ticker;

@@ -10,7 +10,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { Connection, Listener } from "../connection.ts";
 import { dial, listen } from "../node/socket.ts";
 
-/** What is done to one direction of each connection. Faults apply in the order given. */
+/** Faults of one direction of each connection. They apply in the order given. */
 export type Fault =
   /** Every chunk arrives `ms` late, more or less by up to `jitterMs`; the order stays. */
   | { readonly kind: "latency"; readonly ms: number; readonly jitterMs?: number }
@@ -58,7 +58,7 @@ export interface FaultProxyOptions {
 
 /** A running proxy. */
 export interface FaultProxy extends AsyncDisposable {
-  /** What clients connect to. */
+  /** The address that clients connect to. */
   readonly address: Address;
   /** Number of connections that pass through now. */
   readonly links: number;

@@ -12,7 +12,7 @@ import { describeCaught, describeValue } from "@hawser/protocol/engine";
 /** Text in PEM form, or its bytes; several where a list is given. */
 export type Pem = string | Uint8Array | readonly (string | Uint8Array)[];
 
-/** What TLS needs of either end. */
+/** Options of TLS for either end. */
 export interface TlsOptions {
   /** One's own certificate chain; a server needs it, a client has it where the server asks. */
   readonly cert?: Pem | undefined;

@@ -11,7 +11,7 @@ import type { ByteWriter } from "../../bytes/writer.ts";
 import { utf8Encode } from "../../bytes/utf8-write.ts";
 import type { NumberRange } from "../events/number-set.ts";
 
-/** What each side sends first. */
+/** The first bytes of each side. */
 export const SIGNATURE: Readonly<Uint8Array> = Uint8Array.of(
   0x89,
   0x48,
@@ -25,7 +25,7 @@ export const SIGNATURE: Readonly<Uint8Array> = Uint8Array.of(
 
 /** Bytes of a frame before its payload. */
 export const HEADER_BYTES = 9;
-/** What `length` counts besides the payload. */
+/** Bytes that `length` counts besides the payload. */
 export const COUNTED_BYTES = 5;
 /** Longest payload of a frame. */
 export const MAX_PAYLOAD = 65_536;
@@ -33,9 +33,9 @@ export const MAX_PAYLOAD = 65_536;
 export const MAX_EARLY_PAYLOAD = 16_384;
 /** Longest payload of a CANCEL. */
 export const MAX_REASON = 1_024;
-/** What a message's head may take besides its body. */
+/** Bytes that a message's head may take besides its body. */
 export const MAX_HEAD = 64;
-/** What an ITEM or EVENT costs besides its body. */
+/** The cost of an ITEM or EVENT besides its body. */
 export const ITEM_COST = 16;
 /** Ranges that an ACK has at most, and the bytes of each. */
 export const MAX_RANGES = 255;
